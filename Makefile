@@ -1,0 +1,44 @@
+# What one types: make demo, make test, make check. Everything lives in .venv; delete it to start anew.
+PYTHON ?= python3
+VENV ?= .venv
+# Installed before anything else, so that one exact torch is used. TORCH="torch==2.13.0 --index-url ..." picks a source.
+TORCH ?= torch==2.13.0
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test slow check clean help
+
+help:
+	@echo "make demo    train a small model on 1,059 fiddle tunes and have it write four (about five minutes)"
+	@echo "make test    run the tests"
+	@echo "make slow    run the long tests, the demo among them"
+	@echo "make check   ruff, ruff format, mypy"
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "musegen needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install $(TORCH)
+	$(PIP) install -e '.[test]'
+	touch $@
+
+$(VENV)/.checkers: $(VENV)/.installed
+	$(PIP) install -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/musegen demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.checkers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

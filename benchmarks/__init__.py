@@ -1,0 +1,1 @@
+"""Yardsticks beside which the models of musegen are measured."""

@@ -1,0 +1,190 @@
+"""A checkpoint: a folder that holds a model, its tokenizer, its recipe and what is known of it.
+
+config.json, tokenizer.json, model.safetensors, data.json, metrics.json, README.md, SHA256SUMS.
+Generation needs this folder and nothing else. Nothing in it is executed when it is loaded.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from musegen import __version__
+from musegen.config import LMConfig, TrainConfig, parse_config
+from musegen.errors import CheckpointError, ConfigError, TokenError
+from musegen.files import write_atomic, write_json
+from musegen.models.lm import LanguageModel
+from musegen.tokenizers import RemiTokenizer, Tables
+
+FORMAT_VERSION = 1
+_SUMMED = ("config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint folder."""
+
+    path: Path
+    config: TrainConfig
+    dataset: str
+    """Name of the dataset it was trained on."""
+    tokenizer: RemiTokenizer
+    model: LanguageModel
+    """In eval mode."""
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    sha256: str
+    """Of model.safetensors."""
+
+
+def build_model(config: LMConfig, tables: Tables) -> LanguageModel:
+    """The model a configuration asks for, with fresh weights."""
+    return LanguageModel(
+        kind=tables.kind,
+        position=tables.position,
+        cell=config.cell,
+        embedding_dim=config.embedding_dim,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+        dropout=config.dropout,
+        lookback=config.lookback,
+    )
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    config: TrainConfig,
+    dataset: str,
+    tokenizer: RemiTokenizer,
+    model: nn.Module,
+    data: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Write the folder, each file atomically, SHA256SUMS last.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    head = {"format_version": FORMAT_VERSION, "family": config.family, "musegen_version": __version__}
+    write_json(path / "config.json", head | {"dataset": dataset} | asdict(config))
+    write_json(path / "tokenizer.json", tokenizer.to_dict())
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomic(path / "model.safetensors", save(weights))
+    write_json(path / "data.json", data)
+    write_metrics(path, metrics)
+    if not (path / "README.md").exists():
+        write_atomic(path / "README.md", _card(path.name, dataset, config, data).encode())
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Replace what was measured, and the sums with it."""
+    write_json(path / "metrics.json", metrics)
+    sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in _SUMMED)
+    write_atomic(path / "SHA256SUMS", sums.encode())
+
+
+def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
+    """Load and check a checkpoint folder.
+
+    Args:
+        path: the folder.
+        device: where the model is wanted, such as "cpu" or "cuda".
+
+    Raises:
+        CheckpointError: a file is missing, damaged, of an unknown format, or fits no other.
+    """
+    if not path.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder {path}; train one with musegen train")
+    missing = [name for name in (*_SUMMED, "SHA256SUMS") if not (path / name).is_file()]
+    if missing:
+        raise CheckpointError(f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again")
+    _check_sums(path)
+    raw = _read_json(path / "config.json")
+    if raw.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {path} has format version {raw.get('format_version')}; "
+            f"this musegen reads version {FORMAT_VERSION}; install the musegen that wrote it"
+        )
+    try:
+        config, dataset = parse_checkpoint_config(raw)
+        tokenizer = RemiTokenizer.from_dict(_read_json(path / "tokenizer.json"))
+    except (ConfigError, TokenError) as error:
+        raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
+    model = build_model(config.model, tokenizer.tables)
+    _load_weights(model, path / "model.safetensors")
+    return Checkpoint(
+        path=path,
+        config=config,
+        dataset=dataset,
+        tokenizer=tokenizer,
+        model=model.to(device).eval(),
+        data=_read_json(path / "data.json"),
+        metrics=_read_json(path / "metrics.json"),
+        sha256=_sha256(path / "model.safetensors"),
+    )
+
+
+def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
+    """The training configuration in a checkpoint's config.json, and its dataset's name.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type.
+    """
+    known = {"format_version", "musegen_version", "dataset"}
+    return parse_config(TrainConfig, {k: v for k, v in raw.items() if k not in known}), str(raw.get("dataset", ""))
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights: dict[str, torch.Tensor] = load_file(path)
+        model.load_state_dict(weights)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"the weights in {path} do not fit config.json and tokenizer.json: {reason}") from error
+
+
+def _check_sums(path: Path) -> None:
+    wanted = dict(line.split("  ", 1)[::-1] for line in (path / "SHA256SUMS").read_text("utf-8").splitlines())
+    for name in _SUMMED:
+        if wanted.get(name) != _sha256(path / name):
+            raise CheckpointError(
+                f"{path / name} is not the file that SHA256SUMS lists: it was changed or damaged; "
+                "restore it or train the checkpoint again"
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object")
+    return value
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {split}" for split, count in data["splits"].items())
+    return (
+        f"# {name}\n\n"
+        f"A musegen language model ({config.model.cell}, {config.model.num_layers} x {config.model.hidden_size}) "
+        f"of {dataset}: {counts} pieces.\n\n"
+        f"    musegen generate {name} --bars 16 --num 4 --out out/\n\n"
+        f"Licence of the data: {data.get('licence') or 'as the owner of the music has it'}.\n"
+        "What was measured is in metrics.json; every training piece is named in data.json.\n"
+    )

@@ -1,0 +1,101 @@
+"""The command line: `musegen VERB ...`. Each verb is a module here, loaded only when it is called.
+
+Exit codes: 0 done, 1 a fault of musegen, 2 something the user can mend, 130 Ctrl-C, 143 SIGTERM.
+Results go to stdout; progress, messages and errors go to stderr.
+"""
+
+import errno
+import importlib
+import os
+import signal
+import sys
+import traceback
+from difflib import get_close_matches
+from typing import NoReturn
+
+from musegen import __version__
+from musegen.cli.say import say
+from musegen.errors import ConfigError, MusegenError
+
+VERBS = {
+    "prepare": "make a dataset of music files, or of a built-in corpus",
+    "train": "train a model on a dataset",
+    "generate": "write new pieces, or continue a tune",
+    "evaluate": "measure how well a model predicts music that it has not seen",
+    "info": "say what a music file, a dataset or a checkpoint holds",
+    "render": "draw piano rolls of music files",
+    "demo": "all of it once, small, on 1,059 fiddle tunes",
+}
+
+EXAMPLES = """\
+examples:
+  musegen demo
+  musegen prepare my_midis/ --out datasets/mine
+  musegen train lm datasets/mine --out checkpoints/mine
+  musegen generate checkpoints/mine --bars 16 --num 8 --out out/"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Carry out one command line and return its exit code; `argv` leaves out the program's name."""
+    try:
+        _dispatch(sys.argv[1:] if argv is None else argv)
+    except SystemExit as stop:  # --help, SIGTERM
+        return stop.code if isinstance(stop.code, int) else 0
+    except MusegenError as error:
+        return _fail(2, str(error))
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(2, _describe(error))
+    except KeyboardInterrupt:
+        return _fail(130, "interrupted")
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
+        return _fail(
+            1,
+            f"a fault of musegen, not of yours: {type(error).__name__}: {error}; "
+            "please report it, with what MUSEGEN_DEBUG=1 prints",
+        )
+    return 0
+
+
+def run() -> NoReturn:
+    """The console script: `main` on the arguments of this process; SIGTERM ends it tidily."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
+
+
+def _dispatch(argv: list[str]) -> None:
+    verb, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if verb in ("-h", "--help", "help"):
+        print(_help())
+    elif verb in ("-V", "--version"):
+        print(f"musegen {__version__}")
+    elif verb in VERBS:
+        importlib.import_module(f"musegen.cli.{verb}").main(rest)
+    else:
+        kind = "flag" if verb.startswith("-") else "verb"
+        near = get_close_matches(verb, [*VERBS, "--help", "--version"], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
+        raise ConfigError(f"unknown {kind} {verb}: {hint} (musegen --help)")
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {verb:<10}{what}" for verb, what in VERBS.items())
+    about = "Train small models on your own music and have them write new pieces as MIDI."
+    usage = "usage: musegen VERB ...   (musegen VERB --help says more)"
+    return f"{usage}\n\n{about}\n\nverbs:\n{verbs}\n\n{EXAMPLES}"
+
+
+def _describe(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    where = f": {error.filename}" if error.filename else ""
+    hint = "; free some space and run it again" if error.errno == errno.ENOSPC else ""
+    return f"{what[:1].lower()}{what[1:]}{where}{hint}"
+
+
+def _fail(code: int, message: str) -> int:
+    if os.environ.get("MUSEGEN_DEBUG") == "1":
+        traceback.print_exc()
+    say(f"error: {' '.join(message.split())}")
+    return code

@@ -1,0 +1,45 @@
+"""`musegen evaluate`: how well a model predicts music that it has not seen."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.say import print_json
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure nats a token and bits a note on whole pieces; lower is better.
+
+    $ musegen evaluate checkpoints/mine
+    $ musegen evaluate checkpoints/mine datasets/other --split valid --json
+    """
+
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
+    """A checkpoint's folder, or its name under ./checkpoints."""
+    data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
+    """A dataset, a folder of music or a built-in corpus. Unset: the dataset the model was trained on."""
+    split: Literal["train", "valid", "test"] = "test"
+    """Which pieces."""
+    json: Flag = False
+    """Print the result as JSON."""
+
+
+def main(argv: list[str]) -> None:
+    """Evaluate a checkpoint and print its figures."""
+    arguments = parse(Evaluate, argv, prog="musegen evaluate")
+
+    from musegen.checkpoint import load_checkpoint
+    from musegen.cli.places import DATASETS, find_checkpoint, open_data
+    from musegen.cli.tables import print_facts
+    from musegen.evaluation.likelihood import evaluate_checkpoint
+
+    checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint))
+    dataset = open_data(arguments.data or str(DATASETS / checkpoint.dataset))
+    figures = evaluate_checkpoint(checkpoint, dataset, arguments.split)
+    if arguments.json:
+        print_json(figures)
+    else:
+        print_facts(figures)

@@ -1,0 +1,160 @@
+"""`musegen generate`: new pieces from nothing, or from a prompt."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.say import print_json, say
+from musegen.errors import ConfigError
+
+SAMPLING = ("temperature", "top_k", "top_p", "min_p")
+PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Write new pieces as 001.mid, 002.mid, ... with a manifest.json; or continue a tune.
+
+    $ musegen generate checkpoints/mine --bars 16 --num 8 --temperature 0.95 --out out/
+    $ musegen generate checkpoints/mine --prompt tune.mid --bars 8 --out out/
+    $ musegen generate checkpoints/mine --time-signature 6/8 --scale "D dorian" --pitch-range 55:84 --out out/
+    """
+
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
+    """A checkpoint's folder, or its name under ./checkpoints."""
+    out: Path
+    """A folder for the files."""
+    bars: int = 16
+    """How many new bars each piece has."""
+    num: int = 1
+    """How many pieces."""
+    prompt: Path | None = None
+    """A music file to continue; it stands unchanged before the new bars."""
+    temperature: float | None = None
+    """Above 1 bolder, below 1 safer; 0 always takes the likeliest. Unset: the checkpoint's."""
+    top_k: int | None = None
+    """Draw from the k likeliest ids only. Unset: the checkpoint's."""
+    top_p: float | None = None
+    """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
+    min_p: float | None = None
+    """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    seed: int | None = None
+    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    time_signature: Annotated[str | None, tyro.conf.arg(metavar="N/D")] = None
+    """Such as 6/8. Unset: the prompt's, or the commonest of the training data."""
+    scale: str | None = None
+    """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
+    pitch_range: Annotated[str | None, tyro.conf.arg(metavar="LO:HI")] = None
+    """Keep to a range of pitches, both ends included: 60:84 or C4:C6."""
+    tempo: float | None = None
+    """Quarters a minute. Unset: the prompt's, or 120."""
+    program: int | None = None
+    """The General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data."""
+    force: Flag = False
+    """Write into a folder that is not empty; files of an earlier run in it are replaced."""
+    json: Flag = False
+    """Print the manifest on stdout instead of the paths."""
+
+
+def main(argv: list[str]) -> None:
+    """Generate, write the files and their manifest; print their paths on stdout."""
+    arguments = parse(Generate, argv, prog="musegen generate")
+    metre = _time_signature(arguments.time_signature)
+    pitches = _pitch_range(arguments.pitch_range)
+
+    from musegen.cli.places import claim_folder, find_checkpoint, music_file
+
+    prompt = _read_prompt(music_file("--prompt", arguments.prompt)) if arguments.prompt else None
+    folder = find_checkpoint(arguments.checkpoint)
+    claim_folder(arguments.out, force=arguments.force)
+
+    from musegen.checkpoint import load_checkpoint
+    from musegen.cli.outputs import write_outputs
+    from musegen.generation.tasks import generate
+
+    checkpoint = load_checkpoint(folder)
+    seed = _draw_seed() if arguments.seed is None else arguments.seed
+    given = {name: getattr(arguments, name) for name in SAMPLING}
+    results = generate(
+        checkpoint,
+        bars=arguments.bars,
+        num=arguments.num,
+        prompt=prompt,
+        time_signature=metre,
+        scale=arguments.scale,
+        pitch_range=pitches,
+        tempo=arguments.tempo,
+        program=arguments.program,
+        sampling=replace(checkpoint.config.sampling, **{k: v for k, v in given.items() if v is not None}),
+        seed=seed,
+    )
+    manifest = write_outputs(
+        results,
+        arguments.out,
+        command=shlex.join(["musegen", "generate", *argv]),
+        seed=seed,
+        checkpoint=folder.name,
+        checkpoint_sha256=checkpoint.sha256,
+    )
+    if arguments.json:
+        print_json(manifest)
+    else:
+        for file in manifest["files"]:
+            print(arguments.out / file["path"])
+    say(f"seed {seed}; next: musegen render {arguments.out}/*.mid")
+
+
+def _draw_seed() -> int:
+    import secrets
+
+    return secrets.randbelow(2**31)
+
+
+def _read_prompt(path: Path) -> Any:
+    from musegen.music.read import read_score
+
+    score, repairs = read_score(path)
+    if repairs:
+        say(f"{path}: {'; '.join(repairs)}")
+    return score
+
+
+def _time_signature(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,2})", text.strip())
+    numerator, denominator = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
+        raise ConfigError(
+            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8 (unit 1 to 32)"
+        )
+    return numerator, denominator
+
+
+def _pitch_range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    low, high = (_pitch(end) for end in text.split(":")) if text.count(":") == 1 else (None, None)
+    if low is None or high is None or not 0 <= low <= high <= 127:
+        raise ConfigError(f"--pitch-range is {text!r}: it must be LO:HI from low to high, as 60:84 or C4:C6")
+    return low, high
+
+
+def _pitch(text: str) -> int | None:
+    """A MIDI number, or a name with its octave: C4 is 60."""
+    text = text.strip()
+    if text.isdecimal() and len(text) < 4:
+        return int(text)
+    found = re.fullmatch(r"([A-Ga-g])(#|b|♯|♭)?(-1|\d)", text)
+    if not found:
+        return None
+    letter, sign, octave = found.groups()
+    shift = {None: 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[sign]
+    return 12 * (int(octave) + 1) + PITCH_CLASSES[letter.upper()] + shift

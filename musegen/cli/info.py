@@ -1,0 +1,63 @@
+"""`musegen info`: what a music file, a dataset or a checkpoint holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.say import print_json
+from musegen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Info:
+    """Say what a music file, a dataset or a checkpoint holds.
+
+    $ musegen info out/001.mid
+    $ musegen info datasets/mine checkpoints/mine
+    """
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS")]
+    """Music files, datasets, checkpoints; datasets and checkpoints also by name."""
+    json: Flag = False
+    """Print the result as JSON: one object, or a list where several paths are named."""
+
+
+def main(argv: list[str]) -> None:
+    """Print the facts of each path."""
+    arguments = parse(Info, argv, prog="musegen info")
+    if not arguments.paths:
+        raise ConfigError(
+            "PATHS must be given: name a music file, a dataset or a checkpoint (musegen info --help)"
+        )
+
+    from musegen.cli.tables import print_facts
+
+    facts = [_facts(name) for name in arguments.paths]
+    if arguments.json:
+        print_json(facts if len(facts) > 1 else facts[0])
+    else:
+        for each in facts:
+            print_facts(each)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    from musegen.cli.places import CHECKPOINTS, DATASETS
+    from musegen.data.dataset import Dataset
+    from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
+
+    for path in (Path(name), DATASETS / name, CHECKPOINTS / name):
+        if path.is_file():
+            return file_facts(path)
+        if (path / "dataset.json").is_file():
+            return dataset_facts(Dataset.open(path))
+        if (path / "config.json").is_file():
+            return checkpoint_facts(path)
+    if Path(name).is_dir():
+        raise ConfigError(
+            f"{name} is neither a dataset (no dataset.json) nor a checkpoint (no config.json): "
+            f"of a folder of music, make a dataset first: musegen prepare {name} --out datasets/NAME"
+        )
+    raise ConfigError(f"{name} does not exist: name a music file, a dataset or a checkpoint")

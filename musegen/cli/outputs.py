@@ -1,0 +1,75 @@
+"""An output folder: 001.mid, 002.mid, ... and manifest.json, which says how they came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musegen import __version__
+from musegen.files import write_json
+
+if TYPE_CHECKING:
+    from musegen.generation.tasks import Result
+
+MANIFEST = "manifest.json"
+
+
+def write_outputs(
+    results: Sequence[Result], out: Path, *, command: str, seed: int, checkpoint: str, checkpoint_sha256: str
+) -> dict[str, Any]:
+    """Write each result as a MIDI file and the manifest last; returns the manifest.
+
+    What an earlier manifest of `out` lists is removed first, so that the folder holds one run.
+
+    Raises:
+        MidiError: a result has no notes.
+        OSError: the folder cannot be written to.
+    """
+    from musegen.music.write import write_score
+
+    _remove_earlier(out)
+    width = max(3, len(str(len(results))))
+    files = []
+    for number, result in enumerate(results, start=1):
+        path = out / f"{number:0{width}}.mid"
+        write_score(result.score, path)
+        files.append({"path": path.name, **_facts(result)})
+    manifest = {
+        "command": command,
+        "version": __version__,
+        "seed": seed,
+        "checkpoint": checkpoint,
+        "checkpoint_sha256": checkpoint_sha256,
+        "files": files,
+    }
+    write_json(out / MANIFEST, manifest)
+    return manifest
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    from musegen.evaluation.info import music_facts
+
+    facts = music_facts(result.score)
+    return {
+        "bars": facts.pop("bars"),
+        "notes": facts.pop("notes"),
+        "time_signature": facts.pop("time_signature"),
+        "log_likelihood": result.log_likelihood,
+        **facts,
+    }
+
+
+def _remove_earlier(out: Path) -> None:
+    try:
+        listed = [str(file["path"]) for file in json.loads((out / MANIFEST).read_text("utf-8"))["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # no manifest, or not one of ours: remove nothing
+    for name in listed:
+        path = out / name
+        if (
+            path.parent == out and path.suffix == ".mid"
+        ):  # never outside the folder, whatever the manifest says
+            path.unlink(missing_ok=True)
+    (out / MANIFEST).unlink()

@@ -1,0 +1,116 @@
+"""From a command line to a dataclass, by tyro; misuse becomes one line.
+
+tyro draws boxes around its errors. Its hook for them, `tyro._errors`, tells what was wrong in a
+structured way but is not yet stable, hence the narrow range of versions in pyproject.toml.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+import tyro
+from tyro import _errors as tyro_errors
+
+from musegen.cli.ranges import check_range
+from musegen.errors import ConfigError
+
+T = TypeVar("T")
+
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+"""A switch: --force, without --no-force."""
+
+KINDS = {"INT": "a whole number", "FLOAT": "a number", "STR": "a text", "PATH": "a path"}
+
+
+def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = None) -> T:
+    """Read `argv` into the dataclass `kind`; the docstrings of its fields are the help.
+
+    Raises:
+        ConfigError: misuse, in one line that names the flag as typed.
+        SystemExit: the help was asked for and has been printed.
+    """
+    paths = dict(_flags(kind))
+
+    def refuse(event: tyro_errors.ParseErrorEvent) -> NoReturn:
+        raise ConfigError(f"{_fault(event, argv, list(paths))} ({prog} --help)")
+
+    with tyro_errors.on_parse_error(refuse):
+        arguments = tyro.cli(
+            kind,
+            prog=prog,
+            args=list(argv),
+            default=tyro.MISSING_NONPROP if default is None else default,
+            config=(tyro.conf.DisallowNone,),
+        )
+    for flag, path in paths.items():
+        check_range(flag, _value(arguments, path))
+    return arguments
+
+
+def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every flag of a dataclass, nested ones with dots, and the attributes that lead to its value."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        bare, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if dataclasses.is_dataclass(bare):
+            inlined = any(getattr(mark, "name", None) == "" for mark in marks)
+            yield from _flags(bare, prefix if inlined else f"{prefix}{name}.", (*path, name))
+        elif tyro.conf.Positional not in marks and not any(mark is POSITIONAL for mark in marks):
+            yield "--" + f"{prefix}{name}".replace("_", "-"), (*path, name)
+
+
+POSITIONAL = get_args(tyro.conf.Positional[int])[1]
+
+
+def _value(arguments: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        arguments = getattr(arguments, name)
+    return arguments
+
+
+def _fault(event: tyro_errors.ParseErrorEvent, argv: Sequence[str], flags: list[str]) -> str:
+    """What was wrong, the value, what is allowed."""
+    match event:
+        case tyro_errors.UnrecognizedArgs(tokens=[token, *_]):
+            return _unknown(token, flags)
+        case tyro_errors.MissingArgs(unrecognized_tokens=[token, *_]) if token.startswith("-"):
+            return _unknown(token, flags)
+        case tyro_errors.MissingArgs(missing_arguments=missing):
+            return f"{' and '.join(_name(each.arg) for each in missing)} must be given"
+        case tyro_errors.InvalidChoice(argument=argument, value=value, choices=choices):
+            return f"{_name(argument)} is {value!r}: choose one of {', '.join(choices)}"
+        case tyro_errors.BadValue(argument=argument, offending_value=None):
+            return f"{_name(argument)} has no value: give it {_kind(argument)}"
+        case tyro_errors.InstantiationFailure(argument=argument) if argument is not None:
+            return f"{_name(argument)} is {_typed(argument, argv)!r}: it must be {_kind(argument)}"
+        case _:
+            return "the command line cannot be understood"
+
+
+def _unknown(token: str, flags: list[str]) -> str:
+    if not token.startswith("-"):
+        return f"unexpected argument {token!r}"
+    flag = token.partition("=")[0]
+    near = get_close_matches(flag.replace("_", "-"), flags, n=1)
+    # --hidden-size for --model.hidden-size: the last part alone is what people remember
+    near = near or [each for each in flags if each.rpartition(".")[2] == flag.lstrip("-")]
+    return f"unknown flag {flag}: did you mean {near[0]}?" if near else f"unknown flag {flag}"
+
+
+def _name(argument: Any) -> str:
+    """A flag as typed, or the name of a place: --bars, DATA."""
+    return str(argument.lowered.metavar if argument.is_positional() else argument.lowered.name_or_flags[-1])
+
+
+def _kind(argument: Any) -> str:
+    metavar = str(argument.lowered.metavar)
+    return KINDS.get(metavar, f"one of {metavar}")
+
+
+def _typed(argument: Any, argv: Sequence[str]) -> str:
+    """The value as it was typed after the flag."""
+    for index, token in enumerate(argv):
+        flag, equals, value = token.partition("=")
+        if flag.replace("_", "-") in argument.lowered.name_or_flags:
+            return value if equals else " ".join(argv[index + 1 : index + 2])
+    return ""

@@ -1,0 +1,102 @@
+"""What a word on the command line stands for: a file, a dataset, a checkpoint, a folder to write to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musegen.cli.say import say
+from musegen.errors import CheckpointError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    from musegen.data.dataset import Dataset
+
+DATASETS = Path("datasets")
+CHECKPOINTS = Path("checkpoints")
+
+
+def music_file(flag: str, path: Path) -> Path:
+    """The path of a music file that is there.
+
+    Raises:
+        ConfigError: nothing lies there, or a folder does.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
+    if not path.exists():
+        raise ConfigError(f"{flag} {path} does not exist: name a MIDI, MusicXML or ABC file")
+    return path
+
+
+def find_checkpoint(name: str) -> Path:
+    """The folder of a checkpoint, named by its path or by its name under ./checkpoints.
+
+    Raises:
+        CheckpointError: there is none; the nearest name is given.
+    """
+    for path in (Path(name), CHECKPOINTS / name):
+        if path.is_dir():
+            return path
+    if Path(name).exists():
+        raise CheckpointError(f"{name} is a file: a checkpoint is a folder, as `musegen train` writes it")
+    there = sorted(path.name for path in CHECKPOINTS.glob("*") if path.is_dir())
+    near = get_close_matches(Path(name).name, there, n=1)
+    hint = (
+        f"did you mean {CHECKPOINTS / near[0]}?" if near else "make one with: musegen train lm DATA --out DIR"
+    )
+    raise CheckpointError(f"no checkpoint {name}, here or under {CHECKPOINTS}/: {hint}")
+
+
+def open_data(name: str) -> Dataset:
+    """A dataset: prepared (a path, or a name under ./datasets), or prepared now from music files or a corpus.
+
+    Raises:
+        DataError: there is nothing of that name, or nothing usable in it.
+    """
+    from musegen.data.corpora import CORPORA
+    from musegen.data.dataset import Dataset
+
+    path, known = Path(name), DATASETS / name
+    for folder in (path, known):
+        if (folder / "dataset.json").exists():
+            return Dataset.open(folder)
+    if path.exists():
+        return _prepare_on_the_way(name, DATASETS / path.resolve().stem)
+    if name in CORPORA:
+        return _prepare_on_the_way(name, known)
+    there = [str(folder.parent) for folder in DATASETS.glob("*/dataset.json")]
+    near = get_close_matches(name, [*there, *CORPORA], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"name a folder of music or one of {', '.join(CORPORA)}"
+    raise DataError(f"no dataset {name}: {hint}")
+
+
+def _prepare_on_the_way(source: str, out: Path) -> Dataset:
+    from musegen.data.prepare import prepare
+
+    if out.exists():
+        raise DataError(
+            f"{source} would be prepared into {out}, which exists: use that ({out}), "
+            f"or prepare {source} under another name (musegen prepare {source} --out {out}-2)"
+        )
+    say(f"preparing {source} into {out} (next time, name {out})")
+    return prepare(source, out)
+
+
+def claim_folder(out: Path, *, force: bool) -> None:
+    """Make sure that `out` can be written to, before anything slow begins.
+
+    Raises:
+        ConfigError: it is a file, or a folder that is not empty and `force` is off.
+        OSError: it cannot be written to.
+    """
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file: name a folder")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
+    out.mkdir(parents=True, exist_ok=True)
+    handle, probe = tempfile.mkstemp(prefix=".probe.", dir=out)
+    os.close(handle)
+    Path(probe).unlink()

@@ -1,0 +1,63 @@
+"""`musegen prepare`: from music files to a dataset."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.say import print_json, say
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Make a dataset: check every file, tidy its metre, drop duplicates, split off validation and test.
+
+    $ musegen prepare my_midis/ --out datasets/mine
+    $ musegen prepare folk --out datasets/folk
+    """
+
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """A folder of MIDI, MusicXML or ABC files, one file, or a built-in corpus: folk, ryans-mammoth,
+    bach-chorales."""
+    out: Path
+    """The dataset's folder, such as datasets/mine."""
+    split: Path | None = None
+    """A file that says which piece belongs to which split. Unset: folders train, valid and test where
+    there are such, else by content."""
+    melody: str | None = None
+    """The melody's track in every piece, by name or number. Unset: found by measure."""
+    workers: int | None = None
+    """Processes that read files. Unset: one a core."""
+    limit: int | None = None
+    """Take so many files only."""
+    force: Flag = False
+    """Replace the dataset that is there."""
+    json: Flag = False
+    """Print the result as JSON."""
+
+
+def main(argv: list[str]) -> None:
+    """Prepare a dataset and say what came of it."""
+    arguments = parse(Prepare, argv, prog="musegen prepare")
+
+    from musegen.cli.tables import print_facts
+    from musegen.data.prepare import prepare
+    from musegen.evaluation.info import dataset_facts
+
+    dataset = prepare(
+        arguments.source,
+        arguments.out,
+        split=arguments.split,
+        melody=arguments.melody,
+        workers=arguments.workers,
+        limit=arguments.limit,
+        force=arguments.force,
+    )
+    facts = dataset_facts(dataset)
+    if arguments.json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+        say(f"next: musegen train lm {arguments.out} --out checkpoints/{arguments.out.name}")

@@ -1,0 +1,57 @@
+"""`musegen render`: piano rolls of music files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw the piano roll of each file as a PNG beside it.
+
+    $ musegen render out/*.mid
+    $ musegen render tune.mid --out pictures/
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
+    """Music files: MIDI, MusicXML or ABC."""
+    out: Path | None = None
+    """A folder for the pictures. Unset: each beside its file."""
+    force: Flag = False
+    """Replace pictures that are there."""
+
+
+def main(argv: list[str]) -> None:
+    """Draw every file; print the path of each picture on stdout."""
+    arguments = parse(Render, argv, prog="musegen render")
+    if not arguments.files:
+        raise ConfigError("FILES must be given: name one or more music files (musegen render --help)")
+
+    from musegen.cli.places import music_file
+
+    files = [music_file("FILES", path) for path in arguments.files]
+    pictures = [(arguments.out or path.parent) / f"{path.stem}.png" for path in files]
+    _refuse_clashes(pictures, force=arguments.force)
+
+    from musegen.evaluation.plots import write_piano_roll
+    from musegen.music.read import read_score
+
+    for path, picture in zip(files, pictures, strict=True):
+        score, _ = read_score(path)
+        write_piano_roll(score, picture, title=path.stem)
+        print(picture)
+
+
+def _refuse_clashes(pictures: list[Path], *, force: bool) -> None:
+    for index, picture in enumerate(pictures):
+        if picture in pictures[:index]:
+            raise ConfigError(
+                f"two of FILES would both become {picture}: render them into folders of their own"
+            )
+        if picture.exists() and not force:
+            raise ConfigError(f"{picture} is there already: add --force to replace it, or name another --out")

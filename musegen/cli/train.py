@@ -1,0 +1,94 @@
+"""`musegen train FAMILY`: a model from a dataset."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.say import say
+from musegen.config import TrainConfig
+from musegen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model on a dataset; the checkpoint holds the weights with the lowest validation loss.
+
+    $ musegen train lm datasets/mine --out checkpoints/mine
+    $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-minutes 10
+    $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
+    """
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+    """A dataset, a folder of music (made into a dataset on the way) or a built-in corpus. Unset: the
+    dataset that --config names."""
+    out: Path
+    """The checkpoint's folder, such as checkpoints/mine."""
+    config: Path | None = None
+    """Settings from a JSON file, such as another checkpoint's config.json; flags win over it."""
+    init: str | None = None
+    """Start from the weights of this checkpoint (fine-tuning); tokenizer and model sizes come from it."""
+    force: Flag = False
+    """Replace the checkpoint that is there."""
+    run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+FAMILIES = {"lm": "a language model: writes music note by note, from silence or a prompt"}
+
+
+def main(argv: list[str]) -> None:
+    """Train and say where the checkpoint lies."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: musegen train FAMILY DATA --out DIR   (train FAMILY --help says more)\n\nfamilies:")
+        print("\n".join(f"  {family:<10}{what}" for family, what in FAMILIES.items()))
+        return
+    file = _config_file(argv)
+    config, dataset = _read_config(file) if file else (TrainConfig(), "")
+    if argv[0] in FAMILIES:
+        argv = argv[1:]
+    elif not file:  # a configuration names its family itself
+        near = get_close_matches(argv[0], FAMILIES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(FAMILIES)}"
+        raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen train lm DATA --out DIR)")
+    prog = f"musegen train {config.family}"
+    default = Train(data=dataset or tyro.MISSING, out=tyro.MISSING, run=config)
+    _train(parse(Train, argv, prog=prog, default=default))
+
+
+def _train(arguments: Train) -> None:
+    from musegen.cli.places import find_checkpoint, open_data
+    from musegen.training.train import train
+
+    init = find_checkpoint(arguments.init) if arguments.init else None
+    dataset = open_data(arguments.data)
+    out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)
+    say(f"checkpoint: {out}\nnext: musegen generate {out} --bars 16 --num 4 --out out/")
+
+
+def _config_file(argv: Sequence[str]) -> Path | None:
+    """The file that --config names: it must be read first, since the other flags win over it."""
+    for index, word in enumerate(argv[:-1]):
+        if word == "--config":
+            return Path(argv[index + 1])
+    return next((Path(word.removeprefix("--config=")) for word in argv if word.startswith("--config=")), None)
+
+
+def _read_config(path: Path) -> tuple[TrainConfig, str]:
+    from musegen.checkpoint import parse_checkpoint_config
+
+    if not path.is_file():
+        raise ConfigError(
+            f"--config {path} does not exist: name a JSON file, such as a checkpoint's config.json"
+        )
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"--config {path} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f'--config {path} must hold an object of settings, such as {{"model": {{...}}}}')
+    return parse_checkpoint_config(values)

@@ -1,0 +1,172 @@
+"""Every setting of musegen as a frozen dataclass; the command line is built from them.
+
+Standard library only, so that `musegen --help` loads nothing heavy. The string under a field is
+its help text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from musegen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """How music becomes tokens."""
+
+    programs: bool | None = None
+    """Write each note's instrument (program, drums) into the stream. Unset: only where the dataset
+    has drums or more than one program."""
+    velocity: bool = False
+    """Write how loud each note is."""
+    tempo: bool = False
+    """Write tempo changes."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What of a dataset a model sees."""
+
+    tracks: Literal["all", "melody"] = "all"
+    """Every track of a piece, or its melody alone (see `musegen prepare --melody`)."""
+    window: int = 1024
+    """Longest sequence trained on, in tokens; longer pieces are cut on bar lines."""
+    transpose: int = 6
+    """Training pieces are transposed at random by at most this many semitones; never drums."""
+
+
+@dataclass(frozen=True)
+class LMConfig:
+    """The recurrent language model."""
+
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    """Recurrent cell."""
+    embedding_dim: int = 192
+    """Width of the token embedding."""
+    hidden_size: int = 512
+    """Width of each recurrent layer."""
+    num_layers: int = 2
+    """Recurrent layers."""
+    dropout: float = 0.3
+    """Share of activations dropped between layers in training."""
+    lookback: tuple[int, ...] = (1, 2, 4, 8)
+    """The model is shown what stood at this place so many bars ago."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """How the weights are fitted."""
+
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
+    """Update rule of torch.optim."""
+    lr: float = 2e-3
+    """Highest learning rate."""
+    weight_decay: float = 0.01
+    """Decay of weights a step, relative to the learning rate (AdamW)."""
+    warmup: float = 0.05
+    """Share of the steps in which the learning rate rises from zero."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    batch_tokens: int = 16384
+    """Tokens a step, padding included."""
+    patience: int = 8
+    """Stop after so many validations without an improvement."""
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """Passed on to Lightning's Trainer."""
+
+    max_steps: int | None = None
+    """Stop after so many steps. Unset: sized to the data."""
+    accelerator: str = "auto"
+    """cpu, gpu or auto."""
+    devices: str = "auto"
+    """How many devices, or auto."""
+    num_nodes: int = 1
+    """Machines that train together."""
+    strategy: str = "auto"
+    """Lightning strategy, such as ddp or fsdp."""
+    precision: str | None = None
+    """Lightning precision. Unset: bf16-mixed where the device computes in it, else 32-true."""
+    limit_train_batches: float | int = 1.0
+    """Share (below or at 1.0) or number of training batches an epoch."""
+    limit_val_batches: float | int = 1.0
+    """Share or number of validation pieces."""
+    val_check_interval: int | None = None
+    """Validate every so many steps. Unset: sized to the data."""
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How ids are drawn from a model's logits."""
+
+    temperature: float = 1.0
+    """Above 1 bolder, below 1 safer; 0 always takes the likeliest."""
+    top_k: int | None = None
+    """Draw from the k likeliest ids only."""
+    top_p: float = 1.0
+    """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
+    min_p: float = 0.0
+    """Leave out ids less likely than this share of the likeliest."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training run; written to a checkpoint's config.json, which repeats it."""
+
+    family: Literal["lm"] = "lm"
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: LMConfig = field(default_factory=LMConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Defaults of `musegen generate` for this checkpoint."""
+    seed: int = 0
+    """Fixes everything that is drawn at random."""
+
+
+T = TypeVar("T")
+
+
+def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """Build a config dataclass from plain JSON values; every key must be known and of its type.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type, naming both.
+    """
+    hints = get_type_hints(cls)
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    parsed: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            close = get_close_matches(key, known, n=1)
+            advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise ConfigError(f"unknown setting {prefix}{key}; {advice}")
+        parsed[key] = _parse_value(hints[key], value, f"{prefix}{key}")
+    return cls(**parsed)
+
+
+def _parse_value(hint: Any, value: Any, name: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"setting {name} must be a group of settings, not {value!r}")
+        return parse_config(hint, value, f"{name}.")
+    options = get_args(hint)
+    if get_origin(hint) is tuple:
+        fits = isinstance(value, list | tuple) and all(type(item) is options[0] for item in value)
+        value = tuple(value) if fits else value
+    elif get_origin(hint) is Literal:
+        fits = value in options
+    else:
+        allowed = options or (hint,)
+        fits = type(value) in allowed
+        if not fits and float in allowed and type(value) is int:
+            value, fits = float(value), True
+    if not fits:
+        wanted = " or ".join(getattr(o, "__name__", str(o)) for o in options) if options else hint.__name__
+        raise ConfigError(f"setting {name} cannot be {value!r}; allowed: {wanted}")
+    return value

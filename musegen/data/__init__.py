@@ -1,0 +1,1 @@
+"""Datasets: music stored as checked scores, and what a model sees of it."""

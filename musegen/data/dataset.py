@@ -1,0 +1,86 @@
+"""A prepared dataset: scores, packed, with an index and a split."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symusic import Score
+
+from musegen.errors import DataError
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One line of index.jsonl."""
+
+    name: str
+    sha256: str
+    """Of the piece's MIDI bytes."""
+    fingerprint: str
+    split: str
+    notes: int
+    bars: int
+    pickup: float
+    """Length of the pickup in quarters; 0 where there is none."""
+    melody: int
+    """Index of the melody's track, -1 where there is none."""
+    melody_how: str
+    time_signatures: list[str]
+    programs: list[int]
+    """Sorted General MIDI programs from 0; -1 stands for drums."""
+    offset: int
+    """Where the MIDI bytes begin in scores.bin, and how many they are:"""
+    size: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset folder, opened with `Dataset.open`."""
+
+    path: Path
+    info: dict[str, Any]
+    pieces: list[Piece]
+
+    @classmethod
+    def open(cls, path: Path) -> "Dataset":
+        """Open the dataset folder `path`.
+
+        Raises:
+            DataError: not a dataset, incomplete, damaged, or of an unknown format.
+        """
+        missing = [n for n in ("dataset.json", "index.jsonl", "scores.bin") if not (path / n).is_file()]
+        if missing:
+            raise DataError(f"{path} is not a prepared dataset: {', '.join(missing)} missing; run musegen prepare")
+        try:
+            info = json.loads((path / "dataset.json").read_text("utf-8"))
+            lines = (path / "index.jsonl").read_text("utf-8").splitlines()
+            pieces = [Piece(**json.loads(line)) for line in lines]
+        except (ValueError, TypeError) as error:
+            raise DataError(f"dataset {path} is damaged: {error}; prepare it again") from error
+        return cls(path, info, pieces)
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return str(self.info["name"])
+
+    @property
+    def sha256(self) -> str:
+        """Of scores.bin: what the music is."""
+        return str(self.info["sha256"])
+
+    def split(self, name: str) -> list[Piece]:
+        """The pieces of the split "train", "valid" or "test"."""
+        return [p for p in self.pieces if p.split == name]
+
+    def score(self, piece: Piece) -> Score:
+        """The tidy Score of `piece`, in ticks; its tracks all have notes."""
+        with (self.path / "scores.bin").open("rb") as file:
+            file.seek(piece.offset)
+            score = Score.from_midi(file.read(piece.size))
+        score.tracks = [t for t in score.tracks if len(t.notes)]
+        return score

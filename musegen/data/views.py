@@ -1,0 +1,182 @@
+"""What a model sees of a dataset: token streams, made once and kept beside the scores.
+
+A view is keyed by the dataset's music, the tokenizer and the tracks wanted, so that a stale one is
+never read. Ids lie end to end in one memory-mapped array.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from symusic.core import ScoreTick
+
+from musegen.data.dataset import Dataset, Piece
+from musegen.errors import DataError, MusegenError
+from musegen.files import write_atomic, write_json
+from musegen.tokenizers import Kind, RemiTokenizer
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """The token streams of a dataset's pieces."""
+
+    ids: npt.NDArray[np.uint16]
+    """(N,) all streams end to end."""
+    offsets: npt.NDArray[np.int64]
+    """(P + 1,) where each stream begins."""
+    notes: npt.NDArray[np.int64]
+    """(P,) notes of each piece's score."""
+    pieces: list[Piece]
+    """The P pieces that could be encoded."""
+    skipped: dict[str, int]
+    """How many pieces could not, by reason."""
+    tempo: float
+    """Median first tempo in beats a minute."""
+    program: int
+    """Most frequent melodic program."""
+
+    def stream(self, index: int) -> npt.NDArray[np.int64]:
+        """Ids of piece `index` from BOS to EOS, (T,)."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]].astype(np.int64)
+
+    def indices(self, split: str) -> list[int]:
+        """Which pieces stand in the split "train", "valid" or "test"."""
+        return [index for index, piece in enumerate(self.pieces) if piece.split == split]
+
+
+def viewed_score(dataset: Dataset, piece: Piece, tracks: str) -> ScoreTick:
+    """The score of a piece as a model sees it: all tracks, or the melody alone.
+
+    Raises:
+        DataError: the melody is wanted and the piece has none.
+    """
+    score = dataset.score(piece)
+    if tracks == "melody":
+        if piece.melody < 0:
+            raise DataError("no melody track")
+        score.tracks = [score.tracks[piece.melody]]
+    return score
+
+
+def token_view(dataset: Dataset, tokenizer: RemiTokenizer, *, tracks: str = "all") -> TokenView:
+    """Encode every piece of a dataset, or open what was encoded before.
+
+    Raises:
+        DataError: no piece could be encoded; the reasons are counted.
+    """
+    recipe = json.dumps([1, dataset.sha256, tokenizer.to_dict(), tracks, [p.melody for p in dataset.pieces]])
+    folder = dataset.path / ".cache" / f"lm-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    if not (folder / "view.json").is_file():
+        _build(folder, dataset, tokenizer, tracks)
+    facts = json.loads((folder / "view.json").read_text("utf-8"))
+    if not facts["kept"]:
+        reasons = "; ".join(f"{reason} (x{count})" for reason, count in facts["skipped"].items())
+        raise DataError(f"no piece of dataset {dataset.name} can be encoded: {reasons}")
+    return TokenView(
+        ids=np.load(folder / "ids.npy", mmap_mode="r"),
+        offsets=np.load(folder / "offsets.npy"),
+        notes=np.load(folder / "notes.npy"),
+        pieces=[dataset.pieces[index] for index in facts["kept"]],
+        skipped=facts["skipped"],
+        tempo=facts["tempo"],
+        program=facts["program"],
+    )
+
+
+def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str) -> None:
+    streams: list[npt.NDArray[np.uint16]] = []
+    notes: list[int] = []
+    kept: list[int] = []
+    tempos: list[float] = []
+    skipped: Counter[str] = Counter()
+    programs: Counter[int] = Counter()
+    for index, piece in enumerate(_with_progress(dataset)):
+        try:
+            score = viewed_score(dataset, piece, tracks)
+            streams.append(tokenizer.encode(score).astype(np.uint16))
+        except MusegenError as error:
+            skipped[str(error)] += 1
+            continue
+        kept.append(index)
+        notes.append(score.note_num())
+        tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
+        programs.update(track.program for track in score.tracks if not track.is_drum)
+    facts = {
+        "kept": kept,
+        "skipped": dict(skipped),
+        "tempo": float(np.median(tempos)) if tempos else 120.0,
+        "program": programs.most_common(1)[0][0] if programs else 0,
+    }
+    offsets = np.cumsum([0, *map(len, streams)], dtype=np.int64)
+    _save(folder / "ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
+    _save(folder / "offsets.npy", offsets)
+    _save(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
+    write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
+
+
+def _with_progress(dataset: Dataset) -> Iterator[Piece]:
+    if len(dataset.pieces) < 200:
+        yield from dataset.pieces
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(dataset.pieces, "Tokenizing", console=Console(stderr=True), transient=True)
+
+
+def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomic(path, buffer.getvalue())
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a view's ids that is trained on: ids[start:stop], the first being given."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """Ids that are predicted."""
+        return self.stop - self.start - 1
+
+
+def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, longest: int) -> list[Window]:
+    """Cut each stream of a split into windows on bar lines.
+
+    Every id after a stream's first is predicted in exactly one window. A window is at most
+    `longest` ids, or one bar where a single bar is longer; where there is a choice, a window is a
+    multiple of 8 bars, so that a model which counts bars in phrases counts the same in each.
+
+    Args:
+        view: the streams.
+        kind: `Kind` of each id, (V,).
+        split: "train", "valid" or "test".
+        longest: ids.
+    """
+    windows = []
+    for index in view.indices(split):
+        begin, end = int(view.offsets[index]), int(view.offsets[index + 1])
+        bars = begin + np.flatnonzero(kind[view.ids[begin:end]] == Kind.BAR)
+        start, bar = begin, 0
+        while end - start > longest:
+            fitting = int(np.searchsorted(bars, start + longest, side="right")) - 1
+            chosen = max(fitting, bar + 1)
+            if chosen - bar >= 8:
+                chosen = bar + (chosen - bar) // 8 * 8
+            if chosen >= len(bars):
+                break
+            # The bar token that opens the next window is this window's last target.
+            windows.append(Window(start, int(bars[chosen]) + 1))
+            start, bar = int(bars[chosen]), chosen
+        windows.append(Window(start, end))
+    return windows

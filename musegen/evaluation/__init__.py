@@ -1,0 +1,1 @@
+"""What music, data and models are like: likelihood, facts, pictures."""

@@ -1,0 +1,155 @@
+"""Facts about a music file, a dataset or a checkpoint, as plain dicts ready for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from symusic import Score
+
+from musegen.errors import CheckpointError
+from musegen.evaluation.names import PITCH_CLASSES, instrument_name
+from musegen.music.notes import note_arrays
+from musegen.music.ops import bar_ticks
+from musegen.music.read import read_score
+
+if TYPE_CHECKING:
+    from musegen.data.dataset import Dataset
+
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key, from its tonic up: Krumhansl and Kessler's ratings (1982)."""
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """What a music file holds, read as musegen reads it.
+
+    Raises:
+        MidiError: the file cannot be read.
+    """
+    score, repairs = read_score(path)
+    return {"kind": "music", "path": str(path), **music_facts(score), "repairs": repairs}
+
+
+def music_facts(score: Score) -> dict[str, Any]:
+    """Facts about a tidy Score; pitches as MIDI numbers, tempo in quarters a minute, length in seconds."""
+    bars = bar_ticks(score)
+    pitched = [note_arrays(track)[2] for track in score.tracks if not track.is_drum and len(track.notes)]
+    pitches = np.concatenate(pitched) if pitched else np.zeros(0, np.int64)
+    return {
+        "bars": len(bars) - 1,
+        "notes": int(score.note_num()),
+        "seconds": round(float(score.to("second").end()), 2),
+        "time_signature": f"{score.time_signatures[0].numerator}/{score.time_signatures[0].denominator}",
+        "metre_changes": [
+            {
+                "bar": int(np.searchsorted(bars, each.time)) + 1,
+                "time_signature": f"{each.numerator}/{each.denominator}",
+            }
+            for each in score.time_signatures[1:]
+        ],
+        "tempo": round(float(score.tempos[0].qpm), 2) if len(score.tempos) else 120.0,
+        "tempo_changes": max(0, len(score.tempos) - 1),
+        "key": estimate_key(score),
+        "pitch_range": [int(pitches.min()), int(pitches.max())] if len(pitches) else None,
+        "ticks_per_quarter": int(score.tpq),
+        "tracks": [
+            {
+                "name": track.name,
+                "program": -1 if track.is_drum else int(track.program),
+                "instrument": instrument_name(-1 if track.is_drum else track.program),
+                "notes": len(track.notes),
+            }
+            for track in score.tracks
+        ],
+    }
+
+
+def estimate_key(score: Score) -> str | None:
+    """The key whose profile correlates best with how long each pitch class sounds (Krumhansl and Schmuckler).
+
+    None where there is no pitched note, or all classes sound alike.
+    """
+    weights = np.zeros(12)
+    for track in score.tracks:
+        if not track.is_drum:
+            _, durations, pitches, _ = note_arrays(track)
+            weights += np.bincount(pitches % 12, weights=durations, minlength=12)
+    if np.ptp(weights) == 0:
+        return None
+    fits = {
+        f"{PITCH_CLASSES[tonic]} {mode}": float(np.corrcoef(weights, np.roll(profile, tonic))[0, 1])
+        for mode, profile in (("major", MAJOR), ("minor", MINOR))
+        for tonic in range(12)
+    }
+    return max(fits, key=lambda key: fits[key])
+
+
+def dataset_facts(dataset: Dataset) -> dict[str, Any]:
+    """What a dataset holds: pieces by split, files by verdict and reason, metres, instruments."""
+    pieces = dataset.pieces
+    audit = _read_lines(dataset.path / "audit.jsonl")
+    return {
+        "kind": "dataset",
+        "path": str(dataset.path),
+        **dataset.info,
+        "pieces": len(pieces),
+        "notes": sum(piece.notes for piece in pieces),
+        "bars": sum(piece.bars for piece in pieces),
+        "splits": dict(Counter(piece.split for piece in pieces)),
+        "verdicts": dict(Counter(line["verdict"] for line in audit)),
+        "rejected": dict(
+            Counter(line["reason"] for line in audit if line["verdict"] == "rejected").most_common(20)
+        ),
+        "time_signatures": dict(
+            Counter(each for piece in pieces for each in piece.time_signatures).most_common()
+        ),
+        "programs": dict(Counter(program for piece in pieces for program in piece.programs).most_common()),
+        "melody": dict(Counter(piece.melody_how for piece in pieces)),
+        "pickups": sum(piece.pickup > 0 for piece in pieces),
+    }
+
+
+def checkpoint_facts(path: Path) -> dict[str, Any]:
+    """What a checkpoint is: family, sizes, what it was trained on, what was measured.
+
+    Raises:
+        CheckpointError: a file of it is missing or damaged.
+    """
+    config = _read_json(path / "config.json")
+    return {
+        "kind": "checkpoint",
+        "path": str(path),
+        **config,
+        "parameters": _count_parameters(path / "model.safetensors"),
+        "data": {k: v for k, v in _read_json(path / "data.json").items() if not isinstance(v, list)},
+        "metrics": _read_json(path / "metrics.json"),
+    }
+
+
+def _count_parameters(path: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as weights:
+            return sum(int(np.prod(weights.get_slice(name).get_shape())) for name in weights.keys())  # noqa: SIM118 - no dict
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: the checkpoint is incomplete; copy it again") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}): copy it again") from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: the checkpoint is incomplete; copy it again") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged ({error}): copy it again") from error
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -1,0 +1,69 @@
+"""From logits to ids: filters and one random stream a row."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musegen.config import SamplingConfig
+
+
+class RowStreams:
+    """One stream of uniform numbers a row, so that a row does not depend on how many there are.
+
+    Args:
+        seed: of the whole run.
+        rows: numbers of the rows; row i of seed s always gets the same numbers.
+    """
+
+    def __init__(self, seed: int, rows: range) -> None:
+        self._streams = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in rows]
+
+    def draw(self) -> Tensor:
+        """The next number in [0, 1) of every row, (B,) float64."""
+        return torch.from_numpy(np.array([stream.random() for stream in self._streams]))
+
+
+def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
+    """Temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
+
+    Args:
+        logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
+
+    Returns:
+        (B, V), with what is not to be drawn at -inf.
+    """
+    logits = logits / config.temperature
+    if config.top_k is not None and config.top_k < logits.shape[1]:
+        kth = logits.topk(config.top_k, dim=1).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, -torch.inf)
+    if config.top_p < 1.0:
+        ordered, order = logits.sort(dim=1, descending=True, stable=True)
+        probs = ordered.softmax(dim=1)
+        # An id goes when those above it already hold top_p; the first always stays.
+        drop = (probs.cumsum(dim=1) - probs) >= config.top_p
+        logits = logits.masked_fill(drop.scatter(1, order, drop), -torch.inf)
+    if config.min_p > 0.0:
+        probs = logits.softmax(dim=1)
+        logits = logits.masked_fill(probs < config.min_p * probs.max(dim=1, keepdim=True).values, -torch.inf)
+    return logits
+
+
+def draw_ids(logits: Tensor, uniform: Tensor, config: SamplingConfig) -> Tensor:
+    """One id a row, by inverting the cumulative distribution at `uniform`; the likeliest at temperature 0.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        uniform: (B,) in [0, 1).
+
+    Returns:
+        (B,) ids, each of non-zero probability.
+    """
+    if config.temperature == 0.0:
+        return logits.argmax(dim=1)
+    probs = filter_logits(logits.double(), config).softmax(dim=1)
+    cumulative = probs.cumsum(dim=1)
+    wanted = uniform.to(probs.device)[:, None] * cumulative[:, -1:]
+    drawn = torch.searchsorted(cumulative, wanted, right=True).squeeze(1)
+    # Rounding can carry the search past the last id that has any probability.
+    last = probs.shape[1] - 1 - (probs > 0).flip(1).long().argmax(dim=1)
+    return torch.minimum(drawn, last)

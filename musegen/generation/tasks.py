@@ -1,0 +1,202 @@
+"""What users ask for: scores in, scores out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from symusic import Note, Tempo, TimeSignature, Track
+from symusic.core import ScoreTick, TrackTick
+
+from musegen.config import SamplingConfig
+from musegen.errors import ConfigError
+from musegen.generation.engine import Stream, sample_streams
+from musegen.generation.sampling import RowStreams
+from musegen.models.lm import LanguageModel
+from musegen.music.ops import bar_ticks
+from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers.grammar import Constraints, Grammar
+from musegen.tokenizers.tables import DRUMS
+
+ROWS_AT_ONCE = 64
+TOKENS_PER_BAR = 1024
+"""A bar that wants more new ids than this has run away."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What music is wanted; None leaves the choice to the model."""
+
+    bars: int
+    """New bars."""
+    time_signature: tuple[int, int] | None = None
+    pitches: frozenset[int] | None = None
+    """MIDI pitches allowed, drums aside."""
+    tempo: float | None = None
+    """Beats (quarters) a minute."""
+    program: int | None = None
+    """General MIDI program, 0 to 127, or -1 for drums."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One piece written."""
+
+    score: ScoreTick
+    log_likelihood: float
+    """Of the new ids under the model, in nats."""
+    bars: int
+    """Bars in all, those of a prompt included."""
+
+
+def generate(
+    model: LanguageModel,
+    tokenizer: RemiTokenizer,
+    request: Request,
+    *,
+    num: int = 1,
+    prompt: ScoreTick | None = None,
+    sampling: SamplingConfig | None = None,
+    seed: int = 0,
+    default_tempo: float = 120.0,
+    default_program: int = 0,
+) -> list[Result]:
+    """Write new pieces, or continue a tune by new bars.
+
+    Args:
+        model: in eval mode.
+        tokenizer: the model's own.
+        request: what music is wanted.
+        num: how many pieces.
+        prompt: a tidy score; its notes stand unchanged before the new bars.
+        sampling: how ids are drawn.
+        seed: fixes everything; piece i of a seed does not depend on `num`.
+        default_tempo: quarters a minute, where neither request nor prompt says.
+        default_program: of the track, where the stream has no programs and there is no prompt.
+
+    Raises:
+        ConfigError: the tokenizer does not know the metre or program, or no pitch is left.
+        TokenError: the prompt cannot be encoded.
+        MusegenError: a piece did not end.
+    """
+    head, prompt_bars = _prompt_ids(tokenizer, prompt)
+    constraints = _constraints(tokenizer, request, prompt, prompt_bars)
+    device = next(model.parameters()).device
+    grammar = Grammar(tokenizer.tables, constraints, device=device)
+    results = []
+    for stream in _streams(model, grammar, head, request.bars, num, sampling or SamplingConfig(), seed):
+        score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
+        tempo = request.tempo or default_tempo
+        if prompt is None:
+            _dress(score, tokenizer, request, tempo, default_program)
+        else:
+            score = _append(prompt, score, prompt_bars, tokenizer, request)
+        results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars))
+    return results
+
+
+def _streams(
+    model: LanguageModel, grammar: Grammar, head: list[int], bars: int, num: int, sampling: SamplingConfig, seed: int
+) -> Iterator[Stream]:
+    device = next(model.parameters()).device
+    for first in range(0, num, ROWS_AT_ONCE):
+        rows = range(first, min(first + ROWS_AT_ONCE, num))
+        yield from sample_streams(
+            model,
+            model.init_state(len(rows)),
+            grammar,
+            prompt_ids=torch.tensor([head] * len(rows), device=device),
+            sampling=sampling,
+            streams=RowStreams(seed, rows),
+            max_new_tokens=TOKENS_PER_BAR * bars,
+        )
+
+
+def _prompt_ids(tokenizer: RemiTokenizer, prompt: ScoreTick | None) -> tuple[list[int], int]:
+    """Ids from BOS to the bar line after the prompt, and the prompt's bars."""
+    if prompt is None:
+        return [tokenizer.bos_id], 0
+    ids = tokenizer.encode(prompt)[:-1].tolist()
+    bars = len(bar_ticks(prompt)) - 1
+    kind = tokenizer.tables.kind
+    bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
+    metre_id = [i for i in ids if kind[i] == Kind.TIME_SIGNATURE][-1]
+    # Bars in which the last note only rings on are not in the stream yet.
+    for _ in range(bars - sum(i == bar_id for i in ids)):
+        ids += [bar_id, metre_id]
+    return [*ids, bar_id], bars
+
+
+def _constraints(
+    tokenizer: RemiTokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
+) -> Constraints:
+    metre = request.time_signature
+    programs: frozenset[int] | None = None
+    if prompt is not None:
+        last = prompt.time_signatures[-1]
+        metre = metre or (last.numerator, last.denominator)
+        programs = frozenset(DRUMS if t.is_drum else t.program for t in prompt.tracks if len(t.notes))
+    if request.program is not None:
+        programs = frozenset({DRUMS if request.program < 0 else request.program})
+    metre_id = None
+    if metre is not None:
+        name = f"TimeSig_{metre[0]}/{metre[1]}"
+        if name not in tokenizer.vocab:
+            known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
+            raise ConfigError(f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}")
+        metre_id = tokenizer.vocab.index(name)
+    return Constraints(
+        bars=prompt_bars + request.bars,
+        time_signature_id=metre_id,
+        pitches=request.pitches,
+        programs=programs,
+        tempo=request.tempo is None and prompt is None,
+    )
+
+
+def _dress(score: ScoreTick, tokenizer: RemiTokenizer, request: Request, tempo: float, program: int) -> None:
+    """Give a decoded score its tempo and program where the stream does not say them."""
+    if not len(score.tempos) or request.tempo is not None:
+        score.tempos = [Tempo(0, qpm=tempo)]
+    elif score.tempos[0].time > 0:
+        score.tempos.insert(0, Tempo(0, qpm=score.tempos[0].qpm))
+    if not tokenizer.config.programs:
+        wanted = program if request.program is None else request.program
+        for track in score.tracks:
+            track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
+
+
+def _append(prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: RemiTokenizer, request: Request) -> ScoreTick:
+    """The prompt as it is, followed by the new bars of the decoded stream."""
+    result = prompt.copy()
+    seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
+    for track in whole.tracks:
+        times = track.notes.numpy()
+        new = times["time"] >= line
+        if not new.any():
+            continue
+        fields = {name: np.asarray(values)[new] for name, values in times.items()}
+        fields["time"] = fields["time"] + (seam - line)
+        _matching_track(result, track, tokenizer, request).notes.extend(Note.from_numpy(**fields))
+    for metre in whole.time_signatures:
+        if metre.time >= line:
+            result.time_signatures.append(TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator))
+    if request.tempo is not None:
+        result.tempos.append(Tempo(seam, qpm=request.tempo))
+    elif not len(result.tempos):
+        result.tempos = [Tempo(0, qpm=120.0)]
+    return result
+
+
+def _matching_track(score: ScoreTick, track: TrackTick, tokenizer: RemiTokenizer, request: Request) -> TrackTick:
+    """Where new notes go: the prompt's track of that instrument, or one of their own."""
+    melodic = [t for t in score.tracks if not t.is_drum]
+    if tokenizer.config.programs:
+        same = [t for t in score.tracks if (t.is_drum, t.program) == (track.is_drum, track.program)]
+    else:
+        same = melodic if len(melodic) == 1 and request.program in (None, melodic[0].program) else []
+    if same:
+        return same[0]
+    program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
+    score.tracks.append(Track(name="Continuation", program=program, is_drum=track.is_drum, ttype="Tick"))
+    return score.tracks[-1]

@@ -1,0 +1,1 @@
+"""Decoders: `model(ids, state) -> (logits, state)`, all at once or step by step."""

@@ -1,0 +1,109 @@
+"""The language model: a stacked RNN that knows the bar and what stood there some bars ago."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from musegen.models.place import Place, PlaceState, PlaceTracker
+from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
+
+PHRASE_BARS = 16
+"""The model counts bars modulo this many: tunes are built of phrases of 2, 4, 8 and 16 bars."""
+
+
+class LMState(NamedTuple):
+    """Everything the next step needs."""
+
+    rnn: RNNState
+    place: PlaceState
+
+
+class LanguageModel(nn.Module):
+    """Next-id model of token streams.
+
+    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+
+    Args:
+        kind: `Kind` of each id, (V,).
+        position: position in the bar of each id, -1 where it is none, (V,).
+        cell: "lstm", "gru" or "rnn".
+        embedding_dim: width of the token embedding.
+        hidden_size: H.
+        num_layers: recurrent layers.
+        dropout: in the inputs, between the layers and before the logits.
+        lookback: bars to look back, none for a plain model.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: np.ndarray,
+        position: np.ndarray,
+        cell: str = "lstm",
+        embedding_dim: int = 192,
+        hidden_size: int = 512,
+        num_layers: int = 2,
+        dropout: float = 0.3,
+        lookback: Sequence[int] = (1, 2, 4, 8),
+    ) -> None:
+        super().__init__()
+        self.vocab_size = len(kind)
+        self.tracker = PlaceTracker(kind=kind, position=position, lookback=lookback)
+        self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
+        self.place = nn.Embedding(self.tracker.num_places, hidden_size)
+        self.metre = nn.Embedding(self.tracker.num_metres, hidden_size)
+        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
+        lags = len(lookback)
+        self.input = nn.Linear(embedding_dim * (1 + lags) + 2 * lags, hidden_size)
+        self.dropout = LockedDropout(dropout)
+        self.rnn = StackedRNN(
+            cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
+        )
+        self.logits = nn.Linear(hidden_size, self.vocab_size)
+        self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
+        for embedding in (self.place, self.metre, self.phrase):
+            nn.init.normal_(embedding.weight, std=0.05)
+
+    def init_state(self, batch_size: int) -> LMState:
+        """Silence: the state before the first id."""
+        return LMState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
+
+    def forward(self, ids: Tensor, state: LMState) -> tuple[Tensor, LMState]:
+        """Follow T ids.
+
+        Args:
+            ids: (B, T).
+            state: after the ids before.
+
+        Returns:
+            Logits of the next id after each, (B, T, V), and the state after the last.
+        """
+        place, place_state = self.tracker(ids, state.place)
+        runs = _run_features(place.runs)  # (B, T, 2L)
+        output, rnn_state = self.rnn(self.dropout(self._inputs(ids, place, runs)), state.rnn)
+        output = self.dropout(output)  # (B, T, H)
+        logits = self.logits(output)  # (B, T, V)
+        if self.copy is not None:
+            # A raised logit for the id each look-back points at, by how much the model trusts it:
+            # an RNN alone does not copy eight bars.
+            trust = self.copy(torch.cat([output, runs.to(output.dtype)], dim=-1)).to(logits.dtype)  # (B, T, L)
+            logits = logits.scatter_add(-1, place.lookback, trust * (place.lookback > 0))
+        return logits, LMState(rnn_state, place_state)
+
+    def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
+        tokens = torch.cat([ids[..., None], place.lookback], dim=-1)  # (B, T, 1 + L)
+        parts = [self.embedding(tokens).flatten(2), runs]
+        return (
+            self.input(torch.cat(parts, dim=-1))
+            + self.place(place.place)
+            + self.metre(place.metre)
+            + self.phrase(place.bar % PHRASE_BARS)
+        )
+
+
+def _run_features(runs: Tensor) -> Tensor:
+    """Whether each look-back foretold the last id, and for how long it has, (B, T, 2L)."""
+    return torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4], dim=-1)

@@ -1,0 +1,135 @@
+"""Where a stream is in the music, and what stood there some bars ago, from its ids alone.
+
+Every id gets a key that grows along the stream: its bar, its position in the bar, the how-manieth
+note at that position, the kind of token. What stood `n` bars ago is then the first id whose key is
+greater than this id's key less `n` bars: one binary search, the same all at once and step by step.
+The look-back inputs of Magenta's Lookback RNN (Waite 2016) are the idea's ancestor; these follow
+the bar line in any metre, and point at the id that came next there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+_KINDS, _NOTES = 16, 256  # kinds of token, notes at one position that a key tells apart
+_PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH = 0, 3, 4, 5, 7, 8  # tokenizers.tables.Kind
+
+
+class PlaceState(NamedTuple):
+    """What of the stream so far the next ids need; N ids have been seen."""
+
+    counters: Tensor
+    """(B, 4): bar (0 before the first), place in the bar, notes at this place, metre."""
+    ids: Tensor
+    """(B, N) all ids so far."""
+    keys: Tensor
+    """(B, N) their keys."""
+    expected: Tensor
+    """(B, L) the id that each look-back pointed at after the last id."""
+    runs: Tensor
+    """(B, L) how many ids in a row each look-back has foretold."""
+
+
+class Place(NamedTuple):
+    """What a model is told beside each id."""
+
+    bar: Tensor
+    """(B, T) bars begun so far, 0 before the first."""
+    place: Tensor
+    """(B, T) 0 on a bar line, else one more than the position in the bar."""
+    metre: Tensor
+    """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
+    lookback: Tensor
+    """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
+    runs: Tensor
+    """(B, T, L) how many ids in a row each look-back has foretold."""
+
+
+class PlaceTracker(nn.Module):
+    """Computes `Place` from ids; it has buffers and no weights.
+
+    Args:
+        kind: `Kind` of each id, (V,).
+        position: position in the bar of each id, -1 where it is none, (V,).
+        lookback: bars to look back, L of them.
+    """
+
+    def __init__(self, *, kind: np.ndarray, position: np.ndarray, lookback: Sequence[int]) -> None:
+        super().__init__()
+        metre = np.zeros_like(kind)
+        metre[kind == _TIME_SIGNATURE] = np.arange(1, (kind == _TIME_SIGNATURE).sum() + 1)
+        self.num_places = int(position.max()) + 2
+        self.num_metres = int(metre.max()) + 1
+        self.num_lookbacks = len(lookback)
+        for name, values in (
+            ("kind", kind),
+            ("place", np.where(position >= 0, position + 1, 0)),
+            ("metre", metre),
+            ("sets_place", (kind == _BAR) | (kind == _POSITION)),
+            ("starts_note", kind == (_PROGRAM if (kind == _PROGRAM).any() else _PITCH)),
+            ("lookback", np.asarray(lookback, dtype=np.int64)),
+        ):
+            self.register_buffer(f"_{name}", torch.from_numpy(np.ascontiguousarray(values)), persistent=False)
+
+    def init_state(self, batch_size: int) -> PlaceState:
+        """The state before the first id."""
+        device = self._kind.device
+
+        def zeros(width: int) -> Tensor:
+            return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
+
+        return PlaceState(zeros(4), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks))
+
+    @torch.no_grad()
+    def forward(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
+        """Follow T more ids.
+
+        Args:
+            ids: (B, T), a stream in grammatical order; padding may follow its end.
+            state: after the ids before.
+        """
+        kind = self._kind[ids]  # (B, T)
+        bar0, place0, notes0, metre0 = state.counters.unbind(1)
+        bar = bar0[:, None] + (kind == _BAR).cumsum(1)
+        sets_place = self._sets_place[ids]
+        place = _hold(self._place[ids], sets_place, place0)
+        metre = _hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
+        counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
+        notes = counted - _hold(counted, sets_place, torch.zeros_like(notes0))
+        order = torch.where(kind == _PAD, _KINDS - 1, kind)  # padding stands after everything
+        bar_span = self.num_places * _NOTES * _KINDS
+        keys = bar * bar_span + (place * _NOTES + notes.clamp(max=_NOTES - 1)) * _KINDS + order
+
+        all_ids = torch.cat([state.ids, ids], dim=1)  # (B, N + T)
+        all_keys = torch.cat([state.keys, keys], dim=1)
+        lookback = self._look_back(bar, keys, all_ids, all_keys, bar_span)  # (B, T, L)
+        foretold = torch.cat([state.expected[:, None], lookback[:, :-1]], dim=1) == ids[..., None]
+        runs = _run_lengths(foretold, state.runs)
+        counters = torch.stack([bar[:, -1], place[:, -1], notes[:, -1], metre[:, -1]], dim=1)
+        after = PlaceState(counters, all_ids, all_keys, lookback[:, -1], runs[:, -1])
+        return Place(bar, place, metre, lookback, runs), after
+
+    def _look_back(self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int) -> Tensor:
+        batch, steps = keys.shape
+        wanted = keys[..., None] - self._lookback * bar_span  # (B, T, L)
+        found = torch.searchsorted(all_keys.contiguous(), wanted.reshape(batch, -1), right=True)
+        found = found.clamp(max=all_keys.shape[1] - 1)
+        pointed = all_ids.gather(1, found).view(batch, steps, -1)
+        return torch.where(bar[..., None] > self._lookback, pointed, 0)
+
+
+def _hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
+    """The last value set so far, (B, T); `before` (B,) until one is set."""
+    steps = torch.arange(values.shape[1], device=values.device)
+    last = torch.where(is_set, steps, -1).cummax(dim=1).values
+    return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before[:, None])
+
+
+def _run_lengths(hits: Tensor, before: Tensor) -> Tensor:
+    """Length of the run of hits that ends at each step, (B, T, L), `before` (B, L) going on."""
+    steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
+    last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
+    return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])

@@ -1,0 +1,1 @@
+"""Reading, tidying, measuring and writing music; `symusic.Score` is the only container."""

@@ -1,0 +1,103 @@
+"""Notes of a Score as arrays, and the form every Score of musegen has: sorted, no overlaps of one pitch.
+
+Times and durations are in ticks, pitches are MIDI numbers (0 to 127).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from symusic import Note, Score, Track
+
+Ints = NDArray[np.int64]
+
+
+def note_arrays(track: Track) -> tuple[Ints, Ints, Ints, Ints]:
+    """Onsets, durations, pitches and velocities of a track, each (notes,) int64, in the track's order."""
+    columns = track.notes.numpy()
+    return (
+        columns["time"].astype(np.int64),
+        columns["duration"].astype(np.int64),
+        columns["pitch"].astype(np.int64),
+        columns["velocity"].astype(np.int64),
+    )
+
+
+def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, velocities: Ints) -> None:
+    """Replace the notes of `track` by those of the arrays, each (notes,)."""
+    track.notes = Note.from_numpy(
+        onsets.astype(np.int32),
+        durations.astype(np.int32),
+        pitches.astype(np.int8),
+        velocities.astype(np.int8),
+        "tick",
+    )
+
+
+def normalise_notes(score: Score) -> tuple[Score, list[str]]:
+    """The Score with clean notes, and what had to be repaired, in words.
+
+    In each track the notes are sorted by (onset, pitch). Dropped: notes before tick 0, of no
+    length, out of MIDI's pitches or silent (velocity 0), and all but the longest of those that
+    start together on one pitch. A note ends where its pitch starts again in the same track.
+    """
+    score = score.copy()
+    counts: dict[str, int] = {}
+    for track in score.tracks:
+        for what, count in _normalise_track(track).items():
+            counts[what] = counts.get(what, 0) + count
+    return score, [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _normalise_track(track: Track) -> dict[str, int]:
+    onsets, durations, pitches, velocities = note_arrays(track)
+    counts = {
+        "notes before the start dropped": int((onsets < 0).sum()),
+        "notes without length dropped": int(((onsets >= 0) & (durations <= 0)).sum()),
+    }
+    keep = (onsets >= 0) & (durations > 0) & (velocities > 0) & (pitches >= 0)
+    counts["silent or impossible notes dropped"] = int((~keep).sum()) - sum(counts.values())
+    onsets, durations, pitches, velocities = (x[keep] for x in (onsets, durations, pitches, velocities))
+
+    order = np.lexsort((-velocities, -durations, onsets, pitches))  # by pitch, then onset, longest first
+    onsets, durations, pitches, velocities = (x[order] for x in (onsets, durations, pitches, velocities))
+    double = np.zeros(len(onsets), dtype=bool)
+    double[1:] = (np.diff(pitches) == 0) & (np.diff(onsets) == 0)
+    counts["double notes dropped"] = int(double.sum())
+    onsets, durations, pitches, velocities = (x[~double] for x in (onsets, durations, pitches, velocities))
+
+    if len(onsets) > 1:
+        room = np.diff(onsets)
+        cut = (np.diff(pitches) == 0) & (durations[:-1] > room)
+        counts["overlapping notes cut"] = int(cut.sum())
+        durations[:-1][cut] = room[cut]
+    order = np.lexsort((pitches, onsets))
+    put_notes(track, onsets[order], durations[order], pitches[order], velocities[order])
+    return counts
+
+
+def transpose(score: Score, semitones: int) -> Score:
+    """The Score moved by `semitones`; drum tracks stay.
+
+    Raises:
+        ValueError: a note would leave MIDI's pitches 0 to 127.
+    """
+    score = score.copy()
+    for track in score.tracks:
+        if track.is_drum or not semitones:
+            continue
+        onsets, durations, pitches, velocities = note_arrays(track)
+        pitches = pitches + semitones
+        if len(pitches) and not 0 <= pitches.min() <= pitches.max() <= 127:
+            raise ValueError(f"transposing by {semitones} leaves MIDI's pitches 0 to 127")
+        put_notes(track, onsets, durations, pitches, velocities)
+    return score
+
+
+def all_onsets(score: Score) -> Ints:
+    """Onsets of all notes of all tracks, (notes,) int64 ticks, unsorted."""
+    return np.concatenate([np.zeros(0, np.int64), *(note_arrays(t)[0] for t in score.tracks)])
+
+
+def last_end(score: Score) -> int:
+    """The tick at which the last note ends; 0 where there is none."""
+    ends = [onsets + durations for onsets, durations, _, _ in map(note_arrays, score.tracks)]
+    return int(max((e.max() for e in ends if len(e)), default=0))

@@ -1,0 +1,192 @@
+"""REMI tokens (Huang and Yang 2020, arXiv:2002.00212) by MidiTok, behind the facade musegen uses.
+
+MidiTok's grid is per beat of the metre, so 24 positions a beat are 12 a quarter in 2/2, 24 in 4/4
+and 48 in 6/8: triplets and 16ths are exact in each. A stream is
+BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS.
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from symusic import Track
+from symusic.core import ScoreTick, TrackTick
+
+from musegen.config import TokenizerConfig
+from musegen.errors import TokenError
+from musegen.tokenizers.tables import POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
+
+COMMON_TIME_SIGNATURES = frozenset(
+    {(n, 2) for n in (2, 3, 4)}
+    | {(n, 4) for n in range(1, 9)}
+    | {(n, 8) for n in range(2, 13)}
+    | {(n, 16) for n in (2, 3, 4, 5, 6, 7, 9, 12)}
+)
+"""Metres every tokenizer knows, whatever its dataset holds."""
+
+
+class RemiTokenizer:
+    """Scores to ids and back. `build` makes one for a dataset, `from_dict` loads a saved one."""
+
+    kind = "remi"
+
+    def __init__(self, config: TokenizerConfig, time_signatures: Iterable[tuple[int, int]]) -> None:
+        """Make the tokenizer of `config` (its `programs` set) that knows `time_signatures`."""
+        import miditok
+
+        self.config = config
+        self.time_signatures = sorted(set(time_signatures), key=lambda metre: (metre[1], metre[0]))
+        by_denominator: dict[int, list[int]] = {}
+        for numerator, denominator in self.time_signatures:
+            by_denominator.setdefault(denominator, []).append(numerator)
+        self._remi = miditok.REMI(
+            miditok.TokenizerConfig(
+                pitch_range=(0, 127),
+                # Exact to 4 beats; longer notes to a quarter of a beat, and beyond 16 to the beat.
+                beat_res={(0, 4): POSITIONS_PER_BEAT, (4, 16): 4, (16, 64): 1},
+                special_tokens=["PAD", "BOS", "EOS"],
+                use_velocities=config.velocity,
+                num_velocities=32,
+                use_tempos=config.tempo,
+                num_tempos=64,
+                tempo_range=(30, 300),
+                log_tempos=True,
+                use_time_signatures=True,
+                time_signature_range=by_denominator,
+                use_programs=bool(config.programs),
+                one_token_stream_for_programs=True,
+                use_pitchdrum_tokens=bool(config.programs),
+                drums_pitch_range=(0, 127),
+                remove_duplicated_notes=True,
+                use_sustain_pedals=False,
+                use_pitch_bends=False,
+            )
+        )
+        ids = self._remi.vocab
+        self.vocab: list[str] = sorted(ids, key=lambda token: int(ids[token]))
+        self.tables: Tables = build_tables(self.vocab)
+        self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
+
+    @classmethod
+    def build(
+        cls, config: TokenizerConfig, *, time_signatures: Iterable[tuple[int, int]], programs: Sequence[int]
+    ) -> "RemiTokenizer":
+        """Fit a tokenizer to a dataset.
+
+        Args:
+            config: `programs` unset means: only where `programs` holds drums or several.
+            time_signatures: metres of the dataset, added to the common ones.
+            programs: programs of the dataset, -1 for drums.
+        """
+        if config.programs is None:
+            wanted = len(programs) > 1 or -1 in programs
+            config = TokenizerConfig(programs=wanted, velocity=config.velocity, tempo=config.tempo)
+        return cls(config, COMMON_TIME_SIGNATURES | set(time_signatures))
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of ids."""
+        return len(self.vocab)
+
+    def encode(self, score: ScoreTick) -> Ints:
+        """Ids of a tidy score, from BOS to EOS, (T,).
+
+        Onsets and durations are rounded to the grid; without programs, drums are left out and all
+        other tracks share one stream.
+
+        Raises:
+            TokenError: a metre this tokenizer does not know, or nothing to encode.
+        """
+        for metre in score.time_signatures:
+            if (metre.numerator, metre.denominator) not in self.time_signatures:
+                known = ", ".join(f"{n}/{d}" for n, d in self.time_signatures)
+                raise TokenError(
+                    f"time signature {metre.numerator}/{metre.denominator} is not in this tokenizer; it knows {known}"
+                )
+        score = score.copy()
+        score.tracks = self._streams(score)
+        if not any(len(track.notes) for track in score.tracks):
+            raise TokenError("the score has no notes that this tokenizer writes (drums need programs)")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MidiTok warns about what prepare has reported already
+            sequence = self._remi.encode(score)
+        if isinstance(sequence, list):
+            sequence = sequence[0]
+        return np.array([self.bos_id, *sequence.ids, self.eos_id], dtype=np.int64)
+
+    def _streams(self, score: ScoreTick) -> list[TrackTick]:
+        """Tracks in the order of the stream: programs ascending, drums last; one track without programs."""
+        if self.config.programs:
+            tracks = [track for track in score.tracks if len(track.notes)]
+            return sorted(tracks, key=lambda track: (track.is_drum, track.program))
+        merged = Track(name="", program=0, is_drum=False, ttype="Tick")
+        for track in score.tracks:
+            if not track.is_drum:
+                merged.notes.extend(track.notes)
+        merged.notes.sort(key=lambda note: (note.time, note.pitch), inplace=True)
+        return [merged]
+
+    def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
+        """The score that a stream of ids says, BOS, EOS and padding ignored.
+
+        Args:
+            ids: (T,).
+            ticks_per_quarter: of the score returned.
+
+        Raises:
+            TokenError: an id outside the vocabulary.
+        """
+        array = np.asarray(ids, dtype=np.int64)
+        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
+            raise TokenError(f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}")
+        from miditok import TokSequence
+
+        music = array[self.tables.kind[array] >= Kind.BAR].tolist()
+        sequence = TokSequence(ids=music)
+        score = self._remi.decode(sequence if self._remi.config.one_token_stream_for_programs else [sequence])
+        return score.resample(ticks_per_quarter, min_dur=1)
+
+    def count_errors(self, ids: npt.ArrayLike) -> float:
+        """MidiTok's own share of wrong successions (type, time, doubled note) in a stream, 0 to 1."""
+        from miditok import TokSequence
+
+        array = np.asarray(ids, dtype=np.int64)
+        sequence = TokSequence(ids=array[self.tables.kind[array] >= Kind.BAR].tolist())
+        one = self._remi.config.one_token_stream_for_programs
+        errors = self._remi.tokens_errors(sequence if one else [sequence])
+        return float(errors if isinstance(errors, int | float) else sum(errors))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole tokenizer for tokenizer.json, its vocabulary included."""
+        return {
+            "format_version": 1,
+            "kind": self.kind,
+            "programs": bool(self.config.programs),
+            "velocity": self.config.velocity,
+            "tempo": self.config.tempo,
+            "positions_per_beat": POSITIONS_PER_BEAT,
+            "time_signatures": [f"{n}/{d}" for n, d in self.time_signatures],
+            "vocab": self.vocab,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "RemiTokenizer":
+        """Rebuild a saved tokenizer.
+
+        Raises:
+            TokenError: an unknown kind, or a vocabulary that this version builds differently.
+        """
+        try:
+            if saved["kind"] != cls.kind or saved["format_version"] != 1:
+                raise TokenError(f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown")
+            config = TokenizerConfig(programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"])
+            metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+            tokenizer = cls(config, metres)
+            vocab = saved["vocab"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
+        if tokenizer.vocab != vocab:
+            raise TokenError("the installed miditok builds another vocabulary than the saved one; install miditok 3.1")
+        return tokenizer

@@ -1,0 +1,109 @@
+"""What each id of a vocabulary means, as numpy arrays: the bridge from tokens to models and grammar.
+
+Time inside a bar is counted in positions, `POSITIONS_PER_BEAT` to the beat of the metre (its
+denominator). Across metres it is counted in ticks, `TICKS_PER_QUARTER` to the quarter note, fine
+enough that a position of any metre up to n/32 is a whole number of ticks.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+POSITIONS_PER_BEAT = 24
+TICKS_PER_QUARTER = POSITIONS_PER_BEAT * 32 // 4
+DRUMS = 128
+"""The program number under which drums stand in the tables (General MIDI ends at 127)."""
+
+Ints = npt.NDArray[np.int64]
+
+
+class Kind(IntEnum):
+    """Kinds of token, in the order in which they may follow each other at one position."""
+
+    PAD = 0
+    BOS = 1
+    EOS = 2
+    BAR = 3
+    TIME_SIGNATURE = 4
+    POSITION = 5
+    TEMPO = 6
+    PROGRAM = 7
+    PITCH = 8
+    VELOCITY = 9
+    DURATION = 10
+
+
+class Tables(NamedTuple):
+    """One row an id, each array of shape (V,); -1 where a column says nothing of an id."""
+
+    kind: Ints
+    """`Kind` of the id."""
+    pitch: Ints
+    """MIDI pitch, 0 to 127, drums included."""
+    is_drum: Ints
+    """1 for the pitch of a drum, else 0."""
+    program: Ints
+    """General MIDI program, 0 to 127, or `DRUMS`."""
+    position: Ints
+    """Position in the bar, from 0."""
+    duration: Ints
+    """Length of a note in positions of its metre."""
+    bar_positions: Ints
+    """Length of a bar of this metre in positions."""
+    position_ticks: Ints
+    """Length of a position of this metre in ticks."""
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of ids."""
+        return len(self.kind)
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether each note is preceded by its program."""
+        return bool((self.kind == Kind.PROGRAM).any())
+
+    def ids(self, kind: Kind) -> Ints:
+        """All ids of one kind, ascending."""
+        return np.flatnonzero(self.kind == kind)
+
+
+def build_tables(vocab: list[str]) -> Tables:
+    """Read the tables off MidiTok's token names, such as "Pitch_60" or "Duration_1.12.24".
+
+    Args:
+        vocab: the token of each id, (V,).
+
+    Raises:
+        ValueError: a token of an unknown type.
+    """
+    kinds = {
+        "PAD": Kind.PAD, "BOS": Kind.BOS, "EOS": Kind.EOS, "Bar": Kind.BAR,
+        "TimeSig": Kind.TIME_SIGNATURE, "Position": Kind.POSITION, "Tempo": Kind.TEMPO,
+        "Program": Kind.PROGRAM, "Pitch": Kind.PITCH, "PitchDrum": Kind.PITCH,
+        "Velocity": Kind.VELOCITY, "Duration": Kind.DURATION,
+    }  # fmt: skip
+    columns = {name: np.full(len(vocab), -1, dtype=np.int64) for name in Tables._fields}
+    columns["is_drum"][:] = 0
+    for id_, token in enumerate(vocab):
+        type_, _, value = token.partition("_")
+        if type_ not in kinds:
+            raise ValueError(f"token {token!r} is of an unknown type")
+        columns["kind"][id_] = kinds[type_]
+        if type_ in ("Pitch", "PitchDrum"):
+            columns["pitch"][id_] = int(value)
+            columns["is_drum"][id_] = type_ == "PitchDrum"
+        elif type_ == "Program":
+            columns["program"][id_] = DRUMS if int(value) < 0 else int(value)
+        elif type_ == "Position":
+            columns["position"][id_] = int(value)
+        elif type_ == "Duration":
+            beats, parts, resolution = map(int, value.split("."))
+            columns["duration"][id_] = (beats * resolution + parts) * POSITIONS_PER_BEAT // resolution
+        elif type_ == "TimeSig":
+            numerator, denominator = map(int, value.split("/"))
+            columns["bar_positions"][id_] = numerator * POSITIONS_PER_BEAT
+            columns["position_ticks"][id_] = 32 // denominator
+    return Tables(**columns)

@@ -1,0 +1,241 @@
+"""`train`: from a dataset and a configuration to a checkpoint folder."""
+
+import copy
+import logging
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_checkpoint
+from musegen.config import TrainConfig
+from musegen.data.dataset import Dataset
+from musegen.data.views import TokenView, token_view
+from musegen.errors import ConfigError, DataError
+from musegen.models.lm import LanguageModel
+from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.training.callbacks import KeepBest, SampleEachEpoch, StopAtNaN
+from musegen.training.datamodule import TokenDataModule
+from musegen.training.module import DecoderModule
+
+EPOCHS = 30
+STEPS = (200, 20_000)
+"""Fewest and most steps of a run that is sized to its data."""
+VALIDATIONS = 30
+
+
+def say(line: str) -> None:
+    """A line for the user, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset,
+    out: Path,
+    *,
+    init: Path | None = None,
+    force: bool = False,
+    say: Callable[[str], None] = say,
+) -> Path:
+    """Train a model and leave the best one on the validation split in the folder `out`.
+
+    Args:
+        config: of the run; what it leaves open is fitted to the data.
+        dataset: the music.
+        out: checkpoint folder, new or empty unless `force`.
+        init: a checkpoint to start from; its model and tokenizer are used.
+        force: replace what is in `out`.
+        say: prints one line.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ConfigError: `out` is taken, or a setting does not fit.
+        DataError: nothing to train on.
+        CheckpointError: `init` cannot be used.
+        MusegenError: the loss is not a number any more.
+    """
+    if out.exists() and any(out.iterdir()) and not force:
+        raise ConfigError(f"--out {out} already holds files; choose another folder or add --force")
+    _quiet_libraries()
+    pl.seed_everything(config.seed, verbose=False)
+    start = load_checkpoint(init) if init else None
+    config, tokenizer, model, view = _parts(config, dataset, start)
+    _check_view(view, say)
+    config, data = _size_run(config, view, tokenizer)
+    steps = config.trainer.max_steps
+    assert steps is not None
+    notes_of = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
+    module = DecoderModule(model, optim=config.optim, steps=steps, is_note=notes_of)
+    manifest = _manifest(dataset, view)
+    _announce(config, model, data, say)
+    # The rows of a config.json with nothing left open; the first save proves that `out` can be written.
+    keep = {"config": config, "dataset": dataset.name, "tokenizer": tokenizer, "model": model, "data": manifest}
+    save_checkpoint(out, metrics={}, **keep)  # type: ignore[arg-type]
+    callbacks: list[pl.Callback] = [
+        StopAtNaN(),
+        KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]
+        SampleEachEpoch(lambda path: _write_sample(model, tokenizer, manifest, config.seed, path), out / "samples"),
+        pl.callbacks.EarlyStopping("val_bits_per_note", patience=config.optim.patience),
+    ]
+    if sys.stderr.isatty():
+        callbacks.append(pl.callbacks.RichProgressBar())
+    trainer = _trainer(config, callbacks, out, has_progress=sys.stderr.isatty())
+    trainer.fit(module, datamodule=data)
+    return out
+
+
+def _parts(
+    config: TrainConfig, dataset: Dataset, start: Checkpoint | None
+) -> tuple[TrainConfig, RemiTokenizer, LanguageModel, TokenView]:
+    if start is not None:
+        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+        return config, start.tokenizer, start.model, token_view(dataset, start.tokenizer, tracks=config.data.tracks)
+    metres = [tuple(map(int, m.split("/"))) for piece in dataset.pieces for m in piece.time_signatures]
+    programs = sorted({program for piece in dataset.pieces for program in piece.programs})
+    if config.data.tracks == "melody":
+        programs = []
+    tokenizer = RemiTokenizer.build(config.tokenizer, time_signatures=metres, programs=programs)  # type: ignore[arg-type]
+    config = replace(config, tokenizer=tokenizer.config)
+    view = token_view(dataset, tokenizer, tracks=config.data.tracks)
+    return config, tokenizer, build_model(config.model, tokenizer.tables), view
+
+
+def _check_view(view: TokenView, say: Callable[[str], None]) -> None:
+    for reason, count in view.skipped.items():
+        say(f"left out {count} piece{'s' * (count > 1)}: {reason}")
+    if not view.indices("train"):
+        raise DataError("no training piece is left; add music to the dataset and prepare it again")
+
+
+def _size_run(config: TrainConfig, view: TokenView, tokenizer: RemiTokenizer) -> tuple[TrainConfig, TokenDataModule]:
+    """Fit what the configuration leaves open to the data: batch, steps, validation."""
+    tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
+    batch_tokens = min(config.optim.batch_tokens, max(2048, tokens // 8))
+    data = TokenDataModule(view, tokenizer.tables, config, batch_tokens)
+    per_epoch = len(data.train_batches(0))
+    steps = config.trainer.max_steps or max(STEPS[0], min(STEPS[1], EPOCHS * per_epoch))
+    every = config.trainer.val_check_interval or max(1, steps // VALIDATIONS)
+    trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
+    return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=batch_tokens)), data
+
+
+def _manifest(dataset: Dataset, view: TokenView) -> dict[str, Any]:
+    """What data.json says: names and hashes only."""
+    return {
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "licence": dataset.info.get("licence"),
+        "splits": dict(Counter(piece.split for piece in view.pieces)),
+        "skipped": view.skipped,
+        "tempo": view.tempo,
+        "program": view.program,
+        "train": [{"name": view.pieces[i].name, "sha256": view.pieces[i].sha256} for i in view.indices("train")],
+    }
+
+
+def _announce(config: TrainConfig, model: LanguageModel, data: TokenDataModule, say: Callable[[str], None]) -> None:
+    weights = sum(p.numel() for p in model.parameters())
+    steps = config.trainer.max_steps or 0
+    seconds = _seconds_a_step(config, model, data)
+    say(
+        f"training {weights / 1e6:.1f} M weights on {len(data.windows)} windows for {steps} steps of about "
+        f"{data.batch_tokens} tokens: at most {steps * seconds / 60:.1f} minutes at this machine's present pace"
+    )
+
+
+def _seconds_a_step(config: TrainConfig, model: LanguageModel, data: TokenDataModule) -> float:
+    """Time two steps of a copy of the model, on the CPU or the first GPU; the run's random numbers stay."""
+    device = "cuda" if _on_gpu(config) else "cpu"
+    trial = copy.deepcopy(model).to(device)
+    batches = data.train_batches(0)
+    with torch.random.fork_rng():
+        times = []
+        for index in range(min(3, len(batches))):
+            began = time.perf_counter()
+            batch = {name: tensor.to(device) for name, tensor in batches[index].items()}
+            ids = batch["input_ids"]
+            with torch.autocast(device, torch.bfloat16, enabled=_precision(config).startswith("bf16")):
+                logits, _ = trial(ids, trial.init_state(len(ids)))
+                logits.float().logsumexp(-1).mean().backward()
+            times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _on_gpu(config: TrainConfig) -> bool:
+    return config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+
+
+def _precision(config: TrainConfig) -> str:
+    """The precision asked for; else bfloat16 where the device computes in it, which halves the time."""
+    if config.trainer.precision:
+        return config.trainer.precision
+    if _on_gpu(config):
+        return "bf16-mixed"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path, *, has_progress: bool) -> pl.Trainer:
+    settings = config.trainer
+    try:
+        return pl.Trainer(
+            accelerator=settings.accelerator,
+            devices=int(settings.devices) if settings.devices.isdigit() else settings.devices,
+            num_nodes=settings.num_nodes,
+            strategy=settings.strategy,
+            precision=_precision(config),  # type: ignore[arg-type]
+            max_steps=settings.max_steps or -1,
+            max_epochs=-1,
+            limit_train_batches=settings.limit_train_batches,
+            limit_val_batches=settings.limit_val_batches,
+            val_check_interval=settings.val_check_interval,
+            check_val_every_n_epoch=None,
+            gradient_clip_val=config.optim.clip or None,
+            use_distributed_sampler=False,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=has_progress,
+            log_every_n_steps=10,
+            callbacks=callbacks,
+            logger=[
+                pl.loggers.CSVLogger(out, name="logs", version="csv"),
+                pl.loggers.TensorBoardLogger(out, name="logs", version="tensorboard"),
+            ],
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
+
+
+def _write_sample(model: LanguageModel, tokenizer: RemiTokenizer, data: dict[str, Any], seed: int, path: Path) -> None:
+    from musegen.generation.tasks import Request, generate
+    from musegen.music.write import write_score
+
+    [result] = generate(
+        model,
+        tokenizer,
+        Request(bars=8),
+        seed=seed,
+        default_tempo=data["tempo"],
+        default_program=data["program"],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_score(result.score, path)
+
+
+def _quiet_libraries() -> None:
+    """Lightning's own tips and warnings are about things that are decided here."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="lightning_fabric")
