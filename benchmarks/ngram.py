@@ -16,7 +16,8 @@ each level's counts of counts.
 
 Nothing is hashed: all positions are sorted once by what stands there, read backwards (a suffix array
 cut at the highest order), so that the n-grams of every order are runs of neighbours. Test positions
-are sorted in with them and carry no weight. Memory is about 60 bytes a training token.
+are sorted in with them and carry no weight. Peak memory is 40 bytes a training
+token, 65 where no n-gram returns.
 """
 
 import argparse
@@ -309,7 +310,27 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
         checkpoint: whose tokenizer and view to use; None: the defaults for this dataset.
         transpose: at most so many semitones up or down in training, as for the networks.
     """
-    raise NotImplementedError("load_tokens is not wired to musegen.data.views yet")
+    from musegen.checkpoint import load_checkpoint
+    from musegen.config import TokenizerConfig
+    from musegen.data.augment import transposition_tables
+    from musegen.data.dataset import Dataset
+    from musegen.data.views import fit_tokenizer, token_view
+
+    data = Dataset.open(dataset)
+    if checkpoint is None:
+        tokenizer, tracks = fit_tokenizer(data, TokenizerConfig()), "all"
+    else:
+        loaded = load_checkpoint(checkpoint)
+        tokenizer, tracks = loaded.tokenizer, loaded.config.data.tracks
+    view = token_view(data, tokenizer, tracks=tracks)
+    test = view.indices("test")
+    shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
+    return Tokens(
+        train=[view.stream(i) for i in view.indices("train")],
+        test=[view.stream(i) for i in test],
+        notes=int(view.notes[test].sum()),
+        transpositions=list(transposition_tables(tokenizer.tables, shifts)),
+    )
 
 
 def measure(tokens: Tokens, orders: Iterable[int]) -> list[dict[str, float]]:

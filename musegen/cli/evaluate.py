@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import tyro
 
 from musegen.cli.parse import Flag, parse
+from musegen.cli.places import DATASETS, find_checkpoint, open_data
 from musegen.cli.say import print_json
+from musegen.cli.tables import print_facts
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,21 @@ def main(argv: list[str]) -> None:
     """Evaluate a checkpoint and print its figures."""
     arguments = parse(Evaluate, argv, prog="musegen evaluate")
 
-    from musegen.checkpoint import load_checkpoint
-    from musegen.cli.places import DATASETS, find_checkpoint, open_data
-    from musegen.cli.tables import print_facts
+    from musegen.checkpoint import load_checkpoint, write_metrics
     from musegen.evaluation.likelihood import evaluate_checkpoint
 
-    checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint))
+    checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=_device())
     dataset = open_data(arguments.data or str(DATASETS / checkpoint.dataset))
     figures = evaluate_checkpoint(checkpoint, dataset, arguments.split)
+    if dataset.sha256 == checkpoint.data["dataset_sha256"]:  # what other music gives is no property of it
+        write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
     if arguments.json:
         print_json(figures)
     else:
         print_facts(figures)
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

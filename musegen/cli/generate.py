@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
+from musegen.cli.pitches import allowed_pitches
+from musegen.cli.places import claim_folder, find_checkpoint, read_music
 from musegen.cli.say import print_json, say
 from musegen.errors import ConfigError
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
-PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 @dataclass(frozen=True)
@@ -67,33 +70,33 @@ def main(argv: list[str]) -> None:
     """Generate, write the files and their manifest; print their paths on stdout."""
     arguments = parse(Generate, argv, prog="musegen generate")
     metre = _time_signature(arguments.time_signature)
-    pitches = _pitch_range(arguments.pitch_range)
-
-    from musegen.cli.places import claim_folder, find_checkpoint, music_file
-
-    prompt = _read_prompt(music_file("--prompt", arguments.prompt)) if arguments.prompt else None
+    pitches = allowed_pitches(arguments.scale, arguments.pitch_range)
+    prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
     claim_folder(arguments.out, force=arguments.force)
 
     from musegen.checkpoint import load_checkpoint
-    from musegen.cli.outputs import write_outputs
-    from musegen.generation.tasks import generate
+    from musegen.generation.tasks import Request, generate
 
     checkpoint = load_checkpoint(folder)
-    seed = _draw_seed() if arguments.seed is None else arguments.seed
-    given = {name: getattr(arguments, name) for name in SAMPLING}
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
     results = generate(
-        checkpoint,
-        bars=arguments.bars,
+        checkpoint.model,
+        checkpoint.tokenizer,
+        Request(
+            bars=arguments.bars,
+            time_signature=metre,
+            pitches=pitches,
+            tempo=arguments.tempo,
+            program=arguments.program,
+        ),
         num=arguments.num,
         prompt=prompt,
-        time_signature=metre,
-        scale=arguments.scale,
-        pitch_range=pitches,
-        tempo=arguments.tempo,
-        program=arguments.program,
-        sampling=replace(checkpoint.config.sampling, **{k: v for k, v in given.items() if v is not None}),
+        sampling=replace(checkpoint.config.sampling, **given),
         seed=seed,
+        default_tempo=checkpoint.data["tempo"],
+        default_program=checkpoint.data["program"],
     )
     manifest = write_outputs(
         results,
@@ -111,50 +114,11 @@ def main(argv: list[str]) -> None:
     say(f"seed {seed}; next: musegen render {arguments.out}/*.mid")
 
 
-def _draw_seed() -> int:
-    import secrets
-
-    return secrets.randbelow(2**31)
-
-
-def _read_prompt(path: Path) -> Any:
-    from musegen.music.read import read_score
-
-    score, repairs = read_score(path)
-    if repairs:
-        say(f"{path}: {'; '.join(repairs)}")
-    return score
-
-
 def _time_signature(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,3})/(\d{1,2})", text.strip())
+    found = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
     numerator, denominator = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
-        raise ConfigError(
-            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8 (unit 1 to 32)"
-        )
+    if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
+        raise ConfigError(f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8")
     return numerator, denominator
-
-
-def _pitch_range(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    low, high = (_pitch(end) for end in text.split(":")) if text.count(":") == 1 else (None, None)
-    if low is None or high is None or not 0 <= low <= high <= 127:
-        raise ConfigError(f"--pitch-range is {text!r}: it must be LO:HI from low to high, as 60:84 or C4:C6")
-    return low, high
-
-
-def _pitch(text: str) -> int | None:
-    """A MIDI number, or a name with its octave: C4 is 60."""
-    text = text.strip()
-    if text.isdecimal() and len(text) < 4:
-        return int(text)
-    found = re.fullmatch(r"([A-Ga-g])(#|b|♯|♭)?(-1|\d)", text)
-    if not found:
-        return None
-    letter, sign, octave = found.groups()
-    shift = {None: 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[sign]
-    return 12 * (int(octave) + 1) + PITCH_CLASSES[letter.upper()] + shift

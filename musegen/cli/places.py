@@ -9,26 +9,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musegen.cli.say import say
-from musegen.errors import CheckpointError, ConfigError, DataError
+from musegen.errors import CheckpointError, ConfigError, DataError, MidiError
 
 if TYPE_CHECKING:
+    from symusic import Score
+
     from musegen.data.dataset import Dataset
 
 DATASETS = Path("datasets")
 CHECKPOINTS = Path("checkpoints")
 
 
-def music_file(flag: str, path: Path) -> Path:
-    """The path of a music file that is there.
+def read_music(flag: str, path: Path) -> Score:
+    """The Score in a music file that a flag names; what had to be repaired is said.
 
     Raises:
         ConfigError: nothing lies there, or a folder does.
+        MidiError: the file cannot be read.
     """
+    from musegen.music.read import read_score
+
     if path.is_dir():
         raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
     if not path.exists():
         raise ConfigError(f"{flag} {path} does not exist: name a MIDI, MusicXML or ABC file")
-    return path
+    try:
+        score, repairs = read_score(path)
+    except MidiError as error:
+        raise MidiError(f"{flag} {path} cannot be read: {error}") from error
+    if repairs:
+        say(f"{path}: {'; '.join(repairs)}")
+    return score
 
 
 def find_checkpoint(name: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
+from musegen.cli.places import read_music
 from musegen.errors import ConfigError
 
 
@@ -32,18 +33,13 @@ def main(argv: list[str]) -> None:
     if not arguments.files:
         raise ConfigError("FILES must be given: name one or more music files (musegen render --help)")
 
-    from musegen.cli.places import music_file
-
-    files = [music_file("FILES", path) for path in arguments.files]
-    pictures = [(arguments.out or path.parent) / f"{path.stem}.png" for path in files]
+    pictures = [(arguments.out or path.parent) / f"{path.stem}.png" for path in arguments.files]
     _refuse_clashes(pictures, force=arguments.force)
 
     from musegen.evaluation.plots import write_piano_roll
-    from musegen.music.read import read_score
 
-    for path, picture in zip(files, pictures, strict=True):
-        score, _ = read_score(path)
-        write_piano_roll(score, picture, title=path.stem)
+    for path, picture in zip(arguments.files, pictures, strict=True):
+        write_piano_roll(read_music("FILES", path), picture, title=path.stem)
         print(picture)
 
 

@@ -30,9 +30,8 @@ def _cell(value: Any) -> str:
         case int():
             return f"{value:,}"
         case dict():
-            return ", ".join(
-                f"{name} {_cell(each)}" for name, each in value.items() if each not in ("", None)
-            )
+            shown = [f"{name} {_cell(each)}" for name, each in value.items() if each not in ("", None, {})]
+            return ("\n" if any(isinstance(each, dict) for each in value.values()) else ", ").join(shown)
         case [dict(), *_]:
             return "\n".join(map(_cell, value))
         case list() | tuple():

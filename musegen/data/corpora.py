@@ -43,7 +43,7 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
     jobs = []
     for folder in CORPORA[name].folders:
         for path in sorted((root / folder).glob("*.abc")):
-            from musegen.music.interop import split_abc
+            from musegen.music.abc import split_abc
 
             for tune in split_abc(path.read_text("utf-8", errors="replace")):
                 jobs.append((folder, path.stem, tune))
@@ -61,11 +61,11 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
 
 def _parse(job):
     folder, stem, text = job
-    from musegen.music.interop import parse_music21
+    from musegen.music.interop import parse_abc
     from musegen.music.write import midi_bytes
 
     try:
-        t = parse_music21(text, "abc")
+        t = parse_abc(text)
         return CorpusFile(stem, midi_bytes(t.score), folder, t.repairs)
     except MidiError as e:
         return e

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from symusic.core import ScoreTick
 
+from musegen.config import TokenizerConfig
 from musegen.data.dataset import Dataset, Piece
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
@@ -47,6 +48,16 @@ class TokenView:
     def indices(self, split: str) -> list[int]:
         """Which pieces stand in the split "train", "valid" or "test"."""
         return [index for index, piece in enumerate(self.pieces) if piece.split == split]
+
+
+def fit_tokenizer(dataset: Dataset, config: TokenizerConfig, *, tracks: str = "all") -> RemiTokenizer:
+    """A tokenizer that knows the metres of a dataset, with programs where the view needs them."""
+    metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
+    pairs = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
+    programs = {program for piece in dataset.pieces for program in piece.programs}
+    return RemiTokenizer.build(
+        config, time_signatures=pairs, programs=[] if tracks == "melody" else sorted(programs)
+    )
 
 
 def viewed_score(dataset: Dataset, piece: Piece, tracks: str) -> ScoreTick:

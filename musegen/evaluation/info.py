@@ -120,13 +120,15 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
         CheckpointError: a file of it is missing or damaged.
     """
     config = _read_json(path / "config.json")
+    data = _read_json(path / "data.json")
     return {
         "kind": "checkpoint",
         "path": str(path),
-        **config,
+        **{key: value for key, value in config.items() if not isinstance(value, dict)},
         "parameters": _count_parameters(path / "model.safetensors"),
-        "data": {k: v for k, v in _read_json(path / "data.json").items() if not isinstance(v, list)},
         "metrics": _read_json(path / "metrics.json"),
+        "data": {key: value for key, value in data.items() if not isinstance(value, list)},
+        "settings": {key: value for key, value in config.items() if isinstance(value, dict)},
     }
 
 

@@ -95,13 +95,13 @@ def _draw_pitched(axes: Axes, tracks: list[Track]) -> None:
             axes.axhline(pitch - 0.5, color="0.85", linewidth=0.8, zorder=0)
 
 
-def _note_boxes(track: Track, colour: tuple[float, float, float]) -> PolyCollection:
+def _note_boxes(track: Track, colour: Any) -> PolyCollection:
     """One box a note, paler where it is softer; one collection, since a file may have 100,000 notes."""
     from matplotlib.collections import PolyCollection
 
     onsets, durations, pitches, velocities = note_arrays(track)
     left, right, low, high = onsets, onsets + durations, pitches - 0.43, pitches + 0.43
-    corners = np.stack([left, low, left, high, right, high, right, low], axis=1)  # (notes, 8)
+    corners: Any = np.stack([left, low, left, high, right, high, right, low], axis=1)  # (notes, 8)
     colours = np.tile([*colour, 1.0], (len(onsets), 1))  # (notes, 4)
     colours[:, 3] = 0.55 + 0.45 * velocities / 127
     return PolyCollection(

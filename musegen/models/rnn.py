@@ -40,7 +40,10 @@ class LockedDropout(nn.Module):
 
 
 class StackedRNN(nn.Module):
-    """`num_layers` recurrent layers with dropout between them.
+    """`num_layers` recurrent layers, each added to its input where the widths agree, with dropout between.
+
+    The additions let a fresh model learn what follows what from the last id alone, before the
+    recurrent weights have found anything: it learns several times faster in its first minutes.
 
     Each layer is a module of its own with dropout after it: the dropout inside nn.LSTM is not
     reproducible on a GPU (pytorch issue 104697).
@@ -60,6 +63,9 @@ class StackedRNN(nn.Module):
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
         self.dropout = LockedDropout(dropout)
         self.hidden_size = hidden_size
+        if cell == "lstm":
+            for layer in self.layers:  # remember by default (Jozefowicz 2015)
+                nn.init.constant_(layer.bias_ih_l0[hidden_size : 2 * hidden_size], 1.0)
 
     def init_state(self, batch_size: int) -> RNNState:
         """Zeros, (B, L, H) each."""
@@ -85,10 +91,11 @@ class StackedRNN(nn.Module):
             h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
             c0 = state.cell[:, index].unsqueeze(0).contiguous()
             if self.cell == "lstm":
-                output, (h1, c1) = self._lstm(layer, output, h0, c0)
+                result, (h1, c1) = self._lstm(layer, output, h0, c0)
             else:
-                output, h1 = layer(output, h0)
+                result, h1 = layer(output, h0)
                 c1 = c0
+            output = result + output if result.shape == output.shape else result
             hidden.append(h1[0])
             cell.append(c1[0])
         return output, RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))

@@ -11,15 +11,26 @@ from typing import NamedTuple
 from musegen.music.metre import express
 
 Metre = tuple[int, int]
-_UNIT = 32
-"""express() works in ticks; with 8 ticks a quarter a tick is a 32nd note."""
+
+
+class Measure(NamedTuple):
+    """A measure as played."""
+
+    length: Fraction
+    """What stands in it, in quarters."""
+    metre: Metre
+    """What its metre should be."""
+    closes: bool = False
+    """A section ends with it: a repeat, a double barline, or the playing jumps after it."""
+    slack: Fraction = Fraction(0)
+    """How much its end may lose to the pickup of the next section: rests, up to half of its last note."""
 
 
 class Plan(NamedTuple):
     """The result of `plan_bars`."""
 
-    starts: list[Fraction]
-    """Where each measure begins, (measures,)."""
+    spans: list[tuple[Fraction, Fraction]]
+    """Begin and end of each measure, (measures,); where an end was cut, the notes in it are cut too."""
     metres: list[tuple[Fraction, Metre]]
     """Changes of metre with their times; a pickup is a first bar of its own metre."""
     repairs: Counter[str]
@@ -30,100 +41,117 @@ def quarters(metre: Metre) -> Fraction:
     return Fraction(4 * metre[0], metre[1])
 
 
-def plan_bars(lengths: list[Fraction], metres: list[Metre]) -> Plan:
-    """Lay measures of `lengths` and nominal `metres`, both (measures,), on bar lines.
+def plan_bars(measures: list[Measure]) -> Plan:
+    """Lay played measures on bar lines.
 
-    A short measure and the short ones after it that complete it are one bar. Otherwise a short
-    measure is filled up with a rest: a first one becomes a pickup; one of at most half a bar that
-    leads into a full bar gets the rest before it, any other after it. A long measure of several
-    bars' length is several bars; one that with its neighbour makes two bars has a misplaced bar
-    line; any other gets its own metre, or is filled up to a bar line where there is no such metre.
+    - A first measure of at most half a bar is a pickup.
+    - Short measures that complete each other are one bar; so are the end of a section and the
+      pickup of the next: a gap between them is a rest, and a last note too long for the pickup
+      gives way to it, as players do.
+    - Any other short measure is filled up with a rest: before it where it has at most half a bar
+      and leads into a full one, else after it.
+    - A long measure of several bars is several bars; with a neighbour that makes whole bars with
+      it, its bar line was misplaced; else it gets its own metre (n/4 to n/16), or is filled up.
     """
     plan = Plan([], [], Counter())
     now = Fraction(0)
-    index = 0
-    while index < len(lengths):
-        taken, now = _next_bar(plan, lengths, metres, index, now)
-        index += taken
+    while len(plan.spans) < len(measures):
+        now = _next_bar(plan, measures, len(plan.spans), now)
     return plan
 
 
-def _next_bar(plan: Plan, lengths: list[Fraction], metres: list[Metre], i: int, now: Fraction) -> tuple[int, Fraction]:
-    """Place measure `i` and those that share its bar; returns how many, and the bar's end."""
-    metre, length = metres[i], lengths[i]
-    bar = quarters(metre)
-    following = lengths[i + 1] if i + 1 < len(lengths) and metres[i + 1] == metre else None
-    if length == 0:
-        plan.starts.append(now)
-        return 1, now
-    if following is not None and length != bar != following and length + following == 2 * bar:
+def _next_bar(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fraction:
+    """Place measure `i` and those that share its bar; returns where the next bar begins."""
+    this = measures[i]
+    bar = quarters(this.metre)
+    following = measures[i + 1] if i + 1 < len(measures) and measures[i + 1].metre == this.metre else None
+    if this.length == 0:
+        plan.spans.append((now, now))
+        return now
+    if i == 0 and this.length * 2 <= bar:
+        return _pickup(plan, this, now)
+    if this.closes and following and _leads_in(measures, i + 1) and _joined(plan, this, following, now):
+        return plan.spans[-1][1]
+    if this.length < bar:
+        return _short(plan, measures, i, now)
+    if this.length == bar:
+        return _put(plan, now, this, this.metre)
+    if (this.length / bar).denominator == 1:
+        plan.repairs["missing bar lines put in"] += int(this.length / bar) - 1
+        return _put(plan, now, this, this.metre)
+    if following and following.length != bar and this.length + following.length == 2 * bar:
         plan.repairs["misplaced bar lines moved"] += 1
-        plan.starts += [now, now + length]
-        _hold(plan, now, metre)
-        return 2, now + 2 * bar
-    if length > bar:
-        return 1, _long(plan, length, metre, now)
-    if length == bar:
-        plan.starts.append(now)
-        _hold(plan, now, metre)
-        return 1, now + bar
-    if i == 0 and length * 2 <= bar:
-        return 1, _pickup(plan, length, metre, now)
-    return _short(plan, lengths, metres, i, now)
+        return _put(plan, _put(plan, now, this, this.metre), following, this.metre)
+    return _long(plan, this, now)
 
 
-def _hold(plan: Plan, now: Fraction, metre: Metre) -> None:
+def _put(plan: Plan, now: Fraction, measure: Measure, metre: Metre, length: Fraction | None = None) -> Fraction:
     if not plan.metres or plan.metres[-1][1] != metre:
         plan.metres.append((now, metre))
+    end = now + (measure.length if length is None else length)
+    plan.spans.append((now, end))
+    return end
 
 
-def _pickup(plan: Plan, length: Fraction, metre: Metre, now: Fraction) -> Fraction:
+def _leads_in(measures: list[Measure], i: int) -> bool:
+    """Measure `i` is a pickup: at most half a bar, and a measure of more follows it."""
+    size = measures[i].length
+    more = i + 1 < len(measures) and measures[i + 1].length > size
+    return 0 < size * 2 <= quarters(measures[i].metre) and more and not measures[i].closes
+
+
+def _joined(plan: Plan, last: Measure, pickup: Measure, now: Fraction) -> bool:
+    """The end of a section and the pickup of the next in whole bars, if they fit."""
+    bar = quarters(last.metre)
+    room = bar * -(-last.length // bar) - pickup.length  # for the end of the section
+    if room >= last.length:
+        plan.repairs["short bars padded with rests"] += room > last.length
+    elif last.length - room <= last.slack:
+        plan.repairs["last notes of a section shortened for a pickup"] += 1
+    else:
+        return False
+    _put(plan, now, last, last.metre, min(room, last.length))
+    _put(plan, now + room, pickup, last.metre)
+    return True
+
+
+def _pickup(plan: Plan, first: Measure, now: Fraction) -> Fraction:
     """A first bar of its own metre; `tidy_metre` fills it up."""
-    size = Fraction(-(-length * 8 // 1), 8)  # up to a whole number of 32nds
+    size = Fraction(-(-first.length * 8 // 1), 8)  # up to a whole number of 32nds
     own = express(int(size * 8), 8)
-    if own is None or size >= quarters(metre):
-        own, size = metre, quarters(metre)
-    plan.starts.append(now + size - length)
-    _hold(plan, now, own)
+    if own is None or size >= quarters(first.metre):
+        own, size = first.metre, quarters(first.metre)
+    plan.metres.append((now, own))
+    plan.spans.append((now + size - first.length, now + size))
     return now + size
 
 
-def _long(plan: Plan, length: Fraction, metre: Metre, now: Fraction) -> Fraction:
-    bar = quarters(metre)
-    plan.starts.append(now)
-    own = express(int(length * 8), 8) if (length * 8).denominator == 1 else None
-    if (length / bar).denominator == 1:
-        plan.repairs["missing bar lines put in"] += int(length / bar) - 1
-        _hold(plan, now, metre)
-    elif own:
+def _long(plan: Plan, measure: Measure, now: Fraction) -> Fraction:
+    bar = quarters(measure.metre)
+    own = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
+    if own:
         plan.repairs["long bars given their own metre"] += 1
-        _hold(plan, now, own)
-    else:
-        plan.repairs["long bars padded with rests"] += 1
-        _hold(plan, now, metre)
-        return now + bar * (length // bar + 1)
-    return now + length
+        return _put(plan, now, measure, own)
+    plan.repairs["long bars padded with rests"] += 1
+    _put(plan, now, measure, measure.metre)
+    return now + bar * (measure.length // bar + 1)
 
 
-def _short(plan: Plan, lengths: list[Fraction], metres: list[Metre], i: int, now: Fraction) -> tuple[int, Fraction]:
-    metre, bar = metres[i], quarters(metres[i])
-    _hold(plan, now, metre)
+def _short(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fraction:
+    bar = quarters(measures[i].metre)
     filled, end = Fraction(0), i
-    while end < len(lengths) and metres[end] == metre and filled + lengths[end] <= bar and filled < bar:
-        filled += lengths[end]
+    while end < len(measures) and measures[end].metre == measures[i].metre and filled + measures[end].length <= bar:
+        filled += measures[end].length
         end += 1
-    if filled == bar or end == len(lengths):  # it is completed, or the piece ends in it
-        for length in lengths[i:end]:
-            plan.starts.append(now)
-            now += length
-        return end - i, now + bar - filled
+        if filled == bar:
+            break
+    if filled == bar or end == len(measures):  # it is completed, or the piece ends in it
+        at = now
+        for measure in measures[i:end]:
+            at = _put(plan, at, measure, measure.metre)
+        return now + bar
     plan.repairs["short bars padded with rests"] += 1
-    if end == i + 1:
-        leads_in = lengths[i] * 2 <= bar
-        plan.starts.append(now + bar - lengths[i] if leads_in else now)
-        return 1, now + bar
-    for length in lengths[i : end - 1]:  # the end of a section, a rest, the pickup of the next
-        plan.starts.append(now)
-        now += length
-    plan.starts.append(now + bar - filled)
-    return end - i, now + bar - filled + lengths[end - 1]
+    _put(plan, now + bar - measures[i].length if _leads_in(measures, i) else now, measures[i], measures[i].metre)
+    if plan.metres[-1][0] > now:
+        plan.metres[-1] = (now, measures[i].metre)
+    return now + bar

@@ -1,6 +1,5 @@
 """The one file that imports music21 (MusicXML, ABC, Humdrum) and pretty_midi."""
 
-import re
 from collections import Counter
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -8,7 +7,9 @@ from typing import Any, NamedTuple
 from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
 
 from musegen.errors import MidiError
-from musegen.music.bars import Metre, plan_bars
+from musegen.music.abc import plain_abc, split_voices
+from musegen.music.bars import Measure, Metre, plan_bars
+from musegen.music.repeats import Printed, unroll
 
 TPQ = 480
 VELOCITY = 80
@@ -33,37 +34,54 @@ class Sound(NamedTuple):
     tie: str | None
 
 
-def split_abc(text: str) -> list[str]:
-    """The tunes of an ABC file, each with the file's header before its `X:` line."""
-    starts = [m.start() for m in re.finditer(r"^X:", text, re.MULTILINE)]
-    if not starts:
-        return [text]
-    header = text[: starts[0]]
-    return [header + text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+def parse_abc(tune: str) -> Tune:
+    """One ABC tune (see `split_abc`), repeats unrolled, each voice a track.
+
+    Raises:
+        MidiError: music21 cannot read it, or it holds no measures.
+    """
+    voices = []
+    graces = 0
+    for voice in split_voices(tune):
+        text, dropped = plain_abc(voice)
+        graces += dropped
+        with _true_measures():
+            voices.append(_parsed(text, "abc"))
+    parts = [part for voice in voices for part in voice.parts]
+    repairs = Counter({"grace notes dropped": graces}) if graces else Counter()
+    return _tune(voices[0], parts, repairs, abc=True)
 
 
 def parse_music21(text: str, form: str) -> Tune:
-    """One piece of text in a format of music21: "abc", "musicxml" or "humdrum".
-
-    Text goes in, never a path: for files music21 unpickles a cache whose name can be foreseen.
+    """One piece of text in another format of music21: "musicxml" or "humdrum".
 
     Raises:
-        MidiError: music21 cannot read it, or it holds no measure.
+        MidiError: music21 cannot read it, or it holds no measures.
     """
+    parsed = _parsed(text, form)
+    try:
+        parsed.toSoundingPitch(inPlace=True)
+        return _tune(parsed, list(parsed.parts), Counter(), abc=False)
+    except MidiError:
+        raise
+    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
+        raise _unreadable(form, error) from error
+
+
+def _parsed(text: str, form: str) -> Any:
+    """Text goes in, never a path: for files music21 unpickles a cache whose name can be foreseen."""
     from music21 import converter, stream
 
     try:
-        with _true_measures():
-            parsed = converter.parseData(text, format=form)
-        if isinstance(parsed, stream.Opus):
-            parsed = parsed.scores[0]
-        if form != "abc":
-            parsed.toSoundingPitch(inPlace=True)
-        return _tune(parsed)
-    except MidiError:
-        raise
-    except Exception as error:  # music21 fails in many ways on bad input (Index, Key, Type, Zero, own)
-        raise MidiError(f"not readable as {form}: {type(error).__name__}: {str(error)[:200]}") from error
+        parsed = converter.parseData(text, format=form)
+    except Exception as error:  # as above
+        raise _unreadable(form, error) from error
+    return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
+
+
+def _unreadable(form: str, error: Exception) -> MidiError:
+    reason = " ".join(str(error).split())[:120]
+    return MidiError(f"not readable as {form}: {reason or type(error).__name__}")
 
 
 class _true_measures:
@@ -81,30 +99,60 @@ class _true_measures:
         translate.reBar = self.rebar
 
 
-def _tune(parsed: Any) -> Tune:
-    parts = list(parsed.parts) or [parsed]
+def _tune(parsed: Any, parts: list[Any], repairs: Counter[str], *, abc: bool) -> Tune:
+    parts = [p if p.hasMeasures() else p.makeMeasures() for p in parts]
     measured = [list(p.getElementsByClass("Measure")) for p in parts]
-    parts, measured = zip(*[(p, m) for p, m in zip(parts, measured, strict=True) if m], strict=True) or ((), ())
+    kept = [(p, m) for p, m in zip(parts, measured, strict=True) if m]
+    if not kept:
+        raise MidiError("no measures")
+    measured = [m for _, m in kept]
     count = min(len(m) for m in measured)
-    repairs: Counter[str] = Counter()
-    lengths, metres = _measures(measured, count)
     sounds = [[_sounds(m, repairs) for m in measures[:count]] for measures in measured]
     marks = [_marks(m) for m in measured[0][:count]]
-    order = _played_order(parts[0], measured[0], repairs)
-    plan = plan_bars([lengths[i] for i in order], [metres[i] for i in order])
+    lengths, metres = _measures(measured, count)
+    printed = _printed(kept[0][0], measured[0][:count])
+    order = _played_order(kept[0][0], measured[0], printed, repairs, abc=abc)
+    last_onsets = [max((s[i][-1].onset for s in sounds if s[i]), default=Fraction(0)) for i in range(count)]
+    ends = [max((n.onset + n.duration for s in sounds for n in s[i]), default=Fraction(0)) for i in range(count)]
+    played = []
+    for i, after in zip(order, [*order[1:], count], strict=True):
+        closes = after != i + 1 or bool(printed[i].end) or printed[i].section
+        slack = lengths[i] - ends[i] + (ends[i] - last_onsets[i]) / 2
+        played.append(Measure(lengths[i], metres[i], closes, slack))
+    plan = plan_bars(played)
 
     score = Score(TPQ)
     score.time_signatures = [TimeSignature(_ticks(t), *metre) for t, metre in plan.metres]
-    for start, index in zip(plan.starts, order, strict=True):
+    for (start, _), index in zip(plan.spans, order, strict=True):
         for offset, mark in marks[index]:
             _put_mark(score, _ticks(start + offset), mark)
-    for part, measures in zip(parts, sounds, strict=True):
+    for (part, _), measures in zip(kept, sounds, strict=True):
         track = _track(part)
-        track.notes.extend(_join(plan.starts, [measures[i] for i in order]))
+        track.notes.extend(_join(plan.spans, [measures[i] for i in order]))
         score.tracks.append(track)
     title = parsed.metadata.title if parsed.metadata is not None else None
     words = [f"{n} {what}" for what, n in (repairs + plan.repairs).items()]
     return Tune(title or "", score, words)
+
+
+def _printed(part: Any, measures: list[Any]) -> list[Printed]:
+    """What the barlines and brackets of a part say about the order of its measures."""
+    from music21 import bar, spanner
+
+    endings: dict[int, tuple[int, ...]] = {}
+    for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
+        numbers = tuple(int(n) for n in bracket.numberRange)
+        endings.update({id(m): numbers for m in bracket.getSpannedElements()})
+    printed = []
+    for measure in measures:
+        left, right = measure.leftBarline, measure.rightBarline
+        end = 0
+        if isinstance(right, bar.Repeat) and right.direction == "end":
+            end = max(2, right.times or 2)
+        start = isinstance(left, bar.Repeat) and left.direction == "start"
+        section = right is not None and right.type in ("double", "final", "heavy-light", "heavy-heavy")
+        printed.append(Printed(start, end, endings.get(id(measure), ()), section))
+    return printed
 
 
 def _ticks(quarter: Fraction) -> int:
@@ -173,8 +221,24 @@ def _put_mark(score: Score, time: int, mark: Any) -> None:
         score.key_signatures.append(mark)
 
 
-def _played_order(part: Any, measures: list[Any], repairs: Counter[str]) -> list[int]:
+def _played_order(
+    part: Any, measures: list[Any], printed: list[Printed], repairs: Counter[str], *, abc: bool
+) -> list[int]:
     """The indices of the measures as played, repeats unrolled; as printed where that fails (counted)."""
+    from music21 import repeat
+
+    order = None
+    if any(part.recurse().getElementsByClass(repeat.RepeatExpression)):  # da capo, segno, coda
+        order = _expanded(part, measures, len(printed))
+    order = order or unroll(printed, sections_start=abc)
+    if order is None:
+        repairs["repeats left as printed"] += 1
+        order = list(range(len(printed)))
+    return order
+
+
+def _expanded(part: Any, measures: list[Any], count: int) -> list[int] | None:
+    """As music21 plays the part, or None where it cannot tell."""
     from music21 import repeat
 
     for index, measure in enumerate(measures):
@@ -183,9 +247,8 @@ def _played_order(part: Any, measures: list[Any], repairs: Counter[str]) -> list
     try:
         played = repeat.Expander(part).process()
     except (repeat.ExpanderException, IndexError, AttributeError, TypeError):
-        repairs["repeats left as printed"] += 1
-        return list(range(len(measures)))
-    return [m.number for m in played.getElementsByClass("Measure")]
+        return None
+    return [m.number for m in played.getElementsByClass("Measure") if m.number < count]
 
 
 def _track(part: Any) -> Track:
@@ -195,13 +258,13 @@ def _track(part: Any) -> Track:
     return Track(str(part.partName or ""), int(program) if not drums else 0, drums)
 
 
-def _join(starts: list[Fraction], measures: list[list[Sound]]) -> list[Note]:
-    """Notes in ticks, tied ones joined."""
+def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -> list[Note]:
+    """Notes in ticks, tied ones joined, those that outlast the span of their measure cut."""
     notes: list[Note] = []
     open_ties: dict[int, int] = {}  # pitch -> index of the note that is held over
-    for start, sounds in zip(starts, measures, strict=True):
-        for sound in sorted(sounds):
-            onset, end = _ticks(start + sound.onset), _ticks(start + sound.onset + sound.duration)
+    for (start, stop), sounds in zip(spans, measures, strict=True):
+        for sound in sorted(sounds, key=lambda s: (s.onset, s.pitch)):
+            onset, end = _ticks(start + sound.onset), _ticks(min(stop, start + sound.onset + sound.duration))
             held = open_ties.pop(sound.pitch, None)
             if held is not None and sound.tie in ("stop", "continue") and notes[held].end >= onset:
                 notes[held].duration = max(notes[held].duration, end - notes[held].time)

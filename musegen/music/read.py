@@ -77,7 +77,8 @@ def read_pieces(path: Path) -> list[tuple[str, Score, list[str]]]:
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         return [("", *parse_midi(data))]
-    from musegen.music.interop import parse_music21, split_abc
+    from musegen.music.abc import split_abc
+    from musegen.music.interop import parse_abc, parse_music21
 
     text = data.decode("utf-8", errors="replace")
     if form != "abc":
@@ -86,6 +87,6 @@ def read_pieces(path: Path) -> list[tuple[str, Score, list[str]]]:
     tunes = split_abc(text)
     pieces = []
     for number, one in enumerate(tunes, start=1):
-        tune = parse_music21(one, form)
+        tune = parse_abc(one)
         pieces.append((f"#{number}" if len(tunes) > 1 else "", tune.score, tune.repairs))
     return pieces

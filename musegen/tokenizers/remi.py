@@ -26,6 +26,9 @@ COMMON_TIME_SIGNATURES = frozenset(
 )
 """Metres every tokenizer knows, whatever its dataset holds."""
 
+LONGEST_BAR = 16
+"""Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
+
 
 class RemiTokenizer:
     """Scores to ids and back. `build` makes one for a dataset, `from_dict` loads a saved one."""
@@ -77,13 +80,15 @@ class RemiTokenizer:
 
         Args:
             config: `programs` unset means: only where `programs` holds drums or several.
-            time_signatures: metres of the dataset, added to the common ones.
+            time_signatures: metres of the dataset, added to the common ones up to `LONGEST_BAR` beats;
+                a piece in a longer metre cannot be encoded.
             programs: programs of the dataset, -1 for drums.
         """
         if config.programs is None:
             wanted = len(programs) > 1 or -1 in programs
             config = TokenizerConfig(programs=wanted, velocity=config.velocity, tempo=config.tempo)
-        return cls(config, COMMON_TIME_SIGNATURES | set(time_signatures))
+        own = {(numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR}
+        return cls(config, COMMON_TIME_SIGNATURES | own)
 
     @property
     def vocab_size(self) -> int:
@@ -103,7 +108,7 @@ class RemiTokenizer:
             if (metre.numerator, metre.denominator) not in self.time_signatures:
                 known = ", ".join(f"{n}/{d}" for n, d in self.time_signatures)
                 raise TokenError(
-                    f"time signature {metre.numerator}/{metre.denominator} is not in this tokenizer; it knows {known}"
+                    f"time signature {metre.numerator}/{metre.denominator} is not in the tokenizer; it knows {known}"
                 )
         score = score.copy()
         score.tracks = self._streams(score)

@@ -17,7 +17,7 @@ import torch
 from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
 from musegen.data.dataset import Dataset
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, fit_tokenizer, token_view
 from musegen.errors import ConfigError, DataError
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import Kind, RemiTokenizer
@@ -100,11 +100,7 @@ def _parts(
     if start is not None:
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
         return config, start.tokenizer, start.model, token_view(dataset, start.tokenizer, tracks=config.data.tracks)
-    metres = [tuple(map(int, m.split("/"))) for piece in dataset.pieces for m in piece.time_signatures]
-    programs = sorted({program for piece in dataset.pieces for program in piece.programs})
-    if config.data.tracks == "melody":
-        programs = []
-    tokenizer = RemiTokenizer.build(config.tokenizer, time_signatures=metres, programs=programs)  # type: ignore[arg-type]
+    tokenizer = fit_tokenizer(dataset, config.tokenizer, tracks=config.data.tracks)
     config = replace(config, tokenizer=tokenizer.config)
     view = token_view(dataset, tokenizer, tracks=config.data.tracks)
     return config, tokenizer, build_model(config.model, tokenizer.tables), view

@@ -1,0 +1,77 @@
+"""Pitches as people type them: C4:C6, "D dorian"."""
+
+import re
+from difflib import get_close_matches
+
+from musegen.errors import ConfigError
+
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "ionian": (0, 2, 4, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "aeolian": (0, 2, 3, 5, 7, 8, 10),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
+    "major pentatonic": (0, 2, 4, 7, 9),
+    "minor pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole tone": (0, 2, 4, 6, 8, 10),
+    "chromatic": tuple(range(12)),
+}
+"""Semitones above the tonic."""
+
+
+def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int] | None:
+    """The MIDI pitches that --scale and --pitch-range leave; None where neither is given.
+
+    Raises:
+        ConfigError: one of them cannot be understood, or together they leave nothing.
+    """
+    if scale is None and pitch_range is None:
+        return None
+    low, high = (0, 127) if pitch_range is None else _parse_range(pitch_range)
+    classes = range(12) if scale is None else _parse_scale(scale)
+    pitches = frozenset(pitch for pitch in range(low, high + 1) if pitch % 12 in classes)
+    if not pitches:
+        raise ConfigError(f"--pitch-range {pitch_range} holds no pitch of --scale {scale!r}: widen the range")
+    return pitches
+
+
+def _parse_scale(text: str) -> frozenset[int]:
+    """The pitch classes of a scale: its tonic, then its mode; "D" alone is D major."""
+    found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(?:\s+(.+))?", text.strip())
+    if not found:
+        raise ConfigError(f"--scale is {text!r}: it must be a tonic and a mode, as 'D dorian'")
+    letter, sign, mode = found.groups()
+    mode = " ".join((mode or "major").lower().split())
+    if mode not in SCALES:
+        near = get_close_matches(mode, SCALES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SCALES)}"
+        raise ConfigError(f"--scale is {text!r}: no mode {mode!r}; {hint}")
+    tonic = LETTERS[letter.upper()] + SIGNS[sign]
+    return frozenset((tonic + step) % 12 for step in SCALES[mode])
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    low, high = map(_parse_pitch, text.split(":")) if text.count(":") == 1 else (None, None)
+    if low is None or high is None or not 0 <= low <= high <= 127:
+        raise ConfigError(f"--pitch-range is {text!r}: it must be LO:HI from low to high, as 60:84 or C4:C6")
+    return low, high
+
+
+def _parse_pitch(text: str) -> int | None:
+    """A MIDI number, or a name with its octave: C4 is 60."""
+    if re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII):
+        return int(text)
+    found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-1|\d)", text.strip(), re.ASCII)
+    if not found:
+        return None
+    letter, sign, octave = found.groups()
+    return 12 * (int(octave) + 1) + LETTERS[letter.upper()] + SIGNS[sign]

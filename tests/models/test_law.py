@@ -1,0 +1,77 @@
+"""The law of every decoder: all at once equals step by step, for any cutting of the stream."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from musegen.data.dataset import Dataset
+from musegen.models.lm import LanguageModel
+from musegen.tokenizers import RemiTokenizer
+
+
+def batch_of(dataset: Dataset, tokenizer: RemiTokenizer, count: int, length: int) -> Tensor:
+    """Streams of real tunes, (count, length), padded with 0 where a tune is shorter."""
+    ids = torch.zeros(count, length, dtype=torch.int64)
+    for row, piece in enumerate(dataset.pieces[:count]):
+        stream = torch.from_numpy(tokenizer.encode(dataset.score(piece)))[: length - 30 * row]
+        ids[row, : len(stream)] = stream
+    return ids
+
+
+def model_of(tokenizer: RemiTokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)) -> LanguageModel:
+    torch.manual_seed(1)
+    tables = tokenizer.tables
+    model = LanguageModel(
+        kind=tables.kind,
+        position=tables.position,
+        cell=cell,
+        embedding_dim=24,
+        hidden_size=48,
+        lookback=lookback,
+    )
+    return model.eval()
+
+
+def run_in_chunks(model: LanguageModel, ids: Tensor, cuts: list[int]) -> Tensor:
+    state, parts = model.init_state(len(ids)), []
+    for begin, end in zip([0, *cuts], [*cuts, ids.shape[1]], strict=True):
+        logits, state = model(ids[:, begin:end], state)
+        parts.append(logits)
+    return torch.cat(parts, dim=1)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("tokenizer_name", ["plain", "rich"])
+def test_any_cutting_gives_the_same_logits(
+    cell: str, tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest
+) -> None:
+    tokenizer = request.getfixturevalue(tokenizer_name)
+    model = model_of(tokenizer, cell=cell)
+    ids = batch_of(tunes, tokenizer, count=3, length=400)
+    rng = np.random.default_rng(0)
+    with torch.inference_mode():
+        whole, _ = model(ids, model.init_state(len(ids)))
+        for pieces in (2, 7, 60, 399):
+            cuts = np.sort(rng.choice(np.arange(1, 400), pieces - 1, replace=False)).tolist()
+            assert torch.allclose(run_in_chunks(model, ids, cuts), whole, atol=1e-5, rtol=0)
+
+
+def test_without_look_back_too(tunes: Dataset, plain: RemiTokenizer) -> None:
+    model = model_of(plain, lookback=())
+    ids = batch_of(tunes, plain, count=2, length=90)
+    with torch.inference_mode():
+        whole, _ = model(ids, model.init_state(2))
+        assert torch.allclose(run_in_chunks(model, ids, list(range(1, 90))), whole, atol=1e-5, rtol=0)
+
+
+def test_no_logit_sees_the_future(tunes: Dataset, plain: RemiTokenizer) -> None:
+    model = model_of(plain)
+    ids = batch_of(tunes, plain, count=2, length=300)
+    changed = ids.clone()
+    changed[:, 200:] = ids[:, 100:200]
+    with torch.inference_mode():
+        before, _ = model(ids, model.init_state(2))
+        after, _ = model(changed, model.init_state(2))
+    assert torch.equal(before[:, :200], after[:, :200])
+    assert not torch.equal(before[:, 200:], after[:, 200:])

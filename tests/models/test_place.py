@@ -1,0 +1,47 @@
+"""Where a stream is, against a plain loop over its tokens."""
+
+import torch
+
+from musegen.data.dataset import Dataset
+from musegen.models.place import PlaceTracker
+from musegen.tokenizers import RemiTokenizer
+
+LAGS = (1, 2, 4, 8)
+
+
+def follow(tokens: list[str]) -> list[tuple[int, int]]:
+    """(bar, place) after each token, by reading the names."""
+    bar, place, result = 0, 0, []
+    for token in tokens:
+        name, _, value = token.partition("_")
+        if name == "Bar":
+            bar, place = bar + 1, 0
+        elif name == "Position":
+            place = int(value) + 1
+        result.append((bar, place))
+    return result
+
+
+def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -> None:
+    tracker = PlaceTracker(kind=plain.tables.kind, position=plain.tables.position, lookback=LAGS)
+    for piece in tunes.pieces[:5]:
+        ids = plain.encode(tunes.score(piece))
+        place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
+        found = list(zip(place.bar[0].tolist(), place.place[0].tolist(), strict=True))
+        assert found == follow([plain.vocab[i] for i in ids])
+
+
+def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> None:
+    """In a stream whose second half repeats its first, the right look-back foretells every id."""
+    tracker = PlaceTracker(kind=plain.tables.kind, position=plain.tables.position, lookback=LAGS)
+    ids = plain.encode(tunes.score(tunes.pieces[0])).tolist()
+    bar_id = plain.vocab.index("Bar_None")
+    bars = [i for i, id_ in enumerate(ids) if id_ == bar_id]
+    phrase = ids[bars[1] : bars[5]]  # four bars
+    stream = torch.tensor([[plain.bos_id, *phrase, *phrase]])
+    place, _ = tracker(stream, tracker.init_state(1))
+    second = 1 + len(phrase)
+    foretold = place.lookback[0, second:-1, LAGS.index(4)]
+    assert foretold.tolist() == stream[0, second + 1 :].tolist()
+    assert place.runs[0, -1, LAGS.index(4)] == len(phrase) - 1
+    assert (place.lookback[0, :second, LAGS.index(8)] == 0).all()

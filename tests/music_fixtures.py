@@ -1,0 +1,43 @@
+"""Real music for tests: tunes of music21's own corpus, and a small dataset and model made of them."""
+
+from pathlib import Path
+
+import pytest
+
+from musegen.config import DataConfig, LMConfig, OptimConfig, TokenizerConfig, TrainConfig, TrainerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.prepare import prepare
+from musegen.tokenizers import RemiTokenizer
+from musegen.training.train import train
+
+TINY = TrainConfig(
+    data=DataConfig(window=256),
+    model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=2, dropout=0.1),
+    optim=OptimConfig(batch_tokens=2048, lr=5e-3),
+    trainer=TrainerConfig(max_steps=12, val_check_interval=6, accelerator="cpu", devices="1", precision="32-true"),
+)
+
+
+@pytest.fixture(scope="session")
+def tunes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Forty fiddle tunes in several metres."""
+    return prepare("ryans-mammoth", tmp_path_factory.mktemp("datasets") / "tunes", limit=40, workers=1)
+
+
+@pytest.fixture(scope="session")
+def plain() -> RemiTokenizer:
+    """One line of notes, no programs."""
+    return RemiTokenizer.build(TokenizerConfig(), time_signatures=[], programs=[])
+
+
+@pytest.fixture(scope="session")
+def rich() -> RemiTokenizer:
+    """Programs, drums, velocity and tempo."""
+    config = TokenizerConfig(programs=True, velocity=True, tempo=True)
+    return RemiTokenizer.build(config, time_signatures=[], programs=[])
+
+
+@pytest.fixture(scope="session")
+def trained(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny checkpoint, really trained on `tunes`."""
+    return train(TINY, tunes, tmp_path_factory.mktemp("checkpoints") / "tiny", say=lambda _: None)

@@ -1,0 +1,358 @@
+"""The command line: what it says, where it says it, and how it ends."""
+
+import errno
+import json
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from musegen import __version__
+from musegen.cli import VERBS, main
+from musegen.data.dataset import Dataset
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tune(tunes: Dataset, here: Path) -> Path:
+    """One real tune as a MIDI file."""
+    from musegen.music.write import write_score
+
+    write_score(tunes.score(tunes.pieces[0]), here / "tune.mid")
+    return here / "tune.mid"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
+    """The one line with which a command line is refused."""
+    assert main([str(word) for word in argv]) == 2
+    out, err = capsys.readouterr()
+    *messages, line = err.splitlines()
+    assert not out
+    assert not any("error" in message or "Traceback" in message for message in messages)
+    assert line.startswith("error: ")
+    return line
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
+    """What a command that succeeds prints on stdout."""
+    capsys.readouterr()
+    code = main([str(word) for word in argv])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return out
+
+
+class TestHelp:
+    def test_it_is_fast_and_loads_nothing_heavy(self) -> None:
+        heavy = ["torch", "pytorch_lightning", "miditok", "music21", "pretty_midi", "matplotlib"]
+        code = f"import sys; from musegen.cli import main; main(['-h']); assert not {{*{heavy}}} & {{*sys.modules}}"
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5  # CPU seconds
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_every_verb_has_one_without_torch(self, verb: str) -> None:
+        argv = [verb, "lm", "--help"] if verb == "train" else [verb, "--help"]
+        code = f"import sys; from musegen.cli import main; main({argv}); assert 'torch' not in sys.modules"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        assert "usage: musegen" in done.stdout
+        assert not done.stderr
+
+    def test_version_and_overview(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "--version") == f"musegen {__version__}\n"
+        for text in (run(capsys), run(capsys, "-h")):
+            assert all(verb in text for verb in VERBS)
+        assert "lm" in run(capsys, "train", "--help")
+
+
+class TestMisuse:
+    @pytest.mark.parametrize(
+        ("line", "parts"),
+        [
+            ("generat", ["generat", "did you mean generate?"]),
+            ("--verison", ["--verison", "--version"]),
+            ("train ml data --out c", ["'ml'", "lm"]),
+            ("train lm", ["DATA", "--out"]),
+            ("train lm data --out c --hidden-size 3", ["--hidden-size", "--model.hidden-size"]),
+            (
+                "train lm data --out c --model.hidden-size big",
+                ["--model.hidden-size", "'big'", "whole number"],
+            ),
+            ("train lm data --out c --model.hidden-size 0", ["--model.hidden-size", "0", "1 or more"]),
+            ("train lm data --out c --model.cell elman", ["--model.cell", "'elman'", "lstm, gru, rnn"]),
+            ("train lm data --out c --optim.lr nan", ["--optim.lr", "nan"]),
+            ("train lm data --out c --config none.json", ["--config", "none.json"]),
+            ("train lm nowhere --out c", ["nowhere", "folk"]),
+            ("train lm ryans-mamoth --out c", ["did you mean ryans-mammoth?"]),
+            ("generate --out o", ["CKPT"]),
+            ("generate x", ["--out"]),
+            ("generate x --out o --temprature 1", ["--temprature", "did you mean --temperature?"]),
+            ("generate x --ot o", ["--ot", "did you mean --out?"]),
+            ("generate x y --out o", ["'y'"]),
+            ("generate x --out o --bars", ["--bars", "whole number"]),
+            ("generate x --out o --bars 0", ["--bars", "0", "from 1"]),
+            ("generate x --out o --num -1", ["--num", "-1", "from 1"]),
+            ("generate x --out o --temperature -0.1", ["--temperature", "-0.1"]),
+            ("generate x --out o --temperature inf", ["--temperature", "inf"]),
+            ("generate x --out o --top-k 0", ["--top-k", "1 or more"]),
+            ("generate x --out o --top_p 1.5", ["--top-p", "1.5", "up to 1"]),
+            ("generate x --out o --min-p 2", ["--min-p", "2"]),
+            ("generate x --out o --seed -1", ["--seed", "-1"]),
+            ("generate x --out o --tempo 0", ["--tempo", "0"]),
+            ("generate x --out o --program 128", ["--program", "128", "127"]),
+            ("generate x --out o --time-signature 4/3", ["--time-signature", "4/3", "6/8"]),
+            ("generate x --out o --pitch-range 80:60", ["--pitch-range", "80:60", "C4:C6"]),
+            ("generate x --out o --scale 'H major'", ["--scale", "H major", "D dorian"]),
+            ("generate x --out o --scale 'D doran'", ["--scale", "did you mean dorian?"]),
+            ("generate x --out o --scale 'D major' --pitch-range 60:60", ["--pitch-range", "--scale"]),
+            ("generate x --out o --prompt none.mid", ["--prompt", "none.mid", "MIDI"]),
+            ("generate x --out o", ["no checkpoint x", "musegen train"]),
+            ("evaluate x --split tset", ["--split", "'tset'", "train, valid, test"]),
+            ("info nothing", ["nothing", "does not exist"]),
+            ("info", ["PATHS"]),
+            ("render", ["FILES"]),
+            ("render none.mid", ["none.mid"]),
+            ("prepare nowhere --out d", ["nowhere"]),
+        ],
+    )
+    def test_is_one_line(
+        self, line: str, parts: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        message = refused(capsys, *shlex.split(line))
+        assert all(part in message for part in parts), message
+        assert not list(here.iterdir())
+
+    def test_text_named_mid(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (here / "fake.mid").write_text("this is not music\n")
+        for line in ("info fake.mid", "render fake.mid", "generate x --out o --prompt fake.mid"):
+            assert "fake.mid" in refused(capsys, *line.split())
+
+    def test_dataset_of_rejects(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (here / "bad").mkdir()
+        for number in range(3):
+            (here / "bad" / f"{number}.mid").write_text("no music\n" * number)
+        assert "bad" in refused(capsys, "prepare", "bad", "--out", "d")
+        assert "bad" in refused(capsys, "train", "lm", "bad", "--out", "c")
+
+    @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "data.json"])
+    def test_checkpoint_with_a_file_missing(
+        self, name: str, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copytree(trained, here / "broken")
+        (here / "broken" / name).unlink()
+        for line in ("generate broken --out o", "evaluate broken", "train lm folk --out c --init broken"):
+            assert name in refused(capsys, *line.split())
+        if name != "config.json":
+            assert name in refused(capsys, "info", "broken")
+
+    def test_existing_outputs_stay(
+        self, trained: Path, tunes: Dataset, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tune.parent / "o").mkdir()
+        (tune.parent / "o" / "keep.txt").write_text("mine")
+        assert "--force" in refused(capsys, "generate", trained, "--out", "o")
+        assert "--force" in refused(capsys, "prepare", tune.parent, "--out", tunes.path)
+        assert "--force" in refused(capsys, "train", "lm", tunes.path, "--out", trained)
+        run(capsys, "render", tune)
+        assert "--force" in refused(capsys, "render", tune)
+        assert "file" in refused(capsys, "generate", trained, "--out", tune)
+        assert [path.name for path in (tune.parent / "o").iterdir()] == ["keep.txt"]
+
+    def test_settings_file(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        file = here / "c.json"
+        line = ("train", "lm", "folk", "--out", "c", "--config", "c.json")
+        for text, part in (
+            ("{", "not JSON"),
+            ("[]", "object"),
+            ('{"modle": {}}', "model"),
+            ('{"model": {"hiden_size": 8}}', "hidden_size"),
+            ('{"model": {"hidden_size": "8"}}', "hidden_size"),
+            ('{"model": {"hidden_size": 0}}', "--model.hidden-size"),
+        ):
+            file.write_text(text)
+            assert part in refused(capsys, *line)
+
+    @pytest.mark.usefixtures("here")
+    def test_a_full_disk(
+        self, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("musegen.cli.outputs.write_json", full)
+        assert "no space left on device" in refused(capsys, "generate", trained, "--out", "o", "--bars", 1)
+
+
+class TestFaults:
+    def test_of_ours(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> None:
+            raise RuntimeError("two\nlines")
+
+        monkeypatch.setattr("musegen.cli.info.main", broken)
+        assert main(["info"]) == 1
+        assert capsys.readouterr().err.splitlines() == [
+            "error: a fault of musegen, not of yours: RuntimeError: two lines; "
+            "please report it, with what MUSEGEN_DEBUG=1 prints"
+        ]
+        monkeypatch.setenv("MUSEGEN_DEBUG", "1")
+        assert main(["info"]) == 1
+        assert "Traceback" in capsys.readouterr().err
+
+    def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("musegen.cli.info.main", interrupted)
+        assert main(["info"]) == 130
+        assert capsys.readouterr().err == "error: interrupted\n"
+
+
+class TestWork:
+    def test_generate_writes_files_and_a_manifest(
+        self, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from symusic import Score
+
+        line = (
+            "generate",
+            trained,
+            "--bars",
+            4,
+            "--num",
+            3,
+            "--seed",
+            5,
+            "--out",
+            "o",
+            "--time-signature",
+            "2/4",
+        )
+        assert run(capsys, *line).split() == ["o/001.mid", "o/002.mid", "o/003.mid"]
+        manifest = json.loads((here / "o" / "manifest.json").read_text())
+        assert manifest["command"].startswith("musegen generate ")
+        assert manifest["version"] == __version__
+        assert (manifest["seed"], manifest["checkpoint"]) == (5, trained.name)
+        assert len(manifest["checkpoint_sha256"]) == 64
+        for file in manifest["files"]:
+            assert (file["bars"], file["time_signature"]) == (4, "2/4")
+            assert file["notes"] == Score(here / "o" / file["path"]).note_num() > 0
+            assert file["log_likelihood"] < 0
+
+        again = [(here / "o" / file["path"]).read_bytes() for file in manifest["files"][:2]]
+        (here / "o" / "keep.txt").write_text("mine")
+        out = run(capsys, *line[:4], "--num", 2, *line[6:], "--force", "--json")
+        assert [file["path"] for file in json.loads(out)["files"]] == ["001.mid", "002.mid"]
+        assert [(here / "o" / name).read_bytes() for name in ("001.mid", "002.mid")] == again
+        assert {path.name for path in (here / "o").iterdir()} == {
+            "001.mid",
+            "002.mid",
+            "keep.txt",
+            "manifest.json",
+        }
+
+    def test_generate_keeps_to_scale_and_range(
+        self, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from symusic import Score
+
+        run(
+            capsys,
+            "generate",
+            trained,
+            "--bars",
+            4,
+            "--out",
+            "o",
+            "--scale",
+            "Eb minor",
+            "--pitch-range",
+            "C4:B5",
+        )
+        pitches = {note.pitch for track in Score(here / "o" / "001.mid").tracks for note in track.notes}
+        assert pitches
+        assert {pitch % 12 for pitch in pitches} <= {3, 5, 6, 8, 10, 11, 1}
+        assert 60 <= min(pitches) <= max(pitches) <= 83
+
+    def test_prompt_stands_before_the_new_bars(
+        self, trained: Path, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from symusic import Score
+
+        before = json.loads(run(capsys, "info", tune, "--json"))
+        out = run(capsys, "generate", trained, "--prompt", tune, "--bars", 2, "--out", "o", "--json")
+        assert json.loads(out)["files"][0]["bars"] == before["bars"] + 2
+        old, new = Score(tune), Score("o/001.mid")
+        notes = [
+            (note.start, note.duration, note.pitch) for note in next(t for t in old.tracks if t.notes).notes
+        ]
+        assert [(n.start, n.duration, n.pitch) for n in next(t for t in new.tracks if t.notes).notes][
+            : len(notes)
+        ] == notes
+
+    def test_checkpoints_and_datasets_by_name(
+        self, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copytree(trained, here / "checkpoints" / "mine")
+        shutil.copytree(tunes.path, here / "datasets" / tunes.name)
+        figures = json.loads(run(capsys, "evaluate", "mine", "--json"))
+        assert figures["bits_per_note"] > 0
+        assert {"family", "split", "pieces", "notes", "nats_per_token"} <= figures.keys()
+        facts = json.loads(run(capsys, "info", "mine", tunes.name, "--json"))
+        assert facts[0]["metrics"]["test"] == figures
+        assert facts[1]["pieces"] == len(tunes.pieces)
+        assert (
+            json.loads(run(capsys, "evaluate", "mine", tunes.name, "--split", "valid", "--json"))["split"]
+            == "valid"
+        )
+        assert "did you mean checkpoints/mine?" in refused(capsys, "generate", "mien", "--out", "o")
+
+    def test_train_repeats_a_run_from_its_settings(
+        self, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copytree(tunes.path, here / "datasets" / tunes.name)
+        run(capsys, "train", "--config", trained / "config.json", "--out", "again")
+        assert (here / "again" / "model.safetensors").read_bytes() == (
+            trained / "model.safetensors"
+        ).read_bytes()
+
+    def test_raw_folder_is_prepared_on_the_way(
+        self, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from musegen.music.write import write_score
+
+        for number, piece in enumerate(tunes.pieces[:6]):
+            write_score(tunes.score(piece), here / "raw" / f"{number}.mid")
+        line = "train lm raw --out c --trainer.max-steps 1 --model.hidden-size 8 --model.embedding-dim 8"
+        assert main(line.split()) == 0
+        assert "preparing raw into datasets/raw" in capsys.readouterr().err
+        assert len(Dataset.open(here / "datasets" / "raw").pieces) == 6
+
+    def test_info_of_a_tune(self, tune: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+        facts = json.loads(run(capsys, "info", tune, "--json"))
+        piece = tunes.pieces[0]
+        assert (facts["bars"], facts["notes"]) == (piece.bars, piece.notes)
+        assert facts["time_signature"] in piece.time_signatures
+        assert "bars" in run(capsys, "info", tune)
+
+    def test_render(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "render", tune, "--out", "pictures") == "pictures/tune.png\n"
+        assert Path("pictures/tune.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.slow
+    def test_demo(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        run(capsys, "demo")
+        manifest = json.loads((here / "out/demo/manifest.json").read_text())
+        assert [file["bars"] for file in manifest["files"]] == [16] * 4
+        assert len(list((here / "out/demo").glob("*.png"))) == 4
+        assert json.loads((here / "checkpoints/demo/metrics.json").read_text())["test"]["bits_per_note"] < 10

@@ -1,0 +1,67 @@
+"""The import law of CONTRIBUTING.md, read from the source: who may import whom."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import musegen
+
+ROOT = Path(musegen.__file__).parent
+FLOORS = {
+    "errors": 0, "files": 0, "config": 1, "music": 1, "metrics": 1, "tokenizers": 2, "data": 3, "models": 3,
+    "checkpoint": 4, "training": 5, "generation": 5, "evaluation": 6, "api": 7, "cli": 8, "__main__": 9,
+}  # fmt: skip
+SIDEWAYS = {("music", "config"), ("metrics", "config"), ("metrics", "music")}
+"""Within a floor, from left to right only."""
+SAMPLER = ("training", "generation.tasks")
+"""The named exception: a training callback that samples."""
+OWNERS = {
+    "music21": "music/interop.py", "pretty_midi": "music/interop.py",
+    "pytorch_lightning": "training/", "torchmetrics": "training/", "tyro": "cli/",
+}  # fmt: skip
+"""Libraries with one door."""
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports anywhere, functions included, by its full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_come_from_below(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    assert room in FLOORS, f"{room} has no floor: name it in CONTRIBUTING.md and here"
+    for name in imports(path):
+        library, _, inside = name.partition(".")
+        if library != "musegen":
+            owner = OWNERS.get(library, "")
+            assert path.relative_to(ROOT).as_posix().startswith(owner), f"{library} belongs in {owner}"
+            continue
+        other = inside.split(".")[0]
+        if other in ("__version__", room) or (room == SAMPLER[0] and inside.startswith(SAMPLER[1])):
+            continue
+        assert FLOORS[other] < FLOORS[room] or (room, other) in SIDEWAYS, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda path: path.name)
+def test_models_know_torch_alone(path: Path) -> None:
+    libraries = {name.partition(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
+    assert libraries <= {"torch", "musegen"}
+
+
+def test_settings_need_the_standard_library_alone() -> None:
+    libraries = {name.partition(".")[0] for name in imports(ROOT / "config.py")} - set(
+        sys.stdlib_module_names
+    )
+    assert libraries == {"musegen"}
