@@ -1,5 +1,13 @@
 """Fixtures that every test may use; the music itself is in music_fixtures.py."""
 
+import os
+
+import torch
+
 from tests.music_fixtures import plain, rich, trained, tunes
+
+# The models of the tests are tiny: a second thread would only wait for the first.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the commands that tests start
 
 __all__ = ["plain", "rich", "trained", "tunes"]

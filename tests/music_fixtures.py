@@ -20,8 +20,8 @@ TINY = TrainConfig(
 
 @pytest.fixture(scope="session")
 def tunes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Forty fiddle tunes in several metres."""
-    return prepare("ryans-mammoth", tmp_path_factory.mktemp("datasets") / "tunes", limit=40, workers=1)
+    """Two dozen fiddle tunes in several metres."""
+    return prepare("ryans-mammoth", tmp_path_factory.mktemp("datasets") / "tunes", limit=24, workers=1)
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """The console script: `main` on the arguments of this process; SIGTERM ends it tidily."""
+    # Threads that wait by spinning cost a busy machine most of its speed; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
 

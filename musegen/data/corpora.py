@@ -1,71 +1,175 @@
-"""The corpora that come with the installed music21 package: nothing is downloaded."""
+"""The corpora that come with the installed music21 package: nothing is downloaded.
 
+Parsing ABC and MusicXML takes minutes, so each book is kept as a zip of MIDI files in the user's
+cache folder ($MUSEGEN_CACHE), under the version of music21 and of our parser.
+"""
+
+import json
 import os
+import sys
 import zipfile
+from importlib.metadata import distribution
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 from musegen.data.pool import Died, parallel
-from musegen.errors import DataError, MidiError
+from musegen.data.progress import progress, say
+from musegen.errors import MidiError
 from musegen.files import write_atomic
 
 
 class Corpus(NamedTuple):
-    """A built-in corpus: folders of music21's corpus and what to say of them."""
+    """A built-in corpus."""
 
-    folders: tuple[str, ...]
+    books: tuple[str, ...]
+    """Folders of music21's corpus."""
     licence: str
 
 
 class CorpusFile(NamedTuple):
     """One piece of a corpus."""
 
-    name: str
-    data: bytes
-    """MIDI, metre as notated (a pickup is a short first bar)."""
     source: str
+    """The book's file, with the number of the tune where it holds several: `airdsAirs/book5.abc#12`."""
+    data: bytes
+    """MIDI with the metre as notated (a pickup is a short first bar); empty where `reason` says why."""
     repairs: list[str]
+    reason: str
 
 
-_RYAN = "Ryan's Mammoth Collection of Fiddle Tunes (Boston, 1883), transcribed to ABC by John Chambers and others"
+_RYAN = (
+    "Ryan's Mammoth Collection of Fiddle Tunes (Boston 1883), transcribed to ABC by John Chambers, "
+    "Ray Davies and others"
+)
+_ONEILL = (
+    "O'Neill's Music of Ireland (Chicago 1903, 1850 tunes), transcribed to ABC by Dan G. Petersen, "
+    "Ted Hastings, Bob Safranek, John B. Walsh, John Chambers, Norbert Paap, Michael Hogan, "
+    "Trish O'Neil, Stephen Foy, Henrik Norbeck and others"
+)
+_AIRD = (
+    "Aird's Selection of Scotch, English, Irish and Foreign Airs (Glasgow 1782-1801), "
+    "transcribed to ABC by Jack Campin"
+)
+_TAIL = "; as distributed with music21. The tunes are in the public domain."
 CORPORA: dict[str, Corpus] = {
-    "folk": Corpus(("ryansMammoth", "oneills1850", "airdsAirs"), "public-domain tunes"),
-    "ryans-mammoth": Corpus(("ryansMammoth",), f"public-domain tunes: {_RYAN}"),
+    "folk": Corpus(("ryansMammoth", "oneills1850", "airdsAirs"), f"{_RYAN}; {_ONEILL}; {_AIRD}{_TAIL}"),
+    "ryans-mammoth": Corpus(("ryansMammoth",), _RYAN + _TAIL),
+    "bach-chorales": Corpus(
+        ("bach",),
+        "Four-part chorales by Johann Sebastian Bach (1685-1750), encoded by Margaret Greentree and others; "
+        "as distributed with music21. The music is in the public domain.",
+    ),
 }
+_VOICES = ["soprano", "alto", "tenor", "bass"]
+_CHOIR = 52
+"""General MIDI program (from 0): choir aahs."""
 
 
 def corpus_files(name: str, *, workers: int | None = None, limit: int | None = None) -> list[CorpusFile]:
-    """The pieces of the built-in corpus `name`, parsed on first use and kept in the user's cache."""
-    import music21
+    """The pieces of the built-in corpus `name` (of CORPORA), parsed on first use and then kept.
 
-    root = Path(music21.__path__[0]) / "corpus"
-    jobs = []
-    for folder in CORPORA[name].folders:
-        for path in sorted((root / folder).glob("*.abc")):
-            from musegen.music.abc import split_abc
-
-            for tune in split_abc(path.read_text("utf-8", errors="replace")):
-                jobs.append((folder, path.stem, tune))
-    jobs = jobs[:limit]
-    from rich.progress import track
-    from rich.console import Console
-
-    results = parallel(_parse, jobs, workers=workers)
-    files = []
-    for r in track(results, total=len(jobs), console=Console(stderr=True), description=name):
-        if isinstance(r, CorpusFile):
-            files.append(r)
+    Args:
+        name: of the corpus.
+        workers: processes, all cores where None.
+        limit: the first so many tunes only; these alone are parsed, and not kept.
+    """
+    files: list[CorpusFile] = []
+    for book in CORPORA[name].books:
+        if limit is not None and len(files) >= limit:
+            break
+        files += _book(book, workers, None if limit is None else limit - len(files))
     return files
 
 
-def _parse(job):
-    folder, stem, text = job
-    from musegen.music.interop import parse_abc
+def cache_folder() -> Path:
+    """$MUSEGEN_CACHE, or the platform's folder for caches of this user."""
+    if os.environ.get("MUSEGEN_CACHE"):
+        return Path(os.environ["MUSEGEN_CACHE"])
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "musegen"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "musegen" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "musegen"
+
+
+def _book(book: str, workers: int | None, limit: int | None) -> list[CorpusFile]:
+    from musegen.music.interop import PARSER_VERSION
+
+    package = distribution("music21")
+    cached = cache_folder() / f"{book}-music21-{package.version}-parser-{PARSER_VERSION}.zip"
+    files = _load(cached)
+    if files is None:
+        jobs = _jobs(Path(str(package.locate_file("music21"))) / "corpus" / book, book)
+        results = parallel(_parse, jobs[:limit], workers=workers)
+        files = []
+        for job, result in zip(jobs, progress(results, len(jobs[:limit]), book), strict=False):
+            files += [CorpusFile(job[0], b"", [], result.reason)] if isinstance(result, Died) else result
+        if limit is None or limit >= len(jobs):
+            _save(cached, files)
+    return files[:limit]
+
+
+def _jobs(folder: Path, book: str) -> list[tuple[str, str | Path]]:
+    """What is to be parsed: (source, text of one ABC tune, or a MusicXML file)."""
+    from musegen.music.abc import split_abc
+
+    jobs: list[tuple[str, str | Path]] = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml")):
+        source = f"{book}/{path.name}"
+        if path.suffix != ".abc":
+            jobs.append((source, path))
+            continue
+        tunes = split_abc(path.read_text("utf-8", errors="replace"))
+        jobs += [(f"{source}#{n}" if len(tunes) > 1 else source, t) for n, t in enumerate(tunes, start=1)]
+    return jobs
+
+
+def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
+    """One piece, or none where a MusicXML file is no chorale in four named voices."""
+    from musegen.music.guard import read_bytes, xml_text
+    from musegen.music.interop import parse_abc, parse_music21
     from musegen.music.write import midi_bytes
 
+    source, music = job
     try:
-        t = parse_abc(text)
-        return CorpusFile(stem, midi_bytes(t.score), folder, t.repairs)
-    except MidiError as e:
-        return e
+        if isinstance(music, str):
+            title, score, repairs = parse_abc(music)
+            if len(score.tracks) == 1 and not score.tracks[0].name:
+                score.tracks[0].name = title
+        else:
+            _, score, repairs = parse_music21(xml_text(read_bytes(music)), "musicxml")
+            if [t.name.lower() for t in score.tracks] != _VOICES:
+                return []
+            for track in score.tracks:
+                track.program = _CHOIR
+        return [CorpusFile(source, midi_bytes(score), repairs, "")]
+    except MidiError as error:
+        return [CorpusFile(source, b"", [], str(error))]
+
+
+def _save(path: Path, files: list[CorpusFile]) -> None:
+    """Keep the book; a cache that cannot be written is done without."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", json.dumps([(f.source, f.repairs, f.reason) for f in files]))
+        for file in files:
+            archive.writestr(f"{file.source}.mid", file.data)
+    try:
+        write_atomic(path, buffer.getvalue())
+    except OSError as error:
+        say(f"the parsed corpus could not be kept in {path.parent}: {error.strerror}")
+
+
+def _load(path: Path) -> list[CorpusFile] | None:
+    """The book as kept, or None where it is not there or damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            index = json.loads(archive.read("index.json"))
+            return [
+                CorpusFile(source, archive.read(f"{source}.mid"), repairs, reason)
+                for source, repairs, reason in index
+            ]
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError):
+        return None

@@ -54,7 +54,9 @@ class Dataset:
         """
         missing = [n for n in ("dataset.json", "index.jsonl", "scores.bin") if not (path / n).is_file()]
         if missing:
-            raise DataError(f"{path} is not a prepared dataset: {', '.join(missing)} missing; run musegen prepare")
+            raise DataError(
+                f"{path} is not a prepared dataset: {', '.join(missing)} missing; run musegen prepare"
+            )
         try:
             info = json.loads((path / "dataset.json").read_text("utf-8"))
             lines = (path / "index.jsonl").read_text("utf-8").splitlines()

@@ -51,6 +51,7 @@ def parallel(
 
     Args:
         function: a function at the top of a module; it handles its own exceptions.
+        items: what to work on; they and the results travel through a pipe.
         workers: processes, all cores where None.
         limit_s: seconds without an answer after which a worker is ended.
     """
@@ -93,18 +94,27 @@ def _collect(
     """Take what the workers have to say, replace those that died, hand out more."""
     busy = [w for w in pool if w.held]
     ready = wait([w.pipe for w in busy], timeout=limit_s)
-    for worker in busy if not ready else [w for w in busy if w.pipe in ready]:
-        try:
-            if not ready:
-                raise EOFError
-            results[worker.held[0]] = worker.pipe.recv()
-            worker.held.pop(0)
-        except (EOFError, OSError):
+    late = not ready
+    for worker in busy if late else [w for w in busy if w.pipe in ready]:
+        answered = not late and _take(worker, results)
+        if answered:
+            heir = worker
+        else:
             lost, *rest = worker.held
-            results[lost] = Died("reading it took too long" if not ready else "reading it ended the process")
+            results[lost] = Died("reading it took too long" if late else "reading it ended the process")
             if rest:
                 chunks.append(rest)
             worker.stop()
-            pool[pool.index(worker)] = worker = _Worker(function)
-        if not worker.held:
-            _give(worker, chunks, items)
+            heir = pool[pool.index(worker)] = _Worker(function)
+        if not heir.held:
+            _give(heir, chunks, items)
+
+
+def _take(worker: _Worker, results: dict[int, Any]) -> bool:
+    """Take one result; False where the worker has died."""
+    try:
+        results[worker.held[0]] = worker.pipe.recv()
+    except (EOFError, OSError):
+        return False
+    worker.held.pop(0)
+    return True

@@ -1,47 +1,240 @@
-"""Music files -> a dataset folder of tidy scores."""
+"""Music files -> a dataset folder: every file checked, its metre tidied, duplicates dropped, split."""
 
 import hashlib
 import json
-from dataclasses import asdict
-from pathlib import Path
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
 
-from musegen.data.corpora import corpus_files
-from musegen.data.dataset import FORMAT_VERSION, Dataset, Piece
-from musegen.music.ops import bar_ticks, fingerprint, melody_track
-from musegen.music.read import parse_midi, tidy
-from musegen.music.write import midi_bytes
+from musegen import __version__
+from musegen.data.corpora import CORPORA, corpus_files
+from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
+from musegen.data.intake import Intake, Source, find_sources, read_source
+from musegen.data.pool import Died, parallel
+from musegen.data.progress import progress, say
+from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
+from musegen.data.splits import split_by_content, split_by_file, split_by_folders
+from musegen.errors import ConfigError, DataError
+from musegen.files import write_atomic, write_json
+
+VERDICTS = ("used", "repaired", "duplicate", "rejected")
+ORDINARY = ("pickup filled up with a rest", "grace notes dropped")
+"""Repairs that are no sign of a fault in the file."""
+BY = ("name", "number", "program")
 
 
-def prepare(source: str, out: Path, *, split: Path | None = None, melody: str | None = None,
-            workers: int | None = None, limit: int | None = None, force: bool = False) -> Dataset:
-    """Prepare `source` into the dataset folder `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    files = corpus_files(source, workers=workers, limit=limit)
-    blob = b""
-    pieces = []
-    seen = set()
-    for f in files:
-        score, pickup, _ = tidy(parse_midi(f.data)[0])
-        print_ = fingerprint(score)
-        if print_ in seen:
-            continue
-        seen.add(print_)
-        data = midi_bytes(score)
-        index, how = melody_track(score)
-        u = int(print_[:16], 16) / 2**64
-        pieces.append(Piece(
-            name=f.name, sha256=hashlib.sha256(data).hexdigest(), fingerprint=print_,
-            split="test" if u < 0.1 else "valid" if u < 0.2 else "train",
-            notes=score.note_num(), bars=len(bar_ticks(score)) - 1, pickup=pickup / score.tpq,
-            melody=index, melody_how=how,
-            time_signatures=sorted({f"{t.numerator}/{t.denominator}" for t in score.time_signatures}),
-            programs=sorted({-1 if t.is_drum else t.program for t in score.tracks}),
-            offset=len(blob), size=len(data)))
-        blob += data
-    (out / "scores.bin").write_bytes(blob)
-    (out / "index.jsonl").write_text("".join(json.dumps(asdict(p)) + "\n" for p in pieces))
-    (out / "audit.jsonl").write_text("")
-    (out / "dataset.json").write_text(json.dumps({
-        "format_version": FORMAT_VERSION, "name": out.name, "source": source,
-        "sha256": hashlib.sha256(blob).hexdigest()}))
+class Taken(NamedTuple):
+    """What came of reading the sources."""
+
+    pieces: list[Piece]
+    """Those that are kept, named by their whole path, without a split."""
+    audit: list[dict[str, Any]]
+    """A line of audit.jsonl for every piece, and for every file that cannot be read."""
+    sha256: str
+    """Of scores.bin."""
+    off_grid: float
+    """Share of the onsets, 0 to 1."""
+
+
+def prepare(
+    source: str,
+    out: Path,
+    *,
+    split: Path | None = None,
+    melody: str | None = None,
+    workers: int | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> Dataset:
+    """Make the dataset folder `out` of `source`, whole or not at all; warnings go to stderr.
+
+    Args:
+        source: a folder, a file, or a name of CORPORA.
+        out: the folder to make.
+        split: a file that gives each piece its split (see `split_by_file`). None: folders train,
+            valid and test in the source, else by content.
+        melody: the melody's track in every piece, by name or number; None finds it out.
+        workers: processes that read, all cores where None; the result does not depend on it.
+        limit: the first so many files only.
+        force: replace what is at `out`.
+
+    Raises:
+        ConfigError: `out` exists and `force` is not set, or `limit` or `workers` is below 1.
+        DataError: no file can be used, or the split does not fit.
+        OSError: `out` cannot be written.
+    """
+    _check(out, workers, limit, force=force)
+    built_in = source in CORPORA and not Path(source).exists()
+    if built_in:
+        files = corpus_files(source, workers=workers, limit=limit)
+        sources = [Source(f.source, f, melody) for f in files]
+    else:
+        sources = find_sources(Path(source), melody)[:limit]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        _build(building, out.name, source if built_in else "", sources, split, workers)
+        building.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; ours are ordinary ones
+        if force:
+            _remove(out)
+        building.replace(out)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
     return Dataset.open(out)
+
+
+def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) -> None:
+    for flag, value in (("--workers", workers), ("--limit", limit)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{flag} {value}: at least 1")
+    if not out.exists():
+        return
+    if not force:
+        raise ConfigError(f"{out} exists; choose another --out, or replace it with --force")
+    if not out.is_dir() or (any(out.iterdir()) and not (out / "dataset.json").is_file()):
+        raise ConfigError(f"{out} is no dataset and is not replaced; choose another --out")
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _remove(out: Path) -> None:
+    if out.exists():
+        shutil.rmtree(out)
+
+
+def _build(
+    folder: Path, name: str, corpus: str, sources: list[Source], split: Path | None, workers: int | None
+) -> None:
+    """Write the four files of a dataset into `folder`."""
+    by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
+    with (folder / "scores.bin").open("wb") as file:
+        taken = _take_in(sources, workers, file, drop_duplicates=split is None and not by_folders)
+    if not taken.pieces:
+        raise DataError(nothing_usable(taken.audit))
+    names = [p.name for p in taken.pieces]
+    if split is not None:
+        rejected = [line["path"] for line in taken.audit if line["verdict"] == "rejected"]
+        how, splits = "file", split_by_file(split, names, rejected)
+    elif by_folders:
+        how, splits = "folders", split_by_folders(names) or ["train"] * len(names)
+    else:
+        how, splits = "content", split_by_content([p.fingerprint for p in taken.pieces])
+    pieces = [
+        replace(piece, name=title, split=part)
+        for piece, title, part in zip(taken.pieces, _short_names(names), splits, strict=True)
+    ]
+    warned = warnings(pieces, how, taken.off_grid)
+    _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
+    _write_lines(folder / "audit.jsonl", taken.audit)
+    melodies = dict(Counter(p.melody_how for p in pieces).most_common())
+    verdicts = Counter(line["verdict"] for line in taken.audit)
+    info = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "source": corpus or "files",
+        "musegen_version": __version__,
+        "pieces": len(pieces),
+        "notes": sum(p.notes for p in pieces),
+        "bars": sum(p.bars for p in pieces),
+        "verdicts": {v: verdicts[v] for v in VERDICTS},
+        "rejected": reasons(taken.audit),
+        "repairs": repair_counts(taken.audit),
+        "splits": {s: splits.count(s) for s in SPLITS},
+        "split_by": how,
+        "seed": None,  # nothing is drawn: the split follows from the content
+        "melody": melodies,
+        "off_grid": round(taken.off_grid, 4),
+        "licence": CORPORA[corpus].licence if corpus else "as the source files",
+        "warnings": warned,
+        "sha256": taken.sha256,
+    }
+    write_json(folder / "dataset.json", info)
+    found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
+    for line in [*(f"warning: {w}" for w in warned), f"melody: {found}"]:
+        say(line)
+
+
+def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, drop_duplicates: bool) -> Taken:
+    """Read the sources, in order, and append the MIDI of the pieces that are kept to the file `scores`."""
+    pieces: list[Piece] = []
+    audit: list[dict[str, Any]] = []
+    first: dict[str, str] = {}
+    digest = hashlib.sha256()
+    offset, off_grid = 0, 0.0
+    for intake in _read_all(sources, workers):
+        verdict, reason = "used", intake.reason
+        if reason:
+            verdict = "rejected"
+        elif drop_duplicates and intake.fingerprint in first:
+            verdict, reason = "duplicate", f"the same music as {first[intake.fingerprint]}"
+        else:
+            first.setdefault(intake.fingerprint, intake.source)
+            if any(not repair.endswith(ORDINARY) for repair in intake.repairs):
+                verdict = "repaired"
+            scores.write(intake.data)
+            digest.update(intake.data)
+            pieces.append(_piece(intake, offset))
+            offset += len(intake.data)
+            off_grid += intake.off_grid * intake.notes
+        audit.append(
+            {
+                "path": intake.source,
+                "verdict": verdict,
+                "reason": reason,
+                "notes": intake.notes,
+                "repairs": list(intake.repairs),
+            }
+        )
+    return Taken(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
+
+
+def _read_all(sources: list[Source], workers: int | None) -> Iterator[Intake]:
+    results = parallel(read_source, sources, workers=workers)
+    for source, result in zip(sources, progress(results, len(sources), "reading"), strict=True):
+        if isinstance(result, Died):
+            yield Intake(source.name, result.reason)
+        else:
+            yield from result
+
+
+def _piece(intake: Intake, offset: int) -> Piece:
+    """A line of the index; its split is not known yet, its name is its whole path."""
+    return Piece(
+        name=intake.source,
+        sha256=intake.sha256,
+        fingerprint=intake.fingerprint,
+        split="",
+        notes=intake.notes,
+        bars=intake.bars,
+        pickup=intake.pickup,
+        melody=intake.melody,
+        melody_how=intake.melody_how,
+        time_signatures=list(intake.time_signatures),
+        programs=list(intake.programs),
+        offset=offset,
+        size=len(intake.data),
+    )
+
+
+def _short_names(sources: list[str]) -> list[str]:
+    """The sources without their files' suffixes, where that tells them apart."""
+    short = []
+    for source in sources:
+        file, sharp, number = source.partition("#")
+        short.append(str(PurePosixPath(file).with_suffix("")) + sharp + number)
+    counts = Counter(short)
+    return [s if counts[s] == 1 else source for s, source in zip(short, sources, strict=True)]
+
+
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())

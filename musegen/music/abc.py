@@ -7,7 +7,9 @@ annotations such as ">fz", and knows voices only in some layouts.
 
 import re
 
-_FIELD = re.compile(r"[A-Za-z+]:")
+from musegen.errors import MidiError
+
+_FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _VOICE = re.compile(r"\s*\[V:\s*([^\s\]]+)[^\]]*\]|V:\s*(\S+).*")
 _QUOTED = re.compile(r'"[^"]*"')
 _PLAIN = (
@@ -42,10 +44,8 @@ def split_voices(tune: str) -> list[str]:
     name = ""
     for line in lines[body:]:
         found = _VOICE.match(line)
-        if found:
-            name = found[1] or found[2]
-            line = line[found.end() :]
-        voices.setdefault(name, []).append(line)
+        name = (found[1] or found[2]) if found else name
+        voices.setdefault(name, []).append(line[found.end() :] if found else line)
     common = voices.pop("", [])  # what stands before the first voice: fields, or a tune without voices
     return ["\n".join([*header, *common, *voice]) for voice in voices.values() or [[]]]
 
@@ -80,6 +80,8 @@ def _plain_music(text: str) -> tuple[str, int]:
         fields.append(found[1])
         return "\0"
 
+    if re.search(r"\d{4}", text):
+        raise MidiError("an ABC note length of four figures or more")
     text = re.sub(r"\[([A-Za-z]:[^\]\n]*)\]", put_aside, text)
     graces = sum(len(re.findall(r"[A-Ga-g]", group)) for group in re.findall(r"\{([^}]*)\}", text))
     for pattern, plain in _PLAIN:

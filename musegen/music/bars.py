@@ -51,7 +51,8 @@ def plan_bars(measures: list[Measure]) -> Plan:
     - Any other short measure is filled up with a rest: before it where it has at most half a bar
       and leads into a full one, else after it.
     - A long measure of several bars is several bars; with a neighbour that makes whole bars with
-      it, its bar line was misplaced; else it gets its own metre (n/4 to n/16), or is filled up.
+      it, its bar line was misplaced; else it gets its own metre (n/2 to n/16); else its last note
+      gives way, or it is filled up.
     """
     plan = Plan([], [], Counter())
     now = Fraction(0)
@@ -85,7 +86,9 @@ def _next_bar(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fra
     return _long(plan, this, now)
 
 
-def _put(plan: Plan, now: Fraction, measure: Measure, metre: Metre, length: Fraction | None = None) -> Fraction:
+def _put(
+    plan: Plan, now: Fraction, measure: Measure, metre: Metre, length: Fraction | None = None
+) -> Fraction:
     if not plan.metres or plan.metres[-1][1] != metre:
         plan.metres.append((now, metre))
     end = now + (measure.length if length is None else length)
@@ -132,15 +135,23 @@ def _long(plan: Plan, measure: Measure, now: Fraction) -> Fraction:
     if own:
         plan.repairs["long bars given their own metre"] += 1
         return _put(plan, now, measure, own)
+    whole = bar * (measure.length // bar)
+    if measure.length - whole <= measure.slack:
+        plan.repairs["long bars cut to their metre"] += 1
+        return _put(plan, now, measure, measure.metre, whole)
     plan.repairs["long bars padded with rests"] += 1
     _put(plan, now, measure, measure.metre)
-    return now + bar * (measure.length // bar + 1)
+    return now + whole + bar
 
 
 def _short(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fraction:
     bar = quarters(measures[i].metre)
     filled, end = Fraction(0), i
-    while end < len(measures) and measures[end].metre == measures[i].metre and filled + measures[end].length <= bar:
+    while (
+        end < len(measures)
+        and measures[end].metre == measures[i].metre
+        and filled + measures[end].length <= bar
+    ):
         filled += measures[end].length
         end += 1
         if filled == bar:
@@ -151,7 +162,12 @@ def _short(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fracti
             at = _put(plan, at, measure, measure.metre)
         return now + bar
     plan.repairs["short bars padded with rests"] += 1
-    _put(plan, now + bar - measures[i].length if _leads_in(measures, i) else now, measures[i], measures[i].metre)
+    _put(
+        plan,
+        now + bar - measures[i].length if _leads_in(measures, i) else now,
+        measures[i],
+        measures[i].metre,
+    )
     if plan.metres[-1][0] > now:
         plan.metres[-1] = (now, measures[i].metre)
     return now + bar

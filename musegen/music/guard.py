@@ -1,11 +1,32 @@
 """What is in a file before any parser touches it: refuse what cannot be music, mend what is harmless."""
 
+import re
 import stat
+import struct
+import zipfile
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 from musegen.errors import MidiError
 
 MAX_BYTES = 16 * 2**20
+MAX_TRACKS = 1024
+MAX_ENTRIES = 100
+MAX_RATIO = 200
+_MAGIC = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"RIFF", "a RIFF file without MIDI (perhaps WAV audio)"),
+    (b"OggS", "Ogg audio"),
+    (b"ID3", "MP3 audio"),
+    (b"fLaC", "FLAC audio"),
+    (b"\x7fELF", "a program"),
+)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -19,7 +40,7 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(info.st_mode):
             raise MidiError("not a regular file")
         if info.st_size > MAX_BYTES:
-            raise MidiError(f"too large: {info.st_size} bytes, at most {MAX_BYTES} are read")
+            raise MidiError(f"too large: {info.st_size} bytes; at most {MAX_BYTES} are read")
         data = path.read_bytes()
     except OSError as error:
         raise MidiError(error.strerror or str(error)) from error
@@ -28,12 +49,133 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
+def what_is(data: bytes) -> str:
+    """What bytes that are not the wanted music seem to be, in words."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    head = data[:512].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")) or b"<html" in head:
+        return "an HTML page"
+    if head.startswith(b"<"):
+        return "XML"
+    if not any(data):
+        return "nothing but zero bytes"
+    try:
+        data[:4096].decode("utf-8")
+    except UnicodeDecodeError:
+        return "unknown bytes"
+    return "unknown bytes" if b"\0" in data[:4096] else "text"
+
+
 def check_midi(data: bytes) -> tuple[bytes, list[str]]:
-    """MIDI bytes fit for symusic, and what was mended.
+    """MIDI bytes fit for symusic, and what was mended, in words.
+
+    A RIFF wrapper (RMID) is taken off, a longer header shortened, a wrong number of tracks put right.
 
     Raises:
-        MidiError: not MIDI.
+        MidiError: not MIDI (it says what it is), no or SMPTE ticks a quarter, no tracks.
     """
-    if not data.startswith(b"MThd"):
-        raise MidiError("not MIDI")
-    return data, []
+    data, repairs = _unwrap(data)
+    if len(data) < 14:
+        raise MidiError("damaged MIDI: it ends within its header")
+    size, form, count, division = struct.unpack(">IHHH", data[4:14])
+    if size < 6:
+        raise MidiError(f"damaged MIDI: a header of {size} bytes")
+    if division == 0:
+        raise MidiError("damaged MIDI: zero ticks a quarter")
+    if division & 0x8000:
+        raise MidiError("timed in SMPTE frames, not in ticks a quarter: it has no beats or bars")
+    if form == 2:
+        repairs.append("independent patterns (type 2) read as tracks")
+    body = data[8 + size :]
+    found = _count_tracks(body)
+    if found == 0:
+        raise MidiError("no notes: the file has no tracks")
+    if found > MAX_TRACKS:
+        raise MidiError(f"{found} tracks; at most {MAX_TRACKS} are read")
+    if found != count:
+        repairs.append(f"the header says {count} tracks, the file has {found}")
+    return b"MThd" + struct.pack(
+        ">IHHH", 6, 1 if form > 2 or found > 1 else form, found, division
+    ) + body, repairs
+
+
+def _unwrap(data: bytes) -> tuple[bytes, list[str]]:
+    """The data from its MIDI header on: without a RIFF wrapper, or a byte order mark."""
+    if data.startswith(b"MThd"):
+        return data, []
+    begin = data.find(b"MThd", 0, 64)
+    if (data.startswith(b"RIFF") and data[8:12] == b"RMID" and begin == 20) or begin == 3:
+        return data[begin:], ["wrapper around the MIDI taken off"]
+    raise MidiError(f"not MIDI: it is {what_is(data)}")
+
+
+def _count_tracks(body: bytes) -> int:
+    """Chunks of type MTrk, the last perhaps cut short (the parser judges that)."""
+    count, at = 0, 0
+    while at + 8 <= len(body):
+        kind, size = body[at : at + 4], int.from_bytes(body[at + 4 : at + 8], "big")
+        if not kind.isascii() or not kind.isalnum():
+            break
+        count += kind == b"MTrk"
+        at += 8 + size
+    return count
+
+
+def xml_text(data: bytes) -> str:
+    """The text of a MusicXML file, unpacked where it is an .mxl.
+
+    Raises:
+        MidiError: not MusicXML, wrongly encoded, with entities of its own, or a zip that is no score.
+    """
+    if data.startswith(b"PK"):
+        data = _unzip(data)
+    declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", data[:200])
+    encoding = (
+        "utf-16"
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        else declared[1].decode()
+        if declared
+        else "utf-8-sig"
+    )
+    try:
+        text = data.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise MidiError(f"not readable as {encoding} text: {what_is(data)}") from error
+    if "<!ENTITY" in text:
+        raise MidiError("XML with entities of its own, which are refused")
+    if not re.search(r"<score-(partwise|timewise)\b", text):
+        raise MidiError(f"not MusicXML: it is {what_is(data)} without a score")
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+
+
+def _unzip(data: bytes) -> bytes:
+    """The score inside an .mxl archive."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            infos = archive.infolist()
+            if len(infos) > MAX_ENTRIES:
+                raise MidiError(f"an archive of {len(infos)} files; at most {MAX_ENTRIES} are read")
+            names = [i.filename for i in infos]
+            root = ""
+            if "META-INF/container.xml" in names:
+                container = _member(archive, "META-INF/container.xml").decode("utf-8", errors="replace")
+                found = re.search(r"<rootfile[^>]*full-path=[\"']([^\"']+)[\"']", container)
+                root = found[1] if found else ""
+            scores = [n for n in names if n.endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
+            if root not in names and not scores:
+                raise MidiError("an archive without a score")
+            return _member(archive, root if root in names else scores[0])
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise MidiError(f"damaged archive: {error}") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member of the archive; never more than MAX_BYTES are unpacked."""
+    info = archive.getinfo(name)
+    with archive.open(info) as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES or len(data) > MAX_RATIO * max(1, info.compress_size) + 4096:
+        raise MidiError("an archive that unpacks to too much")
+    return data

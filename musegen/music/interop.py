@@ -1,7 +1,11 @@
 """The one file that imports music21 (MusicXML, ABC, Humdrum) and pretty_midi."""
 
+import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from fractions import Fraction
+from io import StringIO
 from typing import Any, NamedTuple
 
 from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
@@ -13,6 +17,7 @@ from musegen.music.repeats import Printed, unroll
 
 TPQ = 480
 VELOCITY = 80
+MAX_QUARTERS = 20_000
 PARSER_VERSION = 1
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
 
@@ -41,15 +46,19 @@ def parse_abc(tune: str) -> Tune:
         MidiError: music21 cannot read it, or it holds no measures.
     """
     voices = []
-    graces = 0
+    repairs: Counter[str] = Counter()
     for voice in split_voices(tune):
-        text, dropped = plain_abc(voice)
-        graces += dropped
+        text, graces = plain_abc(voice)
+        repairs["grace notes dropped"] += graces
         with _true_measures():
             voices.append(_parsed(text, "abc"))
     parts = [part for voice in voices for part in voice.parts]
-    repairs = Counter({"grace notes dropped": graces}) if graces else Counter()
-    return _tune(voices[0], parts, repairs, abc=True)
+    try:
+        return _tune(voices[0], parts, repairs, abc=True)
+    except MidiError:
+        raise
+    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
+        raise _unreadable("ABC", error) from error
 
 
 def parse_music21(text: str, form: str) -> Tune:
@@ -64,7 +73,7 @@ def parse_music21(text: str, form: str) -> Tune:
         return _tune(parsed, list(parsed.parts), Counter(), abc=False)
     except MidiError:
         raise
-    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
+    except Exception as error:  # as above
         raise _unreadable(form, error) from error
 
 
@@ -73,7 +82,9 @@ def _parsed(text: str, form: str) -> Any:
     from music21 import converter, stream
 
     try:
-        parsed = converter.parseData(text, format=form)
+        with redirect_stderr(StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what music21 finds odd is counted in our repairs, or refused
+            parsed = converter.parseData(text, format=form)
     except Exception as error:  # as above
         raise _unreadable(form, error) from error
     return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
@@ -84,19 +95,17 @@ def _unreadable(form: str, error: Exception) -> MidiError:
     return MidiError(f"not readable as {form}: {reason or type(error).__name__}")
 
 
-class _true_measures:
-    """While open, music21's ABC reader leaves long measures whole instead of inventing a metre for their tail."""
+@contextmanager
+def _true_measures() -> Iterator[None]:
+    """Meanwhile music21's ABC reader leaves long measures whole instead of inventing a metre for their tail."""
+    from music21.abcFormat import translate
 
-    def __enter__(self) -> None:
-        from music21.abcFormat import translate
-
-        self.rebar = translate.reBar
-        translate.reBar = lambda part, *, inPlace=False: None if inPlace else part
-
-    def __exit__(self, *error: object) -> None:
-        from music21.abcFormat import translate
-
-        translate.reBar = self.rebar
+    rebar = translate.reBar
+    translate.reBar = lambda part, *, inPlace=False: None if inPlace else part
+    try:
+        yield
+    finally:
+        translate.reBar = rebar
 
 
 def _tune(parsed: Any, parts: list[Any], repairs: Counter[str], *, abc: bool) -> Tune:
@@ -113,12 +122,16 @@ def _tune(parsed: Any, parts: list[Any], repairs: Counter[str], *, abc: bool) ->
     printed = _printed(kept[0][0], measured[0][:count])
     order = _played_order(kept[0][0], measured[0], printed, repairs, abc=abc)
     last_onsets = [max((s[i][-1].onset for s in sounds if s[i]), default=Fraction(0)) for i in range(count)]
-    ends = [max((n.onset + n.duration for s in sounds for n in s[i]), default=Fraction(0)) for i in range(count)]
+    ends = [
+        max((n.onset + n.duration for s in sounds for n in s[i]), default=Fraction(0)) for i in range(count)
+    ]
     played = []
     for i, after in zip(order, [*order[1:], count], strict=True):
         closes = after != i + 1 or bool(printed[i].end) or printed[i].section
         slack = lengths[i] - ends[i] + (ends[i] - last_onsets[i]) / 2
         played.append(Measure(lengths[i], metres[i], closes, slack))
+    if sum(m.length for m in played) > MAX_QUARTERS:
+        raise MidiError(f"absurdly long: more than {MAX_QUARTERS} quarters")
     plan = plan_bars(played)
 
     score = Score(TPQ)
@@ -131,7 +144,7 @@ def _tune(parsed: Any, parts: list[Any], repairs: Counter[str], *, abc: bool) ->
         track.notes.extend(_join(plan.spans, [measures[i] for i in order]))
         score.tracks.append(track)
     title = parsed.metadata.title if parsed.metadata is not None else None
-    words = [f"{n} {what}" for what, n in (repairs + plan.repairs).items()]
+    words = [f"{n} {what}" for what, n in (repairs + plan.repairs).items()]  # the sum drops zeros
     return Tune(title or "", score, words)
 
 
@@ -274,3 +287,10 @@ def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -
             if sound.tie in ("start", "continue"):
                 open_ties[sound.pitch] = held
     return notes
+
+
+def program_name(program: int) -> str:
+    """The General MIDI name of a program from 0, such as "Acoustic Grand Piano"."""
+    import pretty_midi
+
+    return str(pretty_midi.program_to_instrument_name(program))

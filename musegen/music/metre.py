@@ -61,9 +61,7 @@ def tidy_metre(score: Score) -> tuple[Score, int, list[str]]:
     if pad:
         score = shift(score, pad)
         repairs.append("pickup filled up with a rest")
-    score.time_signatures = TimeSignatureTickList(
-        [TimeSignature(c.time, c.beats, c.unit) for c in changes]
-    )
+    score.time_signatures = TimeSignatureTickList([TimeSignature(c.time, c.beats, c.unit) for c in changes])
     return score, pickup, repairs
 
 
@@ -86,7 +84,7 @@ def bar_ticks(score: Score) -> Ints:
 
 
 def shift(score: Score, ticks: int) -> Score:
-    """The Score with everything `ticks` later; what stood at tick 0 and is no note (tempo, key, controls) stays."""
+    """The Score with everything `ticks` later; tempo, key and controls that stood at tick 0 stay there."""
     later = score.shift_time(ticks)
     for events in (later.tempos, later.key_signatures, later.time_signatures):
         _back_to_start(events, ticks)
@@ -116,10 +114,14 @@ def _given(score: Score, repairs: list[str]) -> list[Change]:
 
 def _plain(beats: int, unit: int) -> tuple[int, int]:
     given = f"{beats}/{unit}"
-    while unit == 1 or (unit > 0 and beats > 0 and beats % 2 == 0 and (unit > 32 or (beats > MAX_BEATS and unit > 2))):
+    while unit == 1 or (
+        unit > 0 and beats > 0 and beats % 2 == 0 and (unit > 32 or (beats > MAX_BEATS and unit > 2))
+    ):
         beats, unit = (beats * 2, 2) if unit == 1 else (beats // 2, unit // 2)
     if unit not in DENOMINATORS or not 0 < beats <= MAX_BEATS:
-        raise MidiError(f"impossible time signature {given}: allowed are 1 to {MAX_BEATS} beats of 1/2 to 1/32")
+        raise MidiError(
+            f"impossible time signature {given}: allowed are 1 to {MAX_BEATS} beats of 1/2 to 1/32"
+        )
     return beats, unit
 
 
@@ -137,10 +139,10 @@ def _divisible(score: Score, changes: list[Change]) -> tuple[Score, list[Change]
 def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str]) -> list[Change]:
     placed = [changes[0]]
     own = moved = 0
-    for change in changes[1:]:
-        if change.time >= end:
+    for given in changes[1:]:
+        if given.time >= end:
             break
-        last = placed[-1]
+        change, last = given, placed[-1]
         bar = bar_length(tpq, last.beats, last.unit)
         broken = (change.time - last.time) % bar
         if broken and change.time > last.time:
@@ -169,7 +171,11 @@ def _place(placed: list[Change], change: Change) -> None:
 
 def _needed(changes: list[Change]) -> list[Change]:
     """Without the changes to the metre that already holds."""
-    return [c for before, c in zip([None, *changes], changes, strict=False) if before is None or c[1:] != before[1:]]
+    return [
+        c
+        for before, c in zip([None, *changes], changes, strict=False)
+        if before is None or c[1:] != before[1:]
+    ]
 
 
 def _pickup(changes: list[Change], tpq: int) -> tuple[list[Change], int, int]:

@@ -1,29 +1,53 @@
 """Reading any music file into a tidy Score."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from symusic import Score
 
 from musegen.errors import MidiError
-from musegen.music.guard import check_midi, read_bytes
+from musegen.music.abc import split_abc
+from musegen.music.guard import check_midi, read_bytes, what_is, xml_text
 from musegen.music.metre import tidy_metre
-from musegen.music.notes import normalise_notes
+from musegen.music.notes import last_end, normalise_notes, note_arrays
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
 SUFFIXES = (*MIDI_SUFFIXES, *FORMATS)
+MAX_TICKS = 10**7
+MAX_SECONDS = 2 * 3600
+MAX_NOTES = 200_000
+MAX_TEMPOS = 10_000
+
+
+class Untidy(NamedTuple):
+    """A piece of a file before `tidy`."""
+
+    number: int
+    """From 1 where the file holds several pieces, else 0."""
+    title: str
+    score: Score
+    repairs: list[str]
 
 
 def read_score(path: Path) -> tuple[Score, list[str]]:
-    """The first piece of a music file as a tidy Score, and what was repaired, in words.
+    """A music file (MIDI, MusicXML, ABC, Humdrum) as a tidy Score, and what was repaired, in words.
+
+    Of several pieces in a file, the first is read.
 
     Raises:
-        MidiError: the file is missing, or its content is no music that can be read.
+        MidiError: the file is missing, or holds no music that can be read; the path is in the message.
     """
-    for _, score, repairs in read_pieces(path):
-        score, _, more = tidy(score)
-        return score, repairs + more
-    raise MidiError("no notes")
+    try:
+        piece = next(read_pieces(path), MidiError("no notes"))
+        if isinstance(piece, MidiError):
+            raise piece
+        score, _, repairs = tidy(piece.score)
+    except MidiError as error:
+        raise MidiError(f"cannot read {path}: {error}") from error
+    several = ["the first of several pieces read"] if piece.number else []
+    return score, piece.repairs + several + repairs
 
 
 def read_midi(data: bytes) -> tuple[Score, list[str]]:
@@ -41,8 +65,9 @@ def tidy(score: Score) -> tuple[Score, int, list[str]]:
     """Normalised notes, tracks without notes dropped, tidy metre; the pickup in ticks and the repairs.
 
     Raises:
-        MidiError: no notes, or an impossible metre.
+        MidiError: no notes, too many, too long, or an impossible metre.
     """
+    _check_size(score)
     score, repairs = normalise_notes(score)
     score.tracks = [t for t in score.tracks if len(t.notes)]
     if not score.tracks:
@@ -59,34 +84,73 @@ def parse_midi(data: bytes) -> tuple[Score, list[str]]:
     """
     data, repairs = check_midi(data)
     try:
-        score = Score.from_midi(data)
-    except (RuntimeError, ValueError) as error:
-        raise MidiError(f"damaged MIDI: {error}") from error
-    if score.tpq <= 0:
-        raise MidiError("zero ticks a quarter")
-    return score, repairs
+        return Score.from_midi(data), repairs
+    except (RuntimeError, ValueError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise MidiError(f"damaged MIDI: {reason}") from error
 
 
-def read_pieces(path: Path) -> list[tuple[str, Score, list[str]]]:
-    """Every piece of a file: (name suffix such as "#12" or "", score as written, repairs).
+def read_pieces(path: Path) -> Iterator[Untidy | MidiError]:
+    """Every piece of a music file; a MidiError for each of several that cannot be read.
 
     Raises:
-        MidiError: see `read_score`.
+        MidiError: nothing of the file can be read.
     """
     data = read_bytes(path)
     form = FORMATS.get(path.suffix.lower())
     if form is None:
-        return [("", *parse_midi(data))]
-    from musegen.music.abc import split_abc
-    from musegen.music.interop import parse_abc, parse_music21
+        score, repairs = parse_midi(data)
+        yield Untidy(0, "", score, repairs)
+    elif form == "abc":
+        yield from _abc_pieces(data)
+    else:
+        from musegen.music.interop import parse_music21
 
-    text = data.decode("utf-8", errors="replace")
-    if form != "abc":
-        tune = parse_music21(text, form)
-        return [("", tune.score, tune.repairs)]
-    tunes = split_abc(text)
-    pieces = []
-    for number, one in enumerate(tunes, start=1):
-        tune = parse_abc(one)
-        pieces.append((f"#{number}" if len(tunes) > 1 else "", tune.score, tune.repairs))
-    return pieces
+        text = xml_text(data) if form == "musicxml" else _text(data)
+        yield Untidy(0, *parse_music21(text, form))
+
+
+def _abc_pieces(data: bytes) -> Iterator[Untidy | MidiError]:
+    from musegen.music.interop import parse_abc
+
+    tunes = split_abc(_text(data))
+    for number, tune in enumerate(tunes, start=1):
+        try:
+            yield Untidy(number if len(tunes) > 1 else 0, *parse_abc(tune))
+        except MidiError as error:
+            if len(tunes) == 1:
+                raise
+            yield error
+
+
+def _text(data: bytes) -> str:
+    if b"\0" in data:
+        raise MidiError(f"not text: it is {what_is(data)}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _check_size(score: Score) -> None:
+    notes = score.note_num()
+    if notes > MAX_NOTES:
+        raise MidiError(f"too many notes: {notes}; at most {MAX_NOTES} are read")
+    if len(score.tempos) > MAX_TEMPOS:
+        raise MidiError(f"too many tempo changes: {len(score.tempos)}; at most {MAX_TEMPOS} are read")
+    ends = [0, last_end(score), *(int(note_arrays(t)[0].min()) for t in score.tracks if len(t.notes))]
+    if max(ends) > MAX_TICKS or min(ends) < -MAX_TICKS:  # times beyond 2^31 wrap to below zero
+        raise MidiError(f"absurdly long: a note ends at tick {max(ends)}; at most {MAX_TICKS} are read")
+    seconds = _seconds(score, max(ends))
+    if seconds > MAX_SECONDS:
+        raise MidiError(f"absurdly long: {seconds / 3600:.1f} hours; at most {MAX_SECONDS // 3600} are read")
+
+
+def _seconds(score: Score, end: int) -> float:
+    """How long the Score plays until tick `end`."""
+    total, now, speed = 0.0, 0, 500_000  # microseconds a quarter
+    for tempo in sorted(score.tempos, key=lambda t: t.time):
+        until = min(max(tempo.time, now), end)
+        total += (until - now) * speed
+        now, speed = until, tempo.mspq
+    return float(total + (end - now) * speed) / score.tpq / 1e6

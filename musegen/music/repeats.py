@@ -22,6 +22,7 @@ def unroll(measures: list[Printed], *, sections_start: bool) -> list[int] | None
     An end of repeat goes back to the last start, the end of the last repeat, or the beginning.
 
     Args:
+        measures: as printed.
         sections_start: a double barline is a start too, as in ABC.
     """
     order: list[int] = []

@@ -1,0 +1,124 @@
+"""Which piece belongs to which split: by content, by a file, or by folders."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from musegen.data.dataset import SPLITS
+from musegen.errors import DataError
+
+SHARE = 0.1
+"""Of the pieces, for each of valid and test."""
+_FOLDERS = {"train": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
+
+
+def split_by_content(fingerprints: list[str]) -> list[str]:
+    """The split of each piece (pieces,), by its fingerprint alone, so that it stays as a corpus grows.
+
+    A tenth each for test and valid, but at least one; all for train where there are fewer than 3.
+    """
+    count = len(fingerprints)
+    if count < 3:
+        return ["train"] * count
+    places = [int(f[:16], 16) / 2**64 for f in fingerprints]
+    tests = min(max(1, sum(u < SHARE for u in places)), count - 2)
+    valids = min(max(1, sum(SHARE <= u < 2 * SHARE for u in places)), count - 1 - tests)
+    splits = ["train"] * count
+    for rank, index in enumerate(sorted(range(count), key=places.__getitem__)):
+        if rank < tests + valids:
+            splits[index] = "test" if rank < tests else "valid"
+    return splits
+
+
+def split_by_folders(sources: list[str]) -> list[str] | None:
+    """The split of each source by its top folder, or None where these are not train, valid and test."""
+    tops = [PurePosixPath(s).parts[0] if "/" in s else "" for s in sources]
+    if "train" not in tops or len(set(tops)) < 2 or not set(tops) <= set(_FOLDERS):
+        return None
+    return [_FOLDERS[top] for top in tops]
+
+
+def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str]:
+    """The split of each source by the file `path`.
+
+    The file is JSON, {"train": [names], "valid": [names], "test": [names]}, or CSV with lines
+    name,split. A name is a path in the source folder, with or without suffix, or its last part
+    without suffix where only one has it.
+
+    Args:
+        path: of the file.
+        sources: of the pieces, (pieces,).
+        unused: sources without a piece (rejected), which the file may name too.
+
+    Raises:
+        DataError: unreadable, an unknown split, names that match nothing, or pieces without a split.
+    """
+    given = _read(path)
+    names = _names([*sources, *unused])
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise DataError(f"{path} names {len(unknown)} pieces that are not there: {_first(unknown)}")
+    found: dict[str, str] = {}
+    for name, split in given.items():
+        for source in names[name]:
+            if found.setdefault(source, split) != split:
+                raise DataError(f"{path} puts {source} into two splits: {found[source]} and {split}")
+    missing = [s for s in sources if s not in found]
+    if missing:
+        raise DataError(f"{path} gives no split for {len(missing)} pieces: {_first(missing)}")
+    return [found[s] for s in sources]
+
+
+def _names(sources: list[str]) -> dict[str, list[str]]:
+    """Every name that stands for some of the sources."""
+    names: dict[str, list[str]] = {}
+    stems = Counter(PurePosixPath(s.partition("#")[0]).stem + s.partition("#")[2] for s in sources)
+    for source in sources:
+        file, sharp, number = source.partition("#")
+        path = PurePosixPath(file)
+        aliases = {source, file, str(path.with_suffix("")), str(path.with_suffix("")) + sharp + number}
+        if stems[path.stem + number] == 1:
+            aliases |= {path.stem + sharp + number, path.name + sharp + number}
+        for alias in aliases:
+            names.setdefault(alias, []).append(source)
+    return names
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the split {path}: {error}") from error
+    if text.lstrip().startswith("{"):
+        pairs = _json_pairs(path, text)
+    else:
+        rows = [row for row in csv.reader(text.splitlines()) if row and not row[0].startswith("#")]
+        bad = [",".join(row) for row in rows if len(row) != 2]
+        if bad:
+            raise DataError(f"{path}: each line is name,split; not so: {_first(bad)}")
+        pairs = [(name.strip(), split.strip()) for name, split in rows]
+        if pairs and pairs[0][1] == "split":  # a line of headings
+            pairs = pairs[1:]
+    unknown = sorted({split for _, split in pairs} - set(_FOLDERS))
+    if unknown:
+        raise DataError(f"{path}: unknown split {unknown[0]!r}; allowed are {', '.join(SPLITS)}")
+    result: dict[str, str] = {}
+    for name, split in pairs:
+        if result.setdefault(name, _FOLDERS[split]) != _FOLDERS[split]:
+            raise DataError(f"{path} puts {name} into two splits: {result[name]} and {split}")
+    return result
+
+
+def _json_pairs(path: Path, text: str) -> list[tuple[str, str]]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
+        raise DataError(f'{path}: expected {{"train": [names], "valid": [names], "test": [names]}}')
+    return [(str(name), split) for split, names in value.items() for name in names]
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

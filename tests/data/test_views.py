@@ -1,0 +1,67 @@
+import numpy as np
+
+from musegen.config import TokenizerConfig
+from musegen.data.augment import transpose_ids, transposition_tables
+from musegen.data.dataset import Dataset
+from musegen.data.views import cut_windows, fit_tokenizer, token_view
+from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.training.datamodule import plan_batches
+
+
+def test_a_view_holds_every_piece_as_the_tokenizer_writes_it(tunes: Dataset) -> None:
+    tokenizer = fit_tokenizer(tunes, TokenizerConfig())
+    for _ in range(2):  # built, then opened
+        view = token_view(tunes, tokenizer)
+        assert len(view.pieces) + sum(view.skipped.values()) == len(tunes.pieces)
+        for index, piece in enumerate(view.pieces):
+            score = tunes.score(piece)
+            assert view.stream(index).tolist() == tokenizer.encode(score).tolist()
+            assert view.notes[index] == score.note_num()
+
+
+def test_another_tokenizer_gets_another_view(tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer) -> None:
+    assert len(token_view(tunes, plain).ids) < len(token_view(tunes, rich).ids)
+
+
+def test_every_id_is_predicted_once(tunes: Dataset, plain: RemiTokenizer) -> None:
+    view = token_view(tunes, plain)
+    kind = plain.tables.kind
+    for longest in (100, 256, 10_000):
+        windows = cut_windows(view, kind, split="train", longest=longest)
+        predicted = np.zeros(len(view.ids), dtype=int)
+        for window in windows:
+            predicted[window.start + 1 : window.stop] += 1
+            assert kind[view.ids[window.start]] in (Kind.BOS, Kind.BAR)
+        for index in view.indices("train"):
+            begin, end = view.offsets[index], view.offsets[index + 1]
+            assert predicted[begin] == 0
+            assert (predicted[begin + 1 : end] == 1).all()
+        assert predicted.sum() == sum(w.length for w in windows)
+        if longest >= 256:
+            assert max(w.length for w in windows) <= longest
+
+
+def test_batches_hold_every_window_once_and_keep_to_their_size(tunes: Dataset, plain: RemiTokenizer) -> None:
+    windows = cut_windows(token_view(tunes, plain), plain.tables.kind, split="train", longest=256)
+    plan = plan_batches(windows, batch_tokens=2048, rng=np.random.default_rng(0))
+    assert sorted((w.start, w.stop) for batch in plan for w in batch) == sorted((w.start, w.stop) for w in windows)
+    assert all(len(batch) * max(w.length for w in batch) <= 2048 for batch in plan)
+
+
+def test_transposed_ids_are_the_transposed_tune(tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer) -> None:
+    from musegen.music.ops import transpose
+
+    for tokenizer in (plain, rich):
+        tables = transposition_tables(tokenizer.tables, range(-5, 7))
+        score = tunes.score(tunes.pieces[0])
+        moved = transpose_ids(tokenizer.encode(score), tables, 5 + 3)
+        assert moved.tolist() == tokenizer.encode(transpose(score, 3)).tolist()
+
+
+def test_drums_are_never_transposed_and_no_pitch_leaves_the_keyboard(rich: RemiTokenizer) -> None:
+    up = transposition_tables(rich.tables, range(5, 6))
+    drum, top = rich.vocab.index("PitchDrum_38"), rich.vocab.index("Pitch_127")
+    assert up[0, drum] == drum
+    assert up[0, top] == -1
+    ids = np.array([top])
+    assert transpose_ids(ids, up, 0) is ids

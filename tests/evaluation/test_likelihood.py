@@ -1,0 +1,53 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from musegen.checkpoint import load_checkpoint
+from musegen.data.dataset import Dataset
+from musegen.errors import DataError
+from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.models.losses import stream_nats, token_nats
+
+
+def test_token_nats_by_hand() -> None:
+    logits = torch.log(torch.tensor([[[0.1, 0.2, 0.7], [0.5, 0.25, 0.25]]]))
+    nats = token_nats(logits, torch.tensor([[2, 0]]))
+    assert nats[0, 0].item() == pytest.approx(-math.log(0.7), abs=1e-6)
+    assert nats[0, 1].item() == 0.0  # padding
+
+
+def test_chunks_do_not_change_the_sum(trained: Path, tunes: Dataset) -> None:
+    checkpoint = load_checkpoint(trained)
+    ids = torch.from_numpy(checkpoint.tokenizer.encode(tunes.score(tunes.pieces[0])))[None]
+
+    def nats(chunk: int) -> Tensor:
+        return stream_nats(checkpoint.model, checkpoint.model.init_state(1), ids, chunk=chunk)
+
+    assert nats(7).shape == (1, ids.shape[1] - 1)
+    assert torch.allclose(nats(7), nats(10_000), atol=1e-4)
+
+
+def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Dataset) -> None:
+    checkpoint = load_checkpoint(trained)
+    found = evaluate_checkpoint(checkpoint, tunes, "test")
+    nats, notes, tokens = 0.0, 0, 0
+    for piece in tunes.split("test"):
+        score = tunes.score(piece)
+        ids = torch.from_numpy(checkpoint.tokenizer.encode(score))
+        logits, _ = checkpoint.model(ids[None, :-1], checkpoint.model.init_state(1))
+        picked = logits[0].double().log_softmax(-1).gather(1, ids[1:, None])
+        nats -= float(picked.detach().sum())
+        notes += score.note_num()
+        tokens += len(ids) - 1
+    assert found["pieces"] == len(tunes.split("test"))
+    assert (found["notes"], found["tokens"]) == (notes, tokens)
+    assert found["bits_per_note"] == pytest.approx(nats / math.log(2) / notes, rel=1e-4)
+    assert found["nats_per_token"] == pytest.approx(nats / tokens, rel=1e-4)
+
+
+def test_an_empty_split_is_one_line(trained: Path, tunes: Dataset) -> None:
+    with pytest.raises(DataError, match="no exam pieces"):
+        evaluate_checkpoint(load_checkpoint(trained), tunes, "exam")

@@ -1,0 +1,73 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from musegen.checkpoint import load_checkpoint, write_metrics
+from musegen.errors import CheckpointError
+
+
+@pytest.fixture
+def copy(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "copy"))
+
+
+def resum(folder: Path) -> None:
+    """Make the sums fit what is in the folder now."""
+    write_metrics(folder, json.loads((folder / "metrics.json").read_text("utf-8")))
+
+
+def test_what_is_loaded_predicts_what_was_saved(trained: Path) -> None:
+    a, b = load_checkpoint(trained), load_checkpoint(trained)
+    ids = torch.tensor([[1, 3]])
+    assert torch.equal(a.model(ids, a.model.init_state(1))[0], b.model(ids, b.model.init_state(1))[0])
+    assert not a.model.training
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "SHA256SUMS"])
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(CheckpointError, match=name):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json"])
+def test_a_flipped_bit_is_noticed(copy: Path, name: str) -> None:
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(bytes(data))
+    with pytest.raises(CheckpointError, match=name):
+        load_checkpoint(copy)
+
+
+def test_the_card_may_be_edited(copy: Path) -> None:
+    (copy / "README.md").write_text("mine")
+    load_checkpoint(copy)
+
+
+def test_an_unknown_format_is_refused(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    (copy / "config.json").write_text(json.dumps(config | {"format_version": 99}))
+    resum(copy)
+    with pytest.raises(CheckpointError, match="version 99"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"hidden_size": 48}, "do not fit"), ({"hiden_size": 48}, "did you mean hidden_size"), ({"cell": "abacus"}, "lstm")],
+)
+def test_a_changed_config_is_refused(copy: Path, change: dict[str, object], message: str) -> None:
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    config["model"] |= change
+    (copy / "config.json").write_text(json.dumps(config))
+    resum(copy)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(copy)
+
+
+def test_no_folder_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint folder"):
+        load_checkpoint(tmp_path / "nowhere")

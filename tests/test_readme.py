@@ -1,0 +1,58 @@
+"""The README's commands, run as they stand there; only training and built-in corpora are cut short."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from musegen.cli import main
+from musegen.data.dataset import Dataset
+from musegen.music.write import write_score
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+SHORTER = {
+    "train": "--trainer.max-steps 5 --trainer.val-check-interval 5".split(),
+    "prepare": ["--limit", "12"],
+}
+"""What the test adds to a verb."""
+
+
+@pytest.fixture
+def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the README's reader has it: my_midis/ with twelve tunes, and tune.mid."""
+    for number, piece in enumerate(tunes.pieces[:13]):
+        path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
+        write_score(tunes.score(piece), path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def words(command: str) -> list[str]:
+    """A command line as a shell would split it, patterns of file names included."""
+    found = []
+    for word in shlex.split(command):
+        found += sorted(map(str, Path().glob(word))) if "*" in word else [word]
+    return found
+
+
+def test_readme_commands(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(COMMANDS) >= 10
+    for command in COMMANDS:
+        program, verb, *rest = words(command)
+        assert program == "musegen"
+        code = main([verb, *rest, *SHORTER.get(verb, [])])
+        assert code == 0, f"{command}: {capsys.readouterr().err}"
+    assert len(list((newcomer / "out").glob("*.mid"))) == 8
+    assert len(list((newcomer / "out").glob("*.png"))) == 8
+
+
+def test_readme_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (Path(__file__).parent.parent / target).exists(), target
