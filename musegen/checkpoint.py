@@ -104,7 +104,9 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"there is no checkpoint folder {path}; train one with musegen train")
     missing = [name for name in (*_SUMMED, "SHA256SUMS") if not (path / name).is_file()]
     if missing:
-        raise CheckpointError(f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again")
+        raise CheckpointError(
+            f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again"
+        )
     _check_sums(path)
     raw = _read_json(path / "config.json")
     if raw.get("format_version") != FORMAT_VERSION:
@@ -138,7 +140,9 @@ def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
         ConfigError: an unknown key or a value of the wrong type.
     """
     known = {"format_version", "musegen_version", "dataset"}
-    return parse_config(TrainConfig, {k: v for k, v in raw.items() if k not in known}), str(raw.get("dataset", ""))
+    return parse_config(TrainConfig, {k: v for k, v in raw.items() if k not in known}), str(
+        raw.get("dataset", "")
+    )
 
 
 def _load_weights(model: nn.Module, path: Path) -> None:
@@ -150,7 +154,9 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         model.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"the weights in {path} do not fit config.json and tokenizer.json: {reason}") from error
+        raise CheckpointError(
+            f"the weights in {path} do not fit config.json and tokenizer.json: {reason}"
+        ) from error
 
 
 def _check_sums(path: Path) -> None:
@@ -182,8 +188,8 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
     counts = ", ".join(f"{count} {split}" for split, count in data["splits"].items())
     return (
         f"# {name}\n\n"
-        f"A musegen language model ({config.model.cell}, {config.model.num_layers} x {config.model.hidden_size}) "
-        f"of {dataset}: {counts} pieces.\n\n"
+        f"A musegen language model of {dataset}: {counts} pieces; "
+        f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
         f"    musegen generate {name} --bars 16 --num 4 --out out/\n\n"
         f"Licence of the data: {data.get('licence') or 'as the owner of the music has it'}.\n"
         "What was measured is in metrics.json; every training piece is named in data.json.\n"

@@ -14,7 +14,9 @@ TINY = TrainConfig(
     data=DataConfig(window=256),
     model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=2, dropout=0.1),
     optim=OptimConfig(batch_tokens=2048, lr=5e-3),
-    trainer=TrainerConfig(max_steps=12, val_check_interval=6, accelerator="cpu", devices="1", precision="32-true"),
+    trainer=TrainerConfig(
+        max_steps=12, val_check_interval=6, accelerator="cpu", devices="1", precision="32-true"
+    ),
 )
 
 

@@ -26,14 +26,18 @@ def test_what_is_loaded_predicts_what_was_saved(trained: Path) -> None:
     assert not a.model.training
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "SHA256SUMS"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "SHA256SUMS"]
+)
 def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(CheckpointError, match=name):
         load_checkpoint(copy)
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json"]
+)
 def test_a_flipped_bit_is_noticed(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -57,7 +61,11 @@ def test_an_unknown_format_is_refused(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"hidden_size": 48}, "do not fit"), ({"hiden_size": 48}, "did you mean hidden_size"), ({"cell": "abacus"}, "lstm")],
+    [
+        ({"hidden_size": 48}, "do not fit"),
+        ({"hiden_size": 48}, "did you mean hidden_size"),
+        ({"cell": "abacus"}, "lstm"),
+    ],
 )
 def test_a_changed_config_is_refused(copy: Path, change: dict[str, object], message: str) -> None:
     config = json.loads((copy / "config.json").read_text("utf-8"))

@@ -13,6 +13,12 @@ import pytest
 
 from musegen import __version__
 from musegen.cli import VERBS, main
+from musegen.cli.generate import Generate
+from musegen.cli.parse import _flags, _value
+from musegen.cli.prepare import Prepare
+from musegen.cli.ranges import RANGES
+from musegen.cli.train import Train
+from musegen.config import TrainConfig
 from musegen.data.dataset import Dataset
 
 
@@ -142,19 +148,29 @@ class TestMisuse:
         (here / "bad").mkdir()
         for number in range(3):
             (here / "bad" / f"{number}.mid").write_text("no music\n" * number)
-        assert "bad" in refused(capsys, "prepare", "bad", "--out", "d")
-        assert "bad" in refused(capsys, "train", "lm", "bad", "--out", "c")
+        for line in ("prepare bad --out d", "train lm bad --out c"):
+            assert "3 files" in refused(capsys, *line.split())
+
+    def test_every_number_has_a_range(self) -> None:
+        flags = dict(_flags(Train)) | dict(_flags(Generate)) | dict(_flags(Prepare))
+        numbers = {
+            flag for flag, path in _flags(TrainConfig) if type(_value(TrainConfig(), path)) in (int, float)
+        }
+        assert numbers <= RANGES.keys() <= flags.keys()
 
     @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "data.json"])
     def test_checkpoint_with_a_file_missing(
-        self, name: str, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
+        self, name: str, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         shutil.copytree(trained, here / "broken")
         (here / "broken" / name).unlink()
-        for line in ("generate broken --out o", "evaluate broken", "train lm folk --out c --init broken"):
+        for line in (
+            "generate broken --out o",
+            "evaluate broken",
+            f"train lm {tunes.path} --out c --init broken",
+        ):
             assert name in refused(capsys, *line.split())
-        if name != "config.json":
-            assert name in refused(capsys, "info", "broken")
+        assert name in refused(capsys, "info", "broken")
 
     def test_existing_outputs_stay(
         self, trained: Path, tunes: Dataset, tune: Path, capsys: pytest.CaptureFixture[str]
@@ -337,6 +353,7 @@ class TestWork:
         assert main(line.split()) == 0
         assert "preparing raw into datasets/raw" in capsys.readouterr().err
         assert len(Dataset.open(here / "datasets" / "raw").pieces) == 6
+        assert "datasets/raw" in refused(capsys, *line.replace("--out c", "--out d").split())
 
     def test_info_of_a_tune(self, tune: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
         facts = json.loads(run(capsys, "info", tune, "--json"))

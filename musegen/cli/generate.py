@@ -14,7 +14,7 @@ import tyro
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
-from musegen.cli.places import claim_folder, find_checkpoint, read_music
+from musegen.cli.places import find_checkpoint, open_folder, read_music, refuse_taken
 from musegen.cli.say import print_json, say
 from musegen.errors import ConfigError
 
@@ -71,14 +71,15 @@ def main(argv: list[str]) -> None:
     arguments = parse(Generate, argv, prog="musegen generate")
     metre = _time_signature(arguments.time_signature)
     pitches = allowed_pitches(arguments.scale, arguments.pitch_range)
+    refuse_taken(arguments.out, force=arguments.force)
     prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
-    claim_folder(arguments.out, force=arguments.force)
 
     from musegen.checkpoint import load_checkpoint
     from musegen.generation.tasks import Request, generate
 
     checkpoint = load_checkpoint(folder)
+    open_folder(arguments.out)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
     results = generate(

@@ -53,11 +53,11 @@ def _facts(name: str) -> dict[str, Any]:
             return file_facts(path)
         if (path / "dataset.json").is_file():
             return dataset_facts(Dataset.open(path))
-        if (path / "config.json").is_file():
+        if (path / "SHA256SUMS").is_file():
             return checkpoint_facts(path)
     if Path(name).is_dir():
         raise ConfigError(
-            f"{name} is neither a dataset (no dataset.json) nor a checkpoint (no config.json): "
+            f"{name} is neither a dataset (no dataset.json) nor a checkpoint (no SHA256SUMS): "
             f"of a folder of music, make a dataset first: musegen prepare {name} --out datasets/NAME"
         )
     raise ConfigError(f"{name} does not exist: name a music file, a dataset or a checkpoint")

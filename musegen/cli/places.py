@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,11 +70,12 @@ def open_data(name: str) -> Dataset:
     from musegen.data.dataset import Dataset
 
     path, known = Path(name), DATASETS / name
-    for folder in (path, known):
-        if (folder / "dataset.json").exists():
-            return Dataset.open(folder)
+    if (path / "dataset.json").exists():
+        return Dataset.open(path)
     if path.exists():
         return _prepare_on_the_way(name, DATASETS / path.resolve().stem)
+    if (known / "dataset.json").exists():
+        return Dataset.open(known)
     if name in CORPORA:
         return _prepare_on_the_way(name, known)
     there = [str(folder.parent) for folder in DATASETS.glob("*/dataset.json")]
@@ -96,18 +96,24 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
     return prepare(source, out)
 
 
-def claim_folder(out: Path, *, force: bool) -> None:
-    """Make sure that `out` can be written to, before anything slow begins.
+def refuse_taken(out: Path, *, force: bool) -> None:
+    """Refuse an output folder that holds something, before anything slow begins; nothing is written.
 
     Raises:
         ConfigError: it is a file, or a folder that is not empty and `force` is off.
-        OSError: it cannot be written to.
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
+
+
+def open_folder(out: Path) -> None:
+    """Make an output folder and try whether it can be written to.
+
+    Raises:
+        OSError: it cannot.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    handle, probe = tempfile.mkstemp(prefix=".probe.", dir=out)
-    os.close(handle)
-    Path(probe).unlink()
+    with tempfile.TemporaryFile(dir=out):
+        pass

@@ -39,7 +39,6 @@ RANGES: dict[str, Check] = {
     "--optim.batch-tokens": ONE_UP,
     "--optim.patience": ONE_UP,
     "--trainer.max-steps": ONE_UP,
-    "--trainer.max-minutes": POSITIVE,
     "--trainer.num-nodes": ONE_UP,
     "--trainer.limit-train-batches": POSITIVE,
     "--trainer.limit-val-batches": ZERO_UP,

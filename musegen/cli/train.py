@@ -20,7 +20,7 @@ class Train:
     """Train a model on a dataset; the checkpoint holds the weights with the lowest validation loss.
 
     $ musegen train lm datasets/mine --out checkpoints/mine
-    $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-minutes 10
+    $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
 
@@ -61,9 +61,10 @@ def main(argv: list[str]) -> None:
 
 
 def _train(arguments: Train) -> None:
-    from musegen.cli.places import find_checkpoint, open_data
+    from musegen.cli.places import find_checkpoint, open_data, refuse_taken
     from musegen.training.train import train
 
+    refuse_taken(arguments.out, force=arguments.force)
     init = find_checkpoint(arguments.init) if arguments.init else None
     dataset = open_data(arguments.data)
     out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)

@@ -11,7 +11,7 @@ OFF_GRID = 0.1
 
 
 def warnings(pieces: list[Piece], how: str, off_grid: float) -> list[str]:
-    """What the user should know of a dataset: its pieces, what it was split by, its share of onsets off the grid."""
+    """What the user should know of a dataset, from its pieces, what split it and the share off the grid."""
     found = []
     if off_grid > OFF_GRID:
         found.append(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from symusic import Score
 
-from musegen.errors import CheckpointError
 from musegen.evaluation.names import PITCH_CLASSES, instrument_name
 from musegen.music.notes import note_arrays
 from musegen.music.ops import bar_ticks
@@ -114,43 +113,25 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
 
 
 def checkpoint_facts(path: Path) -> dict[str, Any]:
-    """What a checkpoint is: family, sizes, what it was trained on, what was measured.
+    """What a checkpoint is: family, size, what was measured, what it was trained on, its settings.
 
     Raises:
-        CheckpointError: a file of it is missing or damaged.
+        CheckpointError: it cannot be loaded; so what is printed is true of a checkpoint that works.
     """
-    config = _read_json(path / "config.json")
-    data = _read_json(path / "data.json")
+    from musegen.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    config = json.loads((path / "config.json").read_text("utf-8"))
     return {
         "kind": "checkpoint",
         "path": str(path),
         **{key: value for key, value in config.items() if not isinstance(value, dict)},
-        "parameters": _count_parameters(path / "model.safetensors"),
-        "metrics": _read_json(path / "metrics.json"),
-        "data": {key: value for key, value in data.items() if not isinstance(value, list)},
+        "parameters": sum(weights.numel() for weights in checkpoint.model.parameters()),
+        "vocabulary": checkpoint.tokenizer.vocab_size,
+        "metrics": checkpoint.metrics,
+        "data": {key: value for key, value in checkpoint.data.items() if not isinstance(value, list)},
         "settings": {key: value for key, value in config.items() if isinstance(value, dict)},
     }
-
-
-def _count_parameters(path: Path) -> int:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as weights:
-            return sum(int(np.prod(weights.get_slice(name).get_shape())) for name in weights.keys())  # noqa: SIM118 - no dict
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing: the checkpoint is incomplete; copy it again") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}): copy it again") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing: the checkpoint is incomplete; copy it again") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged ({error}): copy it again") from error
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

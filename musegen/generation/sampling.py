@@ -28,6 +28,7 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
 
     Args:
         logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
+        config: its temperature is above 0.
 
     Returns:
         (B, V), with what is not to be drawn at -inf.
@@ -54,6 +55,7 @@ def draw_ids(logits: Tensor, uniform: Tensor, config: SamplingConfig) -> Tensor:
     Args:
         logits: (B, V), illegal ids at -inf.
         uniform: (B,) in [0, 1).
+        config: how to draw.
 
     Returns:
         (B,) ids, each of non-zero probability.

@@ -47,6 +47,8 @@ class Result:
     """Of the new ids under the model, in nats."""
     bars: int
     """Bars in all, those of a prompt included."""
+    ids: list[int]
+    """The whole stream, a prompt's ids included, without the end."""
 
 
 def generate(
@@ -91,12 +93,18 @@ def generate(
             _dress(score, tokenizer, request, tempo, default_program)
         else:
             score = _append(prompt, score, prompt_bars, tokenizer, request)
-        results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars))
+        results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars, stream.ids))
     return results
 
 
 def _streams(
-    model: LanguageModel, grammar: Grammar, head: list[int], bars: int, num: int, sampling: SamplingConfig, seed: int
+    model: LanguageModel,
+    grammar: Grammar,
+    head: list[int],
+    bars: int,
+    num: int,
+    sampling: SamplingConfig,
+    seed: int,
 ) -> Iterator[Stream]:
     device = next(model.parameters()).device
     for first in range(0, num, ROWS_AT_ONCE):
@@ -143,7 +151,9 @@ def _constraints(
         name = f"TimeSig_{metre[0]}/{metre[1]}"
         if name not in tokenizer.vocab:
             known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
-            raise ConfigError(f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}")
+            raise ConfigError(
+                f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
+            )
         metre_id = tokenizer.vocab.index(name)
     return Constraints(
         bars=prompt_bars + request.bars,
@@ -166,7 +176,9 @@ def _dress(score: ScoreTick, tokenizer: RemiTokenizer, request: Request, tempo: 
             track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
 
 
-def _append(prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: RemiTokenizer, request: Request) -> ScoreTick:
+def _append(
+    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: RemiTokenizer, request: Request
+) -> ScoreTick:
     """The prompt as it is, followed by the new bars of the decoded stream."""
     result = prompt.copy()
     seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
@@ -180,7 +192,9 @@ def _append(prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Re
         _matching_track(result, track, tokenizer, request).notes.extend(Note.from_numpy(**fields))
     for metre in whole.time_signatures:
         if metre.time >= line:
-            result.time_signatures.append(TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator))
+            result.time_signatures.append(
+                TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator)
+            )
     if request.tempo is not None:
         result.tempos.append(Tempo(seam, qpm=request.tempo))
     elif not len(result.tempos):
@@ -188,7 +202,9 @@ def _append(prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Re
     return result
 
 
-def _matching_track(score: ScoreTick, track: TrackTick, tokenizer: RemiTokenizer, request: Request) -> TrackTick:
+def _matching_track(
+    score: ScoreTick, track: TrackTick, tokenizer: RemiTokenizer, request: Request
+) -> TrackTick:
     """Where new notes go: the prompt's track of that instrument, or one of their own."""
     melodic = [t for t in score.tracks if not t.is_drum]
     if tokenizer.config.programs:

@@ -89,19 +89,22 @@ class LanguageModel(nn.Module):
         if self.copy is not None:
             # A raised logit for the id each look-back points at, by how much the model trusts it:
             # an RNN alone does not copy eight bars.
-            trust = self.copy(torch.cat([output, runs.to(output.dtype)], dim=-1)).to(logits.dtype)  # (B, T, L)
+            trust = self.copy(torch.cat([output, runs.to(output.dtype)], dim=-1)).to(
+                logits.dtype
+            )  # (B, T, L)
             logits = logits.scatter_add(-1, place.lookback, trust * (place.lookback > 0))
         return logits, LMState(rnn_state, place_state)
 
     def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
         tokens = torch.cat([ids[..., None], place.lookback], dim=-1)  # (B, T, 1 + L)
         parts = [self.embedding(tokens).flatten(2), runs]
-        return (
+        told: Tensor = (
             self.input(torch.cat(parts, dim=-1))
             + self.place(place.place)
             + self.metre(place.metre)
             + self.phrase(place.bar % PHRASE_BARS)
         )
+        return told
 
 
 def _run_features(runs: Tensor) -> Tensor:

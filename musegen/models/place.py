@@ -57,6 +57,13 @@ class PlaceTracker(nn.Module):
         lookback: bars to look back, L of them.
     """
 
+    _kind: Tensor
+    _place: Tensor
+    _metre: Tensor
+    _sets_place: Tensor
+    _starts_note: Tensor
+    _lookback: Tensor
+
     def __init__(self, *, kind: np.ndarray, position: np.ndarray, lookback: Sequence[int]) -> None:
         super().__init__()
         metre = np.zeros_like(kind)
@@ -112,7 +119,9 @@ class PlaceTracker(nn.Module):
         after = PlaceState(counters, all_ids, all_keys, lookback[:, -1], runs[:, -1])
         return Place(bar, place, metre, lookback, runs), after
 
-    def _look_back(self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int) -> Tensor:
+    def _look_back(
+        self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int
+    ) -> Tensor:
         batch, steps = keys.shape
         wanted = keys[..., None] - self._lookback * bar_span  # (B, T, L)
         found = torch.searchsorted(all_keys.contiguous(), wanted.reshape(batch, -1), right=True)

@@ -1,6 +1,6 @@
 """Stacked recurrent cells whose state is one batch-first tensor a part."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,9 @@ class StackedRNN(nn.Module):
         dropout: share of activations dropped after each layer but the last, in training.
     """
 
-    def __init__(self, *, cell: str, input_size: int, hidden_size: int, num_layers: int, dropout: float) -> None:
+    def __init__(
+        self, *, cell: str, input_size: int, hidden_size: int, num_layers: int, dropout: float
+    ) -> None:
         super().__init__()
         self.cell = cell
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
@@ -65,11 +67,12 @@ class StackedRNN(nn.Module):
         self.hidden_size = hidden_size
         if cell == "lstm":
             for layer in self.layers:  # remember by default (Jozefowicz 2015)
-                nn.init.constant_(layer.bias_ih_l0[hidden_size : 2 * hidden_size], 1.0)
+                bias = cast(Tensor, layer.bias_ih_l0)
+                nn.init.constant_(bias[hidden_size : 2 * hidden_size], 1.0)
 
     def init_state(self, batch_size: int) -> RNNState:
         """Zeros, (B, L, H) each."""
-        weight = self.layers[0].weight_hh_l0
+        weight = next(self.parameters())
         zeros = weight.new_zeros(batch_size, len(self.layers), self.hidden_size)
         return RNNState(zeros, zeros)
 
@@ -100,7 +103,9 @@ class StackedRNN(nn.Module):
             cell.append(c1[0])
         return output, RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
 
-    def _lstm(self, layer: nn.Module, inputs: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _lstm(
+        self, layer: nn.Module, inputs: Tensor, h0: Tensor, c0: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         if inputs.shape[1] > 1 or inputs.device.type != "cpu" or self.training:
             output, state = layer(inputs, (h0, c0))
             return output, state

@@ -80,7 +80,7 @@ def _plain_music(text: str) -> tuple[str, int]:
         fields.append(found[1])
         return "\0"
 
-    if re.search(r"\d{4}", text):
+    if re.search(r"[A-Ga-gz\]/]\d{4}", text):
         raise MidiError("an ABC note length of four figures or more")
     text = re.sub(r"\[([A-Za-z]:[^\]\n]*)\]", put_aside, text)
     graces = sum(len(re.findall(r"[A-Ga-g]", group)) for group in re.findall(r"\{([^}]*)\}", text))

@@ -97,7 +97,7 @@ def _unreadable(form: str, error: Exception) -> MidiError:
 
 @contextmanager
 def _true_measures() -> Iterator[None]:
-    """Meanwhile music21's ABC reader leaves long measures whole instead of inventing a metre for their tail."""
+    """Meanwhile music21's ABC reader leaves long measures whole; it would invent a metre for their tail."""
     from music21.abcFormat import translate
 
     rebar = translate.reBar

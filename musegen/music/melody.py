@@ -88,7 +88,7 @@ def infer_melody(score: Score, candidates: list[int]) -> int:
 
 
 def _frames(score: Score, candidates: list[int]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Highest pitch (-1 where silent) and whether it sounds alone, for each track and 16th, (tracks, frames)."""
+    """Highest pitch (-1: silent) and whether it sounds alone, for each track and 16th, (tracks, frames)."""
     step = max(1, score.tpq // 4, last_end(score) // MAX_FRAMES + 1)
     count = last_end(score) // step + 1
     highest = np.full((len(candidates), count), -1, np.int8)

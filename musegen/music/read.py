@@ -148,9 +148,10 @@ def _check_size(score: Score) -> None:
 
 def _seconds(score: Score, end: int) -> float:
     """How long the Score plays until tick `end`."""
-    total, now, speed = 0.0, 0, 500_000  # microseconds a quarter
+    total = 0.0
+    now, speed = 0, 500_000  # microseconds a quarter
     for tempo in sorted(score.tempos, key=lambda t: t.time):
         until = min(max(tempo.time, now), end)
         total += (until - now) * speed
-        now, speed = until, tempo.mspq
-    return float(total + (end - now) * speed) / score.tpq / 1e6
+        now, speed = until, int(tempo.mspq)
+    return (total + (end - now) * speed) / float(score.tpq) / 1e6

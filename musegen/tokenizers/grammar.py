@@ -71,7 +71,9 @@ class Grammar:
         ConfigError: the constraints leave nothing to write.
     """
 
-    def __init__(self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
+    ) -> None:
         def column(values: object) -> Tensor:
             return torch.as_tensor(values, dtype=torch.int64, device=device)
 
@@ -89,7 +91,9 @@ class Grammar:
         self.follows = self._follows(tables).to(device)  # (kinds, V)
         self.allowed = self._allowed(device)  # (voices, 128)
         if not bool(self.allowed.any()):
-            raise ConfigError("the scale, range and program together leave no pitch to write; widen one of them")
+            raise ConfigError(
+                "the scale, range and program together leave no pitch to write; widen one of them"
+            )
 
     def _follows(self, tables: Tables) -> Tensor:
         """Which ids may follow a kind at all, (kinds, V)."""
@@ -143,18 +147,22 @@ class Grammar:
         return GrammarState(full(Kind.BOS), zero, zero, zero, zero, unset, zero, unset, zero, sounding)
 
     def advance(self, state: GrammarState, ids: Tensor) -> GrammarState:
-        """The state after one more id a row, (B,). Ids that break a rule (of a prompt) are followed all the same."""
+        """The state after one more id a row, (B,). Ids that break a rule (a prompt's) are followed too."""
         kind = self.kind[ids]
         is_bar, is_metre, is_position = kind == Kind.BAR, kind == Kind.TIME_SIGNATURE, kind == Kind.POSITION
         is_pitch, is_duration, is_program = kind == Kind.PITCH, kind == Kind.DURATION, kind == Kind.PROGRAM
         where = torch.where
         bar_tick = where(
-            is_bar & (state.bar > 0), state.bar_tick + state.bar_positions * state.position_ticks, state.bar_tick
+            is_bar & (state.bar > 0),
+            state.bar_tick + state.bar_positions * state.position_ticks,
+            state.bar_tick,
         )
         position_ticks = where(is_metre, self.position_ticks[ids], state.position_ticks)
         position = where(is_bar, -1, where(is_position, self.position[ids], state.position))
         voice = where(is_program, self.program[ids], state.voice)
-        last_key = where(is_pitch, voice * 128 + self.pitch[ids], where(is_bar | is_position, -1, state.last_key))
+        last_key = where(
+            is_pitch, voice * 128 + self.pitch[ids], where(is_bar | is_position, -1, state.last_key)
+        )
         note_end = bar_tick + (position + self.duration[ids]) * position_ticks
         end_tick = where(is_duration, torch.maximum(state.end_tick, note_end), state.end_tick)
         flat = state.sounding.flatten(1)

@@ -87,7 +87,9 @@ class RemiTokenizer:
         if config.programs is None:
             wanted = len(programs) > 1 or -1 in programs
             config = TokenizerConfig(programs=wanted, velocity=config.velocity, tempo=config.tempo)
-        own = {(numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR}
+        own = {
+            (numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR
+        }
         return cls(config, COMMON_TIME_SIGNATURES | own)
 
     @property
@@ -107,9 +109,8 @@ class RemiTokenizer:
         for metre in score.time_signatures:
             if (metre.numerator, metre.denominator) not in self.time_signatures:
                 known = ", ".join(f"{n}/{d}" for n, d in self.time_signatures)
-                raise TokenError(
-                    f"time signature {metre.numerator}/{metre.denominator} is not in the tokenizer; it knows {known}"
-                )
+                name = f"{metre.numerator}/{metre.denominator}"
+                raise TokenError(f"time signature {name} is not in the tokenizer; it knows {known}")
         score = score.copy()
         score.tracks = self._streams(score)
         if not any(len(track.notes) for track in score.tracks):
@@ -145,7 +146,9 @@ class RemiTokenizer:
         """
         array = np.asarray(ids, dtype=np.int64)
         if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
-            raise TokenError(f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}")
+            raise TokenError(
+                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
+            )
         from miditok import TokSequence
 
         music = array[self.tables.kind[array] >= Kind.BAR].tolist()
@@ -185,13 +188,19 @@ class RemiTokenizer:
         """
         try:
             if saved["kind"] != cls.kind or saved["format_version"] != 1:
-                raise TokenError(f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown")
-            config = TokenizerConfig(programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"])
+                raise TokenError(
+                    f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown"
+                )
+            config = TokenizerConfig(
+                programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"]
+            )
             metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
             tokenizer = cls(config, metres)
             vocab = saved["vocab"]
         except (KeyError, TypeError, ValueError) as error:
             raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
         if tokenizer.vocab != vocab:
-            raise TokenError("the installed miditok builds another vocabulary than the saved one; install miditok 3.1")
+            raise TokenError(
+                "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
+            )
         return tokenizer

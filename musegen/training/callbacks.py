@@ -16,8 +16,11 @@ from musegen.errors import MusegenError
 class StopAtNaN(pl.Callback):
     """End the run at the step whose loss is not a number; the best checkpoint stays."""
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
+    ) -> None:
         """Look at every loss."""
+        del module, batch, index
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
         if not bool(torch.isfinite(loss)):
             raise MusegenError(
@@ -41,9 +44,12 @@ class KeepBest(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Compare, save, say."""
+        del module
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val_")}
+        values = {
+            name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val_")
+        }
         bits = values["val_bits_per_note"]
         minutes = (time.monotonic() - self.began) / 60
         better = bits < self.best

@@ -22,9 +22,11 @@ POOL_BATCHES = 32
 
 
 class TokenBatches(Dataset[Batch]):
-    """A list of batches, each made when asked for: {input_ids, target_ids (B, T), lengths (B,), notes (B,)}."""
+    """A list of batches, each made when asked for: input_ids, target_ids (B, T), lengths (B,)."""
 
-    def __init__(self, view: TokenView, plan: list[list[Window]], shifts: list[list[int]], tables: Any) -> None:
+    def __init__(
+        self, view: TokenView, plan: list[list[Window]], shifts: list[list[int]], tables: Any
+    ) -> None:
         self.view, self.plan, self.shifts, self.tables = view, plan, shifts, tables
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
@@ -33,7 +34,8 @@ VALIDATIONS = 30
 
 def say(line: str) -> None:
     """A line for the user, on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def train(
@@ -79,12 +81,20 @@ def train(
     manifest = _manifest(dataset, view)
     _announce(config, model, data, say)
     # The rows of a config.json with nothing left open; the first save proves that `out` can be written.
-    keep = {"config": config, "dataset": dataset.name, "tokenizer": tokenizer, "model": model, "data": manifest}
+    keep = {
+        "config": config,
+        "dataset": dataset.name,
+        "tokenizer": tokenizer,
+        "model": model,
+        "data": manifest,
+    }
     save_checkpoint(out, metrics={}, **keep)  # type: ignore[arg-type]
     callbacks: list[pl.Callback] = [
         StopAtNaN(),
         KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]
-        SampleEachEpoch(lambda path: _write_sample(model, tokenizer, manifest, config.seed, path), out / "samples"),
+        SampleEachEpoch(
+            lambda path: _write_sample(model, tokenizer, manifest, config.seed, path), out / "samples"
+        ),
         pl.callbacks.EarlyStopping("val_bits_per_note", patience=config.optim.patience),
     ]
     if sys.stderr.isatty():
@@ -99,7 +109,12 @@ def _parts(
 ) -> tuple[TrainConfig, RemiTokenizer, LanguageModel, TokenView]:
     if start is not None:
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
-        return config, start.tokenizer, start.model, token_view(dataset, start.tokenizer, tracks=config.data.tracks)
+        return (
+            config,
+            start.tokenizer,
+            start.model,
+            token_view(dataset, start.tokenizer, tracks=config.data.tracks),
+        )
     tokenizer = fit_tokenizer(dataset, config.tokenizer, tracks=config.data.tracks)
     config = replace(config, tokenizer=tokenizer.config)
     view = token_view(dataset, tokenizer, tracks=config.data.tracks)
@@ -113,7 +128,9 @@ def _check_view(view: TokenView, say: Callable[[str], None]) -> None:
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
 
 
-def _size_run(config: TrainConfig, view: TokenView, tokenizer: RemiTokenizer) -> tuple[TrainConfig, TokenDataModule]:
+def _size_run(
+    config: TrainConfig, view: TokenView, tokenizer: RemiTokenizer
+) -> tuple[TrainConfig, TokenDataModule]:
     """Fit what the configuration leaves open to the data: batch, steps, validation."""
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
     batch_tokens = min(config.optim.batch_tokens, max(2048, tokens // 8))
@@ -135,17 +152,21 @@ def _manifest(dataset: Dataset, view: TokenView) -> dict[str, Any]:
         "skipped": view.skipped,
         "tempo": view.tempo,
         "program": view.program,
-        "train": [{"name": view.pieces[i].name, "sha256": view.pieces[i].sha256} for i in view.indices("train")],
+        "train": [
+            {"name": view.pieces[i].name, "sha256": view.pieces[i].sha256} for i in view.indices("train")
+        ],
     }
 
 
-def _announce(config: TrainConfig, model: LanguageModel, data: TokenDataModule, say: Callable[[str], None]) -> None:
+def _announce(
+    config: TrainConfig, model: LanguageModel, data: TokenDataModule, say: Callable[[str], None]
+) -> None:
     weights = sum(p.numel() for p in model.parameters())
     steps = config.trainer.max_steps or 0
     seconds = _seconds_a_step(config, model, data)
     say(
-        f"training {weights / 1e6:.1f} M weights on {len(data.windows)} windows for {steps} steps of about "
-        f"{data.batch_tokens} tokens: at most {steps * seconds / 60:.1f} minutes at this machine's present pace"
+        f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {data.batch_tokens} tokens "
+        f"on {len(data.windows)} windows: about {steps * seconds / 60:.1f} minutes at this machine's pace"
     )
 
 
@@ -177,10 +198,13 @@ def _precision(config: TrainConfig) -> str:
         return config.trainer.precision
     if _on_gpu(config):
         return "bf16-mixed"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    computes_bf16 = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - it has no public name
+    return "bf16-mixed" if computes_bf16 else "32-true"
 
 
-def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path, *, has_progress: bool) -> pl.Trainer:
+def _trainer(
+    config: TrainConfig, callbacks: list[pl.Callback], out: Path, *, has_progress: bool
+) -> pl.Trainer:
     settings = config.trainer
     try:
         return pl.Trainer(
@@ -209,11 +233,13 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path, *, ha
                 pl.loggers.TensorBoardLogger(out, name="logs", version="tensorboard"),
             ],
         )
-    except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
 
 
-def _write_sample(model: LanguageModel, tokenizer: RemiTokenizer, data: dict[str, Any], seed: int, path: Path) -> None:
+def _write_sample(
+    model: LanguageModel, tokenizer: RemiTokenizer, data: dict[str, Any], seed: int, path: Path
+) -> None:
     from musegen.generation.tasks import Request, generate
     from musegen.music.write import write_score
 

