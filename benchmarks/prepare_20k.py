@@ -71,9 +71,7 @@ def main() -> None:
         watch.join()
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(
-        f"{count} files in {seconds:.0f} s, {count / seconds:.0f} a second; verdicts {dataset.info['verdicts']}"
-    )
+    print(f"{count} files in {seconds:.0f} s, {count / seconds:.0f} a second: {dataset.info['verdicts']}")
     print(f"peak memory: {peak[0]:.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")
 
 

@@ -59,10 +59,18 @@ class Dataset:
             )
         try:
             info = json.loads((path / "dataset.json").read_text("utf-8"))
+            if info["format_version"] != FORMAT_VERSION:
+                raise DataError(
+                    f"dataset {path} has format_version {info['format_version']}; "
+                    f"this musegen reads {FORMAT_VERSION}: prepare it again"
+                )
             lines = (path / "index.jsonl").read_text("utf-8").splitlines()
             pieces = [Piece(**json.loads(line)) for line in lines]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"dataset {path} is damaged: {error}; prepare it again") from error
+        size = sum(p.size for p in pieces)
+        if (path / "scores.bin").stat().st_size != size:
+            raise DataError(f"dataset {path} is damaged: scores.bin is not of {size} bytes; prepare it again")
         return cls(path, info, pieces)
 
     @property

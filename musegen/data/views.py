@@ -20,6 +20,7 @@ from musegen.data.dataset import Dataset, Piece
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
 from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers.remi import Part
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,34 @@ def fit_tokenizer(dataset: Dataset, config: TokenizerConfig, *, tracks: str = "a
     """A tokenizer that knows the metres of a dataset, with programs where the view needs them."""
     metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
     pairs = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
+    if tracks == "melody":
+        return RemiTokenizer.build(config, time_signatures=pairs, programs=[])
     programs = {program for piece in dataset.pieces for program in piece.programs}
     return RemiTokenizer.build(
-        config, time_signatures=pairs, programs=[] if tracks == "melody" else sorted(programs)
+        config, time_signatures=pairs, programs=sorted(programs), parts=shared_parts(dataset)
     )
+
+
+def shared_parts(dataset: Dataset) -> list[Part]:
+    """The named tracks of a dataset, where most of its pieces have several of one program.
+
+    A part is a name that at least half of the pieces have. There are none unless every track of at
+    least half of the pieces is one of them: then programs tell tracks apart well enough, or nothing does.
+    """
+    names: Counter[Part] = Counter()
+    doubled = 0
+    rosters: list[list[Part]] = []
+    for piece in dataset.pieces:
+        melodic = [track for track in dataset.score(piece).tracks if not track.is_drum]
+        # A dict keeps the order of the tracks, which becomes the order of the parts.
+        roster = list(dict.fromkeys(Part(t.name.strip(), t.program) for t in melodic if t.name.strip()))
+        doubled += len(roster) == len(melodic) > len({track.program for track in melodic})
+        names.update(roster)
+        rosters.append(roster)
+    half = len(dataset.pieces) / 2
+    common = [part for part, count in names.items() if count >= half]
+    whole = sum(set(roster) <= set(common) for roster in rosters)
+    return common if min(doubled, whole) >= half and common else []
 
 
 def viewed_score(dataset: Dataset, piece: Piece, tracks: str) -> ScoreTick:

@@ -143,9 +143,9 @@ def _constraints(
     if prompt is not None:
         last = prompt.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
-        programs = frozenset(DRUMS if t.is_drum else t.program for t in prompt.tracks if len(t.notes))
+        programs = frozenset(_stream_program(tokenizer, t) for t in prompt.tracks if len(t.notes))
     if request.program is not None:
-        programs = frozenset({DRUMS if request.program < 0 else request.program})
+        programs = _stream_programs(tokenizer, request.program)
     metre_id = None
     if metre is not None:
         name = f"TimeSig_{metre[0]}/{metre[1]}"
@@ -162,6 +162,29 @@ def _constraints(
         programs=programs,
         tempo=request.tempo is None and prompt is None,
     )
+
+
+def _stream_program(tokenizer: RemiTokenizer, track: TrackTick) -> int:
+    """The program number under which a track stands in the stream."""
+    if track.is_drum:
+        return DRUMS
+    part = tokenizer.part_of(track) if tokenizer.parts else track.program
+    return track.program if part is None else part
+
+
+def _stream_programs(tokenizer: RemiTokenizer, program: int) -> frozenset[int]:
+    """The numbers under which a program asked for stands in the stream."""
+    if program < 0:
+        return frozenset({DRUMS})
+    if not tokenizer.parts:
+        return frozenset({program})
+    found = frozenset(i for i, part in enumerate(tokenizer.parts) if part.program == program)
+    if not found:
+        parts = ", ".join(f"{part.name} ({part.program})" for part in tokenizer.parts)
+        raise ConfigError(
+            f"--program {program} is played by no part of this checkpoint; its parts are {parts}"
+        )
+    return found
 
 
 def _dress(score: ScoreTick, tokenizer: RemiTokenizer, request: Request, tempo: float, program: int) -> None:
@@ -209,6 +232,8 @@ def _matching_track(
     melodic = [t for t in score.tracks if not t.is_drum]
     if tokenizer.config.programs:
         same = [t for t in score.tracks if (t.is_drum, t.program) == (track.is_drum, track.program)]
+        if tokenizer.parts and not track.is_drum:
+            same = [t for t in same if tokenizer.part_of(t) == tokenizer.part_of(track)] or same
     else:
         same = melodic if len(melodic) == 1 and request.program in (None, melodic[0].program) else []
     if same:

@@ -158,7 +158,7 @@ def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str])
         repairs.append(f"{own} broken bars given a metre of their own")
     if moved:
         repairs.append(f"{moved} metre changes moved to a bar line")
-    return _needed(placed)
+    return _needed([placed[0], *(c for c in placed[1:] if c.time < end)])
 
 
 def _place(placed: list[Change], change: Change) -> None:

@@ -7,7 +7,7 @@ BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +30,33 @@ LONGEST_BAR = 16
 """Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
 
 
+class Part(NamedTuple):
+    """A track that a whole corpus has by the same name, such as "Alto"."""
+
+    name: str
+    program: int
+
+
 class RemiTokenizer:
-    """Scores to ids and back. `build` makes one for a dataset, `from_dict` loads a saved one."""
+    """Scores to ids and back. `build` makes one for a dataset, `from_dict` loads a saved one.
+
+    Tracks of one program share it in the stream and come back as one track, unless the tokenizer has
+    `parts`: then the program tokens stand for these, so that four voices of one choir stay four.
+    """
 
     kind = "remi"
 
-    def __init__(self, config: TokenizerConfig, time_signatures: Iterable[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        config: TokenizerConfig,
+        time_signatures: Iterable[tuple[int, int]],
+        parts: Sequence[Part] = (),
+    ) -> None:
         """Make the tokenizer of `config` (its `programs` set) that knows `time_signatures`."""
         import miditok
 
         self.config = config
+        self.parts = tuple(parts)
         self.time_signatures = sorted(set(time_signatures), key=lambda metre: (metre[1], metre[0]))
         by_denominator: dict[int, list[int]] = {}
         for numerator, denominator in self.time_signatures:
@@ -74,7 +91,12 @@ class RemiTokenizer:
 
     @classmethod
     def build(
-        cls, config: TokenizerConfig, *, time_signatures: Iterable[tuple[int, int]], programs: Sequence[int]
+        cls,
+        config: TokenizerConfig,
+        *,
+        time_signatures: Iterable[tuple[int, int]],
+        programs: Sequence[int],
+        parts: Sequence[Part] = (),
     ) -> "RemiTokenizer":
         """Fit a tokenizer to a dataset.
 
@@ -83,14 +105,16 @@ class RemiTokenizer:
             time_signatures: metres of the dataset, added to the common ones up to `LONGEST_BAR` beats;
                 a piece in a longer metre cannot be encoded.
             programs: programs of the dataset, -1 for drums.
+            parts: named tracks that share programs, if the dataset has such; used unless `programs` of
+                the configuration is off.
         """
         if config.programs is None:
-            wanted = len(programs) > 1 or -1 in programs
+            wanted = len(programs) > 1 or -1 in programs or bool(parts)
             config = TokenizerConfig(programs=wanted, velocity=config.velocity, tempo=config.tempo)
         own = {
             (numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR
         }
-        return cls(config, COMMON_TIME_SIGNATURES | own)
+        return cls(config, COMMON_TIME_SIGNATURES | own, parts if config.programs else ())
 
     @property
     def vocab_size(self) -> int:
@@ -126,6 +150,8 @@ class RemiTokenizer:
         """Tracks in the order of the stream: programs ascending, drums last; one track without programs."""
         if self.config.programs:
             tracks = [track for track in score.tracks if len(track.notes)]
+            if self.parts:
+                tracks = self._as_parts(tracks)
             return sorted(tracks, key=lambda track: (track.is_drum, track.program))
         merged = Track(name="", program=0, is_drum=False, ttype="Tick")
         for track in score.tracks:
@@ -133,6 +159,28 @@ class RemiTokenizer:
                 merged.notes.extend(track.notes)
         merged.notes.sort(key=lambda note: (note.time, note.pitch), inplace=True)
         return [merged]
+
+    def part_of(self, track: TrackTick, taken: Iterable[int] = ()) -> int | None:
+        """Which part a track is: by name, else the first free one of its program, else None."""
+        by_name = [
+            i for i, part in enumerate(self.parts) if part.name.casefold() == track.name.strip().casefold()
+        ]
+        by_program = [i for i, part in enumerate(self.parts) if part.program == track.program]
+        return next((i for i in by_name + by_program if i not in taken), None)
+
+    def _as_parts(self, tracks: list[TrackTick]) -> list[TrackTick]:
+        """Give each track the number of its part as its program; drums stay drums."""
+        taken: list[int] = []
+        for track in tracks:
+            if track.is_drum:
+                continue
+            part = self.part_of(track, taken)
+            if part is None:
+                names = ", ".join(part.name for part in self.parts)
+                raise TokenError(f"track {track.name!r} is none of the parts of this tokenizer: {names}")
+            taken.append(part)
+            track.program = part
+        return tracks
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
         """The score that a stream of ids says, BOS, EOS and padding ignored.
@@ -154,6 +202,9 @@ class RemiTokenizer:
         music = array[self.tables.kind[array] >= Kind.BAR].tolist()
         sequence = TokSequence(ids=music)
         score = self._remi.decode(sequence if self._remi.config.one_token_stream_for_programs else [sequence])
+        for track in score.tracks:
+            if self.parts and not track.is_drum and track.program < len(self.parts):
+                track.name, track.program = self.parts[track.program]
         return score.resample(ticks_per_quarter, min_dur=1)
 
     def count_errors(self, ids: npt.ArrayLike) -> float:
@@ -174,6 +225,7 @@ class RemiTokenizer:
             "programs": bool(self.config.programs),
             "velocity": self.config.velocity,
             "tempo": self.config.tempo,
+            "parts": [list(part) for part in self.parts],
             "positions_per_beat": POSITIONS_PER_BEAT,
             "time_signatures": [f"{n}/{d}" for n, d in self.time_signatures],
             "vocab": self.vocab,
@@ -195,7 +247,9 @@ class RemiTokenizer:
                 programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"]
             )
             metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
-            tokenizer = cls(config, metres)
+            tokenizer = cls(
+                config, metres, [Part(str(name), int(program)) for name, program in saved["parts"]]
+            )
             vocab = saved["vocab"]
         except (KeyError, TypeError, ValueError) as error:
             raise TokenError(f"tokenizer.json is damaged: {error!r}") from error

@@ -20,6 +20,7 @@ from musegen.config import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, fit_tokenizer, token_view
 from musegen.errors import ConfigError, DataError
+from musegen.files import write_atomic
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.callbacks import KeepBest, SampleEachEpoch, StopAtNaN
@@ -80,7 +81,8 @@ def train(
     module = DecoderModule(model, optim=config.optim, steps=steps, is_note=notes_of)
     manifest = _manifest(dataset, view)
     _announce(config, model, data, say)
-    # The rows of a config.json with nothing left open; the first save proves that `out` can be written.
+    write_atomic(out / ".writable", b"")  # found out now, not after the first epoch
+    (out / ".writable").unlink()
     keep = {
         "config": config,
         "dataset": dataset.name,
@@ -88,7 +90,7 @@ def train(
         "model": model,
         "data": manifest,
     }
-    save_checkpoint(out, metrics={}, **keep)  # type: ignore[arg-type]
+    (out / "README.md").unlink(missing_ok=True)  # with --force: the card of the model that goes
     callbacks: list[pl.Callback] = [
         StopAtNaN(),
         KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]

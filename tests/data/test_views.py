@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
+
 import numpy as np
 
 from musegen.config import TokenizerConfig
 from musegen.data.augment import transpose_ids, transposition_tables
 from musegen.data.dataset import Dataset
+from musegen.data.prepare import prepare
 from musegen.data.views import cut_windows, fit_tokenizer, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.datamodule import plan_batches
@@ -71,3 +75,22 @@ def test_drums_are_never_transposed_and_no_pitch_leaves_the_keyboard(rich: RemiT
     assert up[0, top] == -1
     ids = np.array([top])
     assert transpose_ids(ids, up, 0) is ids
+
+
+def test_named_parts_of_one_program_stay_apart(tmp_path: Path) -> None:
+    chorales = prepare("bach-chorales", tmp_path / "chorales", limit=4, workers=1)
+    tokenizer = fit_tokenizer(chorales, TokenizerConfig())
+    assert [part.name for part in tokenizer.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
+    again = RemiTokenizer.from_dict(json.loads(json.dumps(tokenizer.to_dict())))
+    for piece in chorales.pieces:
+        score = chorales.score(piece)
+        decoded = again.decode(again.encode(score), ticks_per_quarter=score.ticks_per_quarter)
+        assert {t.name for t in decoded.tracks} == {t.name for t in score.tracks}
+        for track in score.tracks:
+            [same] = [t for t in decoded.tracks if t.name == track.name]
+            assert [(n.time, n.pitch) for n in same.notes] == [(n.time, n.pitch) for n in track.notes]
+            assert same.program == track.program
+
+
+def test_a_single_line_has_no_parts(tunes: Dataset) -> None:
+    assert fit_tokenizer(tunes, TokenizerConfig()).parts == ()

@@ -1,0 +1,29 @@
+import os
+import signal
+import time
+
+from musegen.data.pool import Died, parallel
+
+
+def work(item: int) -> int:
+    if item < 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+    if item > 1000:
+        time.sleep(item)
+    return item * item
+
+
+def test_results_come_in_order_whatever_the_number_of_workers() -> None:
+    items = list(range(50))
+    for workers in (1, 2):
+        assert list(parallel(work, items, workers=workers)) == [i * i for i in items]
+
+
+def test_a_worker_that_dies_or_hangs_costs_one_item() -> None:
+    items = [*range(20), -1, *range(20), 2000, *range(9)]
+    results = list(parallel(work, items, workers=2, limit_s=3))
+    died = [i for i, r in enumerate(results) if isinstance(r, Died)]
+    assert died == [20, 41]
+    assert results[20].reason == "reading it ended the process"
+    assert results[41].reason == "reading it took too long"
+    assert [r for r in results if not isinstance(r, Died)] == [i * i for i in items if 0 <= i <= 1000]

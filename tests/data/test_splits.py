@@ -1,0 +1,70 @@
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from musegen.data.splits import split_by_content, split_by_file, split_by_folders
+from musegen.errors import DataError
+
+
+def prints(count: int) -> list[str]:
+    return [hashlib.sha256(str(i).encode()).hexdigest() for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 10, 50])
+def test_three_pieces_or_more_always_make_a_split(count: int) -> None:
+    for salt in range(20):
+        splits = split_by_content([hashlib.sha256(f"{salt} {p}".encode()).hexdigest() for p in prints(count)])
+        assert set(splits) == {"train", "valid", "test"}
+
+
+def test_two_pieces_are_for_training() -> None:
+    assert split_by_content(prints(2)) == ["train", "train"]
+
+
+def test_a_split_does_not_depend_on_the_order_and_hardly_on_the_rest() -> None:
+    all_prints = prints(1000)
+    splits = dict(zip(all_prints, split_by_content(all_prints), strict=True))
+    assert splits == dict(zip(all_prints[::-1], split_by_content(all_prints[::-1]), strict=True))
+    half = dict(zip(all_prints[:500], split_by_content(all_prints[:500]), strict=True))
+    assert all(splits[p] == split for p, split in half.items())
+    counts = Counter(splits.values())
+    assert 70 < counts["valid"] < 130
+    assert 70 < counts["test"] < 130
+
+
+def test_folders_split_where_they_are_named_so() -> None:
+    assert split_by_folders(["train/a.mid", "val/b.mid", "test/x/c.mid"]) == ["train", "valid", "test"]
+    assert split_by_folders(["train/a.mid", "other/b.mid"]) is None
+    assert split_by_folders(["train/a.mid", "b.mid"]) is None
+
+
+SOURCES = ["x/a.mid", "y/a.mid", "y/b.mid", "book.abc#1", "book.abc#2"]
+
+
+def test_names_match_paths_stems_and_books(tmp_path: Path) -> None:
+    file = tmp_path / "split.json"
+    file.write_text(json.dumps({"train": ["x/a", "y/a.mid"], "valid": ["b"], "test": ["book", "gone.mid"]}))
+    assert split_by_file(file, SOURCES, ["z/gone.mid"]) == ["train", "train", "valid", "test", "test"]
+    file.write_text("name,split\nx/a.mid,train\ny/a,validation\ny/b,test\nbook#1,train\nbook.abc#2,test\n")
+    assert split_by_file(file, SOURCES, []) == ["train", "valid", "test", "train", "test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x/a,train", "no split for 4 pieces: y/a.mid"),
+        ("a,train", "not there: a"),
+        ("x/a,training", "unknown split 'training'"),
+        ("x/a,train\nx/a,test", "two splits"),
+        ("x/a", "name,split"),
+        ("{", "not JSON"),
+        ("{}", "no split for 5"),
+    ],
+)
+def test_a_split_that_does_not_fit_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "split").write_text(text)
+    with pytest.raises(DataError, match=said):
+        split_by_file(tmp_path / "split", SOURCES, [])

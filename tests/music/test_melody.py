@@ -1,0 +1,45 @@
+import pytest
+from symusic import Note, Score, Track
+
+from musegen.errors import DataError
+from musegen.music.ops import melody_track
+from tests.music.scores import line, score
+
+HIGH = [72, 72, 74, 76, 76, 74, 72, 71]
+
+
+def chords(name: str = "") -> Track:
+    track = Track(name, 0, False)
+    for i in range(8):
+        for pitch in (48, 64, 79):
+            track.notes.append(Note(i * 240, 240, pitch + i % 3, 80))
+    return track
+
+
+def band(names: tuple[str, str, str] = ("", "", "")) -> Score:
+    return score(
+        chords(names[0]),
+        line(HIGH, name=names[1]),
+        line([36] * 8, drums=True),
+        line([40, 47] * 4, name=names[2]),
+    )
+
+
+def test_it_is_found_by_name_number_program_and_measure() -> None:
+    assert melody_track(score(line(HIGH)), None) == (0, "only track")
+    assert melody_track(band(), None) == (1, "inferred")
+    assert melody_track(band(("Vocals", "", ""))) == (0, "name")
+    assert melody_track(band(("", "", "Flute")), "flute") == (3, "name")
+    assert melody_track(band(), "4") == (3, "number")
+    sung = band()
+    sung.tracks[3].program = 52
+    assert melody_track(sung) == (3, "program")
+
+
+def test_a_wrong_track_names_those_there_are() -> None:
+    with pytest.raises(DataError, match=r"no melody track 'tuba'.*1 \"piano\".*3 \"\" \(drums\)"):
+        melody_track(band(("piano", "", "")), "tuba")
+    with pytest.raises(DataError, match="no melody track '3'"):
+        melody_track(band(), "3")  # drums
+    with pytest.raises(DataError, match="no pitched track"):
+        melody_track(score(line([36], drums=True)))
