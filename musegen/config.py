@@ -43,13 +43,13 @@ class LMConfig:
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     """Recurrent cell."""
-    embedding_dim: int = 192
+    embedding_dim: int = 128
     """Width of the token embedding."""
-    hidden_size: int = 512
+    hidden_size: int = 384
     """Width of each recurrent layer."""
     num_layers: int = 2
     """Recurrent layers."""
-    dropout: float = 0.3
+    dropout: float = 0.2
     """Share of activations dropped between layers in training."""
     lookback: tuple[int, ...] = (1, 2, 4, 8)
     """The model is shown what stood at this place so many bars ago."""
@@ -61,7 +61,7 @@ class OptimConfig:
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
     """Update rule of torch.optim."""
-    lr: float = 2e-3
+    lr: float = 5e-3
     """Highest learning rate."""
     weight_decay: float = 0.01
     """Decay of weights a step, relative to the learning rate (AdamW)."""

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import resource
 import shlex
 import shutil
@@ -229,9 +230,16 @@ class TestFaults:
         def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("musegen.cli.info.main", interrupted)
-        assert main(["info"]) == 130
-        assert capsys.readouterr().err == "error: interrupted\n"
+        def interrupted_in_training(*_: object) -> None:
+            try:
+                interrupted()
+            except KeyboardInterrupt:
+                sys.exit(1)
+
+        for fault in (interrupted, interrupted_in_training):
+            monkeypatch.setattr("musegen.cli.info.main", fault)
+            assert main(["info"]) == 130
+            assert capsys.readouterr().err == "error: interrupted; what was saved before is kept\n"
 
 
 class TestWork:
@@ -367,9 +375,10 @@ class TestWork:
         assert Path("pictures/tune.png").read_bytes().startswith(b"\x89PNG")
 
     @pytest.mark.slow
-    def test_demo(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        run(capsys, "demo")
+    def test_demo(self, here: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+        subprocess.run([sys.executable, "-m", "musegen", "demo"], check=True, env=environment)
         manifest = json.loads((here / "out/demo/manifest.json").read_text())
         assert [file["bars"] for file in manifest["files"]] == [16] * 4
         assert len(list((here / "out/demo").glob("*.png"))) == 4
-        assert json.loads((here / "checkpoints/demo/metrics.json").read_text())["test"]["bits_per_note"] < 10
+        assert json.loads((here / "checkpoints/demo/metrics.json").read_text())["test"]["bits_per_note"] < 3

@@ -39,8 +39,10 @@ def main(argv: list[str] | None = None) -> int:
     """Carry out one command line and return its exit code; `argv` leaves out the program's name."""
     try:
         _dispatch(sys.argv[1:] if argv is None else argv)
-    except SystemExit as stop:  # --help, SIGTERM
-        return stop.code if isinstance(stop.code, int) else 0
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into an exit with code 1
+            return _fail(130, "interrupted; what was saved before is kept")
+        return stop.code if isinstance(stop.code, int) else 0  # --help, SIGTERM
     except MusegenError as error:
         return _fail(2, str(error))
     except BrokenPipeError:  # the reader of our output has left, as `head` does
@@ -49,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(2, _describe(error))
     except KeyboardInterrupt:
-        return _fail(130, "interrupted")
+        return _fail(130, "interrupted; what was saved before is kept")
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
         return _fail(
             1,

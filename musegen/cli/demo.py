@@ -17,8 +17,8 @@ CHECKPOINT = Path("checkpoints/demo")
 OUT = Path("out/demo")
 BARS, NUM, SEED = 16, 4, 1
 TRAIN = TrainConfig(
-    model=LMConfig(embedding_dim=96, hidden_size=256, num_layers=1, dropout=0.2),
-    optim=OptimConfig(lr=4e-3, batch_tokens=8192),
+    model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.2),
+    optim=OptimConfig(lr=8e-3, batch_tokens=8192),
     trainer=TrainerConfig(max_steps=400),
     sampling=SamplingConfig(temperature=0.9, top_p=0.98),
 )

@@ -98,6 +98,7 @@ def main(argv: list[str]) -> None:
         seed=seed,
         default_tempo=checkpoint.data["tempo"],
         default_program=checkpoint.data["program"],
+        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
     )
     manifest = write_outputs(
         results,

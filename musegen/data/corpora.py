@@ -99,15 +99,20 @@ def _book(book: str, workers: int | None, limit: int | None) -> list[CorpusFile]
 
     package = distribution("music21")
     cached = cache_folder() / f"{book}-music21-{package.version}-parser-{PARSER_VERSION}.zip"
-    files = _load(cached)
+    files = load_book(cached)
     if files is None:
         jobs = _jobs(Path(str(package.locate_file("music21"))) / "corpus" / book, book)
-        results = parallel(_parse, jobs[:limit], workers=workers)
-        files = []
-        for job, result in zip(jobs, progress(results, len(jobs[:limit]), book), strict=False):
+        if limit is not None:
+            workers = min(workers or os.cpu_count() or 1, limit // 50 + 1)  # few need no processes
+        results = parallel(_parse, jobs, workers=workers)
+        files, lost = [], False
+        for job, result in zip(jobs, progress(results, len(jobs), book), strict=True):
+            lost |= isinstance(result, Died)
             files += [CorpusFile(job[0], b"", [], result.reason)] if isinstance(result, Died) else result
-        if limit is None or limit >= len(jobs):
-            _save(cached, files)
+            if limit is not None and len(files) >= limit:
+                return files
+        if not lost:  # what went wrong once may go right the next time
+            save_book(cached, files)
     return files[:limit]
 
 
@@ -149,7 +154,7 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
         return [CorpusFile(source, b"", [], str(error))]
 
 
-def _save(path: Path, files: list[CorpusFile]) -> None:
+def save_book(path: Path, files: list[CorpusFile]) -> None:
     """Keep the book; a cache that cannot be written is done without."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -162,7 +167,7 @@ def _save(path: Path, files: list[CorpusFile]) -> None:
         say(f"the parsed corpus could not be kept in {path.parent}: {error.strerror}")
 
 
-def _load(path: Path) -> list[CorpusFile] | None:
+def load_book(path: Path) -> list[CorpusFile] | None:
     """The book as kept, or None where it is not there or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any, NamedTuple
 
 CHUNK = 32
@@ -23,9 +26,26 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # forking a process with threads (torch) may hang
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-        self.process.start()
+        with _no_main():
+            self.process.start()
         theirs.close()
+        self.started = False
         self.held: list[int] = []
+
+    def give(self, indices: list[int], items: list[Any]) -> None:
+        """Hand over items, once the process is there.
+
+        Raises:
+            RuntimeError: it could not start; that is no item's fault.
+        """
+        if not self.started:
+            try:
+                self.pipe.recv()
+            except EOFError as error:
+                raise RuntimeError("a worker process could not start; try --workers 1") from error
+            self.started = True
+        self.held = indices
+        self.pipe.send(items)
 
     def stop(self) -> None:
         self.pipe.close()
@@ -33,8 +53,20 @@ class _Worker:
         self.process.join()
 
 
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Meanwhile a new process finds no main module to run again (perhaps an unguarded script)."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
     try:
+        pipe.send("ready")
         while True:
             for item in pipe.recv():
                 pipe.send(function(item))
@@ -79,8 +111,8 @@ def parallel(
 
 def _give(worker: _Worker, chunks: list[list[int]], items: Sequence[Any]) -> None:
     if chunks:
-        worker.held = chunks.pop()
-        worker.pipe.send([items[i] for i in worker.held])
+        indices = chunks.pop()
+        worker.give(indices, [items[i] for i in indices])
 
 
 def _collect(

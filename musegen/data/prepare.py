@@ -80,9 +80,7 @@ def prepare(
     try:
         _build(building, out.name, source if built_in else "", sources, split, workers)
         building.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; ours are ordinary ones
-        if force:
-            _remove(out)
-        building.replace(out)
+        _put_in_place(building, out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
@@ -107,9 +105,20 @@ def _umask() -> int:
     return umask
 
 
-def _remove(out: Path) -> None:
-    if out.exists():
-        shutil.rmtree(out)
+def _put_in_place(building: Path, out: Path) -> None:
+    """Rename `building` to `out`; a dataset that is there is gone only when the new one stands."""
+    if not out.exists():
+        building.replace(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    old.rmdir()  # a free name: some systems rename to no folder that is there
+    out.replace(old)
+    try:
+        building.replace(out)
+    except OSError:
+        old.replace(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _build(

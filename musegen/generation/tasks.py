@@ -1,7 +1,7 @@
 """What users ask for: scores in, scores out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -62,6 +62,7 @@ def generate(
     seed: int = 0,
     default_tempo: float = 120.0,
     default_program: int = 0,
+    rosters: Sequence[Sequence[int]] = (),
 ) -> list[Result]:
     """Write new pieces, or continue a tune by new bars.
 
@@ -75,6 +76,8 @@ def generate(
         seed: fixes everything; piece i of a seed does not depend on `num`.
         default_tempo: quarters a minute, where neither request nor prompt says.
         default_program: of the track, where the stream has no programs and there is no prompt.
+        rosters: the instruments of each training piece, as numbered in the stream; each new piece keeps
+            to one of them, drawn at random, unless a program or a prompt says what plays.
 
     Raises:
         ConfigError: the tokenizer does not know the metre or program, or no pitch is left.
@@ -83,10 +86,8 @@ def generate(
     """
     head, prompt_bars = _prompt_ids(tokenizer, prompt)
     constraints = _constraints(tokenizer, request, prompt, prompt_bars)
-    device = next(model.parameters()).device
-    grammar = Grammar(tokenizer.tables, constraints, device=device)
     results = []
-    for stream in _streams(model, grammar, head, request.bars, num, sampling or SamplingConfig(), seed):
+    for stream in _streams(model, tokenizer, constraints, head, request, num, sampling, seed, rosters):
         score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
         tempo = request.tempo or default_tempo
         if prompt is None:
@@ -99,24 +100,32 @@ def generate(
 
 def _streams(
     model: LanguageModel,
-    grammar: Grammar,
+    tokenizer: RemiTokenizer,
+    constraints: Constraints,
     head: list[int],
-    bars: int,
+    request: Request,
     num: int,
-    sampling: SamplingConfig,
+    sampling: SamplingConfig | None,
     seed: int,
+    rosters: Sequence[Sequence[int]],
 ) -> Iterator[Stream]:
     device = next(model.parameters()).device
     for first in range(0, num, ROWS_AT_ONCE):
         rows = range(first, min(first + ROWS_AT_ONCE, num))
+        streams = RowStreams(seed, rows)
+        if rosters and tokenizer.config.programs and not constraints.programs:
+            drawn = (streams.draw() * len(rosters)).long().tolist()
+            rules = replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
+        else:
+            rules = constraints
         yield from sample_streams(
             model,
             model.init_state(len(rows)),
-            grammar,
+            Grammar(tokenizer.tables, rules, device=device),
             prompt_ids=torch.tensor([head] * len(rows), device=device),
-            sampling=sampling,
-            streams=RowStreams(seed, rows),
-            max_new_tokens=TOKENS_PER_BAR * bars,
+            sampling=sampling or SamplingConfig(),
+            streams=streams,
+            max_new_tokens=TOKENS_PER_BAR * request.bars,
         )
 
 
@@ -139,13 +148,13 @@ def _constraints(
     tokenizer: RemiTokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
 ) -> Constraints:
     metre = request.time_signature
-    programs: frozenset[int] | None = None
+    programs: list[frozenset[int]] = []
     if prompt is not None:
         last = prompt.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
-        programs = frozenset(_stream_program(tokenizer, t) for t in prompt.tracks if len(t.notes))
+        programs = [frozenset(_stream_program(tokenizer, t) for t in prompt.tracks if len(t.notes))]
     if request.program is not None:
-        programs = _stream_programs(tokenizer, request.program)
+        programs = [_stream_programs(tokenizer, request.program)]
     metre_id = None
     if metre is not None:
         name = f"TimeSig_{metre[0]}/{metre[1]}"

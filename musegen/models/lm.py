@@ -43,10 +43,10 @@ class LanguageModel(nn.Module):
         kind: np.ndarray,
         position: np.ndarray,
         cell: str = "lstm",
-        embedding_dim: int = 192,
-        hidden_size: int = 512,
+        embedding_dim: int = 128,
+        hidden_size: int = 384,
         num_layers: int = 2,
-        dropout: float = 0.3,
+        dropout: float = 0.2,
         lookback: Sequence[int] = (1, 2, 4, 8),
     ) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from musegen.music.repeats import Printed, unroll
 TPQ = 480
 VELOCITY = 80
 MAX_QUARTERS = 20_000
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
 
 
@@ -155,16 +155,18 @@ def _printed(part: Any, measures: list[Any]) -> list[Printed]:
     endings: dict[int, tuple[int, ...]] = {}
     for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
         numbers = tuple(int(n) for n in bracket.numberRange)
-        endings.update({id(m): numbers for m in bracket.getSpannedElements()})
+        spanned = [index for index, m in enumerate(measures) if bracket.hasSpannedElement(m)]
+        if spanned:  # music21 lists the first and the last measure only
+            endings.update(dict.fromkeys(range(spanned[0], spanned[-1] + 1), numbers))
     printed = []
-    for measure in measures:
+    for index, measure in enumerate(measures):
         left, right = measure.leftBarline, measure.rightBarline
         end = 0
         if isinstance(right, bar.Repeat) and right.direction == "end":
             end = max(2, right.times or 2)
         start = isinstance(left, bar.Repeat) and left.direction == "start"
         section = right is not None and right.type in ("double", "final", "heavy-light", "heavy-heavy")
-        printed.append(Printed(start, end, endings.get(id(measure), ()), section))
+        printed.append(Printed(start, end, endings.get(index, ()), section))
     return printed
 
 

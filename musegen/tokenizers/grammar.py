@@ -6,6 +6,7 @@ starts while it still sounds; every bar lasts its metre; with a number of bars g
 exactly that many, no note crosses their end, and something sounds in the last one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,8 +29,9 @@ class Constraints:
     """The id of the only metre allowed in new bars; None: the model chooses."""
     pitches: frozenset[int] | None = None
     """The only MIDI pitches allowed; drums are free."""
-    programs: frozenset[int] | None = None
-    """The only programs allowed, `DRUMS` among them if wanted; None: any."""
+    programs: Sequence[frozenset[int]] = ()
+    """The only programs allowed, `DRUMS` among them if wanted: one set for all rows of a batch, or one
+    set a row; none: any."""
     tempo: bool = True
     """Whether tempo changes may be written."""
 
@@ -89,8 +91,8 @@ class Grammar:
         self.is_drum = column(tables.is_drum).bool()
         self.ids = {kind: column(tables.ids(kind)) for kind in Kind}
         self.follows = self._follows(tables).to(device)  # (kinds, V)
-        self.allowed = self._allowed(device)  # (voices, 128)
-        if not bool(self.allowed.any()):
+        self.allowed = self._allowed(device)  # (B or 1, voices, 128)
+        if not bool(self.allowed.flatten(1).any(dim=1).all()):
             raise ConfigError(
                 "the scale, range and program together leave no pitch to write; widen one of them"
             )
@@ -123,16 +125,16 @@ class Grammar:
         return table
 
     def _allowed(self, device: torch.device | str) -> Tensor:
-        """Which pitches each voice may start, (voices, 128)."""
+        """Which pitches each voice may start, (B or 1, voices, 128)."""
         voices = DRUMS + 1 if self.has_programs else 1
-        allowed = torch.zeros(voices, 128, dtype=torch.bool, device=device)
+        rosters = self.constraints.programs if self.has_programs else ()
+        allowed = torch.zeros(max(1, len(rosters)), voices, 128, dtype=torch.bool, device=device)
         pitches = range(128) if self.constraints.pitches is None else sorted(self.constraints.pitches)
-        allowed[:, list(pitches)] = True
+        allowed[..., list(pitches)] = True
         if self.has_programs:
-            allowed[DRUMS] = True
-            if self.constraints.programs is not None:
-                others = [p for p in range(voices) if p not in self.constraints.programs]
-                allowed[others] = False
+            allowed[:, DRUMS] = True
+        for row, roster in enumerate(rosters):
+            allowed[row, [voice for voice in range(voices) if voice not in roster]] = False
         return allowed
 
     def init_state(self, batch_size: int) -> GrammarState:
@@ -143,7 +145,7 @@ class Grammar:
             return torch.full((batch_size,), value, dtype=torch.int64, device=device)
 
         zero, unset = full(0), full(-1)
-        sounding = torch.zeros(batch_size, *self.allowed.shape, dtype=torch.int64, device=device)
+        sounding = torch.zeros(batch_size, *self.allowed.shape[1:], dtype=torch.int64, device=device)
         return GrammarState(full(Kind.BOS), zero, zero, zero, zero, unset, zero, unset, zero, sounding)
 
     def advance(self, state: GrammarState, ids: Tensor) -> GrammarState:
@@ -225,7 +227,7 @@ class Grammar:
     def _mask_notes(self, mask: Tensor, state: GrammarState) -> None:
         tick = state.bar_tick + state.position.clamp(min=0) * state.position_ticks
         free = self.allowed & (state.sounding <= tick[:, None, None])  # (B, voices, 128)
-        order = torch.arange(free[0].numel(), device=free.device).view_as(free[0])
+        order = torch.arange(free[0].numel(), device=free.device).view_as(free[0])  # voice * 128 + pitch
         free &= order > state.last_key[:, None, None]
         if self.has_programs:
             programs = self.program[self.ids[Kind.PROGRAM]]

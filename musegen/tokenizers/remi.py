@@ -202,6 +202,7 @@ class RemiTokenizer:
         music = array[self.tables.kind[array] >= Kind.BAR].tolist()
         sequence = TokSequence(ids=music)
         score = self._remi.decode(sequence if self._remi.config.one_token_stream_for_programs else [sequence])
+        score.tracks = sorted(score.tracks, key=lambda track: (track.is_drum, track.program))
         for track in score.tracks:
             if self.parts and not track.is_drum and track.program < len(self.parts):
                 track.name, track.program = self.parts[track.program]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -30,7 +31,9 @@ from musegen.training.module import DecoderModule
 EPOCHS = 30
 STEPS = (200, 20_000)
 """Fewest and most steps of a run that is sized to its data."""
-VALIDATIONS = 30
+VALIDATIONS = 20
+"""Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
+STEPS_BETWEEN = 25
 
 
 def say(line: str) -> None:
@@ -79,7 +82,7 @@ def train(
     assert steps is not None
     notes_of = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
     module = DecoderModule(model, optim=config.optim, steps=steps, is_note=notes_of)
-    manifest = _manifest(dataset, view)
+    manifest = _manifest(dataset, view, tokenizer)
     _announce(config, model, data, say)
     write_atomic(out / ".writable", b"")  # found out now, not after the first epoch
     (out / ".writable").unlink()
@@ -139,13 +142,14 @@ def _size_run(
     data = TokenDataModule(view, tokenizer.tables, config, batch_tokens)
     per_epoch = len(data.train_batches(0))
     steps = config.trainer.max_steps or max(STEPS[0], min(STEPS[1], EPOCHS * per_epoch))
-    every = config.trainer.val_check_interval or max(1, steps // VALIDATIONS)
+    every = config.trainer.val_check_interval or max(STEPS_BETWEEN, steps // VALIDATIONS)
     trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
     return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=batch_tokens)), data
 
 
-def _manifest(dataset: Dataset, view: TokenView) -> dict[str, Any]:
+def _manifest(dataset: Dataset, view: TokenView, tokenizer: RemiTokenizer) -> dict[str, Any]:
     """What data.json says: names and hashes only."""
+    programs = tokenizer.tables.program
     return {
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
@@ -155,7 +159,12 @@ def _manifest(dataset: Dataset, view: TokenView) -> dict[str, Any]:
         "tempo": view.tempo,
         "program": view.program,
         "train": [
-            {"name": view.pieces[i].name, "sha256": view.pieces[i].sha256} for i in view.indices("train")
+            {
+                "name": view.pieces[i].name,
+                "sha256": view.pieces[i].sha256,
+                "programs": [int(p) for p in np.unique(programs[view.stream(i)]) if p >= 0],
+            }
+            for i in view.indices("train")
         ],
     }
 
@@ -252,6 +261,7 @@ def _write_sample(
         seed=seed,
         default_tempo=data["tempo"],
         default_program=data["program"],
+        rosters=[entry["programs"] for entry in data["train"]],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_score(result.score, path)

@@ -2,15 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from musegen.data.corpora import cache_folder, corpus_files
+from musegen.data.corpora import CorpusFile, cache_folder, corpus_files, load_book, save_book
 from musegen.music.read import parse_midi, tidy
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("MUSEGEN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 def test_the_first_tunes_of_a_corpus() -> None:
     files = corpus_files("ryans-mammoth", limit=5)
     assert [f.source for f in files[:2]] == [
         "ryansMammoth/42dHighlandRegimentStrathspey.abc",
-        "ryansMammoth/AbithaMugginsFavoriteReel.abc",
+        "ryansMammoth/7thRegimentReel.abc",
     ]
     for file in files:
         score, _, _ = tidy(parse_midi(file.data)[0])
@@ -25,8 +31,19 @@ def test_chorales_have_four_sung_voices() -> None:
     assert voices == [("Soprano", 52), ("Alto", 52), ("Tenor", 52), ("Bass", 52)]
 
 
-def test_the_cache_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MUSEGEN_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("MUSEGEN_CACHE")
-    assert cache_folder().is_relative_to(Path.home()) or "XDG_CACHE_HOME" in __import__("os").environ
+def test_few_tunes_are_not_kept(own_cache: Path) -> None:
+    corpus_files("ryans-mammoth", limit=1)
+    assert not own_cache.exists()
+
+
+def test_a_book_is_kept_and_a_damaged_one_parsed_again(own_cache: Path) -> None:
+    files = [
+        CorpusFile("book/a.abc#1", b"MThd", ["1 grace notes dropped"], ""),
+        CorpusFile("b", b"", [], "bad"),
+    ]
+    save_book(own_cache / "book.zip", files)
+    assert load_book(own_cache / "book.zip") == files
+    (own_cache / "book.zip").write_bytes(b"PK damaged")
+    assert load_book(own_cache / "book.zip") is None
+    assert load_book(own_cache / "none.zip") is None
+    assert cache_folder() == own_cache

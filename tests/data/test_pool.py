@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from musegen.data.pool import Died, parallel
@@ -27,3 +29,14 @@ def test_a_worker_that_dies_or_hangs_costs_one_item() -> None:
     assert results[20].reason == "reading it ended the process"
     assert results[41].reason == "reading it took too long"
     assert [r for r in results if not isinstance(r, Died)] == [i * i for i in items if 0 <= i <= 1000]
+
+
+def test_it_works_in_a_script_without_a_guard() -> None:
+    script = (
+        "from musegen.data.pool import parallel; print(sum(parallel(abs, list(range(-50, 0)), workers=2)))"
+    )
+    for arguments, text in ((["-c", script], None), (["-"], script)):
+        done = subprocess.run(
+            [sys.executable, *arguments], input=text, capture_output=True, text=True, check=True
+        )
+        assert (done.stdout, done.stderr) == ("1275\n", "")

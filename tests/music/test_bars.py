@@ -19,18 +19,28 @@ def plan(*lengths: float | str, metre: tuple[int, int] = (4, 4), slack: int = 0)
     return plan_bars(measures)
 
 
-def starts(result: Plan) -> list[Fraction]:
-    return [start for start, _ in result.spans]
+def starts(result: Plan) -> list[float]:
+    return [float(start) for start, _ in result.spans]
+
+
+def spans(result: Plan) -> list[tuple[float, float]]:
+    return [(float(start), float(end)) for start, end in result.spans]
+
+
+def metres(result: Plan) -> list[tuple[float, str]]:
+    return [(float(time), f"{beats}/{unit}") for time, (beats, unit) in result.metres]
 
 
 def test_full_measures_are_bars() -> None:
     result = plan(4, 4, 4)
-    assert (starts(result), result.metres, +result.repairs) == ([0, 4, 8], [(0, (4, 4))], {})
+    assert (starts(result), metres(result)) == ([0, 4, 8], [(0, "4/4")])
+    assert +result.repairs == {}
 
 
 def test_a_first_short_measure_is_a_pickup() -> None:
-    assert plan(1, 4).metres == [(0, (2, 8)), (1, (4, 4))] or plan(1, 4).metres == [(0, (1, 4)), (1, (4, 4))]
-    assert plan("1/3", 4).spans[0] == (F(3, 8) - F(1, 3), F(3, 8))  # no metre lasts a third of a quarter
+    assert metres(plan(1, 4)) == [(0, "1/4"), (1, "4/4")]
+    third = plan("1/3", 4)  # no metre lasts a third of a quarter
+    assert third.spans[0] == (F(3, 8) - F(1, 3), F(3, 8))
 
 
 def test_a_bar_cut_by_a_repeat_is_one_bar() -> None:
@@ -47,7 +57,7 @@ def test_a_rest_stands_between_a_short_end_and_a_short_pickup() -> None:
 
 def test_a_last_note_gives_way_to_a_pickup() -> None:
     result = plan(4, "4|", 1, 4, slack=1)
-    assert result.spans == [(0, 4), (4, 7), (7, 8), (8, 12)]
+    assert spans(result) == [(0, 4), (4, 7), (7, 8), (8, 12)]
     assert +result.repairs == {"last notes of a section shortened for a pickup": 1}
 
 
@@ -59,9 +69,9 @@ def test_lone_short_measures_are_filled_up() -> None:
 def test_long_measures() -> None:
     assert starts(plan(4, 8, 4)) == [0, 4, 12]
     assert plan(4, 8, 4).repairs["missing bar lines put in"] == 1
-    assert plan(4, 5, 4).metres == [(0, (4, 4)), (4, (5, 4)), (9, (4, 4))]
+    assert metres(plan(4, 5, 4)) == [(0, "4/4"), (4, "5/4"), (9, "4/4")]
     assert starts(plan(4, 5, 3, 4)) == [0, 4, 9, 12]
-    assert plan(4, "33/8", 4, slack=1).spans[1] == (4, 8)
+    assert spans(plan(4, "33/8", 4, slack=1))[1] == (4, 8)
     assert starts(plan(4, "33/8", 4)) == [0, 4, 12]
 
 

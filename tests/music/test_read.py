@@ -101,6 +101,13 @@ def test_notes_are_not_lost_under_marks_and_signs(tmp_path: Path) -> None:
     assert [n.duration for n in piece.score.tracks[0].notes][:5] == [160, 160, 160, 240, 240]
 
 
+def test_long_endings_are_played_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.abc"
+    path.write_text("X:1\nM:1/4\nL:1/4\nK:C\nA|1B|c|d:|2e|f|g||a|b|]\n")
+    pitches = [n.pitch for n in read_score(path)[0].tracks[0].notes]
+    assert pitches == [69, 71, 72, 74, 69, 76, 77, 79, 81, 83]
+
+
 def test_voices_become_tracks(tmp_path: Path) -> None:
     path = tmp_path / "a.abc"
     path.write_text("X:1\nM:2/4\nL:1/4\nK:C\n[V:1]AB|c2|\n[V:2]CD|E2|\n[V:1]de|f2|]\n[V:2]FG|A2|]\n")

@@ -80,7 +80,7 @@ def test_no_constraint_is_a_dead_end(
 
 
 def test_only_the_programs_asked_for(rich: RemiTokenizer) -> None:
-    for stream in untrained(rich, Constraints(bars=3, programs=frozenset({40})), rows=4):
+    for stream in untrained(rich, Constraints(bars=3, programs=[frozenset({40})]), rows=4):
         assert {t.program for t in rich.decode(stream.ids).tracks} == {40}
 
 
