@@ -44,8 +44,8 @@ class Checkpoint:
 def build_model(config: LMConfig, tables: Tables) -> LanguageModel:
     """The model a configuration asks for, with fresh weights."""
     return LanguageModel(
-        kind=tables.kind,
-        position=tables.position,
+        kind=torch.from_numpy(tables.kind),
+        position=torch.from_numpy(tables.position),
         cell=config.cell,
         embedding_dim=config.embedding_dim,
         hidden_size=config.hidden_size,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,8 +39,8 @@ class LanguageModel(nn.Module):
     def __init__(
         self,
         *,
-        kind: np.ndarray,
-        position: np.ndarray,
+        kind: Tensor,
+        position: Tensor,
         cell: str = "lstm",
         embedding_dim: int = 128,
         hidden_size: int = 384,

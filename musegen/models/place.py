@@ -10,7 +10,6 @@ the bar line in any metre, and point at the id that came next there.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,22 +63,22 @@ class PlaceTracker(nn.Module):
     _starts_note: Tensor
     _lookback: Tensor
 
-    def __init__(self, *, kind: np.ndarray, position: np.ndarray, lookback: Sequence[int]) -> None:
+    def __init__(self, *, kind: Tensor, position: Tensor, lookback: Sequence[int]) -> None:
         super().__init__()
-        metre = np.zeros_like(kind)
-        metre[kind == _TIME_SIGNATURE] = np.arange(1, (kind == _TIME_SIGNATURE).sum() + 1)
+        is_metre = kind == _TIME_SIGNATURE
+        metre = torch.where(is_metre, is_metre.cumsum(0), 0)
         self.num_places = int(position.max()) + 2
         self.num_metres = int(metre.max()) + 1
         self.num_lookbacks = len(lookback)
         for name, values in (
             ("kind", kind),
-            ("place", np.where(position >= 0, position + 1, 0)),
+            ("place", torch.where(position >= 0, position + 1, 0)),
             ("metre", metre),
             ("sets_place", (kind == _BAR) | (kind == _POSITION)),
-            ("starts_note", kind == (_PROGRAM if (kind == _PROGRAM).any() else _PITCH)),
-            ("lookback", np.asarray(lookback, dtype=np.int64)),
+            ("starts_note", kind == (_PROGRAM if bool((kind == _PROGRAM).any()) else _PITCH)),
+            ("lookback", torch.tensor(lookback, dtype=torch.int64)),
         ):
-            self.register_buffer(f"_{name}", torch.from_numpy(np.ascontiguousarray(values)), persistent=False)
+            self.register_buffer(f"_{name}", values.clone(), persistent=False)
 
     def init_state(self, batch_size: int) -> PlaceState:
         """The state before the first id."""

@@ -25,8 +25,8 @@ def model_of(
     torch.manual_seed(1)
     tables = tokenizer.tables
     model = LanguageModel(
-        kind=tables.kind,
-        position=tables.position,
+        kind=torch.from_numpy(tables.kind),
+        position=torch.from_numpy(tables.position),
         cell=cell,
         embedding_dim=24,
         hidden_size=48,

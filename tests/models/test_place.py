@@ -23,7 +23,11 @@ def follow(tokens: list[str]) -> list[tuple[int, int]]:
 
 
 def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -> None:
-    tracker = PlaceTracker(kind=plain.tables.kind, position=plain.tables.position, lookback=LAGS)
+    tracker = PlaceTracker(
+        kind=torch.from_numpy(plain.tables.kind),
+        position=torch.from_numpy(plain.tables.position),
+        lookback=LAGS,
+    )
     for piece in tunes.pieces[:5]:
         ids = plain.encode(tunes.score(piece))
         place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
@@ -33,7 +37,11 @@ def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -
 
 def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> None:
     """In a stream whose second half repeats its first, the right look-back foretells every id."""
-    tracker = PlaceTracker(kind=plain.tables.kind, position=plain.tables.position, lookback=LAGS)
+    tracker = PlaceTracker(
+        kind=torch.from_numpy(plain.tables.kind),
+        position=torch.from_numpy(plain.tables.position),
+        lookback=LAGS,
+    )
     ids = plain.encode(tunes.score(tunes.pieces[0])).tolist()
     bar_id = plain.vocab.index("Bar_None")
     bars = [i for i, id_ in enumerate(ids) if id_ == bar_id]
