@@ -56,7 +56,7 @@ class LanguageModel(nn.Module):
         self.metre = nn.Embedding(self.tracker.num_metres, hidden_size)
         self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
         lags = len(lookback)
-        self.input = nn.Linear(embedding_dim * (1 + lags) + 2 * lags, hidden_size)
+        self.input = nn.Linear(embedding_dim * (4 + lags) + 2 * lags, hidden_size)
         self.dropout = LockedDropout(dropout)
         self.rnn = StackedRNN(
             cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
@@ -95,7 +95,7 @@ class LanguageModel(nn.Module):
         return logits, LMState(rnn_state, place_state)
 
     def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
-        tokens = torch.cat([ids[..., None], place.lookback], dim=-1)  # (B, T, 1 + L)
+        tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 4 + L)
         parts = [self.embedding(tokens).flatten(2), runs]
         told: Tensor = (
             self.input(torch.cat(parts, dim=-1))

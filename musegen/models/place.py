@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 _KINDS, _NOTES = 16, 256  # kinds of token, notes at one position that a key tells apart
-_PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH = 0, 3, 4, 5, 7, 8  # tokenizers.tables.Kind
+_PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5, 7, 8, 10
+"""As in tokenizers.tables.Kind."""
 
 
 class PlaceState(NamedTuple):
     """What of the stream so far the next ids need; N ids have been seen."""
 
     counters: Tensor
-    """(B, 4): bar (0 before the first), place in the bar, notes at this place, metre."""
+    """(B, 7): bar (0 before the first), place in the bar, notes at this place, metre, and `recent`."""
     ids: Tensor
     """(B, N) all ids so far."""
     keys: Tensor
@@ -41,6 +42,8 @@ class Place(NamedTuple):
     """(B, T) 0 on a bar line, else one more than the position in the bar."""
     metre: Tensor
     """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
+    recent: Tensor
+    """(B, T, 3) the last pitch's id, that of the pitch before it, the last duration's; 0 where none."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
@@ -87,7 +90,7 @@ class PlaceTracker(nn.Module):
         def zeros(width: int) -> Tensor:
             return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
 
-        return PlaceState(zeros(4), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks))
+        return PlaceState(zeros(7), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks))
 
     @torch.no_grad()
     def forward(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
@@ -98,13 +101,18 @@ class PlaceTracker(nn.Module):
             state: after the ids before.
         """
         kind = self._kind[ids]  # (B, T)
-        bar0, place0, notes0, metre0 = state.counters.unbind(1)
+        bar0, place0, notes0, metre0, pitch0, earlier0, duration0 = state.counters.unbind(1)
         bar = bar0[:, None] + (kind == _BAR).cumsum(1)
         sets_place = self._sets_place[ids]
         place = _hold(self._place[ids], sets_place, place0)
         metre = _hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
         counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
         notes = counted - _hold(counted, sets_place, torch.zeros_like(notes0))
+        is_pitch = kind == _PITCH
+        pitch = _hold(ids, is_pitch, pitch0)
+        before = torch.cat([pitch0[:, None], pitch[:, :-1]], dim=1)
+        earlier = _hold(before, is_pitch, earlier0)
+        recent = torch.stack([pitch, earlier, _hold(ids, kind == _DURATION, duration0)], dim=2)
         order = torch.where(kind == _PAD, _KINDS - 1, kind)  # padding stands after everything
         bar_span = self.num_places * _NOTES * _KINDS
         keys = bar * bar_span + (place * _NOTES + notes.clamp(max=_NOTES - 1)) * _KINDS + order
@@ -114,9 +122,9 @@ class PlaceTracker(nn.Module):
         lookback = self._look_back(bar, keys, all_ids, all_keys, bar_span)  # (B, T, L)
         foretold = torch.cat([state.expected[:, None], lookback[:, :-1]], dim=1) == ids[..., None]
         runs = _run_lengths(foretold, state.runs)
-        counters = torch.stack([bar[:, -1], place[:, -1], notes[:, -1], metre[:, -1]], dim=1)
+        counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
         after = PlaceState(counters, all_ids, all_keys, lookback[:, -1], runs[:, -1])
-        return Place(bar, place, metre, lookback, runs), after
+        return Place(bar, place, metre, recent, lookback, runs), after
 
     def _look_back(
         self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int
