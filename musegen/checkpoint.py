@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -46,6 +47,7 @@ def build_model(config: LMConfig, tables: Tables) -> LanguageModel:
     return LanguageModel(
         kind=torch.from_numpy(tables.kind),
         position=torch.from_numpy(tables.position),
+        pitch=torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch)),
         cell=config.cell,
         embedding_dim=config.embedding_dim,
         hidden_size=config.hidden_size,

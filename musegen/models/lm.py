@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.place import Place, PlaceState, PlaceTracker
+from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 PHRASE_BARS = 16
@@ -23,11 +23,13 @@ class LMState(NamedTuple):
 class LanguageModel(nn.Module):
     """Next-id model of token streams.
 
-    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+    It hears pitches both as they are and as intervals, so that what it learns of a tune in one key it
+    knows in all. All at once equals step by step: for any cutting of T into chunks the logits are the same.
 
     Args:
         kind: `Kind` of each id, (V,).
         position: position in the bar of each id, -1 where it is none, (V,).
+        pitch: MIDI pitch of each id, -1 where it is none or a drum's, (V,).
         cell: "lstm", "gru" or "rnn".
         embedding_dim: width of the token embedding.
         hidden_size: H.
@@ -41,6 +43,7 @@ class LanguageModel(nn.Module):
         *,
         kind: Tensor,
         position: Tensor,
+        pitch: Tensor,
         cell: str = "lstm",
         embedding_dim: int = 128,
         hidden_size: int = 384,
@@ -49,19 +52,27 @@ class LanguageModel(nn.Module):
         lookback: Sequence[int] = (1, 2, 4, 8),
     ) -> None:
         super().__init__()
+        self._pitch_ids: Tensor
+        self._pitches: Tensor
         self.vocab_size = len(kind)
-        self.tracker = PlaceTracker(kind=kind, position=position, lookback=lookback)
+        self.tracker = PlaceTracker(kind=kind, position=position, pitch=pitch, lookback=lookback)
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         self.place = nn.Embedding(self.tracker.num_places, hidden_size)
         self.metre = nn.Embedding(self.tracker.num_metres, hidden_size)
         self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
         lags = len(lookback)
-        self.input = nn.Linear(embedding_dim * (4 + lags) + 2 * lags, hidden_size)
+        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
+        told = embedding_dim * (4 + lags) + embedding_dim // 2 * (1 + lags) + 2 * lags + 12
+        self.input = nn.Linear(told, hidden_size)
         self.dropout = LockedDropout(dropout)
         self.rnn = StackedRNN(
             cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
         )
         self.logits = nn.Linear(hidden_size, self.vocab_size)
+        self.leap = nn.Linear(hidden_size, 2 * WIDEST + 1)
+        pitch_ids = torch.nonzero(pitch >= 0).flatten()
+        self.register_buffer("_pitch_ids", pitch_ids, persistent=False)
+        self.register_buffer("_pitches", pitch[pitch_ids], persistent=False)
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
         for embedding in (self.place, self.metre, self.phrase):
             nn.init.normal_(embedding.weight, std=0.05)
@@ -85,6 +96,7 @@ class LanguageModel(nn.Module):
         output, rnn_state = self.rnn(self.dropout(self._inputs(ids, place, runs)), state.rnn)
         output = self.dropout(output)  # (B, T, H)
         logits = self.logits(output)  # (B, T, V)
+        logits = logits.index_add(-1, self._pitch_ids, self._leaps(output, place).to(logits.dtype))
         if self.copy is not None:
             # A raised logit for the id each look-back points at, by how much the model trusts it:
             # an RNN alone does not copy eight bars.
@@ -94,9 +106,20 @@ class LanguageModel(nn.Module):
             logits = logits.scatter_add(-1, place.lookback, trust * (place.lookback > 0))
         return logits, LMState(rnn_state, place_state)
 
+    def _leaps(self, output: Tensor, place: Place) -> Tensor:
+        """What speaks for each pitch by its interval from the last one, whatever the key, (B, T, pitches)."""
+        steps = self._pitches - place.last_pitch[..., None]  # (B, T, pitches)
+        leaps = self.leap(output).gather(-1, steps.clamp(-WIDEST, WIDEST) + WIDEST)
+        return leaps * (place.last_pitch >= 0)[..., None]
+
     def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
         tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 4 + L)
-        parts = [self.embedding(tokens).flatten(2), runs]
+        parts = [
+            self.embedding(tokens).flatten(2),
+            self.interval(place.intervals).flatten(2),
+            runs,
+            place.scale,
+        ]
         told: Tensor = (
             self.input(torch.cat(parts, dim=-1))
             + self.place(place.place)

@@ -18,11 +18,17 @@ _PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5
 """As in tokenizers.tables.Kind."""
 
 
+WIDEST = 24
+"""Semitones; intervals are told up to this, wider ones as this."""
+
+
 class PlaceState(NamedTuple):
     """What of the stream so far the next ids need; N ids have been seen."""
 
     counters: Tensor
     """(B, 7): bar (0 before the first), place in the bar, notes at this place, metre, and `recent`."""
+    pitch_classes: Tensor
+    """(B, 12) how many notes of each pitch class, C first."""
     ids: Tensor
     """(B, N) all ids so far."""
     keys: Tensor
@@ -44,6 +50,14 @@ class Place(NamedTuple):
     """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
     recent: Tensor
     """(B, T, 3) the last pitch's id, that of the pitch before it, the last duration's; 0 where none."""
+    intervals: Tensor
+    """(B, T, 1 + L) from the pitch before to the last pitch, and from the last pitch to the pitch each
+    look-back points at: 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1."""
+    scale: Tensor
+    """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
+    same tune in another key looks the same."""
+    last_pitch: Tensor
+    """(B, T) MIDI pitch, -1 before the first."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
@@ -56,17 +70,19 @@ class PlaceTracker(nn.Module):
     Args:
         kind: `Kind` of each id, (V,).
         position: position in the bar of each id, -1 where it is none, (V,).
+        pitch: MIDI pitch of each id, -1 where it is none or a drum's, (V,).
         lookback: bars to look back, L of them.
     """
 
     _kind: Tensor
     _place: Tensor
     _metre: Tensor
+    _pitch: Tensor
     _sets_place: Tensor
     _starts_note: Tensor
     _lookback: Tensor
 
-    def __init__(self, *, kind: Tensor, position: Tensor, lookback: Sequence[int]) -> None:
+    def __init__(self, *, kind: Tensor, position: Tensor, pitch: Tensor, lookback: Sequence[int]) -> None:
         super().__init__()
         is_metre = kind == _TIME_SIGNATURE
         metre = torch.where(is_metre, is_metre.cumsum(0), 0)
@@ -77,6 +93,7 @@ class PlaceTracker(nn.Module):
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
             ("metre", metre),
+            ("pitch", pitch),
             ("sets_place", (kind == _BAR) | (kind == _POSITION)),
             ("starts_note", kind == (_PROGRAM if bool((kind == _PROGRAM).any()) else _PITCH)),
             ("lookback", torch.tensor(lookback, dtype=torch.int64)),
@@ -90,7 +107,9 @@ class PlaceTracker(nn.Module):
         def zeros(width: int) -> Tensor:
             return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
 
-        return PlaceState(zeros(7), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks))
+        return PlaceState(
+            zeros(7), zeros(12), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks)
+        )
 
     @torch.no_grad()
     def forward(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
@@ -108,7 +127,7 @@ class PlaceTracker(nn.Module):
         metre = _hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
         counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
         notes = counted - _hold(counted, sets_place, torch.zeros_like(notes0))
-        is_pitch = kind == _PITCH
+        is_pitch = self._pitch[ids] >= 0
         pitch = _hold(ids, is_pitch, pitch0)
         before = torch.cat([pitch0[:, None], pitch[:, :-1]], dim=1)
         earlier = _hold(before, is_pitch, earlier0)
@@ -122,9 +141,26 @@ class PlaceTracker(nn.Module):
         lookback = self._look_back(bar, keys, all_ids, all_keys, bar_span)  # (B, T, L)
         foretold = torch.cat([state.expected[:, None], lookback[:, :-1]], dim=1) == ids[..., None]
         runs = _run_lengths(foretold, state.runs)
+        last_pitch = self._pitch[pitch]
+        scale, pitch_classes = self._scale(ids, last_pitch, state.pitch_classes)
+        heard = self._pitch[torch.cat([earlier[..., None], lookback], dim=2)]  # (B, T, 1 + L)
+        steps = (heard - last_pitch[..., None]).clamp(-WIDEST, WIDEST)
+        steps[..., 0].neg_()  # from the pitch before to the last
+        known = (heard >= 0) & (last_pitch[..., None] >= 0)
+        intervals = torch.where(known, steps + WIDEST + 1, 0)
         counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
-        after = PlaceState(counters, all_ids, all_keys, lookback[:, -1], runs[:, -1])
-        return Place(bar, place, metre, recent, lookback, runs), after
+        after = PlaceState(counters, pitch_classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
+        told = Place(bar, place, metre, recent, intervals, scale, last_pitch, lookback, runs)
+        return told, after
+
+    def _scale(self, ids: Tensor, last_pitch: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """`Place.scale`, and the counts after the last id."""
+        pitch = self._pitch[ids]
+        classes = torch.arange(12, device=ids.device)
+        new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
+        counts = before[:, None] + new.long().cumsum(1)  # (B, T, 12)
+        turned = counts.gather(2, (last_pitch[..., None] + classes) % 12)
+        return turned / turned.sum(dim=2, keepdim=True).clamp(min=1), counts[:, -1]
 
     def _look_back(
         self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int

@@ -27,6 +27,7 @@ def model_of(
     model = LanguageModel(
         kind=torch.from_numpy(tables.kind),
         position=torch.from_numpy(tables.position),
+        pitch=torch.from_numpy(tables.pitch),
         cell=cell,
         embedding_dim=24,
         hidden_size=48,

@@ -26,6 +26,7 @@ def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -
     tracker = PlaceTracker(
         kind=torch.from_numpy(plain.tables.kind),
         position=torch.from_numpy(plain.tables.position),
+        pitch=torch.from_numpy(plain.tables.pitch),
         lookback=LAGS,
     )
     for piece in tunes.pieces[:5]:
@@ -40,6 +41,7 @@ def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> N
     tracker = PlaceTracker(
         kind=torch.from_numpy(plain.tables.kind),
         position=torch.from_numpy(plain.tables.position),
+        pitch=torch.from_numpy(plain.tables.pitch),
         lookback=LAGS,
     )
     ids = plain.encode(tunes.score(tunes.pieces[0])).tolist()
