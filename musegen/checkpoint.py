@@ -193,6 +193,6 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
         f"A musegen language model of {dataset}: {counts} pieces; "
         f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
         f"    musegen generate {name} --bars 16 --num 4 --out out/\n\n"
-        f"Licence of the data: {data.get('licence') or 'as the owner of the music has it'}.\n"
+        f"Data: {(data.get('licence') or 'licensed as the owner of the music has it').rstrip('.')}.\n"
         "What was measured is in metrics.json; every training piece is named in data.json.\n"
     )

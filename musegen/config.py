@@ -91,9 +91,9 @@ class TrainerConfig:
     """Lightning strategy, such as ddp or fsdp."""
     precision: str | None = None
     """Lightning precision. Unset: bf16-mixed where the device computes in it, else 32-true."""
-    limit_train_batches: float | int = 1.0
+    limit_train_batches: int | float = 1.0
     """Share (below or at 1.0) or number of training batches an epoch."""
-    limit_val_batches: float | int = 1.0
+    limit_val_batches: int | float = 1.0
     """Share or number of validation pieces."""
     val_check_interval: int | None = None
     """Validate every so many steps. Unset: sized to the data."""
@@ -117,7 +117,7 @@ class SamplingConfig:
 class TrainConfig:
     """A whole training run; written to a checkpoint's config.json, which repeats it."""
 
-    family: Literal["lm"] = "lm"
+    family: Literal["lm"] = field(default="lm", init=False)  # the verb says it, no flag does
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -147,6 +147,10 @@ def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
             advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
             raise ConfigError(f"unknown setting {prefix}{key}; {advice}")
         parsed[key] = _parse_value(hints[key], value, f"{prefix}{key}")
+    fixed = {f.name: f.default for f in fields(cls) if not f.init}  # type: ignore[arg-type]
+    for key, value in fixed.items():
+        if parsed.pop(key, value) != value:
+            raise ConfigError(f"setting {prefix}{key} must be {value!r} here")
     return cls(**parsed)
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from musegen import __version__
-from musegen.cli.say import say
+from musegen.console import say
 from musegen.errors import ConfigError, MusegenError
 
 VERBS = {

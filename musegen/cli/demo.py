@@ -8,8 +8,8 @@ from pathlib import Path
 
 from musegen.cli import evaluate, generate, prepare, render
 from musegen.cli.parse import Flag, parse
-from musegen.cli.say import say
 from musegen.config import LMConfig, OptimConfig, SamplingConfig, TrainConfig, TrainerConfig
+from musegen.console import say
 
 CORPUS = "ryans-mammoth"
 DATASET = Path("datasets") / CORPUS
@@ -17,7 +17,7 @@ CHECKPOINT = Path("checkpoints/demo")
 OUT = Path("out/demo")
 BARS, NUM, SEED = 16, 4, 1
 TRAIN = TrainConfig(
-    model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.2),
+    model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
     optim=OptimConfig(lr=8e-3, batch_tokens=8192),
     trainer=TrainerConfig(max_steps=400),
     sampling=SamplingConfig(temperature=0.9, top_p=0.98),

@@ -7,8 +7,8 @@ import tyro
 
 from musegen.cli.parse import Flag, parse
 from musegen.cli.places import DATASETS, find_checkpoint, open_data
-from musegen.cli.say import print_json
 from musegen.cli.tables import print_facts
+from musegen.console import print_json
 
 
 @dataclass(frozen=True)

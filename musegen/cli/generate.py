@@ -15,7 +15,7 @@ from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
 from musegen.cli.places import find_checkpoint, open_folder, read_music, refuse_taken
-from musegen.cli.say import print_json, say
+from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
@@ -51,13 +51,13 @@ class Generate:
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     time_signature: Annotated[str | None, tyro.conf.arg(metavar="N/D")] = None
-    """Such as 6/8. Unset: the prompt's, or the commonest of the training data."""
+    """Such as 6/8. Unset: the prompt's, or as the model likes, piece by piece."""
     scale: str | None = None
     """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
     pitch_range: Annotated[str | None, tyro.conf.arg(metavar="LO:HI")] = None
     """Keep to a range of pitches, both ends included: 60:84 or C4:C6."""
     tempo: float | None = None
-    """Quarters a minute. Unset: the prompt's, or 120."""
+    """Quarters a minute. Unset: the prompt's, or the training data's median."""
     program: int | None = None
     """The General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data."""
     force: Flag = False

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.cli.say import print_json
+from musegen.console import print_json
 from musegen.errors import ConfigError
 
 

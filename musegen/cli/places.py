@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musegen.cli.say import say
+from musegen.console import say
 from musegen.errors import CheckpointError, ConfigError, DataError, MidiError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.cli.say import print_json, say
+from musegen.console import print_json, say
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.cli.say import say
 from musegen.config import TrainConfig
+from musegen.console import say
 from musegen.errors import ConfigError
 
 

@@ -13,8 +13,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from musegen.console import progress, say
 from musegen.data.pool import Died, parallel
-from musegen.data.progress import progress, say
 from musegen.errors import MidiError
 from musegen.files import write_atomic
 

@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from musegen import __version__
+from musegen.console import progress, say
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
 from musegen.data.intake import Intake, Source, find_sources, read_source
 from musegen.data.pool import Died, parallel
-from musegen.data.progress import progress, say
 from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
 from musegen.data.splits import split_by_content, split_by_file, split_by_folders
 from musegen.errors import ConfigError, DataError

@@ -54,4 +54,7 @@ def nothing_usable(audit: list[dict[str, Any]]) -> str:
     """The message where no piece can be used."""
     counts = list(reasons(audit).items())
     words = ", ".join(f"{reason} x{count}" for reason, count in counts[:6])
-    return f"nothing to use in {len(audit)} files: {words}{', ...' if len(counts) > 6 else ''}"
+    return (
+        f"nothing to use in {len(audit)} files: {words}{', ...' if len(counts) > 6 else ''}; "
+        "name a folder of MIDI, MusicXML or ABC files with notes"
+    )

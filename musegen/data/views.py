@@ -7,7 +7,6 @@ never read. Ids lie end to end in one memory-mapped array.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from symusic.core import ScoreTick
 
 from musegen.config import TokenizerConfig
+from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
@@ -131,7 +131,7 @@ def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
     programs: Counter[int] = Counter()
-    for index, piece in enumerate(_with_progress(dataset)):
+    for index, piece in enumerate(progress(dataset.pieces, len(dataset.pieces), "Tokenizing")):
         try:
             score = viewed_score(dataset, piece, tracks)
             streams.append(tokenizer.encode(score).astype(np.uint16))
@@ -153,16 +153,6 @@ def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str
     _save(folder / "offsets.npy", offsets)
     _save(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
     write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
-
-
-def _with_progress(dataset: Dataset) -> Iterator[Piece]:
-    if len(dataset.pieces) < 200:
-        yield from dataset.pieces
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(dataset.pieces, "Tokenizing", console=Console(stderr=True), transient=True)
 
 
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:

@@ -1,13 +1,14 @@
 """How well a model predicts music: nats a token, bits a note."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint import Checkpoint
+from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.views import token_view
 from musegen.errors import DataError
@@ -16,13 +17,7 @@ from musegen.models.losses import stream_nats
 BATCH_TOKENS = 16384
 
 
-def evaluate_checkpoint(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    progress: Callable[[float], None] | None = None,
-) -> dict[str, Any]:
+def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "test") -> dict[str, Any]:
     """Likelihood of a split under a model, whole pieces, the state carried through, no masks.
 
     Bits a note is the negative log2-likelihood of all ids after the first of each stream, over the
@@ -33,7 +28,6 @@ def evaluate_checkpoint(
         checkpoint: the model and its tokenizer.
         dataset: the music.
         split: "train", "valid" or "test".
-        progress: called with the share done.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
@@ -43,22 +37,14 @@ def evaluate_checkpoint(
     if not wanted:
         raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
     device = next(checkpoint.model.parameters()).device
-    nats, tokens, done = 0.0, 0, 0
-    batch: list[np.ndarray[Any, Any]] = []
-    for rank, index in enumerate(wanted):
-        batch.append(view.stream(index))
-        next_length = len(view.stream(wanted[rank + 1])) if rank + 1 < len(wanted) else math.inf
-        if (len(batch) + 1) * next_length > BATCH_TOKENS:
-            ids = torch.zeros(len(batch), len(batch[-1]), dtype=torch.int64)
-            for row, stream in enumerate(batch):
-                ids[row, : len(stream)] = torch.from_numpy(stream)
-            state = checkpoint.model.init_state(len(batch))
-            nats += float(stream_nats(checkpoint.model, state, ids.to(device)).double().sum())
-            tokens += sum(len(stream) - 1 for stream in batch)
-            done += len(batch)
-            batch = []
-            if progress:
-                progress(done / len(wanted))
+    nats, tokens = 0.0, 0
+    batches = _batches(wanted, np.diff(view.offsets))
+    for batch in progress(batches, len(batches), "Evaluating"):
+        streams = [torch.from_numpy(view.stream(index)) for index in batch]
+        ids = pad_sequence(streams, batch_first=True).to(device)  # (B, T)
+        state = checkpoint.model.init_state(len(batch))
+        nats += float(stream_nats(checkpoint.model, state, ids).double().sum())
+        tokens += sum(len(stream) - 1 for stream in streams)
     notes = int(view.notes[wanted].sum())
     return {
         "family": checkpoint.config.family,
@@ -71,6 +57,17 @@ def evaluate_checkpoint(
         "perplexity": math.exp(nats / tokens),
         "bits_per_note": nats / math.log(2) / notes,
     }
+
+
+def _batches(indices: list[int], lengths: np.ndarray[Any, Any]) -> list[list[int]]:
+    """Pieces, shortest first, together while they hold at most `BATCH_TOKENS` ids, padding included."""
+    batches: list[list[int]] = []
+    for index in indices:
+        if batches and (len(batches[-1]) + 1) * int(lengths[index]) <= BATCH_TOKENS:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
 
 
 def _splits(dataset: Dataset) -> str:

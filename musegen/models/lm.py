@@ -110,7 +110,8 @@ class LanguageModel(nn.Module):
         """What speaks for each pitch by its interval from the last one, whatever the key, (B, T, pitches)."""
         steps = self._pitches - place.last_pitch[..., None]  # (B, T, pitches)
         leaps = self.leap(output).gather(-1, steps.clamp(-WIDEST, WIDEST) + WIDEST)
-        return leaps * (place.last_pitch >= 0)[..., None]
+        is_known = (place.last_pitch >= 0)[..., None]
+        return torch.where(is_known, leaps, 0.0)
 
     def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
         tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 4 + L)

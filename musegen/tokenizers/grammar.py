@@ -215,6 +215,10 @@ class Grammar:
             bars_left = self.constraints.bars - state.bar + 1  # this one included
             room = bars_left[:, None] * self.bar_positions[metres] * self.position_ticks[metres]
             self._restrict(mask, Kind.TIME_SIGNATURE, room >= (state.end_tick - state.bar_tick)[:, None])
+            # A first bar shorter than the second would be read back as a pickup, and filled up.
+            lengths = self.bar_positions[metres] * self.position_ticks[metres]
+            first = (state.bar_positions * state.position_ticks)[:, None]
+            self._restrict(mask, Kind.TIME_SIGNATURE, (state.bar != 2)[:, None] | (lengths <= first))
 
     def _mask_positions(self, mask: Tensor, state: GrammarState) -> None:
         positions = self.position[self.ids[Kind.POSITION]]  # (P,)

@@ -18,6 +18,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
+from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, fit_tokenizer, token_view
 from musegen.errors import ConfigError, DataError
@@ -34,12 +35,6 @@ STEPS = (200, 20_000)
 VALIDATIONS = 20
 """Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
 STEPS_BETWEEN = 25
-
-
-def say(line: str) -> None:
-    """A line for the user, on stderr."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def train(

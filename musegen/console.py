@@ -1,10 +1,22 @@
-"""What is said on stderr while a dataset is made: a progress bar, warnings."""
+"""What musegen says to people, on stderr, and to programs, on stdout."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+
+
+def say(line: str) -> None:
+    """One line for people, to stderr."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:
+    """One result for programs, to stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
@@ -16,8 +28,3 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.progress import track
 
     yield from track(items, what, total=total, console=Console(stderr=True), transient=True)
-
-
-def say(line: str) -> None:
-    """One line to stderr."""
-    sys.stderr.write(line + "\n")
