@@ -3,13 +3,16 @@
 import json
 import math
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import ngram
-from benchmarks.ngram import Ids, Tokens, discounts, kneser_ney_nats, parse_orders, token_nats
+from benchmarks.kneser_ney import Ids, discounts, kneser_ney_nats, token_nats
+from benchmarks.ngram import parse_orders
+from musegen.config import TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.views import fit_tokenizer
 
 BOS = 0
 Gram = tuple[int, ...]
@@ -204,20 +207,20 @@ def test_a_table_of_the_wrong_size_is_named() -> None:
         kneser_ney_nats([], arrays([[0, 1]]), vocab_size=4, orders=[2], transpositions=[np.arange(3)])
 
 
-def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def load(dataset: Path, checkpoint: Path | None, transpose: int) -> Tokens:
-        assert (dataset, checkpoint, transpose) == (Path("tunes"), None, 6)
-        return Tokens(arrays([[0, 1], [0, 1], [0, 2]]), arrays([[0, 1]]), 2, [np.arange(3)])
-
-    monkeypatch.setattr(ngram, "load_tokens", load)
-    assert ngram.main(["tunes", "--orders", "2:3", "--json"]) == 0
+def test_command_line_on_real_tunes(tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ngram.main([str(tunes.path), "--orders", "2:6", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["order"] for row in rows] == [2, 3]
-    assert rows[0]["nats_per_token"] == pytest.approx(-math.log(13 / 24))
-    assert rows[0]["bits_per_note"] == pytest.approx(-math.log2(13 / 24) / 2)
-    assert ngram.main(["tunes"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 15
-    assert ngram.main(["tunes", "--orders", "9:2"]) == 2
+    assert [row["order"] for row in rows] == [2, 3, 4, 5, 6]
+    # A token is a bar, position, pitch or duration in turn: order 4 knows what kind comes next and more.
+    assert rows[2]["nats_per_token"] < rows[0]["nats_per_token"] < math.log(100)
+    notes = sum(piece.notes for piece in tunes.split("test"))
+    tokenizer = fit_tokenizer(tunes, TokenizerConfig())
+    predicted = sum(len(tokenizer.encode(tunes.score(piece))) - 1 for piece in tunes.split("test"))
+    ratio = predicted / math.log(2) / notes
+    assert rows[0]["bits_per_note"] == pytest.approx(rows[0]["nats_per_token"] * ratio)
+    assert ngram.main([str(tunes.path), "--orders", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert ngram.main([str(tunes.path), "--orders", "9:2"]) == 2
     assert "--orders 9:2" in capsys.readouterr().err
 
 
