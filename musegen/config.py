@@ -4,12 +4,79 @@ Standard library only, so that `musegen --help` loads nothing heavy. The string 
 its help text.
 """
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from musegen.errors import ConfigError
+
+Check = tuple[Callable[[Any], bool], str]
+"""Whether a value fits, and in words which do."""
+
+ONE_UP: Check = (lambda value: value >= 1, "1 or more")
+ZERO_UP: Check = (lambda value: value >= 0, "0 or more")
+POSITIVE: Check = (lambda value: value > 0, "above 0")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+LIMIT: Check = (
+    lambda value: value > 0 and (isinstance(value, int) or value <= 1),
+    "a share above 0, up to 1.0, or a whole number from 1",
+)
+
+RANGES: dict[str, Check] = {
+    "--seed": (lambda value: 0 <= value < 2**32, "from 0 to 4294967295"),
+    "--data.window": (lambda value: value >= 16, "16 or more"),
+    "--data.transpose": (lambda value: 0 <= value <= 12, "from 0 (off) to 12"),
+    "--model.embedding-dim": ONE_UP,
+    "--model.hidden-size": ONE_UP,
+    "--model.num-layers": ONE_UP,
+    "--model.dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "--model.lookback": (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64"),
+    "--optim.lr": POSITIVE,
+    "--optim.weight-decay": ZERO_UP,
+    "--optim.warmup": (lambda value: 0 <= value <= 1, "from 0 to 1"),
+    "--optim.clip": POSITIVE,
+    "--optim.batch-tokens": ONE_UP,
+    "--optim.patience": ONE_UP,
+    "--trainer.max-steps": ONE_UP,
+    "--trainer.accelerator": (lambda value: value in ACCELERATORS, f"one of {', '.join(ACCELERATORS)}"),
+    "--trainer.devices": (
+        lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+,?|\d+,", value, re.ASCII)),
+        "auto, a number from 1, -1 (all) or a list such as 0,1",
+    ),
+    "--trainer.num-nodes": ONE_UP,
+    "--trainer.precision": (lambda value: value in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+    "--trainer.limit-train-batches": LIMIT,
+    "--trainer.limit-val-batches": LIMIT,
+    "--trainer.val-check-interval": ONE_UP,
+    "--sampling.temperature": (lambda value: 0 <= value <= 100, "from 0 (always the likeliest) to 100"),
+    "--sampling.top-k": ONE_UP,
+    "--sampling.top-p": (lambda value: 0 < value <= 1, "above 0, up to 1 (off)"),
+    "--sampling.min-p": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
+}
+"""By flag, as typed; a flag that is not here takes every value of its type."""
+
+
+def check_range(flag: str, value: Any, ranges: Mapping[str, Check] = RANGES) -> None:
+    """Refuse a value outside the range of its flag; None stands for "not given".
+
+    Raises:
+        ConfigError: the value is out of range, infinite or not a number.
+    """
+    if value is None or flag not in ranges:
+        return
+    fits, allowed = ranges[flag]
+    if (isinstance(value, float) and not math.isfinite(value)) or not fits(value):
+        shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        raise ConfigError(f"{flag} is {shown}: it must be {allowed}")
+
+
+def _check_group(group: Any, prefix: str) -> None:
+    for setting in fields(group):
+        check_range(f"--{prefix}{setting.name}".replace("_", "-"), getattr(group, setting.name))
 
 
 @dataclass(frozen=True)
@@ -36,6 +103,10 @@ class DataConfig:
     transpose: int = 6
     """Training pieces are transposed at random by at most this many semitones; never drums."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "data.")
+
 
 @dataclass(frozen=True)
 class LMConfig:
@@ -53,6 +124,10 @@ class LMConfig:
     """Share of activations dropped between layers in training."""
     lookback: tuple[int, ...] = (1, 2, 4, 8)
     """The model is shown what stood at this place so many bars ago."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "model.")
 
 
 @dataclass(frozen=True)
@@ -74,6 +149,10 @@ class OptimConfig:
     patience: int = 8
     """Stop after so many validations without an improvement."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "optim.")
+
 
 @dataclass(frozen=True)
 class TrainerConfig:
@@ -82,7 +161,7 @@ class TrainerConfig:
     max_steps: int | None = None
     """Stop after so many steps. Unset: sized to the data."""
     accelerator: str = "auto"
-    """cpu, gpu or auto."""
+    """cpu, gpu, cuda, mps, tpu or auto."""
     devices: str = "auto"
     """How many devices, or auto."""
     num_nodes: int = 1
@@ -90,13 +169,18 @@ class TrainerConfig:
     strategy: str = "auto"
     """Lightning strategy, such as ddp or fsdp."""
     precision: str | None = None
-    """Lightning precision. Unset: bf16-mixed where the device computes in it, else 32-true."""
+    """32-true, bf16-mixed, 16-mixed or 64-true. Unset: bf16-mixed where the device computes in it, else
+    32-true."""
     limit_train_batches: int | float = 1.0
     """Share (below or at 1.0) or number of training batches an epoch."""
     limit_val_batches: int | float = 1.0
     """Share or number of validation pieces."""
     val_check_interval: int | None = None
     """Validate every so many steps. Unset: sized to the data."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "trainer.")
 
 
 @dataclass(frozen=True)
@@ -111,6 +195,10 @@ class SamplingConfig:
     """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
     min_p: float = 0.0
     """Leave out ids less likely than this share of the likeliest."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "sampling.")
 
 
 @dataclass(frozen=True)
@@ -128,6 +216,10 @@ class TrainConfig:
     seed: int = 0
     """Fixes everything that is drawn at random."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "")
+
 
 T = TypeVar("T")
 
@@ -144,7 +236,7 @@ def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
     for key, value in values.items():
         if key not in hints:
             close = get_close_matches(key, known, n=1)
-            advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            advice = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
             raise ConfigError(f"unknown setting {prefix}{key}; {advice}")
         parsed[key] = _parse_value(hints[key], value, f"{prefix}{key}")
     fixed = {f.name: f.default for f in fields(cls) if not f.init}  # type: ignore[arg-type]
@@ -171,6 +263,16 @@ def _parse_value(hint: Any, value: Any, name: str) -> Any:
         if not fits and float in allowed and type(value) is int:
             value, fits = float(value), True
     if not fits:
-        wanted = " or ".join(getattr(o, "__name__", str(o)) for o in options) if options else hint.__name__
-        raise ConfigError(f"setting {name} cannot be {value!r}; allowed: {wanted}")
+        raise ConfigError(f"setting {name} cannot be {value!r}; it must be {_kind(hint)}")
     return value
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def _kind(hint: Any) -> str:
+    """What a setting may be, in words."""
+    options = get_args(hint) or (hint,)
+    if get_origin(hint) is tuple:
+        return "a list of whole numbers"
+    return " or ".join(_KINDS.get(option, str(option)) for option in options)

@@ -97,6 +97,16 @@ class TestMisuse:
                 ["--model.hidden-size", "'big'", "whole number"],
             ),
             ("train lm data --out c --model.hidden-size 0", ["--model.hidden-size", "0", "1 or more"]),
+            ("train lm data --out c --steps 3", ["--steps", "--trainer.max-steps"]),
+            ("train lm data --out c --model.lookback 1 x --seed 2", ["'1 x'", "a whole number, or several"]),
+            ("train lm data --out c --model.lookback 1 0", ["--model.lookback is 1 0", "from 1 to 64"]),
+            ("train lm data --out c --seed 4294967296", ["--seed", "4294967295"]),
+            ("train lm data --out c --trainer.precision float", ["--trainer.precision", "bf16-mixed"]),
+            ("train lm data --out c --trainer.devices 0", ["--trainer.devices is 0", "auto"]),
+            ("train lm data --out c --trainer.devices two", ["--trainer.devices is two", "auto"]),
+            ("train lm data --out c --trainer.accelerator npu", ["--trainer.accelerator is npu", "cpu"]),
+            ("train lm data --out c --trainer.limit-val-batches 0", ["--trainer.limit-val-batches is 0"]),
+            ("train lm data --out c --trainer.limit-train-batches 1.5", ["1.5", "a share above 0"]),
             ("train lm data --out c --model.cell elman", ["--model.cell", "'elman'", "lstm, gru, rnn"]),
             ("train lm data --out c --optim.lr nan", ["--optim.lr", "nan"]),
             ("train lm data --out c --config none.json", ["--config", "none.json"]),
@@ -131,6 +141,8 @@ class TestMisuse:
             ("render", ["FILES"]),
             ("render none.mid", ["none.mid"]),
             ("prepare nowhere --out d", ["nowhere"]),
+            ("prepare nowhere --out d --split none.csv", ["none.csv", "JSON or CSV"]),
+            ("prepare nowhere --out d --melody ''", ["--melody", "number"]),
         ],
     )
     def test_is_one_line(
@@ -151,6 +163,7 @@ class TestMisuse:
             (here / "bad" / f"{number}.mid").write_text("no music\n" * number)
         for line in ("prepare bad --out d", "train lm bad --out c"):
             assert "3 files" in refused(capsys, *line.split())
+        assert [path.name for path in here.iterdir()] == ["bad"]
 
     def test_every_number_has_a_range(self) -> None:
         flags = dict(_flags(Train)) | dict(_flags(Generate)) | dict(_flags(Prepare))
@@ -186,6 +199,23 @@ class TestMisuse:
         assert "file" in refused(capsys, "generate", trained, "--out", tune)
         assert [path.name for path in (tune.parent / "o").iterdir()] == ["keep.txt"]
 
+    def test_nothing_is_left_of_a_run_that_fails(
+        self, trained: Path, tunes: Dataset, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert "63/64" in refused(capsys, "generate", trained, "--out", "a/b", "--time-signature", "63/64")
+        for line in (
+            ("generate", trained),
+            ("render", tune),
+            ("train", "lm", tunes.path),
+            ("prepare", tune),
+        ):
+            message = refused(capsys, *line, "--out", tune / "o")
+            assert "--out tune.mid/o" in message.replace(f"{tune.parent}/", "")
+            assert "cannot be written to" in message
+        assert "none.mid" in refused(capsys, "render", tune, "none.mid", "--out", "pictures")
+        assert "is a dataset" in refused(capsys, "generate", tunes.path, "--out", "o")
+        assert list(tune.parent.iterdir()) == [tune]
+
     def test_settings_file(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         file = here / "c.json"
         line = ("train", "lm", "folk", "--out", "c", "--config", "c.json")
@@ -193,12 +223,15 @@ class TestMisuse:
             ("{", "not JSON"),
             ("[]", "object"),
             ('{"modle": {}}', "model"),
-            ('{"model": {"hiden_size": 8}}', "hidden_size"),
-            ('{"model": {"hidden_size": "8"}}', "hidden_size"),
+            ('{"model": {"hiden_size": 8}}', "--config c.json: unknown setting model.hiden_size"),
+            ('{"model": {"hiden_size": 8}}', "did you mean model.hidden_size?"),
+            ('{"model": {"hidden_size": "8"}}', "model.hidden_size cannot be '8'; it must be a whole number"),
+            ('{"model": {"lookback": [0.5]}}', "a list of whole numbers"),
             ('{"model": {"hidden_size": 0}}', "--model.hidden-size"),
         ):
             file.write_text(text)
             assert part in refused(capsys, *line)
+        assert "is a folder" in refused(capsys, *line[:-1], ".")
 
     @pytest.mark.usefixtures("here")
     def test_a_full_disk(
@@ -209,6 +242,7 @@ class TestMisuse:
 
         monkeypatch.setattr("musegen.cli.outputs.write_json", full)
         assert "no space left on device" in refused(capsys, "generate", trained, "--out", "o", "--bars", 1)
+        assert not Path("o").exists()
 
 
 class TestFaults:
@@ -225,6 +259,15 @@ class TestFaults:
         monkeypatch.setenv("MUSEGEN_DEBUG", "1")
         assert main(["info"]) == 1
         assert "Traceback" in capsys.readouterr().err
+
+    def test_of_too_little_memory(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def greedy(*_: object) -> None:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+        monkeypatch.setattr("musegen.cli.info.main", greedy)
+        assert "not enough memory" in refused(capsys, "info")
 
     def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(*_: object) -> None:
@@ -341,6 +384,22 @@ class TestWork:
         )
         assert "did you mean checkpoints/mine?" in refused(capsys, "generate", "mien", "--out", "o")
 
+    def test_evaluate_a_checkpoint_that_may_only_be_read(
+        self,
+        trained: Path,
+        tunes: Dataset,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def denied(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr("musegen.checkpoint.write_metrics", denied)
+        assert main(["evaluate", str(trained), str(tunes.path), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["bits_per_note"] > 0
+        assert err == "not written to metrics.json: permission denied\n"
+
     def test_train_repeats_a_run_from_its_settings(
         self, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -359,7 +418,7 @@ class TestWork:
             write_score(tunes.score(piece), here / "raw" / f"{number}.mid")
         line = "train lm raw --out c --trainer.max-steps 1 --model.hidden-size 8 --model.embedding-dim 8"
         assert main(line.split()) == 0
-        assert "preparing raw into datasets/raw" in capsys.readouterr().err
+        assert "raw is prepared: datasets/raw" in capsys.readouterr().err
         assert len(Dataset.open(here / "datasets" / "raw").pieces) == 6
         assert "datasets/raw" in refused(capsys, *line.replace("--out c", "--out d").split())
 
@@ -373,6 +432,16 @@ class TestWork:
     def test_render(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "render", tune, "--out", "pictures") == "pictures/tune.png\n"
         assert Path("pictures/tune.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_render_where_nothing_can_be_written(
+        self, tune: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def denied(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", ".tune.png.x")
+
+        monkeypatch.setattr("musegen.evaluation.plots.write_piano_roll", denied)
+        message = refused(capsys, "render", tune)
+        assert "tune.png cannot be written (permission denied): name a folder with --out" in message
 
     @pytest.mark.slow
     def test_demo(self, here: Path) -> None:

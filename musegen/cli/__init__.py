@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(130, "interrupted; what was saved before is kept")
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
+        if _is_out_of_memory(error):
+            return _fail(2, "not enough memory: try a smaller model, batch (--optim.batch-tokens) or --num")
         return _fail(
             1,
             f"a fault of musegen, not of yours: {type(error).__name__}: {error}; "
@@ -96,6 +98,12 @@ def _describe(error: OSError) -> str:
     where = f": {error.filename}" if error.filename else ""
     hint = "; free some space and run it again" if error.errno == errno.ENOSPC else ""
     return f"{what[:1].lower()}{what[1:]}{where}{hint}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python has an exception of its own for it, torch says it in words, on the CPU and on a GPU."""
+    words = ("t allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
 def _fail(code: int, message: str) -> int:

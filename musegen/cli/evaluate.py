@@ -8,7 +8,7 @@ import tyro
 from musegen.cli.parse import Flag, parse
 from musegen.cli.places import DATASETS, find_checkpoint, open_data
 from musegen.cli.tables import print_facts
-from musegen.console import print_json
+from musegen.console import print_json, say
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ def main(argv: list[str]) -> None:
     dataset = open_data(arguments.data or str(DATASETS / checkpoint.dataset))
     figures = evaluate_checkpoint(checkpoint, dataset, arguments.split)
     if dataset.sha256 == checkpoint.data["dataset_sha256"]:  # what other music gives is no property of it
-        write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
+        try:
+            write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
+        except OSError as error:  # a checkpoint that may only be read has its figures all the same
+            say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
     if arguments.json:
         print_json(figures)
     else:

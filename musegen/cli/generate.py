@@ -14,7 +14,7 @@ import tyro
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
-from musegen.cli.places import find_checkpoint, open_folder, read_music, refuse_taken
+from musegen.cli.places import find_checkpoint, output_folder, read_music, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
@@ -79,41 +79,41 @@ def main(argv: list[str]) -> None:
     from musegen.generation.tasks import Request, generate
 
     checkpoint = load_checkpoint(folder)
-    open_folder(arguments.out)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
-    results = generate(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        Request(
-            bars=arguments.bars,
-            time_signature=metre,
-            pitches=pitches,
-            tempo=arguments.tempo,
-            program=arguments.program,
-        ),
-        num=arguments.num,
-        prompt=prompt,
-        sampling=replace(checkpoint.config.sampling, **given),
-        seed=seed,
-        default_tempo=checkpoint.data["tempo"],
-        default_program=checkpoint.data["program"],
-        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-    )
-    manifest = write_outputs(
-        results,
-        arguments.out,
-        command=shlex.join(["musegen", "generate", *argv]),
-        seed=seed,
-        checkpoint=folder.name,
-        checkpoint_sha256=checkpoint.sha256,
-    )
+    with output_folder(arguments.out):
+        results = generate(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            Request(
+                bars=arguments.bars,
+                time_signature=metre,
+                pitches=pitches,
+                tempo=arguments.tempo,
+                program=arguments.program,
+            ),
+            num=arguments.num,
+            prompt=prompt,
+            sampling=replace(checkpoint.config.sampling, **given),
+            seed=seed,
+            default_tempo=checkpoint.data["tempo"],
+            default_program=checkpoint.data["program"],
+            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+        )
+        manifest = write_outputs(
+            results,
+            arguments.out,
+            command=shlex.join(["musegen", "generate", *argv]),
+            seed=seed,
+            checkpoint=folder.name,
+            checkpoint_sha256=checkpoint.sha256,
+        )
     if arguments.json:
         print_json(manifest)
     else:
         for file in manifest["files"]:
             print(arguments.out / file["path"])
-    say(f"seed {seed}; next: musegen render {arguments.out}/*.mid")
+    say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
 
 
 def _time_signature(text: str | None) -> tuple[int, int] | None:
@@ -122,5 +122,8 @@ def _time_signature(text: str | None) -> tuple[int, int] | None:
     found = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
     numerator, denominator = map(int, found.groups()) if found else (0, 0)
     if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
-        raise ConfigError(f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8")
+        raise ConfigError(
+            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8, "
+            "with 1 to 64 beats of a unit of 1, 2, 4, 8, 16, 32 or 64"
+        )
     return numerator, denominator

@@ -8,7 +8,7 @@ import tyro
 
 from musegen.cli.parse import Flag, parse
 from musegen.console import print_json
-from musegen.errors import ConfigError
+from musegen.errors import ConfigError, MidiError
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ def _facts(name: str) -> dict[str, Any]:
 
     for path in (Path(name), DATASETS / name, CHECKPOINTS / name):
         if path.is_file():
-            return file_facts(path)
+            try:
+                return file_facts(path)
+            except MidiError as error:
+                raise MidiError(f"{error}; name a MIDI, MusicXML or ABC file") from error
         if (path / "dataset.json").is_file():
             return dataset_facts(Dataset.open(path))
         if (path / "SHA256SUMS").is_file():

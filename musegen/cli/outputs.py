@@ -31,20 +31,23 @@ def write_outputs(
 
     _remove_earlier(out)
     width = max(3, len(str(len(results))))
-    files = []
-    for number, result in enumerate(results, start=1):
-        path = out / f"{number:0{width}}.mid"
-        write_score(result.score, path)
-        files.append({"path": path.name, **_facts(result)})
+    paths = [out / f"{number:0{width}}.mid" for number in range(1, len(results) + 1)]
     manifest = {
         "command": command,
         "version": __version__,
         "seed": seed,
         "checkpoint": checkpoint,
         "checkpoint_sha256": checkpoint_sha256,
-        "files": files,
+        "files": [{"path": path.name, **_facts(result)} for path, result in zip(paths, results, strict=True)],
     }
-    write_json(out / MANIFEST, manifest)
+    try:
+        for path, result in zip(paths, results, strict=True):
+            write_score(result.score, path)
+        write_json(out / MANIFEST, manifest)
+    except BaseException:
+        for path in paths:  # all of a run or nothing
+            path.unlink(missing_ok=True)
+        raise
     return manifest
 
 

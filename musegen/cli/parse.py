@@ -7,12 +7,14 @@ structured way but is not yet stable, hence the narrow range of versions in pypr
 import dataclasses
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro import _errors as tyro_errors
 
-from musegen.cli.ranges import check_range
+from musegen.cli.ranges import RANGES
+from musegen.config import check_range
 from musegen.errors import ConfigError
 
 T = TypeVar("T")
@@ -21,6 +23,7 @@ Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 """A switch: --force, without --no-force."""
 
 KINDS = {"INT": "a whole number", "FLOAT": "a number", "STR": "a text", "PATH": "a path"}
+KINDS |= {f"[{metavar} [{metavar} ...]]": f"{kind}, or several" for metavar, kind in KINDS.items()}
 
 
 def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = None) -> T:
@@ -44,7 +47,7 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
             config=(tyro.conf.DisallowNone,),
         )
     for flag, path in paths.items():
-        check_range(flag, _value(arguments, path))
+        check_range(flag, _value(arguments, path), RANGES)
     return arguments
 
 
@@ -91,10 +94,15 @@ def _unknown(token: str, flags: list[str]) -> str:
     if not token.startswith("-"):
         return f"unexpected argument {token!r}"
     flag = token.partition("=")[0]
-    near = get_close_matches(flag.replace("_", "-"), flags, n=1)
-    # --hidden-size for --model.hidden-size: the last part alone is what people remember
-    near = near or [each for each in flags if each.rpartition(".")[2] == flag.lstrip("-")]
+    typed = flag.replace("_", "-")
+    # --hidden-size for --model.hidden-size, --steps for --trainer.max-steps: what people remember of it
+    near = [each for each in flags if typed.lstrip("-") in (last := _last(each), *last.split("-"))]
+    near = near or get_close_matches(typed, flags, n=1)
     return f"unknown flag {flag}: did you mean {near[0]}?" if near else f"unknown flag {flag}"
+
+
+def _last(flag: str) -> str:
+    return flag.lstrip("-").rpartition(".")[2]
 
 
 def _name(argument: Any) -> str:
@@ -108,9 +116,11 @@ def _kind(argument: Any) -> str:
 
 
 def _typed(argument: Any, argv: Sequence[str]) -> str:
-    """The value as it was typed after the flag."""
+    """The value as it was typed after the flag, or the values of a flag that takes several."""
+    several = str(argument.lowered.metavar).startswith("[")
     for index, token in enumerate(argv):
         flag, equals, value = token.partition("=")
         if flag.replace("_", "-") in argument.lowered.name_or_flags:
-            return value if equals else " ".join(argv[index + 1 : index + 2])
+            words = argv[index + 1 :] if several else argv[index + 1 : index + 2]
+            return value if equals else " ".join(takewhile(lambda word: not word.startswith("--"), words))
     return ""

@@ -62,7 +62,9 @@ def _parse_scale(text: str) -> frozenset[int]:
 def _parse_range(text: str) -> tuple[int, int]:
     low, high = map(_parse_pitch, text.split(":")) if text.count(":") == 1 else (None, None)
     if low is None or high is None or not 0 <= low <= high <= 127:
-        raise ConfigError(f"--pitch-range is {text!r}: it must be LO:HI from low to high, as 60:84 or C4:C6")
+        raise ConfigError(
+            f"--pitch-range is {text!r}: it must be LO:HI, low to high within 0:127, as 60:84 or C4:C6"
+        )
     return low, high
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +37,7 @@ def read_music(flag: str, path: Path) -> Score:
     try:
         score, repairs = read_score(path)
     except MidiError as error:
-        raise MidiError(f"{flag} {path} cannot be read: {error}") from error
+        raise MidiError(f"{flag}: {error}; name a MIDI, MusicXML or ABC file") from error
     if repairs:
         say(f"{path}: {'; '.join(repairs)}")
     return score
@@ -48,6 +50,10 @@ def find_checkpoint(name: str) -> Path:
         CheckpointError: there is none; the nearest name is given.
     """
     for path in (Path(name), CHECKPOINTS / name):
+        if (path / "dataset.json").is_file():
+            raise CheckpointError(
+                f"{path} is a dataset, not a checkpoint: make one with: musegen train lm {path} --out DIR"
+            )
         if path.is_dir():
             return path
     if Path(name).exists():
@@ -92,8 +98,9 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
             f"{source} would be prepared into {out}, which exists: use that ({out}), "
             f"or prepare {source} under another name (musegen prepare {source} --out {out}-2)"
         )
-    say(f"preparing {source} into {out} (next time, name {out})")
-    return prepare(source, out)
+    dataset = prepare(source, out)
+    say(f"{source} is prepared: {out} (next time, name that)")
+    return dataset
 
 
 def refuse_taken(out: Path, *, force: bool) -> None:
@@ -108,12 +115,26 @@ def refuse_taken(out: Path, *, force: bool) -> None:
         raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
 
 
-def open_folder(out: Path) -> None:
-    """Make an output folder and try whether it can be written to.
+@contextmanager
+def output_folder(out: Path) -> Iterator[None]:
+    """Make an output folder, and see that it can be written to, before anything slow begins.
+
+    Where an error ends the work, the folders made for it go again if nothing is in them.
 
     Raises:
-        OSError: it cannot.
+        ConfigError: it cannot be written to.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out):
-        pass
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=out).close()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(f"--out {out} cannot be written to ({reason}): name another folder") from error
+        yield
+    except BaseException:
+        for folder in made:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
+        raise

@@ -1,5 +1,6 @@
 """`musegen prepare`: from music files to a dataset."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -60,4 +61,5 @@ def main(argv: list[str]) -> None:
         print_json(facts)
     else:
         print_facts(facts)
-        say(f"next: musegen train lm {arguments.out} --out checkpoints/{arguments.out.name}")
+        out = shlex.quote(str(arguments.out))
+        say(f"next: musegen train lm {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")

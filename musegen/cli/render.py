@@ -1,5 +1,6 @@
 """`musegen render`: piano rolls of music files."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.cli.places import read_music
+from musegen.cli.places import output_folder, read_music
 from musegen.errors import ConfigError
 
 
@@ -38,9 +39,17 @@ def main(argv: list[str]) -> None:
 
     from musegen.evaluation.plots import write_piano_roll
 
-    for path, picture in zip(arguments.files, pictures, strict=True):
-        write_piano_roll(read_music("FILES", path), picture, title=path.stem)
-        print(picture)
+    scores = [read_music("FILES", path) for path in arguments.files]  # all, before anything is written
+    with output_folder(arguments.out) if arguments.out else nullcontext():
+        for path, score, picture in zip(arguments.files, scores, pictures, strict=True):
+            try:
+                write_piano_roll(score, picture, title=path.stem)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise ConfigError(
+                    f"{picture} cannot be written ({reason}): name a folder with --out"
+                ) from error
+            print(picture)
 
 
 def _refuse_clashes(pictures: list[Path], *, force: bool) -> None:

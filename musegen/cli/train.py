@@ -1,6 +1,7 @@
 """`musegen train FAMILY`: a model from a dataset."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -61,14 +62,15 @@ def main(argv: list[str]) -> None:
 
 
 def _train(arguments: Train) -> None:
-    from musegen.cli.places import find_checkpoint, open_data, refuse_taken
+    from musegen.cli.places import find_checkpoint, open_data, output_folder, refuse_taken
     from musegen.training.train import train
 
     refuse_taken(arguments.out, force=arguments.force)
     init = find_checkpoint(arguments.init) if arguments.init else None
     dataset = open_data(arguments.data)
-    out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)
-    say(f"checkpoint: {out}\nnext: musegen generate {out} --bars 16 --num 4 --out out/")
+    with output_folder(arguments.out):
+        out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)
+    say(f"checkpoint: {out}\nnext: musegen generate {shlex.quote(str(out))} --bars 16 --num 4 --out out/")
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:
@@ -83,13 +85,15 @@ def _read_config(path: Path) -> tuple[TrainConfig, str]:
     from musegen.checkpoint import parse_checkpoint_config
 
     if not path.is_file():
-        raise ConfigError(
-            f"--config {path} does not exist: name a JSON file, such as a checkpoint's config.json"
-        )
+        fault = "is a folder" if path.is_dir() else "does not exist"
+        raise ConfigError(f"--config {path} {fault}: name a JSON file, such as a checkpoint's config.json")
     try:
         values = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ConfigError(f"--config {path} is not JSON: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f'--config {path} must hold an object of settings, such as {{"model": {{...}}}}')
-    return parse_checkpoint_config(values)
+    try:
+        return parse_checkpoint_config(values)
+    except ConfigError as error:
+        raise ConfigError(f"--config {path}: {error}") from error

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
@@ -18,7 +19,7 @@ from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
 from musegen.data.intake import Intake, Source, find_sources, read_source
 from musegen.data.pool import Died, parallel
 from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
-from musegen.data.splits import split_by_content, split_by_file, split_by_folders
+from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders
 from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic, write_json
 
@@ -69,22 +70,37 @@ def prepare(
         OSError: `out` cannot be written.
     """
     _check(out, workers, limit, force=force)
+    if split is not None:
+        read_split(split)  # a fault in it is found now, not when everything has been read
     built_in = source in CORPORA and not Path(source).exists()
     if built_in:
         files = corpus_files(source, workers=workers, limit=limit)
         sources = [Source(f.source, f, melody) for f in files]
     else:
         sources = find_sources(Path(source), melody)[:limit]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    made = [folder for folder in out.parents if not folder.exists()]
+    building = _building(out)
     try:
         _build(building, out.name, source if built_in else "", sources, split, workers)
         building.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
+        for folder in made:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
         raise
     return Dataset.open(out)
+
+
+def _building(out: Path) -> Path:
+    """A folder beside `out` in which the dataset is made."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"--out {out} cannot be written to ({reason}): name another folder") from error
 
 
 def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) -> None:

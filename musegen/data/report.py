@@ -19,9 +19,7 @@ def warnings(pieces: list[Piece], how: str, off_grid: float) -> list[str]:
             "models of bars and beats need quantised music"
         )
     if how == "content" and len(pieces) < 3:
-        found.append(
-            f"no split: {len(pieces)} pieces are too few for train, valid and test; all are for train"
-        )
+        found.append(f"no split: too few pieces for train, valid and test ({len(pieces)}); all are for train")
     if how != "content":
         empty = [s for s in SPLITS if not any(p.split == s for p in pieces)]
         if empty:
@@ -31,10 +29,10 @@ def warnings(pieces: list[Piece], how: str, off_grid: float) -> list[str]:
             splits.setdefault(piece.fingerprint, set()).add(piece.split)
         leaks = sum(len(s) > 1 for s in splits.values())
         if leaks:
-            found.append(f"{leaks} pieces stand in more than one split (the same music)")
+            found.append(f"the same music stands in more than one split: {leaks} in all")
     missing = sum(p.melody < 0 for p in pieces)
     if missing:
-        found.append(f"{missing} of {len(pieces)} pieces have no such melody track")
+        found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
     return found
 
 
@@ -54,7 +52,8 @@ def nothing_usable(audit: list[dict[str, Any]]) -> str:
     """The message where no piece can be used."""
     counts = list(reasons(audit).items())
     words = ", ".join(f"{reason} x{count}" for reason, count in counts[:6])
+    files = "1 file" if len(audit) == 1 else f"{len(audit)} files"
     return (
-        f"nothing to use in {len(audit)} files: {words}{', ...' if len(counts) > 6 else ''}; "
+        f"nothing to use in {files}: {words}{', ...' if len(counts) > 6 else ''}; "
         "name a folder of MIDI, MusicXML or ABC files with notes"
     )

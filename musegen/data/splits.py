@@ -33,7 +33,7 @@ def split_by_content(fingerprints: list[str]) -> list[str]:
 
 def split_by_folders(sources: list[str]) -> list[str] | None:
     """The split of each source by its top folder, or None where these are not train, valid and test."""
-    tops = [PurePosixPath(s).parts[0] if "/" in s else "" for s in sources]
+    tops = [PurePosixPath(s).parts[0].lower() if "/" in s else "" for s in sources]
     if "train" not in tops or len(set(tops)) < 2 or not set(tops) <= set(_FOLDERS):
         return None
     return [_FOLDERS[top] for top in tops]
@@ -54,11 +54,11 @@ def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str
     Raises:
         DataError: unreadable, an unknown split, names that match nothing, or pieces without a split.
     """
-    given = _read(path)
+    given = read_split(path)
     names = _names([*sources, *unused])
     unknown = [name for name in given if name not in names]
     if unknown:
-        raise DataError(f"{path} names {len(unknown)} pieces that are not there: {_first(unknown)}")
+        raise DataError(f"{path} names pieces that are not there ({len(unknown)}): {_first(unknown)}")
     found: dict[str, str] = {}
     for name, split in given.items():
         for source in names[name]:
@@ -66,7 +66,7 @@ def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str
                 raise DataError(f"{path} puts {source} into two splits: {found[source]} and {split}")
     missing = [s for s in sources if s not in found]
     if missing:
-        raise DataError(f"{path} gives no split for {len(missing)} pieces: {_first(missing)}")
+        raise DataError(f"{path} gives no split for some pieces ({len(missing)}): {_first(missing)}")
     return [found[s] for s in sources]
 
 
@@ -85,11 +85,17 @@ def _names(sources: list[str]) -> dict[str, list[str]]:
     return names
 
 
-def _read(path: Path) -> dict[str, str]:
+def read_split(path: Path) -> dict[str, str]:
+    """The split of each name in the file `path`; see `split_by_file`.
+
+    Raises:
+        DataError: unreadable, an unknown split, or a name in two.
+    """
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the split {path}: {error}") from error
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not text in UTF-8"
+        raise DataError(f"cannot read the split {path}: {reason}; name a JSON or CSV file") from error
     if text.lstrip().startswith("{"):
         pairs = _json_pairs(path, text)
     else:
@@ -100,6 +106,7 @@ def _read(path: Path) -> dict[str, str]:
         pairs = [(name.strip(), split.strip()) for name, split in rows]
         if pairs and pairs[0][1] == "split":  # a line of headings
             pairs = pairs[1:]
+    pairs = [(name, split.lower()) for name, split in pairs]
     unknown = sorted({split for _, split in pairs} - set(_FOLDERS))
     if unknown:
         raise DataError(f"{path}: unknown split {unknown[0]!r}; allowed are {', '.join(SPLITS)}")

@@ -79,7 +79,7 @@ def test_a_given_split_keeps_duplicates_and_counts_those_across(tmp_path: Path) 
     dataset = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1)
     assert [len(dataset.split(s)) for s in ("train", "valid", "test")] == [2, 2, 2]
     assert dataset.info["split_by"] == "folders"
-    assert dataset.info["warnings"] == ["2 pieces stand in more than one split (the same music)"]
+    assert dataset.info["warnings"] == ["the same music stands in more than one split: 2 in all"]
 
     split = tmp_path / "split.csv"
     split.write_text("".join(f"{p.name},{'test' if i else 'train'}\n" for i, p in enumerate(dataset.pieces)))
@@ -99,7 +99,7 @@ def test_too_few_for_a_split_and_performance_timing_are_said(
     assert [p.split for p in dataset.pieces] == ["train"]
     said = capsys.readouterr().err
     assert "performance timing" in said
-    assert "no split: 1 pieces" in said
+    assert "no split: too few pieces" in said
     assert len(dataset.info["warnings"]) == 2
 
 
@@ -108,7 +108,7 @@ def test_a_melody_that_some_pieces_lack(tmp_path: Path) -> None:
     (tmp_path / "in" / "x.mid").write_bytes(midi_bytes(score(line(tune(9), name="oboe"))))
     dataset = prepare(str(tmp_path / "in"), tmp_path / "out", melody="lead vocal", workers=1)
     assert [(p.melody, p.melody_how) for p in dataset.pieces] == [(0, "name")] * 3 + [(-1, "missing")]
-    assert dataset.info["warnings"] == ["1 of 4 pieces have no such melody track"]
+    assert dataset.info["warnings"] == ["no melody track was found in 1 of 4 pieces"]
 
 
 def test_misuse_is_one_clear_error(tmp_path: Path) -> None:
@@ -120,14 +120,20 @@ def test_misuse_is_one_clear_error(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / "in" / f"{name}.mid").write_text("hello")
     with pytest.raises(DataError, match="nothing to use in 3 files: not MIDI: it is text x3"):
-        prepare(str(tmp_path / "in"), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        prepare(str(tmp_path / "in"), tmp_path / "new" / "folder" / "out")
+    with pytest.raises(DataError, match=r"cannot read the split .*no such file"):
+        prepare(str(tmp_path / "in"), tmp_path / "out", split=tmp_path / "none.csv")
+    with pytest.raises(ConfigError, match=r"--out .* cannot be written to"):
+        prepare(str(tmp_path / "in"), tmp_path / "in" / "a.mid" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
     write(tmp_path / "in", 3)
     prepare(str(tmp_path / "in"), tmp_path / "out")
     with pytest.raises(ConfigError, match="--force"):
         prepare(str(tmp_path / "in"), tmp_path / "out")
     prepare(str(tmp_path / "in"), tmp_path / "out", force=True, limit=2)
     assert len(Dataset.open(tmp_path / "out").pieces) == 2
+    with pytest.raises(DataError, match="is a prepared dataset"):
+        prepare(str(tmp_path / "out"), tmp_path / "new")
     with pytest.raises(ConfigError, match="no dataset"):
         prepare(str(tmp_path / "in"), tmp_path / "in", force=True)
     with pytest.raises(ConfigError, match="--limit 0"):

@@ -37,6 +37,7 @@ def test_a_split_does_not_depend_on_the_order_and_hardly_on_the_rest() -> None:
 
 def test_folders_split_where_they_are_named_so() -> None:
     assert split_by_folders(["train/a.mid", "val/b.mid", "test/x/c.mid"]) == ["train", "valid", "test"]
+    assert split_by_folders(["Train/a.mid", "TEST/b.mid"]) == ["train", "test"]
     assert split_by_folders(["train/a.mid", "other/b.mid"]) is None
     assert split_by_folders(["train/a.mid", "b.mid"]) is None
 
@@ -55,13 +56,14 @@ def test_names_match_paths_stems_and_books(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x/a,train", "no split for 4 pieces: y/a.mid"),
-        ("a,train", "not there: a"),
+        ("x/a,train", "no split for some pieces .4.: y/a.mid"),
+        ("a,train", "not there .1.: a"),
         ("x/a,training", "unknown split 'training'"),
         ("x/a,train\nx/a,test", "two splits"),
         ("x/a", "name,split"),
         ("{", "not JSON"),
-        ("{}", "no split for 5"),
+        ("x/a,train\ny/a,TEST", "no split for some pieces .3."),
+        ("{}", "no split for some pieces .5."),
     ],
 )
 def test_a_split_that_does_not_fit_is_refused(tmp_path: Path, text: str, said: str) -> None:
