@@ -38,7 +38,7 @@ RANGES: dict[str, Check] = {
     "--optim.lr": POSITIVE,
     "--optim.weight-decay": ZERO_UP,
     "--optim.warmup": (lambda value: 0 <= value <= 1, "from 0 to 1"),
-    "--optim.clip": POSITIVE,
+    "--optim.clip": (lambda value: value >= 0, "0 (off) or more"),
     "--optim.batch-tokens": ONE_UP,
     "--optim.patience": ONE_UP,
     "--trainer.max-steps": ONE_UP,
@@ -143,7 +143,7 @@ class OptimConfig:
     warmup: float = 0.05
     """Share of the steps in which the learning rate rises from zero."""
     clip: float = 1.0
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; 0 leaves it as it is."""
     batch_tokens: int = 16384
     """Tokens a step, padding included."""
     patience: int = 8

@@ -225,7 +225,7 @@ def _trainer(
             limit_val_batches=settings.limit_val_batches,
             val_check_interval=settings.val_check_interval,
             check_val_every_n_epoch=None,
-            gradient_clip_val=config.optim.clip or None,
+            gradient_clip_val=config.optim.clip,
             use_distributed_sampler=False,
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,

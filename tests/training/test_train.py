@@ -100,7 +100,7 @@ def test_a_handful_of_files_is_enough(count: int, tunes: Dataset, tmp_path: Path
 
 def test_diverging_stops_at_once_and_says_so(tunes: Dataset, tmp_path: Path) -> None:
     config = replace(
-        TINY, optim=OptimConfig(optimizer="sgd", lr=1e30, clip=0.0, warmup=0.0, batch_tokens=2048)
+        TINY, optim=OptimConfig(optimizer="sgd", lr=1e30, clip=1e30, warmup=0.0, batch_tokens=2048)
     )
     with pytest.raises(MusegenError, match="lower --optim"):
         train(config, tunes, tmp_path / "out", say=quiet)
@@ -121,7 +121,7 @@ def test_no_training_piece_is_an_error(tunes: Dataset, tmp_path: Path) -> None:
 
 
 def test_bad_trainer_settings_are_one_line(tunes: Dataset, tmp_path: Path) -> None:
-    config = replace(TINY, trainer=replace(TINY.trainer, accelerator="abacus"))
+    config = replace(TINY, trainer=replace(TINY.trainer, strategy="abacus"))
     with pytest.raises(ConfigError, match="abacus"):
         train(config, tunes, tmp_path / "out", say=quiet)
 
