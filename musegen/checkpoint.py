@@ -121,6 +121,8 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         tokenizer = RemiTokenizer.from_dict(_read_json(path / "tokenizer.json"))
     except (ConfigError, TokenError) as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
+    data = _read_data(path / "data.json")
+    _check_width(config.model, path / "model.safetensors")
     model = build_model(config.model, tokenizer.tables)
     _load_weights(model, path / "model.safetensors")
     return Checkpoint(
@@ -129,7 +131,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         dataset=dataset,
         tokenizer=tokenizer,
         model=model.to(device).eval(),
-        data=_read_json(path / "data.json"),
+        data=data,
         metrics=_read_json(path / "metrics.json"),
         sha256=_sha256(path / "model.safetensors"),
     )
@@ -147,6 +149,36 @@ def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
     )
 
 
+def _read_data(path: Path) -> dict[str, Any]:
+    data = _read_json(path)
+    wanted = {"tempo": int | float, "program": int, "train": list, "dataset_sha256": str, "splits": dict}
+    wrong = [name for name, kind in wanted.items() if not isinstance(data.get(name), kind)]
+    if wrong or not all(isinstance(entry, dict) and "programs" in entry for entry in data["train"]):
+        raise CheckpointError(
+            f"{path} lacks {', '.join(wrong) or 'programs of its pieces'}; train the checkpoint again"
+        )
+    return data
+
+
+def _check_width(config: LMConfig, path: Path) -> None:
+    """Compare the sizes in config.json with the weights' own before any memory is taken for them."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            embedding = file.get_slice("embedding.weight").get_shape()
+            hidden = file.get_slice("logits.weight").get_shape()
+            layers = sum(".weight_hh_l0" in name for name in file.keys())  # noqa: SIM118 - not a dict
+    except SafetensorError as error:
+        raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error
+    found = (embedding[-1], hidden[-1], layers)
+    if found != (config.embedding_dim, config.hidden_size, config.num_layers):
+        raise CheckpointError(
+            f"the weights in {path} do not fit config.json: they have embedding_dim, hidden_size, num_layers "
+            f"{found}; train the checkpoint again"
+        )
+
+
 def _load_weights(model: nn.Module, path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -155,14 +187,18 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         weights: dict[str, torch.Tensor] = load_file(path)
         model.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"the weights in {path} do not fit config.json and tokenizer.json: {reason}"
         ) from error
 
 
 def _check_sums(path: Path) -> None:
-    wanted = dict(line.split("  ", 1)[::-1] for line in (path / "SHA256SUMS").read_text("utf-8").splitlines())
+    text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
+    lines = (line.partition(" ") for line in text.splitlines())
+    wanted = {
+        name.strip().lstrip("*"): digest for digest, _, name in lines
+    }  # "*" marks binary, as sha256sum has it
     for name in _SUMMED:
         if wanted.get(name) != _sha256(path / name):
             raise CheckpointError(
@@ -174,7 +210,7 @@ def _check_sums(path: Path) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} must hold a JSON object")

@@ -44,7 +44,7 @@ RANGES: dict[str, Check] = {
     "--trainer.max-steps": ONE_UP,
     "--trainer.accelerator": (lambda value: value in ACCELERATORS, f"one of {', '.join(ACCELERATORS)}"),
     "--trainer.devices": (
-        lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+,?|\d+,", value, re.ASCII)),
+        lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
         "auto, a number from 1, -1 (all) or a list such as 0,1",
     ),
     "--trainer.num-nodes": ONE_UP,

@@ -80,3 +80,29 @@ def test_a_changed_config_is_refused(copy: Path, change: dict[str, object], mess
 def test_no_folder_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint folder"):
         load_checkpoint(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("sums", [b"junk\n", b"\xff\xfe\x00", b""])
+def test_damaged_sums_are_one_line(copy: Path, sums: bytes) -> None:
+    (copy / "SHA256SUMS").write_bytes(sums)
+    with pytest.raises(CheckpointError, match="SHA256SUMS"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize("key", ["tempo", "program", "train", "dataset_sha256"])
+def test_a_manifest_without_what_generation_needs_is_refused(copy: Path, key: str) -> None:
+    data = json.loads((copy / "data.json").read_text("utf-8"))
+    del data[key]
+    (copy / "data.json").write_text(json.dumps(data))
+    resum(copy)
+    with pytest.raises(CheckpointError, match=key):
+        load_checkpoint(copy)
+
+
+def test_absurd_sizes_take_no_memory(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    config["model"]["hidden_size"] = 10**12
+    (copy / "config.json").write_text(json.dumps(config))
+    resum(copy)
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_checkpoint(copy)

@@ -22,6 +22,9 @@ from musegen.files import write_atomic, write_json
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.tokenizers.remi import Part
 
+PHRASE_BARS = 16
+"""Models count bars modulo this many (see models/lm.py)."""
+
 
 @dataclass(frozen=True)
 class TokenView:
@@ -32,7 +35,7 @@ class TokenView:
     offsets: npt.NDArray[np.int64]
     """(P + 1,) where each stream begins."""
     notes: npt.NDArray[np.int64]
-    """(P,) notes of each piece's score."""
+    """(P,) notes of each piece's score, drums left out where the tokenizer leaves them out."""
     pieces: list[Piece]
     """The P pieces that could be encoded."""
     skipped: dict[str, int]
@@ -105,7 +108,7 @@ def token_view(dataset: Dataset, tokenizer: RemiTokenizer, *, tracks: str = "all
     Raises:
         DataError: no piece could be encoded; the reasons are counted.
     """
-    recipe = json.dumps([1, dataset.sha256, tokenizer.to_dict(), tracks, [p.melody for p in dataset.pieces]])
+    recipe = json.dumps([2, dataset.sha256, tokenizer.to_dict(), tracks, [p.melody for p in dataset.pieces]])
     folder = dataset.path / ".cache" / f"lm-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not (folder / "view.json").is_file():
         _build(folder, dataset, tokenizer, tracks)
@@ -139,7 +142,9 @@ def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str
             skipped[str(error)] += 1
             continue
         kept.append(index)
-        notes.append(score.note_num())
+        # Drums that are not in the stream are not predicted, and so not counted.
+        heard = [t for t in score.tracks if tokenizer.config.programs or not t.is_drum]
+        notes.append(sum(len(track.notes) for track in heard))
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
         programs.update(track.program for track in score.tracks if not track.is_drum)
     facts = {
@@ -181,7 +186,7 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
 
     Every id after a stream's first is predicted in exactly one window. A window is at most
     `longest` ids, or one bar where a single bar is longer; where there is a choice, a window is a
-    multiple of 8 bars, so that a model which counts bars in phrases counts the same in each.
+    multiple of 16 bars, so that a model which counts bars in phrases counts the same in each.
 
     Args:
         view: the streams.
@@ -197,8 +202,8 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
         while end - start > longest:
             fitting = int(np.searchsorted(bars, start + longest, side="right")) - 1
             chosen = max(fitting, bar + 1)
-            if chosen - bar >= 8:
-                chosen = bar + (chosen - bar) // 8 * 8
+            if chosen - bar >= PHRASE_BARS:
+                chosen = bar + (chosen - bar) // PHRASE_BARS * PHRASE_BARS
             if chosen >= len(bars):
                 break
             # The bar token that opens the next window is this window's last target.

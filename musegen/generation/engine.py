@@ -12,6 +12,9 @@ from musegen.models.losses import Decoder
 from musegen.tokenizers.grammar import Grammar
 from musegen.tokenizers.tables import Kind
 
+CHUNK = 1024
+"""Ids of a prompt that are read at once."""
+
 
 class Stream(NamedTuple):
     """One finished row."""
@@ -39,9 +42,9 @@ def sample_streams(
 
     Args:
         model: any family's decoder, in eval mode.
-        state: its first state, for B rows.
+        state: its first state, for one row: the prompt is read once, and then continued B times.
         grammar: what may follow.
-        prompt_ids: (B, T), from BOS on.
+        prompt_ids: (T,), from BOS on.
         sampling: how to draw.
         streams: B random streams.
         max_new_tokens: ids a row may take.
@@ -49,12 +52,16 @@ def sample_streams(
     Raises:
         MusegenError: a row has not ended within `max_new_tokens`.
     """
-    batch = len(prompt_ids)
-    rules = grammar.init_state(batch)
-    for column in prompt_ids.unbind(1):
-        rules = grammar.advance(rules, column)
-    logits, state = model(prompt_ids, state)
-    last = logits[:, -1]  # (B, V)
+    rules = grammar.init_state(1)
+    for id_ in prompt_ids:
+        rules = grammar.advance(rules, id_[None])
+    if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
+        rules = grammar.silence(rules)
+    for start in range(0, len(prompt_ids), CHUNK):
+        logits, state = model(prompt_ids[None, start : start + CHUNK], state)
+    batch = streams.rows
+    rules, state = repeat_rows(rules, batch), repeat_rows(state, batch)
+    last = logits[:, -1].expand(batch, -1)  # (B, V)
     done = torch.zeros(batch, dtype=torch.bool, device=prompt_ids.device)
     total = torch.zeros(batch, dtype=torch.float64, device=prompt_ids.device)
     written: list[Tensor] = []
@@ -77,11 +84,16 @@ def sample_streams(
     )
 
 
+def repeat_rows(state: Any, rows: int) -> Any:
+    """A state of one row, a NamedTuple of batch-first tensors, for `rows` rows."""
+    if isinstance(state, Tensor):
+        return state.expand(rows, *state.shape[1:])
+    return type(state)(*(repeat_rows(part, rows) for part in state))
+
+
 def _cut(prompt: Tensor, new: Tensor, total: Tensor, grammar: Grammar) -> list[Stream]:
     ends = (grammar.kind[new] == Kind.EOS).long().argmax(dim=1)  # (B,)
     return [
-        Stream(head + row[:end], log_likelihood, end + 1)
-        for head, row, end, log_likelihood in zip(
-            prompt.tolist(), new.tolist(), ends.tolist(), total.tolist(), strict=True
-        )
+        Stream(prompt.tolist() + row[:end], log_likelihood, end + 1)
+        for row, end, log_likelihood in zip(new.tolist(), ends.tolist(), total.tolist(), strict=True)
     ]

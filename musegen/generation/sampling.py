@@ -6,6 +6,9 @@ from torch import Tensor
 
 from musegen.config import SamplingConfig
 
+GREEDY = 1e-6
+"""Below this temperature the likeliest id is taken: logits over less would overflow."""
+
 
 class RowStreams:
     """One stream of uniform numbers a row, so that a row does not depend on how many there are.
@@ -16,6 +19,7 @@ class RowStreams:
     """
 
     def __init__(self, seed: int, rows: range) -> None:
+        self.rows = len(rows)
         self._streams = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in rows]
 
     def draw(self) -> Tensor:
@@ -28,7 +32,7 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
 
     Args:
         logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
-        config: its temperature is above 0.
+        config: its temperature is at least `GREEDY`.
 
     Returns:
         (B, V), with what is not to be drawn at -inf.
@@ -60,7 +64,7 @@ def draw_ids(logits: Tensor, uniform: Tensor, config: SamplingConfig) -> Tensor:
     Returns:
         (B,) ids, each of non-zero probability.
     """
-    if config.temperature == 0.0:
+    if config.temperature < GREEDY:
         return logits.argmax(dim=1)
     probs = filter_logits(logits.double(), config).softmax(dim=1)
     cumulative = probs.cumsum(dim=1)

@@ -89,9 +89,10 @@ def generate(
     results = []
     for stream in _streams(model, tokenizer, constraints, head, request, num, sampling, seed, rosters):
         score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
+        _trim(score, prompt_bars + request.bars)
         tempo = request.tempo or default_tempo
         if prompt is None:
-            _dress(score, tokenizer, request, tempo, default_program)
+            _dress(score, stream.ids, tokenizer, request, tempo, default_program)
         else:
             score = _append(prompt, score, prompt_bars, tokenizer, request)
         results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars, stream.ids))
@@ -120,9 +121,9 @@ def _streams(
             rules = constraints
         yield from sample_streams(
             model,
-            model.init_state(len(rows)),
+            model.init_state(1),
             Grammar(tokenizer.tables, rules, device=device),
-            prompt_ids=torch.tensor([head] * len(rows), device=device),
+            prompt_ids=torch.tensor(head, device=device),
             sampling=sampling or SamplingConfig(),
             streams=streams,
             max_new_tokens=TOKENS_PER_BAR * request.bars,
@@ -138,8 +139,11 @@ def _prompt_ids(tokenizer: RemiTokenizer, prompt: ScoreTick | None) -> tuple[lis
     kind = tokenizer.tables.kind
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
     metre_id = [i for i in ids if kind[i] == Kind.TIME_SIGNATURE][-1]
+    lines = [index for index, id_ in enumerate(ids) if id_ == bar_id]
+    if len(lines) > bars:  # a tempo change after the last note, or an onset rounded up to the bar line
+        ids = ids[: lines[bars]]
     # Bars in which the last note only rings on are not in the stream yet.
-    for _ in range(bars - sum(i == bar_id for i in ids)):
+    for _ in range(bars - len(lines)):
         ids += [bar_id, metre_id]
     return [*ids, bar_id], bars
 
@@ -152,7 +156,7 @@ def _constraints(
     if prompt is not None:
         last = prompt.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
-        programs = [frozenset(_stream_program(tokenizer, t) for t in prompt.tracks if len(t.notes))]
+        programs = [frozenset(tokenizer.stream_programs([t for t in prompt.tracks if len(t.notes)]))]
     if request.program is not None:
         programs = [_stream_programs(tokenizer, request.program)]
     metre_id = None
@@ -173,14 +177,6 @@ def _constraints(
     )
 
 
-def _stream_program(tokenizer: RemiTokenizer, track: TrackTick) -> int:
-    """The program number under which a track stands in the stream."""
-    if track.is_drum:
-        return DRUMS
-    part = tokenizer.part_of(track) if tokenizer.parts else track.program
-    return track.program if part is None else part
-
-
 def _stream_programs(tokenizer: RemiTokenizer, program: int) -> frozenset[int]:
     """The numbers under which a program asked for stands in the stream."""
     if program < 0:
@@ -196,12 +192,31 @@ def _stream_programs(tokenizer: RemiTokenizer, program: int) -> frozenset[int]:
     return found
 
 
-def _dress(score: ScoreTick, tokenizer: RemiTokenizer, request: Request, tempo: float, program: int) -> None:
+def _trim(score: ScoreTick, bars: int) -> None:
+    """End at the last bar line what rounding to the score's ticks has carried over it."""
+    lines = bar_ticks(score)
+    if len(lines) - 1 <= bars:
+        return
+    end = int(lines[bars])
+    for track in score.tracks:
+        columns = track.notes.numpy()
+        onsets = np.minimum(columns["time"], end - 1)
+        columns |= {"time": onsets, "duration": np.minimum(columns["duration"], end - onsets)}
+        track.notes = Note.from_numpy(**columns)
+
+
+def _dress(
+    score: ScoreTick, ids: list[int], tokenizer: RemiTokenizer, request: Request, tempo: float, program: int
+) -> None:
     """Give a decoded score its tempo and program where the stream does not say them."""
-    if not len(score.tempos) or request.tempo is not None:
+    kinds = tokenizer.tables.kind[ids]
+    marks = np.flatnonzero(kinds == Kind.TEMPO)
+    if request.tempo is not None or not len(marks):
         score.tempos = [Tempo(0, qpm=tempo)]
-    elif score.tempos[0].time > 0:
-        score.tempos.insert(0, Tempo(0, qpm=score.tempos[0].qpm))
+    elif (kinds[: marks[0]] == Kind.BAR).sum() > 1 or tokenizer.tables.position[ids[marks[0] - 1]] > 0:
+        # Before the stream's first tempo MidiTok puts its own; the piece begins in its first.
+        later = [mark for mark in score.tempos if mark.time > 0]
+        score.tempos = [Tempo(0, qpm=later[0].qpm if later else score.tempos[0].qpm), *later]
     if not tokenizer.config.programs:
         wanted = program if request.program is None else request.program
         for track in score.tracks:
@@ -214,14 +229,21 @@ def _append(
     """The prompt as it is, followed by the new bars of the decoded stream."""
     result = prompt.copy()
     seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
+    homes = _homes(result, tokenizer, request)
     for track in whole.tracks:
-        times = track.notes.numpy()
-        new = times["time"] >= line
+        columns = track.notes.numpy()
+        new = columns["time"] >= line
         if not new.any():
             continue
-        fields = {name: np.asarray(values)[new] for name, values in times.items()}
+        fields = {name: np.asarray(values)[new] for name, values in columns.items()}
         fields["time"] = fields["time"] + (seam - line)
-        _matching_track(result, track, tokenizer, request).notes.extend(Note.from_numpy(**fields))
+        number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
+        if number not in homes:
+            program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
+            is_drum = track.is_drum or request.program == -1
+            result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
+            homes[number] = result.tracks[-1]
+        homes[number].notes.extend(Note.from_numpy(**fields))
     for metre in whole.time_signatures:
         if metre.time >= line:
             result.time_signatures.append(
@@ -234,19 +256,12 @@ def _append(
     return result
 
 
-def _matching_track(
-    score: ScoreTick, track: TrackTick, tokenizer: RemiTokenizer, request: Request
-) -> TrackTick:
-    """Where new notes go: the prompt's track of that instrument, or one of their own."""
-    melodic = [t for t in score.tracks if not t.is_drum]
+def _homes(score: ScoreTick, tokenizer: RemiTokenizer, request: Request) -> dict[int, TrackTick]:
+    """The prompt's tracks that new notes go to, by their number in the stream; 0 without programs."""
+    tracks = [track for track in score.tracks if len(track.notes)]
     if tokenizer.config.programs:
-        same = [t for t in score.tracks if (t.is_drum, t.program) == (track.is_drum, track.program)]
-        if tokenizer.parts and not track.is_drum:
-            same = [t for t in same if tokenizer.part_of(t) == tokenizer.part_of(track)] or same
-    else:
-        same = melodic if len(melodic) == 1 and request.program in (None, melodic[0].program) else []
-    if same:
-        return same[0]
-    program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
-    score.tracks.append(Track(name="Continuation", program=program, is_drum=track.is_drum, ttype="Tick"))
-    return score.tracks[-1]
+        numbers = tokenizer.stream_programs(tracks)
+        return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two alike, the first
+    melodic = [track for track in tracks if not track.is_drum]
+    single = len(melodic) == 1 and request.program in (None, melodic[0].program)
+    return {0: melodic[0]} if single else {}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-_KINDS, _NOTES = 16, 256  # kinds of token, notes at one position that a key tells apart
+_KINDS, _NOTES = 16, 1 << 15  # kinds of token, notes at one position that a key tells apart
 _PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5, 7, 8, 10
 """As in tokenizers.tables.Kind."""
 

@@ -183,6 +183,13 @@ class Grammar:
             sounding=flat.scatter(1, slot, held).view_as(state.sounding),
         )
 
+    def silence(self, state: GrammarState) -> GrammarState:
+        """The state with every note ended by the last bar line."""
+        return state._replace(
+            end_tick=torch.minimum(state.end_tick, state.bar_tick),
+            sounding=torch.minimum(state.sounding, state.bar_tick[:, None, None]),
+        )
+
     def mask(self, state: GrammarState) -> Tensor:
         """Which ids may come next, (B, V); at least one a row."""
         mask = self.follows[state.kind]  # (B, V)

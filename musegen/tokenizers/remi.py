@@ -16,7 +16,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.tokenizers.tables import POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
+from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 COMMON_TIME_SIGNATURES = frozenset(
     {(n, 2) for n in (2, 3, 4)}
@@ -149,8 +149,9 @@ class RemiTokenizer:
         """Tracks in the order of the stream: programs ascending, drums last; one track without programs."""
         if self.config.programs:
             tracks = [track for track in score.tracks if len(track.notes)]
-            if self.parts:
-                tracks = self._as_parts(tracks)
+            for track, number in zip(tracks, self.stream_programs(tracks), strict=True):
+                if not track.is_drum:
+                    track.program = number
             return sorted(tracks, key=lambda track: (track.is_drum, track.program))
         merged = Track(name="", program=0, is_drum=False, ttype="Tick")
         for track in score.tracks:
@@ -159,27 +160,27 @@ class RemiTokenizer:
         merged.notes.sort(key=lambda note: (note.time, note.pitch), inplace=True)
         return [merged]
 
-    def part_of(self, track: TrackTick, taken: Iterable[int] = ()) -> int | None:
-        """Which part a track is: by name, else the first free one of its program, else None."""
-        by_name = [
-            i for i, part in enumerate(self.parts) if part.name.casefold() == track.name.strip().casefold()
-        ]
-        by_program = [i for i, part in enumerate(self.parts) if part.program == track.program]
-        return next((i for i in by_name + by_program if i not in taken), None)
+    def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
+        """The number under which each track stands in the stream: `DRUMS`, its part's, or its program.
 
-    def _as_parts(self, tracks: list[TrackTick]) -> list[TrackTick]:
-        """Give each track the number of its part as its program; drums stay drums."""
-        taken: list[int] = []
+        A part is found by name and program, else by name, else it is the first free one of the program.
+
+        Raises:
+            TokenError: a track is none of the parts.
+        """
+        numbers: list[int] = []
         for track in tracks:
-            if track.is_drum:
+            name, program = track.name.strip().casefold(), track.program
+            if track.is_drum or not self.parts:
+                numbers.append(DRUMS if track.is_drum else program)
                 continue
-            part = self.part_of(track, taken)
-            if part is None:
+            fits = [(part.name.casefold() == name, part.program == program) for part in self.parts]
+            free = [i for i in range(len(fits)) if any(fits[i]) and i not in numbers]
+            if not free:
                 names = ", ".join(part.name for part in self.parts)
                 raise TokenError(f"track {track.name!r} is none of the parts of this tokenizer: {names}")
-            taken.append(part)
-            track.program = part
-        return tracks
+            numbers.append(max(free, key=lambda i: fits[i]))
+        return numbers
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
         """The score that a stream of ids says, BOS, EOS and padding ignored.
@@ -247,11 +248,13 @@ class RemiTokenizer:
                 programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"]
             )
             metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+            if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
+                raise TokenError("tokenizer.json is damaged: a time signature is out of range")
             tokenizer = cls(
                 config, metres, [Part(str(name), int(program)) for name, program in saved["parts"]]
             )
             vocab = saved["vocab"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
         if tokenizer.vocab != vocab:
             raise TokenError(

@@ -1,5 +1,6 @@
 """What happens beside the steps: the best checkpoint, a sample to hear, one line a validation."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -71,7 +72,7 @@ class KeepBest(pl.Callback):
             )
 
 
-class SampleEachEpoch(pl.Callback):
+class SampleEachValidation(pl.Callback):
     """Write a short piece after each validation, so that progress can be heard.
 
     Args:
@@ -88,5 +89,6 @@ class SampleEachEpoch(pl.Callback):
             return
         was_training = module.training
         module.eval()
-        self.write(self.folder / f"step-{trainer.global_step:06d}.mid")
+        with contextlib.suppress(MusegenError):  # a sample that runs away must not end the training
+            self.write(self.folder / f"step-{trainer.global_step:06d}.mid")
         module.train(was_training)

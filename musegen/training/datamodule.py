@@ -108,7 +108,7 @@ class TokenDataModule(pl.LightningDataModule):
         return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Whole validation pieces; training windows where the dataset has no validation split."""
+        """Whole validation pieces; training pieces where the dataset has no validation split."""
         split = "valid" if self.view.indices("valid") else "train"
         offsets = self.view.offsets
         pieces = [Window(int(offsets[i]), int(offsets[i + 1])) for i in self.view.indices(split)]
@@ -119,5 +119,7 @@ class TokenDataModule(pl.LightningDataModule):
                 plan[-1].append(window)
             else:
                 plan.append([window])
+        # Any first few batches, which --trainer.limit-val-batches takes, hold pieces of all lengths.
+        plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
         return DataLoader(TokenBatches(self.view, plan, shifts, self.stay), batch_size=None)

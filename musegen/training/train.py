@@ -25,7 +25,7 @@ from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import Kind, RemiTokenizer
-from musegen.training.callbacks import KeepBest, SampleEachEpoch, StopAtNaN
+from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.module import DecoderModule
 
@@ -70,6 +70,8 @@ def train(
     _quiet_libraries()
     pl.seed_everything(config.seed, verbose=False)
     start = load_checkpoint(init) if init else None
+    if start and (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
+        say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
     config, tokenizer, model, view = _parts(config, dataset, start)
     _check_view(view, say)
     config, data = _size_run(config, view, tokenizer)
@@ -88,11 +90,12 @@ def train(
         "model": model,
         "data": manifest,
     }
-    (out / "README.md").unlink(missing_ok=True)  # with --force: the card of the model that goes
+    for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
+        old.unlink(missing_ok=True)  # with --force: what speaks of the model that goes
     callbacks: list[pl.Callback] = [
         StopAtNaN(),
         KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]
-        SampleEachEpoch(
+        SampleEachValidation(
             lambda path: _write_sample(model, tokenizer, manifest, config.seed, path), out / "samples"
         ),
         pl.callbacks.EarlyStopping("val_bits_per_note", patience=config.optim.patience),
@@ -100,7 +103,12 @@ def train(
     if sys.stderr.isatty():
         callbacks.append(pl.callbacks.RichProgressBar())
     trainer = _trainer(config, callbacks, out, has_progress=sys.stderr.isatty())
-    trainer.fit(module, datamodule=data)
+    try:
+        trainer.fit(module, datamodule=data)
+    except MisconfigurationException as error:
+        raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
+    if trainer.global_step % (config.trainer.val_check_interval or 1):  # steps since the last validation
+        trainer.validate(module, datamodule=data, verbose=False)
     return out
 
 
@@ -108,7 +116,9 @@ def _parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None
 ) -> tuple[TrainConfig, RemiTokenizer, LanguageModel, TokenView]:
     if start is not None:
-        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+        data = replace(config.data, tracks=start.config.data.tracks)
+        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
+        start.model.train()  # a loaded checkpoint is in eval mode, and Lightning leaves it so
         return (
             config,
             start.tokenizer,
@@ -194,6 +204,13 @@ def _seconds_a_step(config: TrainConfig, model: LanguageModel, data: TokenDataMo
     return min(times)
 
 
+def _accelerator(config: TrainConfig) -> str:
+    """What Lightning is told: "auto" means CUDA or the CPU, since MPS lacks float64, which sums here want."""
+    if config.trainer.accelerator == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return config.trainer.accelerator
+
+
 def _on_gpu(config: TrainConfig) -> bool:
     return config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
@@ -214,7 +231,7 @@ def _trainer(
     settings = config.trainer
     try:
         return pl.Trainer(
-            accelerator=settings.accelerator,
+            accelerator=_accelerator(config),
             devices=int(settings.devices) if settings.devices.isdigit() else settings.devices,
             num_nodes=settings.num_nodes,
             strategy=settings.strategy,

@@ -4,13 +4,16 @@ import pytest
 import torch
 from symusic import Note, Score, TimeSignature, Track
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
-from musegen.config import SamplingConfig
+from musegen.checkpoint import Checkpoint, build_model, load_checkpoint
+from musegen.config import LMConfig, SamplingConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
+from musegen.data.prepare import prepare
+from musegen.data.views import fit_tokenizer
 from musegen.errors import ConfigError
 from musegen.generation.tasks import Request, generate
 from musegen.music.ops import bar_ticks
 from musegen.music.write import midi_bytes
+from musegen.tokenizers import RemiTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +100,65 @@ def test_greedy_does_not_depend_on_the_seed(checkpoint: Checkpoint) -> None:
 def test_a_metre_the_checkpoint_does_not_know_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(ConfigError, match="13/4"):
         generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2, time_signature=(13, 4)))
+
+
+@pytest.mark.parametrize("tpq", [24, 96, 100, 120, 220, 480])
+def test_any_resolution_of_a_prompt_gives_exactly_the_bars(checkpoint: Checkpoint, tpq: int) -> None:
+    for numerator, denominator in ((4, 4), (6, 8)):
+        prompt = Score(tpq)
+        prompt.time_signatures.append(TimeSignature(0, numerator, denominator))
+        prompt.tracks.append(Track())
+        prompt.tracks[0].notes.append(Note(0, tpq, 60, 64))
+        hot = SamplingConfig(temperature=3.0)
+        for result in generate(
+            checkpoint.model, checkpoint.tokenizer, Request(bars=2), num=6, prompt=prompt, sampling=hot
+        ):
+            assert len(bar_ticks(result.score)) - 1 == 3
+
+
+def test_without_a_tempo_asked_for_it_is_that_of_the_training_data(checkpoint: Checkpoint) -> None:
+    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=1), default_tempo=77.0)
+    assert [(t.time, round(t.qpm)) for t in result.score.tempos] == [(0, 77)]
+
+
+def test_every_part_of_a_chorale_goes_on(tmp_path: Path) -> None:
+    chorales = prepare("bach-chorales", tmp_path / "chorales", limit=3, workers=1)
+    tokenizer = fit_tokenizer(chorales, TokenizerConfig())
+    torch.manual_seed(0)
+    model = build_model(LMConfig(embedding_dim=16, hidden_size=32), tokenizer.tables).eval()
+    named = chorales.score(chorales.pieces[0])
+    silent = chorales.score(chorales.pieces[0])
+    for track in silent.tracks:  # an export that lost its program changes
+        track.program = 0
+    nameless = chorales.score(chorales.pieces[0])
+    for track in nameless.tracks:
+        track.name = "Track"
+    for prompt in (named, silent, nameless):
+        seam = bar_ticks(prompt)[-1]
+        [result] = generate(model, tokenizer, Request(bars=6), prompt=prompt, seed=2)
+        assert len(result.score.tracks) == 4
+        assert all(any(n.time >= seam for n in t.notes) for t in result.score.tracks)
+
+
+def test_drums_and_programs_of_a_prompt_go_on(rich: RemiTokenizer) -> None:
+    torch.manual_seed(0)
+    model = build_model(LMConfig(embedding_dim=16, hidden_size=32), rich.tables).eval()
+    prompt = Score(480)
+    prompt.time_signatures.append(TimeSignature(0, 4, 4))
+    for program, is_drum in ((33, False), (0, True)):
+        prompt.tracks.append(Track(program=program, is_drum=is_drum))
+        prompt.tracks[-1].notes.extend([Note(480 * i, 240, 40 + i, 90) for i in range(4)])
+    [result] = generate(model, rich, Request(bars=4), prompt=prompt)
+    assert {(t.program, t.is_drum) for t in result.score.tracks} == {(33, False), (0, True)}
+    for track, old in zip(result.score.tracks, prompt.tracks, strict=True):
+        assert [n for n in track.notes if n.time < 1920] == list(old.notes)
+
+
+def test_an_onset_that_rounds_up_to_the_bar_line_is_not_written_twice(checkpoint: Checkpoint) -> None:
+    prompt = Score(480)
+    prompt.time_signatures.append(TimeSignature(0, 4, 4))
+    prompt.tracks.append(Track())
+    prompt.tracks[0].notes.extend([Note(0, 480, 60, 64), Note(1912, 8, 62, 64)])
+    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    assert notes(result.score)[:2] == notes(prompt)
+    assert len(bar_ticks(result.score)) - 1 == 3

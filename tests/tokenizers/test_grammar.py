@@ -25,9 +25,9 @@ def untrained(
     model = build_model(LMConfig(embedding_dim=16, hidden_size=32, num_layers=1), tokenizer.tables).eval()
     return sample_streams(
         model,
-        model.init_state(rows),
+        model.init_state(1),
         Grammar(tokenizer.tables, constraints),
-        prompt_ids=torch.full((rows, 1), tokenizer.bos_id),
+        prompt_ids=torch.tensor([tokenizer.bos_id]),
         sampling=SamplingConfig(temperature=1.5),
         streams=RowStreams(seed, range(rows)),
         max_new_tokens=20_000,

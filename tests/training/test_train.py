@@ -16,7 +16,7 @@ from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.read import read_score
 from musegen.music.write import write_score
 from musegen.training.module import lr_factor
-from musegen.training.train import train
+from musegen.training.train import _parts, train
 from tests.music_fixtures import TINY
 
 
@@ -176,3 +176,16 @@ def test_trainer_config_reaches_lightning(tunes: Dataset, tmp_path: Path) -> Non
     saved = json.loads((out / "config.json").read_text("utf-8"))
     assert saved["trainer"]["max_steps"] == 4
     assert torch.isfinite(torch.tensor(load_checkpoint(out).metrics["valid"]["bits_per_note"]))
+
+
+def test_fine_tuning_trains_with_dropout(trained: Path, tunes: Dataset) -> None:
+    start = load_checkpoint(trained)
+    assert not start.model.training
+    *_, model, _ = _parts(TINY, tunes, start)
+    assert model.training
+
+
+def test_the_last_steps_are_not_thrown_away(tunes: Dataset, tmp_path: Path) -> None:
+    config = replace(TINY, trainer=replace(TINY.trainer, max_steps=7, val_check_interval=4))
+    out = train(config, tunes, tmp_path / "out", say=quiet)
+    assert load_checkpoint(out).metrics["step"] == 7
