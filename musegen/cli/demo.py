@@ -15,7 +15,7 @@ CORPUS = "ryans-mammoth"
 DATASET = Path("datasets") / CORPUS
 CHECKPOINT = Path("checkpoints/demo")
 OUT = Path("out/demo")
-BARS, NUM, SEED = 16, 4, 1
+BARS, NUM, SEED = 16, 4, 5
 TRAIN = TrainConfig(
     model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
     optim=OptimConfig(lr=8e-3, batch_tokens=8192),
