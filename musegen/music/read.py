@@ -8,8 +8,9 @@ from symusic import Score
 
 from musegen.errors import MidiError
 from musegen.music.abc import split_abc
-from musegen.music.guard import check_midi, read_bytes, what_is, xml_text
+from musegen.music.guard import read_bytes, what_is, xml_text
 from musegen.music.metre import tidy_metre
+from musegen.music.midi import parse_midi
 from musegen.music.notes import last_end, normalise_notes, note_arrays
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -74,20 +75,6 @@ def tidy(score: Score) -> tuple[Score, int, list[str]]:
         raise MidiError("no notes")
     score, pickup, more = tidy_metre(score)
     return score, pickup, repairs + more
-
-
-def parse_midi(data: bytes) -> tuple[Score, list[str]]:
-    """MIDI bytes as symusic reads them, after the guard.
-
-    Raises:
-        MidiError: not MIDI or damaged.
-    """
-    data, repairs = check_midi(data)
-    try:
-        return Score.from_midi(data), repairs
-    except (RuntimeError, ValueError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise MidiError(f"damaged MIDI: {reason}") from error
 
 
 def read_pieces(path: Path) -> Iterator[Untidy | MidiError]:

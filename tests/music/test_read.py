@@ -5,7 +5,8 @@ from symusic import Score
 
 from musegen.errors import MidiError
 from musegen.music.ops import bar_ticks
-from musegen.music.read import parse_midi, read_pieces, read_score, tidy
+from musegen.music.midi import parse_midi
+from musegen.music.read import read_pieces, read_score, tidy
 from musegen.music.write import midi_bytes
 from tests.music.scores import line, notes, score
 
