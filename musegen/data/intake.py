@@ -9,8 +9,8 @@ from symusic import Score
 
 from musegen.data.corpora import CorpusFile
 from musegen.errors import DataError, MidiError
-from musegen.music.ops import bar_ticks, fingerprint, melody_track, off_grid_share
 from musegen.music.midi import parse_midi
+from musegen.music.ops import bar_ticks, fingerprint, melody_track, off_grid_share
 from musegen.music.read import SUFFIXES, read_pieces, tidy
 from musegen.music.write import midi_bytes
 

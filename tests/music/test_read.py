@@ -4,8 +4,8 @@ import pytest
 from symusic import Score
 
 from musegen.errors import MidiError
-from musegen.music.ops import bar_ticks
 from musegen.music.midi import parse_midi
+from musegen.music.ops import bar_ticks
 from musegen.music.read import read_pieces, read_score, tidy
 from musegen.music.write import midi_bytes
 from tests.music.scores import line, notes, score
