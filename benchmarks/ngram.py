@@ -38,7 +38,8 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
     from musegen.config import TokenizerConfig
     from musegen.data.augment import transposition_tables
     from musegen.data.dataset import Dataset
-    from musegen.data.views import fit_tokenizer, token_view
+    from musegen.data.fitting import fit_tokenizer
+    from musegen.data.views import token_view
 
     data = Dataset.open(dataset)
     if checkpoint is None:

@@ -6,6 +6,7 @@ Generation needs this folder and nothing else. Nothing in it is executed when it
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from musegen import __version__
 from musegen.config import LMConfig, TrainConfig, parse_config
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
+from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
-from musegen.tokenizers import RemiTokenizer, Tables
+from musegen.models.place import PlaceTracker
+from musegen.tokenizers import Tables, Tokenizer, load_tokenizer
 
 FORMAT_VERSION = 1
 _SUMMED = ("config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json")
@@ -33,7 +36,7 @@ class Checkpoint:
     config: TrainConfig
     dataset: str
     """Name of the dataset it was trained on."""
-    tokenizer: RemiTokenizer
+    tokenizer: Tokenizer
     model: LanguageModel
     """In eval mode."""
     data: dict[str, Any]
@@ -45,16 +48,25 @@ class Checkpoint:
 def build_model(config: LMConfig, tables: Tables) -> LanguageModel:
     """The model a configuration asks for, with fresh weights."""
     return LanguageModel(
-        kind=torch.from_numpy(tables.kind),
-        position=torch.from_numpy(tables.position),
-        pitch=torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch)),
+        tracker=build_tracker(tables, config.lookback),
         cell=config.cell,
         embedding_dim=config.embedding_dim,
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
         dropout=config.dropout,
-        lookback=config.lookback,
     )
+
+
+def build_tracker(tables: Tables, lookback: Sequence[int]) -> PlaceTracker | GridTracker:
+    """What follows a stream of this vocabulary through its bars."""
+    kind = torch.from_numpy(tables.kind)
+    pitch = torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch))
+    if tables.voices:
+        bar_positions = torch.from_numpy(tables.bar_positions)
+        return GridTracker(
+            kind=kind, bar_positions=bar_positions, pitch=pitch, voices=tables.voices, lookback=lookback
+        )
+    return PlaceTracker(kind=kind, position=torch.from_numpy(tables.position), pitch=pitch, lookback=lookback)
 
 
 def save_checkpoint(
@@ -62,7 +74,7 @@ def save_checkpoint(
     *,
     config: TrainConfig,
     dataset: str,
-    tokenizer: RemiTokenizer,
+    tokenizer: Tokenizer,
     model: nn.Module,
     data: dict[str, Any],
     metrics: dict[str, Any],
@@ -118,7 +130,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         )
     try:
         config, dataset = parse_checkpoint_config(raw)
-        tokenizer = RemiTokenizer.from_dict(_read_json(path / "tokenizer.json"))
+        tokenizer = load_tokenizer(_read_json(path / "tokenizer.json"))
     except (ConfigError, TokenError) as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     data = _read_data(path / "data.json")

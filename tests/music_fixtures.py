@@ -7,7 +7,7 @@ import pytest
 from musegen.config import DataConfig, LMConfig, OptimConfig, TokenizerConfig, TrainConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.tokenizers import RemiTokenizer
+from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer
 from musegen.training.train import train
 
 TINY = TrainConfig(
@@ -24,6 +24,26 @@ TINY = TrainConfig(
 def tunes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Two dozen fiddle tunes in several metres."""
     return prepare("ryans-mammoth", tmp_path_factory.mktemp("datasets") / "tunes", limit=24, workers=1)
+
+
+@pytest.fixture(scope="session")
+def chorales(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Chorales of Bach in four voices."""
+    return prepare("bach-chorales", tmp_path_factory.mktemp("datasets") / "chorales", limit=6, workers=1)
+
+
+@pytest.fixture(scope="session")
+def line() -> GridTokenizer:
+    """A grid of one voice, 24 positions a quarter."""
+    config = TokenizerConfig(kind="grid", positions=24)
+    return GridTokenizer.build(config, time_signatures=[])
+
+
+@pytest.fixture(scope="session")
+def choir() -> GridTokenizer:
+    """A grid of four voices on sixteenths."""
+    parts = [Part("Soprano", 0), Part("Alto", 0), Part("Tenor", 0), Part("Bass", 0)]
+    return GridTokenizer.build(TokenizerConfig(kind="grid"), time_signatures=[], parts=parts)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`musegen train FAMILY`: a model from a dataset."""
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class Train:
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
+    $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/choir
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
 
@@ -48,6 +50,7 @@ def main(argv: list[str]) -> None:
         print("usage: musegen train FAMILY DATA --out DIR   (train FAMILY --help says more)\n\nfamilies:")
         print("\n".join(f"  {family:<10}{what}" for family, what in FAMILIES.items()))
         return
+    argv = [re.sub(r"^--tokenizer(?=$|=)", "--tokenizer.kind", word) for word in argv]
     file = _config_file(argv)
     config, dataset = _read_config(file) if file else (TrainConfig(), "")
     if argv[0] in FAMILIES:

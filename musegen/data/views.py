@@ -12,15 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from symusic.core import ScoreTick
 
-from musegen.config import TokenizerConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
+from musegen.data.fitting import viewed_score
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
-from musegen.tokenizers import Kind, RemiTokenizer
-from musegen.tokenizers.remi import Part
+from musegen.tokenizers import Kind, Tokenizer
 
 PHRASE_BARS = 16
 """Models count bars modulo this many (see models/lm.py)."""
@@ -54,55 +52,7 @@ class TokenView:
         return [index for index, piece in enumerate(self.pieces) if piece.split == split]
 
 
-def fit_tokenizer(dataset: Dataset, config: TokenizerConfig, *, tracks: str = "all") -> RemiTokenizer:
-    """A tokenizer that knows the metres of a dataset, with programs where the view needs them."""
-    metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
-    pairs = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
-    if tracks == "melody":
-        return RemiTokenizer.build(config, time_signatures=pairs, programs=[])
-    programs = {program for piece in dataset.pieces for program in piece.programs}
-    return RemiTokenizer.build(
-        config, time_signatures=pairs, programs=sorted(programs), parts=shared_parts(dataset)
-    )
-
-
-def shared_parts(dataset: Dataset) -> list[Part]:
-    """The named tracks of a dataset, where most of its pieces have several of one program.
-
-    A part is a name that at least half of the pieces have. There are none unless every track of at
-    least half of the pieces is one of them: then programs tell tracks apart well enough, or nothing does.
-    """
-    names: Counter[Part] = Counter()
-    doubled = 0
-    rosters: list[list[Part]] = []
-    for piece in dataset.pieces:
-        melodic = [track for track in dataset.score(piece).tracks if not track.is_drum]
-        # A dict keeps the order of the tracks, which becomes the order of the parts.
-        roster = list(dict.fromkeys(Part(t.name.strip(), t.program) for t in melodic if t.name.strip()))
-        doubled += len(roster) == len(melodic) > len({track.program for track in melodic})
-        names.update(roster)
-        rosters.append(roster)
-    half = len(dataset.pieces) / 2
-    common = [part for part, count in names.items() if count >= half]
-    whole = sum(set(roster) <= set(common) for roster in rosters)
-    return common if min(doubled, whole) >= half and common else []
-
-
-def viewed_score(dataset: Dataset, piece: Piece, tracks: str) -> ScoreTick:
-    """The score of a piece as a model sees it: all tracks, or the melody alone.
-
-    Raises:
-        DataError: the melody is wanted and the piece has none.
-    """
-    score = dataset.score(piece)
-    if tracks == "melody":
-        if piece.melody < 0:
-            raise DataError("no melody track")
-        score.tracks = [score.tracks[piece.melody]]
-    return score
-
-
-def token_view(dataset: Dataset, tokenizer: RemiTokenizer, *, tracks: str = "all") -> TokenView:
+def token_view(dataset: Dataset, tokenizer: Tokenizer, *, tracks: str = "all") -> TokenView:
     """Encode every piece of a dataset, or open what was encoded before.
 
     Raises:
@@ -127,13 +77,14 @@ def token_view(dataset: Dataset, tokenizer: RemiTokenizer, *, tracks: str = "all
     )
 
 
-def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str) -> None:
+def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, tracks: str) -> None:
     streams: list[npt.NDArray[np.uint16]] = []
     notes: list[int] = []
     kept: list[int] = []
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
     programs: Counter[int] = Counter()
+    has_drums = bool(tokenizer.tables.is_drum.any())
     for index, piece in enumerate(progress(dataset.pieces, len(dataset.pieces), "Tokenizing")):
         try:
             score = viewed_score(dataset, piece, tracks)
@@ -143,7 +94,7 @@ def _build(folder: Path, dataset: Dataset, tokenizer: RemiTokenizer, tracks: str
             continue
         kept.append(index)
         # Drums that are not in the stream are not predicted, and so not counted.
-        heard = [t for t in score.tracks if tokenizer.config.programs or not t.is_drum]
+        heard = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in heard))
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
         programs.update(track.program for track in score.tracks if not track.is_drum)

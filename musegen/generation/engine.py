@@ -1,6 +1,6 @@
 """The loop: a model, a grammar and a sampler, from a prompt to finished streams."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -9,11 +9,33 @@ from musegen.config import SamplingConfig
 from musegen.errors import MusegenError
 from musegen.generation.sampling import RowStreams, draw_ids
 from musegen.models.losses import Decoder
-from musegen.tokenizers.grammar import Grammar
-from musegen.tokenizers.tables import Kind
+from musegen.tokenizers import Kind
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
+
+
+class Rules(Protocol):
+    """What every grammar is: it follows a batch of streams and says what may come next."""
+
+    kind: Tensor
+    """(V,) `Kind` of each id."""
+
+    def init_state(self, batch_size: int) -> Any:
+        """Before BOS: a NamedTuple of batch-first tensors, `kind` (B,) among them."""
+        ...
+
+    def advance(self, state: Any, ids: Tensor) -> Any:
+        """The state after one more id a row, (B,)."""
+        ...
+
+    def silence(self, state: Any) -> Any:
+        """The state with every note ended by the last bar line."""
+        ...
+
+    def mask(self, state: Any) -> Tensor:
+        """Which ids may come next, (B, V)."""
+        ...
 
 
 class Stream(NamedTuple):
@@ -31,7 +53,7 @@ class Stream(NamedTuple):
 def sample_streams(
     model: Decoder,
     state: Any,
-    grammar: Grammar,
+    grammar: Rules,
     *,
     prompt_ids: Tensor,
     sampling: SamplingConfig,
@@ -91,7 +113,7 @@ def repeat_rows(state: Any, rows: int) -> Any:
     return type(state)(*(repeat_rows(part, rows) for part in state))
 
 
-def _cut(prompt: Tensor, new: Tensor, total: Tensor, grammar: Grammar) -> list[Stream]:
+def _cut(prompt: Tensor, new: Tensor, total: Tensor, grammar: Rules) -> list[Stream]:
     ends = (grammar.kind[new] == Kind.EOS).long().argmax(dim=1)  # (B,)
     return [
         Stream(prompt.tolist() + row[:end], log_likelihood, end + 1)

@@ -14,8 +14,7 @@ from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
-from musegen.tokenizers import Kind, RemiTokenizer
-from musegen.tokenizers.grammar import Constraints, Grammar
+from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import DRUMS
 
 ROWS_AT_ONCE = 64
@@ -53,7 +52,7 @@ class Result:
 
 def generate(
     model: LanguageModel,
-    tokenizer: RemiTokenizer,
+    tokenizer: Tokenizer,
     request: Request,
     *,
     num: int = 1,
@@ -101,7 +100,7 @@ def generate(
 
 def _streams(
     model: LanguageModel,
-    tokenizer: RemiTokenizer,
+    tokenizer: Tokenizer,
     constraints: Constraints,
     head: list[int],
     request: Request,
@@ -122,15 +121,21 @@ def _streams(
         yield from sample_streams(
             model,
             model.init_state(1),
-            Grammar(tokenizer.tables, rules, device=device),
+            make_grammar(tokenizer.tables, rules, device=device),
             prompt_ids=torch.tensor(head, device=device),
             sampling=sampling or SamplingConfig(),
             streams=streams,
-            max_new_tokens=TOKENS_PER_BAR * request.bars,
+            max_new_tokens=_longest_bar(tokenizer) * request.bars + 1,
         )
 
 
-def _prompt_ids(tokenizer: RemiTokenizer, prompt: ScoreTick | None) -> tuple[list[int], int]:
+def _longest_bar(tokenizer: Tokenizer) -> int:
+    """Most new ids of a bar: on a grid what it has, else what has surely run away."""
+    tables = tokenizer.tables
+    return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
+
+
+def _prompt_ids(tokenizer: Tokenizer, prompt: ScoreTick | None) -> tuple[list[int], int]:
     """Ids from BOS to the bar line after the prompt, and the prompt's bars."""
     if prompt is None:
         return [tokenizer.bos_id], 0
@@ -149,7 +154,7 @@ def _prompt_ids(tokenizer: RemiTokenizer, prompt: ScoreTick | None) -> tuple[lis
 
 
 def _constraints(
-    tokenizer: RemiTokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
+    tokenizer: Tokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
 ) -> Constraints:
     metre = request.time_signature
     programs: list[frozenset[int]] = []
@@ -177,7 +182,7 @@ def _constraints(
     )
 
 
-def _stream_programs(tokenizer: RemiTokenizer, program: int) -> frozenset[int]:
+def _stream_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
     """The numbers under which a program asked for stands in the stream."""
     if program < 0:
         return frozenset({DRUMS})
@@ -206,7 +211,7 @@ def _trim(score: ScoreTick, bars: int) -> None:
 
 
 def _dress(
-    score: ScoreTick, ids: list[int], tokenizer: RemiTokenizer, request: Request, tempo: float, program: int
+    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
 ) -> None:
     """Give a decoded score its tempo and program where the stream does not say them."""
     kinds = tokenizer.tables.kind[ids]
@@ -224,7 +229,7 @@ def _dress(
 
 
 def _append(
-    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: RemiTokenizer, request: Request
+    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
 ) -> ScoreTick:
     """The prompt as it is, followed by the new bars of the decoded stream."""
     result = prompt.copy()
@@ -256,7 +261,7 @@ def _append(
     return result
 
 
-def _homes(score: ScoreTick, tokenizer: RemiTokenizer, request: Request) -> dict[int, TrackTick]:
+def _homes(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
     """The prompt's tracks that new notes go to, by their number in the stream; 0 without programs."""
     tracks = [track for track in score.tracks if len(track.notes)]
     if tokenizer.config.programs:

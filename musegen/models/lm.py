@@ -1,11 +1,11 @@
 """The language model: a stacked RNN that knows the bar and what stood there some bars ago."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from musegen.models.grid_place import GridTracker
 from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
@@ -27,42 +27,37 @@ class LanguageModel(nn.Module):
     knows in all. All at once equals step by step: for any cutting of T into chunks the logits are the same.
 
     Args:
-        kind: `Kind` of each id, (V,).
-        position: position in the bar of each id, -1 where it is none, (V,).
-        pitch: MIDI pitch of each id, -1 where it is none or a drum's, (V,).
+        tracker: follows the stream through its bars.
         cell: "lstm", "gru" or "rnn".
         embedding_dim: width of the token embedding.
         hidden_size: H.
         num_layers: recurrent layers.
         dropout: in the inputs, between the layers and before the logits.
-        lookback: bars to look back, none for a plain model.
     """
 
     def __init__(
         self,
         *,
-        kind: Tensor,
-        position: Tensor,
-        pitch: Tensor,
+        tracker: PlaceTracker | GridTracker,
         cell: str = "lstm",
         embedding_dim: int = 128,
         hidden_size: int = 384,
         num_layers: int = 2,
         dropout: float = 0.2,
-        lookback: Sequence[int] = (1, 2, 4, 8),
     ) -> None:
         super().__init__()
         self._pitch_ids: Tensor
         self._pitches: Tensor
-        self.vocab_size = len(kind)
-        self.tracker = PlaceTracker(kind=kind, position=position, pitch=pitch, lookback=lookback)
+        self.vocab_size = tracker.vocab_size
+        self.tracker = tracker
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         self.place = nn.Embedding(self.tracker.num_places, hidden_size)
         self.metre = nn.Embedding(self.tracker.num_metres, hidden_size)
         self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
-        lags = len(lookback)
+        lags = tracker.num_lookbacks
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
-        told = embedding_dim * (4 + lags) + embedding_dim // 2 * (1 + lags) + 2 * lags + 12
+        told = embedding_dim * (1 + tracker.num_recent + lags) + 2 * lags + 12
+        told += embedding_dim // 2 * tracker.num_intervals
         self.input = nn.Linear(told, hidden_size)
         self.dropout = LockedDropout(dropout)
         self.rnn = StackedRNN(
@@ -70,9 +65,9 @@ class LanguageModel(nn.Module):
         )
         self.logits = nn.Linear(hidden_size, self.vocab_size)
         self.leap = nn.Linear(hidden_size, 2 * WIDEST + 1)
-        pitch_ids = torch.nonzero(pitch >= 0).flatten()
+        pitch_ids = torch.nonzero(tracker.pitch >= 0).flatten()
         self.register_buffer("_pitch_ids", pitch_ids, persistent=False)
-        self.register_buffer("_pitches", pitch[pitch_ids], persistent=False)
+        self.register_buffer("_pitches", tracker.pitch[pitch_ids], persistent=False)
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
         for embedding in (self.place, self.metre, self.phrase):
             nn.init.normal_(embedding.weight, std=0.05)
@@ -114,7 +109,7 @@ class LanguageModel(nn.Module):
         return torch.where(is_known, leaps, 0.0)
 
     def _inputs(self, ids: Tensor, place: Place, runs: Tensor) -> Tensor:
-        tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 4 + L)
+        tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 1 + R + L)
         parts = [
             self.embedding(tokens).flatten(2),
             self.interval(place.intervals).flatten(2),

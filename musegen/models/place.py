@@ -26,7 +26,8 @@ class PlaceState(NamedTuple):
     """What of the stream so far the next ids need; N ids have been seen."""
 
     counters: Tensor
-    """(B, 7): bar (0 before the first), place in the bar, notes at this place, metre, and `recent`."""
+    """(B, C): bar (0 before the first), place in the bar, notes at this place, metre, then the ids that
+    the tracker holds: for events the three of `recent` (C = 7), for a grid three a voice."""
     pitch_classes: Tensor
     """(B, 12) how many notes of each pitch class, C first."""
     ids: Tensor
@@ -49,15 +50,17 @@ class Place(NamedTuple):
     metre: Tensor
     """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
     recent: Tensor
-    """(B, T, 3) the last pitch's id, that of the pitch before it, the last duration's; 0 where none."""
+    """(B, T, R) ids of late; 0 where none. Events: the last pitch's id, that of the pitch before it, the
+    last duration's. A grid: the last id of each voice and the pitch it struck last, the next voice first."""
     intervals: Tensor
-    """(B, T, 1 + L) from the pitch before to the last pitch, and from the last pitch to the pitch each
-    look-back points at: 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1."""
+    """(B, T, I): 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch
+    before to the last pitch, from the last pitch to that of each other voice of a grid, and to the pitch
+    each look-back points at."""
     scale: Tensor
     """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
     same tune in another key looks the same."""
     last_pitch: Tensor
-    """(B, T) MIDI pitch, -1 before the first."""
+    """(B, T) MIDI pitch, on a grid that of the voice whose turn is next; -1 before the first."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
@@ -88,7 +91,9 @@ class PlaceTracker(nn.Module):
         metre = torch.where(is_metre, is_metre.cumsum(0), 0)
         self.num_places = int(position.max()) + 2
         self.num_metres = int(metre.max()) + 1
+        self.vocab_size = len(kind)
         self.num_lookbacks = len(lookback)
+        self.num_recent, self.num_intervals = 3, 1 + len(lookback)
         for name, values in (
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
@@ -99,6 +104,11 @@ class PlaceTracker(nn.Module):
             ("lookback", torch.tensor(lookback, dtype=torch.int64)),
         ):
             self.register_buffer(f"_{name}", values.clone(), persistent=False)
+
+    @property
+    def pitch(self) -> Tensor:
+        """(V,) MIDI pitch of each id, -1 where it is none or a drum's."""
+        return self._pitch
 
     def init_state(self, batch_size: int) -> PlaceState:
         """The state before the first id."""
@@ -123,64 +133,88 @@ class PlaceTracker(nn.Module):
         bar0, place0, notes0, metre0, pitch0, earlier0, duration0 = state.counters.unbind(1)
         bar = bar0[:, None] + (kind == _BAR).cumsum(1)
         sets_place = self._sets_place[ids]
-        place = _hold(self._place[ids], sets_place, place0)
-        metre = _hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
+        place = hold(self._place[ids], sets_place, place0)
+        metre = hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
         counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
-        notes = counted - _hold(counted, sets_place, torch.zeros_like(notes0))
+        notes = counted - hold(counted, sets_place, torch.zeros_like(notes0))
         is_pitch = self._pitch[ids] >= 0
-        pitch = _hold(ids, is_pitch, pitch0)
+        pitch = hold(ids, is_pitch, pitch0)
         before = torch.cat([pitch0[:, None], pitch[:, :-1]], dim=1)
-        earlier = _hold(before, is_pitch, earlier0)
-        recent = torch.stack([pitch, earlier, _hold(ids, kind == _DURATION, duration0)], dim=2)
+        earlier = hold(before, is_pitch, earlier0)
+        recent = torch.stack([pitch, earlier, hold(ids, kind == _DURATION, duration0)], dim=2)
         order = torch.where(kind == _PAD, _KINDS - 1, kind)  # padding stands after everything
         bar_span = self.num_places * _NOTES * _KINDS
         keys = bar * bar_span + (place * _NOTES + notes.clamp(max=_NOTES - 1)) * _KINDS + order
 
         all_ids = torch.cat([state.ids, ids], dim=1)  # (B, N + T)
         all_keys = torch.cat([state.keys, keys], dim=1)
-        lookback = self._look_back(bar, keys, all_ids, all_keys, bar_span)  # (B, T, L)
+        lookback = look_back(
+            bar, keys, all_ids, all_keys, lags=self._lookback, bar_span=bar_span
+        )  # (B, T, L)
         foretold = torch.cat([state.expected[:, None], lookback[:, :-1]], dim=1) == ids[..., None]
-        runs = _run_lengths(foretold, state.runs)
+        runs = run_lengths(foretold, state.runs)
         last_pitch = self._pitch[pitch]
-        scale, pitch_classes = self._scale(ids, last_pitch, state.pitch_classes)
-        heard = self._pitch[torch.cat([earlier[..., None], lookback], dim=2)]  # (B, T, 1 + L)
-        steps = (heard - last_pitch[..., None]).clamp(-WIDEST, WIDEST)
-        steps[..., 0].neg_()  # from the pitch before to the last
-        known = (heard >= 0) & (last_pitch[..., None] >= 0)
-        intervals = torch.where(known, steps + WIDEST + 1, 0)
+        scale, pitch_classes = scale_shares(self._pitch[ids], last_pitch, state.pitch_classes)
+        last = last_pitch[..., None]
+        intervals = torch.cat(
+            [semitones(self._pitch[earlier][..., None], last), semitones(last, self._pitch[lookback])], dim=2
+        )  # (B, T, 1 + L)
         counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
         after = PlaceState(counters, pitch_classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
         told = Place(bar, place, metre, recent, intervals, scale, last_pitch, lookback, runs)
         return told, after
 
-    def _scale(self, ids: Tensor, last_pitch: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """`Place.scale`, and the counts after the last id."""
-        pitch = self._pitch[ids]
-        classes = torch.arange(12, device=ids.device)
-        new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
-        counts = before[:, None] + new.long().cumsum(1)  # (B, T, 12)
-        turned = counts.gather(2, (last_pitch[..., None] + classes) % 12)
-        return turned / turned.sum(dim=2, keepdim=True).clamp(min=1), counts[:, -1]
 
-    def _look_back(
-        self, bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, bar_span: int
-    ) -> Tensor:
-        batch, steps = keys.shape
-        wanted = keys[..., None] - self._lookback * bar_span  # (B, T, L)
-        found = torch.searchsorted(all_keys.contiguous(), wanted.reshape(batch, -1), right=True)
-        found = found.clamp(max=all_keys.shape[1] - 1)
-        pointed = all_ids.gather(1, found).view(batch, steps, -1)
-        return torch.where(bar[..., None] > self._lookback, pointed, 0)
+def scale_shares(pitch: Tensor, last_pitch: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """`Place.scale`, and the counts after the last id.
+
+    Args:
+        pitch: (B, T) MIDI pitch of each id, -1 where it strikes none.
+        last_pitch: (B, T) whose pitch class is counted first.
+        before: (B, 12) counts before the first id.
+    """
+    classes = torch.arange(12, device=pitch.device)
+    new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
+    counts = before[:, None] + new.long().cumsum(1)  # (B, T, 12)
+    turned = counts.gather(2, (last_pitch[..., None] + classes) % 12)
+    return turned / turned.sum(dim=2, keepdim=True).clamp(min=1), counts[:, -1]
 
 
-def _hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
+def look_back(
+    bar: Tensor, keys: Tensor, all_ids: Tensor, all_keys: Tensor, *, lags: Tensor, bar_span: int
+) -> Tensor:
+    """The id that came next at this place so many bars ago, (B, T, L), 0 where there is none.
+
+    Args:
+        bar: (B, T) bars begun.
+        keys: (B, T) of the ids asked about.
+        all_ids: (B, N + T) every id so far.
+        all_keys: (B, N + T) their keys, ascending.
+        lags: (L,) bars to look back.
+        bar_span: what a bar adds to a key.
+    """
+    batch, steps = keys.shape
+    wanted = keys[..., None] - lags * bar_span  # (B, T, L)
+    found = torch.searchsorted(all_keys.contiguous(), wanted.reshape(batch, -1), right=True)
+    found = found.clamp(max=all_keys.shape[1] - 1)
+    pointed = all_ids.gather(1, found).view(batch, steps, -1)
+    return torch.where(bar[..., None] > lags, pointed, 0)
+
+
+def semitones(start: Tensor, stop: Tensor) -> Tensor:
+    """`Place.intervals` between MIDI pitches, -1 where there is none; the shapes are broadcast."""
+    is_known = (start >= 0) & (stop >= 0)
+    return torch.where(is_known, (stop - start).clamp(-WIDEST, WIDEST) + WIDEST + 1, 0)
+
+
+def hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
     """The last value set so far, (B, T); `before` (B,) until one is set."""
     steps = torch.arange(values.shape[1], device=values.device)
     last = torch.where(is_set, steps, -1).cummax(dim=1).values
     return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before[:, None])
 
 
-def _run_lengths(hits: Tensor, before: Tensor) -> Tensor:
+def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
     """Length of the run of hits that ends at each step, (B, T, L), `before` (B, L) going on."""
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
     last_miss = torch.where(hits, -1, steps).cummax(dim=1).values

@@ -1,6 +1,53 @@
 """Music to ids and back, and what a vocabulary knows about music."""
 
-from musegen.tokenizers.remi import RemiTokenizer
-from musegen.tokenizers.tables import Kind, Tables
+from typing import Any
 
-__all__ = ["Kind", "RemiTokenizer", "Tables"]
+import torch
+
+from musegen.errors import TokenError
+from musegen.tokenizers.grammar import Constraints, Grammar
+from musegen.tokenizers.grid import GridTokenizer
+from musegen.tokenizers.grid_grammar import GridGrammar
+from musegen.tokenizers.parts import Part
+from musegen.tokenizers.remi import RemiTokenizer
+from musegen.tokenizers.tables import Kind, Tables, roster
+
+__all__ = [
+    "Constraints",
+    "GridTokenizer",
+    "Kind",
+    "Part",
+    "RemiTokenizer",
+    "Tables",
+    "Tokenizer",
+    "load_tokenizer",
+    "make_grammar",
+    "roster",
+]
+
+Tokenizer = RemiTokenizer | GridTokenizer
+
+
+def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
+    """Rebuild the tokenizer that `to_dict` wrote.
+
+    Raises:
+        TokenError: an unknown kind, or damaged.
+    """
+    kinds: dict[str, type[Tokenizer]] = {"remi": RemiTokenizer, "grid": GridTokenizer}
+    kind = saved.get("kind")
+    if kind not in kinds:
+        raise TokenError(f"tokenizer kind {kind!r} is unknown; this musegen knows {', '.join(kinds)}")
+    return kinds[kind].from_dict(saved)
+
+
+def make_grammar(
+    tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
+) -> Grammar | GridGrammar:
+    """The grammar of the streams that `tables` describe.
+
+    Raises:
+        ConfigError: the constraints leave nothing to write.
+    """
+    grammar = GridGrammar if tables.voices else Grammar
+    return grammar(tables, constraints, device=device)

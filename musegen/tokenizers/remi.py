@@ -7,7 +7,7 @@ BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
+from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 COMMON_TIME_SIGNATURES = frozenset(
@@ -28,13 +29,6 @@ COMMON_TIME_SIGNATURES = frozenset(
 
 LONGEST_BAR = 16
 """Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
-
-
-class Part(NamedTuple):
-    """A track that a whole corpus has by the same name, such as "Alto"."""
-
-    name: str
-    program: int
 
 
 class RemiTokenizer:
@@ -168,19 +162,10 @@ class RemiTokenizer:
         Raises:
             TokenError: a track is none of the parts.
         """
-        numbers: list[int] = []
-        for track in tracks:
-            name, program = track.name.strip().casefold(), track.program
-            if track.is_drum or not self.parts:
-                numbers.append(DRUMS if track.is_drum else program)
-                continue
-            fits = [(part.name.casefold() == name, part.program == program) for part in self.parts]
-            free = [i for i in range(len(fits)) if any(fits[i]) and i not in numbers]
-            if not free:
-                names = ", ".join(part.name for part in self.parts)
-                raise TokenError(f"track {track.name!r} is none of the parts of this tokenizer: {names}")
-            numbers.append(max(free, key=lambda i: fits[i]))
-        return numbers
+        if not self.parts:
+            return [DRUMS if track.is_drum else track.program for track in tracks]
+        numbers = iter(match_parts([track for track in tracks if not track.is_drum], self.parts))
+        return [DRUMS if track.is_drum else next(numbers) for track in tracks]
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
         """The score that a stream of ids says, BOS, EOS and padding ignored.

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Kind(IntEnum):
-    """Kinds of token, in the order in which they may follow each other at one position."""
+    """Kinds of token; up to DURATION in the order in which they may follow each other at one position."""
 
     PAD = 0
     BOS = 1
@@ -33,10 +33,17 @@ class Kind(IntEnum):
     PITCH = 8
     VELOCITY = 9
     DURATION = 10
+    HOLD = 11
+    REST = 12
 
 
 class Tables(NamedTuple):
-    """One row an id, each array of shape (V,); -1 where a column says nothing of an id."""
+    """One row an id, each array of shape (V,); -1 where a column says nothing of an id.
+
+    Notes are written as events, one after another (`voices` 0), or on a grid: then a bar and its metre
+    are followed by one id (pitch, hold or rest) for each voice of each position, and position and voice
+    follow from counting.
+    """
 
     kind: Ints
     """`Kind` of the id."""
@@ -54,6 +61,8 @@ class Tables(NamedTuple):
     """Length of a bar of this metre in positions."""
     position_ticks: Ints
     """Length of a position of this metre in ticks."""
+    voices: int = 0
+    """Voices of a grid, 0 where notes are events."""
 
     @property
     def vocab_size(self) -> int:
@@ -68,6 +77,28 @@ class Tables(NamedTuple):
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""
         return np.flatnonzero(self.kind == kind)
+
+
+def roster(tables: Tables, ids: Ints) -> list[int]:
+    """Which programs (or parts, or voices of a grid) a stream of ids has notes of, ascending.
+
+    Args:
+        tables: of the tokenizer.
+        ids: (T,) from BOS on.
+    """
+    if not tables.voices:
+        return [int(program) for program in np.unique(tables.program[ids]) if program >= 0]
+    slots = ids[tables.kind[ids] >= Kind.PITCH]
+    singing = np.flatnonzero(tables.kind[slots] == Kind.PITCH) % tables.voices
+    return [int(voice) for voice in np.unique(singing)]
+
+
+def empty_columns(vocab_size: int) -> dict[str, Ints]:
+    """Columns of `Tables` that say nothing of any id yet."""
+    names = [name for name in Tables._fields if name != "voices"]
+    columns = {name: np.full(vocab_size, -1, dtype=np.int64) for name in names}
+    columns["is_drum"][:] = 0
+    return columns
 
 
 def build_tables(vocab: list[str]) -> Tables:
@@ -85,8 +116,7 @@ def build_tables(vocab: list[str]) -> Tables:
         "Program": Kind.PROGRAM, "Pitch": Kind.PITCH, "PitchDrum": Kind.PITCH,
         "Velocity": Kind.VELOCITY, "Duration": Kind.DURATION,
     }  # fmt: skip
-    columns = {name: np.full(len(vocab), -1, dtype=np.int64) for name in Tables._fields}
-    columns["is_drum"][:] = 0
+    columns = empty_columns(len(vocab))
     for id_, token in enumerate(vocab):
         type_, _, value = token.partition("_")
         if type_ not in kinds:
@@ -106,4 +136,4 @@ def build_tables(vocab: list[str]) -> Tables:
             numerator, denominator = map(int, value.split("/"))
             columns["bar_positions"][id_] = numerator * POSITIONS_PER_BEAT
             columns["position_ticks"][id_] = 32 // denominator
-    return Tables(**columns)
+    return Tables(**columns, voices=0)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -20,11 +19,12 @@ from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_ch
 from musegen.config import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.data.views import TokenView, fit_tokenizer, token_view
+from musegen.data.fitting import fit_tokenizer
+from musegen.data.views import TokenView, token_view
 from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic
 from musegen.models.lm import LanguageModel
-from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers import Kind, Tokenizer, roster
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.module import DecoderModule
@@ -114,7 +114,7 @@ def train(
 
 def _parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None
-) -> tuple[TrainConfig, RemiTokenizer, LanguageModel, TokenView]:
+) -> tuple[TrainConfig, Tokenizer, LanguageModel, TokenView]:
     if start is not None:
         data = replace(config.data, tracks=start.config.data.tracks)
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
@@ -139,7 +139,7 @@ def _check_view(view: TokenView, say: Callable[[str], None]) -> None:
 
 
 def _size_run(
-    config: TrainConfig, view: TokenView, tokenizer: RemiTokenizer
+    config: TrainConfig, view: TokenView, tokenizer: Tokenizer
 ) -> tuple[TrainConfig, TokenDataModule]:
     """Fit what the configuration leaves open to the data: batch, steps, validation."""
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
@@ -152,9 +152,8 @@ def _size_run(
     return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=batch_tokens)), data
 
 
-def _manifest(dataset: Dataset, view: TokenView, tokenizer: RemiTokenizer) -> dict[str, Any]:
+def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
     """What data.json says: names and hashes only."""
-    programs = tokenizer.tables.program
     return {
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
@@ -167,7 +166,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: RemiTokenizer) -> di
             {
                 "name": view.pieces[i].name,
                 "sha256": view.pieces[i].sha256,
-                "programs": [int(p) for p in np.unique(programs[view.stream(i)]) if p >= 0],
+                "programs": roster(tokenizer.tables, view.stream(i)),
             }
             for i in view.indices("train")
         ],
@@ -261,7 +260,7 @@ def _trainer(
 
 
 def _write_sample(
-    model: LanguageModel, tokenizer: RemiTokenizer, data: dict[str, Any], seed: int, path: Path
+    model: LanguageModel, tokenizer: Tokenizer, data: dict[str, Any], seed: int, path: Path
 ) -> None:
     from musegen.generation.tasks import Request, generate
     from musegen.music.write import write_score

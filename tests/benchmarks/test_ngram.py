@@ -12,7 +12,7 @@ from benchmarks.kneser_ney import Ids, discounts, kneser_ney_nats, token_nats
 from benchmarks.ngram import parse_orders
 from musegen.config import TokenizerConfig
 from musegen.data.dataset import Dataset
-from musegen.data.views import fit_tokenizer
+from musegen.data.fitting import fit_tokenizer
 
 BOS = 0
 Gram = tuple[int, ...]

@@ -7,7 +7,8 @@ from musegen.config import TokenizerConfig
 from musegen.data.augment import transpose_ids, transposition_tables
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.data.views import cut_windows, fit_tokenizer, token_view
+from musegen.data.fitting import fit_tokenizer
+from musegen.data.views import cut_windows, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.datamodule import plan_batches
 

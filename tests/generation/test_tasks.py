@@ -8,7 +8,7 @@ from musegen.checkpoint import Checkpoint, build_model, load_checkpoint
 from musegen.config import LMConfig, SamplingConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.data.views import fit_tokenizer
+from musegen.data.fitting import fit_tokenizer
 from musegen.errors import ConfigError
 from musegen.generation.tasks import Request, generate
 from musegen.music.ops import bar_ticks

@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from musegen.checkpoint import build_tracker
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
-from musegen.tokenizers import RemiTokenizer
+from musegen.tokenizers import Tokenizer
 
 
-def batch_of(dataset: Dataset, tokenizer: RemiTokenizer, count: int, length: int) -> Tensor:
+def batch_of(dataset: Dataset, tokenizer: Tokenizer, count: int, length: int) -> Tensor:
     """Streams of real tunes, (count, length), padded with 0 where a tune is shorter."""
     ids = torch.zeros(count, length, dtype=torch.int64)
     for row, piece in enumerate(dataset.pieces[:count]):
@@ -20,18 +21,11 @@ def batch_of(dataset: Dataset, tokenizer: RemiTokenizer, count: int, length: int
 
 
 def model_of(
-    tokenizer: RemiTokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)
+    tokenizer: Tokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)
 ) -> LanguageModel:
     torch.manual_seed(1)
-    tables = tokenizer.tables
     model = LanguageModel(
-        kind=torch.from_numpy(tables.kind),
-        position=torch.from_numpy(tables.position),
-        pitch=torch.from_numpy(tables.pitch),
-        cell=cell,
-        embedding_dim=24,
-        hidden_size=48,
-        lookback=lookback,
+        tracker=build_tracker(tokenizer.tables, lookback), cell=cell, embedding_dim=24, hidden_size=48
     )
     return model.eval()
 
@@ -45,13 +39,14 @@ def run_in_chunks(model: LanguageModel, ids: Tensor, cuts: list[int]) -> Tensor:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-@pytest.mark.parametrize("tokenizer_name", ["plain", "rich"])
+@pytest.mark.parametrize("tokenizer_name", ["plain", "rich", "line", "choir"])
 def test_any_cutting_gives_the_same_logits(
     cell: str, tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest
 ) -> None:
     tokenizer = request.getfixturevalue(tokenizer_name)
     model = model_of(tokenizer, cell=cell)
-    ids = batch_of(tunes, tokenizer, count=3, length=400)
+    music = request.getfixturevalue("chorales") if tokenizer_name == "choir" else tunes
+    ids = batch_of(music, tokenizer, count=3, length=400)
     rng = np.random.default_rng(0)
     with torch.inference_mode():
         whole, _ = model(ids, model.init_state(len(ids)))
@@ -60,7 +55,7 @@ def test_any_cutting_gives_the_same_logits(
             assert torch.allclose(run_in_chunks(model, ids, cuts), whole, atol=1e-5, rtol=0)
 
 
-def test_without_look_back_too(tunes: Dataset, plain: RemiTokenizer) -> None:
+def test_without_look_back_too(tunes: Dataset, plain: Tokenizer) -> None:
     model = model_of(plain, lookback=())
     ids = batch_of(tunes, plain, count=2, length=90)
     with torch.inference_mode():
@@ -68,7 +63,7 @@ def test_without_look_back_too(tunes: Dataset, plain: RemiTokenizer) -> None:
         assert torch.allclose(run_in_chunks(model, ids, list(range(1, 90))), whole, atol=1e-5, rtol=0)
 
 
-def test_no_logit_sees_the_future(tunes: Dataset, plain: RemiTokenizer) -> None:
+def test_no_logit_sees_the_future(tunes: Dataset, plain: Tokenizer) -> None:
     model = model_of(plain)
     ids = batch_of(tunes, plain, count=2, length=300)
     changed = ids.clone()

@@ -2,9 +2,10 @@
 
 import torch
 
+from musegen.checkpoint import build_tracker
 from musegen.data.dataset import Dataset
 from musegen.models.place import PlaceTracker
-from musegen.tokenizers import RemiTokenizer
+from musegen.tokenizers import GridTokenizer, Kind, RemiTokenizer
 
 LAGS = (1, 2, 4, 8)
 
@@ -55,3 +56,34 @@ def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> N
     assert foretold.tolist() == stream[0, second + 1 :].tolist()
     assert place.runs[0, -1, LAGS.index(4)] == len(phrase) - 1
     assert (place.lookback[0, :second, LAGS.index(8)] == 0).all()
+
+
+def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer) -> None:
+    tracker = build_tracker(choir.tables, LAGS)
+    ids = choir.encode(chorales.score(chorales.pieces[0]))
+    place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
+    bar, count, last = 0, 0, [0, 0, 0, 0]
+    struck = [-1, -1, -1, -1]
+    for at, id_ in enumerate(ids.tolist()):
+        if id_ == choir.bar_id:
+            bar, count = bar + 1, 0
+        elif choir.tables.kind[id_] >= Kind.PITCH:
+            last[count % 4] = id_
+            if choir.tables.kind[id_] == Kind.PITCH:
+                struck[count % 4] = choir.tables.pitch[id_]
+            count += 1
+        assert (place.bar[0, at], place.place[0, at]) == (bar, count)
+        turn = count % 4
+        assert place.recent[0, at, :4].tolist() == last[turn:] + last[:turn]
+        assert place.last_pitch[0, at] == struck[turn]
+
+
+def test_look_back_on_a_grid_foretells_a_repeat(chorales: Dataset, choir: GridTokenizer) -> None:
+    tracker = build_tracker(choir.tables, LAGS)
+    ids = choir.encode(chorales.score(chorales.pieces[0])).tolist()
+    bars = [i for i, id_ in enumerate(ids) if id_ == choir.bar_id]
+    phrase = ids[bars[1] : bars[3]]  # two bars
+    stream = torch.tensor([[choir.bos_id, *phrase, *phrase]])
+    place, _ = tracker(stream, tracker.init_state(1))
+    foretold = place.lookback[0, 1 + len(phrase) : -1, LAGS.index(2)]
+    assert foretold.tolist() == stream[0, 2 + len(phrase) :].tolist()

@@ -128,7 +128,8 @@ def test_bad_trainer_settings_are_one_line(tunes: Dataset, tmp_path: Path) -> No
 
 def test_two_ranks_share_the_batches(tunes: Dataset, tmp_path: Path) -> None:
     """One epoch's batches are dealt to ranks without overlap; the shares are equal."""
-    from musegen.data.views import fit_tokenizer, token_view
+    from musegen.data.fitting import fit_tokenizer
+    from musegen.data.views import token_view
     from musegen.training.datamodule import TokenDataModule
 
     tokenizer = fit_tokenizer(tunes, TINY.tokenizer)

@@ -1,0 +1,335 @@
+"""Grid tokens: one id a voice a grid position, as chorales, quartets and single lines are written.
+
+A stream is BOS (Bar TimeSig (id of voice 1, ..., id of voice n) x positions)+ EOS, where an id is the
+pitch that a voice strikes, a hold of what it struck before, or a rest. Which voice and position an id
+belongs to follows from counting the ids since the bar line. The form goes back to DeepBach (Hadjeres
+2017, arXiv:1612.01010); the positions here are per quarter, in any metre whose bar they fill.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from symusic import Note, Score, TimeSignature, Track
+from symusic.core import ScoreTick, TrackTick
+
+from musegen.config import GRID_POSITIONS, TokenizerConfig
+from musegen.errors import TokenError
+from musegen.music.ops import bar_ticks
+from musegen.tokenizers.parts import Part, match_parts
+from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR
+from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
+
+UNNAMED = "Voice "
+"""How the parts begin of a dataset whose tracks have no common names: they go by their order."""
+MAX_VOICES = 8
+VELOCITY = 90
+"""Of decoded notes: a grid does not say how loud they are."""
+
+
+class GridTokenizer:
+    """Scores to ids and back; exact for scores whose every track is one voice on the grid.
+
+    Args:
+        config: its `positions` set; `programs` says whether the stream tells tracks apart.
+        time_signatures: metres to know; those whose bar is no whole number of positions are left out.
+        parts: the voices by name and program, in the order of the stream; none for a single line.
+    """
+
+    kind = "grid"
+
+    def __init__(
+        self,
+        config: TokenizerConfig,
+        time_signatures: Iterable[tuple[int, int]],
+        parts: Sequence[Part] = (),
+    ) -> None:
+        assert config.positions is not None
+        self.config = config
+        self.positions = config.positions
+        self.parts = tuple(parts)
+        self.voices = max(1, len(self.parts))
+        fits = {(n, d) for n, d in time_signatures if n * 4 * self.positions % d == 0}
+        self.time_signatures = sorted(fits, key=lambda metre: (metre[1], metre[0]))
+        self.vocab = [
+            *("PAD_None", "BOS_None", "EOS_None", "Bar_None"),
+            *(f"TimeSig_{n}/{d}" for n, d in self.time_signatures),
+            *(f"Pitch_{pitch}" for pitch in range(128)),
+            *("Hold_None", "Rest_None"),
+        ]
+        self.pad_id, self.bos_id, self.eos_id, self.bar_id = range(4)
+        self.pitch_id = self.vocab.index("Pitch_0")
+        self.hold_id, self.rest_id = len(self.vocab) - 2, len(self.vocab) - 1
+        self.tables = self._tables()
+
+    @classmethod
+    def build(
+        cls,
+        config: TokenizerConfig,
+        *,
+        time_signatures: Iterable[tuple[int, int]],
+        parts: Sequence[Part] = (),
+    ) -> "GridTokenizer":
+        """Fit a tokenizer to a dataset.
+
+        Args:
+            config: `positions` unset means 4 a quarter (sixteenths).
+            time_signatures: metres of the dataset, added to the common ones up to `LONGEST_BAR` beats.
+            parts: the voices, at most `MAX_VOICES`; none for single lines.
+
+        Raises:
+            TokenError: too many voices.
+        """
+        if len(parts) > MAX_VOICES:
+            raise TokenError(f"{len(parts)} voices are too many for a grid; at most {MAX_VOICES} are written")
+        own = {(numerator, unit) for numerator, unit in time_signatures if numerator <= LONGEST_BAR}
+        config = replace(config, programs=bool(parts), positions=config.positions or 4)
+        return cls(config, COMMON_TIME_SIGNATURES | own, parts)
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of ids."""
+        return len(self.vocab)
+
+    def encode(self, score: ScoreTick, *, lossy: bool = False) -> Ints:
+        """Ids of a tidy score, from BOS to EOS, (T,).
+
+        Onsets and ends are rounded to the grid; drums are left out.
+
+        Args:
+            score: each of its tracks is a voice; a track that sounds several notes at once is none.
+            lossy: leave out, of notes that fall on one position, all but the last (`False`: refuse).
+
+        Raises:
+            TokenError: an unknown metre, no notes, more tracks than voices, or several notes at once.
+        """
+        tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
+        if not tracks:
+            raise TokenError("the score has no notes that this tokenizer writes (a grid has no drums)")
+        lines, metres = self._bars(score)
+        voices = self._voices(tracks)
+        spans = [_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
+        last = max(int(ends[-1]) for _, ends, _ in spans if len(ends))
+        while lines[-1] < last:  # an end that was rounded up over the last bar line
+            lines, metres = [*lines, lines[-1] + self._bar_positions(metres[-1])], [*metres, metres[-1]]
+        slots = np.full((lines[-1], self.voices), self.rest_id)  # (positions, voices)
+        for voice, (onsets, ends, pitches) in enumerate(spans):
+            for onset, end, pitch in zip(onsets, ends, pitches, strict=True):
+                slots[onset, voice] = self.pitch_id + pitch
+                slots[onset + 1 : end, voice] = self.hold_id
+        bars = [
+            np.concatenate([[self.bar_id, self._metre_id(metre)], slots[start:stop].ravel()])
+            for start, stop, metre in zip(lines[:-1], lines[1:], metres, strict=True)
+        ]
+        return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
+
+    def _bars(self, score: ScoreTick) -> tuple[list[int], list[tuple[int, int]]]:
+        """Bar lines in positions, (bars + 1,), and the metre of each bar."""
+        changes = [(0, (4, 4))] if not len(score.time_signatures) else []
+        changes += [(t.time, (t.numerator, t.denominator)) for t in score.time_signatures]
+        for _, (numerator, denominator) in changes:
+            if (numerator, denominator) not in self.time_signatures:
+                raise TokenError(
+                    f"time signature {numerator}/{denominator} is not one that the tokenizer knows "
+                    f"({self.positions} positions a quarter)"
+                )
+        ticks = bar_ticks(score)
+        ordinal = np.searchsorted([time for time, _ in changes], ticks[:-1], side="right") - 1
+        metres = [changes[max(0, int(index))][1] for index in ordinal]
+        lines = np.cumsum([0, *(self._bar_positions(metre) for metre in metres)]).tolist()
+        return lines, metres
+
+    def _bar_positions(self, metre: tuple[int, int]) -> int:
+        return metre[0] * 4 * self.positions // metre[1]
+
+    def _metre_id(self, metre: tuple[int, int]) -> int:
+        return 4 + self.time_signatures.index(metre)
+
+    def _voices(self, tracks: list[TrackTick]) -> list[list[TrackTick]]:
+        """The tracks of each voice, one at most but for a single line, which all tracks may share."""
+        if not self.parts:
+            return [tracks]
+        voices: list[list[TrackTick]] = [[] for _ in self.parts]
+        for track, number in zip(tracks, self.stream_programs(tracks), strict=True):
+            voices[number].append(track)
+        return voices
+
+    def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
+        """The voice of each track, by its name and program; 0 for a single line.
+
+        Raises:
+            TokenError: a track is none of the parts.
+        """
+        if not self.parts:
+            return [0] * len(tracks)
+        try:
+            return match_parts(tracks, self.parts)
+        except TokenError:
+            if not all(part.name.startswith(UNNAMED) for part in self.parts) or len(tracks) > self.voices:
+                raise
+            return list(range(len(tracks)))
+
+    def snap(self, score: ScoreTick) -> ScoreTick:
+        """The score as the grid holds it: what `decode(encode(score))` gives, with tracks of its own.
+
+        Raises:
+            TokenError: as `encode`.
+        """
+        return self.decode(self.encode(score), ticks_per_quarter=score.ticks_per_quarter)
+
+    def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
+        """The score that a stream of ids says, BOS, EOS and padding ignored.
+
+        A hold with nothing to hold is a rest; a bar that is cut short ends where the stream does.
+
+        Args:
+            ids: (T,).
+            ticks_per_quarter: of the score returned.
+
+        Raises:
+            TokenError: an id outside the vocabulary.
+        """
+        array = np.asarray(ids, dtype=np.int64)
+        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
+            raise TokenError(
+                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
+            )
+        kind = self.tables.kind[array]
+        slots, starts = self._lay_out(array, kind)
+        score = Score(ticks_per_quarter, ttype="Tick")
+        tick = np.round(np.arange(len(slots) + 1) * ticks_per_quarter / self.positions).astype(np.int64)
+        for voice in range(self.voices):
+            name, program = self.parts[voice] if self.parts else ("", 0)
+            track = Track(name, program, is_drum=False, ttype="Tick")
+            track.notes = self._notes(slots[:, voice], tick)
+            if len(track.notes):
+                score.tracks.append(track)
+        for start, metre_id in starts:
+            n, d = self.time_signatures[metre_id - 4]
+            changes = score.time_signatures
+            if not len(changes) or (changes[-1].numerator, changes[-1].denominator) != (n, d):
+                changes.append(TimeSignature(int(tick[start]), n, d))
+        return score
+
+    def _lay_out(self, ids: Ints, kind: Ints) -> tuple[Ints, list[tuple[int, int]]]:
+        """Ids of each position and voice, (positions, voices), and where each bar starts, in which metre."""
+        rows: list[Ints] = []
+        starts: list[tuple[int, int]] = []
+        position = 0
+        marks = [*np.flatnonzero(kind == Kind.TIME_SIGNATURE).tolist(), len(ids)]
+        for mark, following in itertools.pairwise(marks):
+            bar = ids[mark + 1 : following]
+            bar = bar[kind[mark + 1 : following] >= Kind.PITCH]
+            length = self._bar_positions(self.time_signatures[ids[mark] - 4]) * self.voices
+            missing = -len(bar) % self.voices if following == len(ids) else max(0, length - len(bar))
+            bar = np.append(bar, np.full(missing, self.rest_id))[:length]
+            starts.append((position, int(ids[mark])))
+            rows.append(bar.reshape(-1, self.voices))
+            position += len(rows[-1])
+        return np.concatenate(rows) if rows else np.zeros((0, self.voices), dtype=np.int64), starts
+
+    def _notes(self, slots: Ints, tick: Ints) -> Any:
+        """The notes of one voice, slots (positions,), with `tick` (positions + 1,)."""
+        onsets = np.flatnonzero(self.tables.kind[slots] == Kind.PITCH)
+        stops = np.append(np.flatnonzero(slots != self.hold_id), len(slots))
+        ends = stops[np.searchsorted(stops, onsets, side="right")]
+        return Note.from_numpy(
+            time=tick[onsets].astype(np.int32),
+            duration=(tick[ends] - tick[onsets]).astype(np.int32),
+            pitch=(slots[onsets] - self.pitch_id).astype(np.int8),
+            velocity=np.full(len(onsets), VELOCITY, dtype=np.int8),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole tokenizer for tokenizer.json."""
+        return {
+            "format_version": 1,
+            "kind": self.kind,
+            "positions": self.positions,
+            "parts": [list(part) for part in self.parts],
+            "time_signatures": [f"{n}/{d}" for n, d in self.time_signatures],
+            "vocab": self.vocab,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "GridTokenizer":
+        """Rebuild a saved tokenizer.
+
+        Raises:
+            TokenError: an unknown kind, a damaged or impossible setting.
+        """
+        try:
+            if saved["kind"] != cls.kind or saved["format_version"] != 1:
+                raise TokenError(
+                    f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown"
+                )
+            positions = saved["positions"]
+            metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+            parts = [Part(str(name), int(program)) for name, program in saved["parts"]]
+            vocab = saved["vocab"]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
+        if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
+            raise TokenError("tokenizer.json is damaged: a time signature is out of range")
+        if positions not in GRID_POSITIONS or len(parts) > MAX_VOICES:
+            raise TokenError("tokenizer.json is damaged: its positions or parts are out of range")
+        config = TokenizerConfig(kind="grid", positions=positions, programs=bool(parts))
+        tokenizer = cls(config, metres, parts)
+        if tokenizer.vocab != vocab:
+            raise TokenError("tokenizer.json is damaged: its vocabulary is not that of its settings")
+        return tokenizer
+
+    def _tables(self) -> Tables:
+        columns = empty_columns(self.vocab_size)
+        columns["kind"][:4] = (Kind.PAD, Kind.BOS, Kind.EOS, Kind.BAR)
+        metres = slice(4, self.pitch_id)
+        columns["kind"][metres] = Kind.TIME_SIGNATURE
+        columns["bar_positions"][metres] = [self._bar_positions(metre) for metre in self.time_signatures]
+        columns["position_ticks"][metres] = TICKS_PER_QUARTER // self.positions
+        pitches = slice(self.pitch_id, self.pitch_id + 128)
+        columns["kind"][pitches] = Kind.PITCH
+        columns["pitch"][pitches] = np.arange(128)
+        columns["kind"][self.hold_id], columns["kind"][self.rest_id] = Kind.HOLD, Kind.REST
+        return Tables(**columns, voices=self.voices)
+
+
+def _spans(
+    tracks: list[TrackTick], ticks_per_quarter: int, positions: int, *, lossy: bool
+) -> tuple[list[int], list[int], list[int]]:
+    """Onsets, ends (in positions) and pitches of one voice, ascending, none overlapping the next.
+
+    Raises:
+        TokenError: the tracks sound several notes at once, or notes fall together on the grid.
+    """
+    rows = sorted((note.time, note.end, note.pitch) for track in tracks for note in track.notes)
+    _check_one_voice(rows, tracks, ticks_per_quarter / positions / 2)
+    grid = [
+        ((2 * time * positions + ticks_per_quarter) // (2 * ticks_per_quarter),
+         (2 * end * positions + ticks_per_quarter) // (2 * ticks_per_quarter), pitch)
+        for time, end, pitch in rows
+    ]  # fmt: skip
+    following = [onset for onset, _, _ in grid[1:]] + [-1] * bool(grid)
+    kept = [row for row, onset in zip(grid, following, strict=True) if row[0] != onset]
+    if len(kept) < len(grid) and not lossy:
+        raise TokenError(
+            f"notes fall on one position of the grid ({positions} a quarter); "
+            "a larger --tokenizer.positions tells them apart"
+        )
+    onsets = [onset for onset, _, _ in kept]
+    limits = onsets[1:] + [2**62] * bool(kept)
+    ends = [min(max(end, onset + 1), limit) for (onset, end, _), limit in zip(kept, limits, strict=True)]
+    return onsets, ends, [pitch for _, _, pitch in kept]
+
+
+def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], leeway: float) -> None:
+    """Refuse notes that overlap by more than `leeway` ticks (less is legato)."""
+    for (_, end, _), (time, following_end, _) in itertools.pairwise(rows):
+        if min(end, following_end) - time > leeway:
+            names = ", ".join(repr(track.name) for track in tracks if track.name.strip()) or "the score"
+            raise TokenError(
+                f"several notes sound at once in {names}; a grid writes one note a voice: "
+                "use --tokenizer remi, or --data.tracks melody"
+            )

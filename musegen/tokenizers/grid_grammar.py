@@ -1,0 +1,143 @@
+"""What may follow in a grid stream: masks that make every stream decode to the music asked for.
+
+The rules, vectorised over the batch: every bar names its metre and has one id for each voice of each
+position; only what sounds is held; with a number of bars given, the stream has exactly that many, and
+something sounds in the last one.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from musegen.errors import ConfigError
+from musegen.tokenizers.grammar import Constraints
+from musegen.tokenizers.tables import Kind, Tables
+
+
+class GridState(NamedTuple):
+    """Where each row of a batch stands; (B,) int64 where nothing else is said."""
+
+    kind: Tensor
+    """Kind of the last id."""
+    bar: Tensor
+    """Bars begun, 0 before the first."""
+    slot: Tensor
+    """Ids of voices written in this bar."""
+    bar_slots: Tensor
+    """Ids of voices that this bar has; 0 before its metre."""
+    first_bar: Tensor
+    """Ids of voices of the first bar."""
+    has_sound: Tensor
+    """1 where something has sounded in this bar."""
+    sounding: Tensor
+    """(B, voices) 1 where the voice sounds and could be held."""
+
+
+class GridGrammar:
+    """Follows a batch of streams and says what may come next.
+
+    Args:
+        tables: of a grid tokenizer.
+        constraints: what the music must keep to; of `programs`, the voices that may sing.
+        device: where the masks are wanted.
+
+    Raises:
+        ConfigError: the constraints leave no pitch.
+    """
+
+    def __init__(
+        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
+    ) -> None:
+        def column(values: object) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.int64, device=device)
+
+        self.constraints = constraints
+        self.voices = tables.voices
+        self.kind = column(tables.kind)
+        self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
+        self.metres = column(tables.ids(Kind.TIME_SIGNATURE))
+        self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
+        pitches = range(128) if constraints.pitches is None else constraints.pitches
+        allowed = torch.isin(column(tables.pitch), column(sorted(pitches)))  # (V,)
+        self.pitches = allowed & self.of_kind[Kind.PITCH]
+        if not bool(self.pitches.any()):
+            raise ConfigError("the scale and range together leave no pitch to write; widen one of them")
+        self.sings = self._singing(device)  # (B or 1, voices)
+        self.last_singer = self.voices - 1 - self.sings.flip(1).long().argmax(dim=1)  # (B or 1,)
+
+    def _singing(self, device: torch.device | str) -> Tensor:
+        rosters = self.constraints.programs
+        sings = torch.ones(max(1, len(rosters)), self.voices, dtype=torch.bool, device=device)
+        for row, roster in enumerate(rosters):
+            sings[row] = torch.tensor([voice in roster for voice in range(self.voices)], device=device)
+        if not bool(sings.any(dim=1).all()):
+            raise ConfigError("none of the voices asked for is one of this checkpoint's")
+        return sings
+
+    def init_state(self, batch_size: int) -> GridState:
+        """Before BOS."""
+        zero = torch.zeros(batch_size, dtype=torch.int64, device=self.kind.device)
+        sounding = torch.zeros(batch_size, self.voices, dtype=torch.int64, device=self.kind.device)
+        return GridState(zero + int(Kind.BOS), zero, zero, zero, zero, zero, sounding)
+
+    def advance(self, state: GridState, ids: Tensor) -> GridState:
+        """The state after one more id a row, (B,)."""
+        kind = self.kind[ids]
+        is_bar, is_metre, is_slot = kind == Kind.BAR, kind == Kind.TIME_SIGNATURE, kind >= Kind.PITCH
+        voice = (state.slot % self.voices)[:, None]  # the one this id belongs to
+        held = state.sounding.gather(1, voice).squeeze(1)
+        sounds = torch.where(kind == Kind.PITCH, 1, torch.where(kind == Kind.HOLD, held, 0))
+        before = torch.where(is_slot, sounds, held)
+        bar_slots = torch.where(is_metre, self.slots[ids], torch.where(is_bar, 0, state.bar_slots))
+        return GridState(
+            kind=kind,
+            bar=state.bar + is_bar.long(),
+            slot=torch.where(is_bar, 0, state.slot + is_slot.long()),
+            bar_slots=bar_slots,
+            first_bar=torch.where(is_metre & (state.bar == 1), bar_slots, state.first_bar),
+            has_sound=torch.where(is_bar, 0, state.has_sound | (sounds & is_slot.long())),
+            sounding=state.sounding.scatter(1, voice, before[:, None]),
+        )
+
+    def silence(self, state: GridState) -> GridState:
+        """The state with nothing sounding."""
+        return state._replace(sounding=torch.zeros_like(state.sounding))
+
+    def mask(self, state: GridState) -> Tensor:
+        """Which ids may come next, (B, V); at least one a row."""
+        in_bar = (state.slot < state.bar_slots)[:, None]
+        voice = (state.slot % self.voices)[:, None]
+        sings = self.sings.expand(len(voice), -1).gather(1, voice)
+        holds = state.sounding.gather(1, voice).bool()
+        may_rest = ~self._must_sound(state)[:, None]
+        of = self.of_kind
+        slots = (
+            (self.pitches & sings) | (of[Kind.HOLD] & holds & sings) | (of[Kind.REST] & (may_rest | ~sings))
+        )
+        outside = torch.where((state.kind == Kind.BAR)[:, None], self._metres(state), self._bar_or_end(state))
+        mask = torch.where(in_bar, slots, outside)
+        ended = (state.kind == Kind.EOS) | (state.kind == Kind.PAD)
+        return torch.where(ended[:, None], of[Kind.PAD], mask)
+
+    def _must_sound(self, state: GridState) -> Tensor:
+        """Where a last bar would stay silent, at the last id of its last voice that may sing, (B,)."""
+        last_chance = state.bar_slots - self.voices + self.last_singer
+        is_last = state.bar >= (self.constraints.bars or 0)
+        return (state.has_sound == 0) & is_last & (state.slot == last_chance)
+
+    def _metres(self, state: GridState) -> Tensor:
+        metres = self.of_kind[Kind.TIME_SIGNATURE].expand(len(state.bar), -1)
+        if self.constraints.time_signature_id is not None:
+            only = torch.zeros_like(self.kind, dtype=torch.bool)
+            only[self.constraints.time_signature_id] = True
+            return metres & only
+        # A first bar shorter than the second would be read back as a pickup, and filled up.
+        return metres & ((state.bar != 2)[:, None] | (self.slots <= state.first_bar[:, None]))
+
+    def _bar_or_end(self, state: GridState) -> Tensor:
+        bars, begun = self.constraints.bars, state.kind != Kind.BOS
+        more = torch.ones_like(begun) if bars is None else state.bar < bars
+        enough = begun & (state.has_sound == 1)
+        end = enough if bars is None else enough & (state.bar >= bars)
+        return (self.of_kind[Kind.BAR] & more[:, None]) | (self.of_kind[Kind.EOS] & end[:, None])
