@@ -35,7 +35,7 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
         transpose: at most so many semitones up or down in training, as for the networks.
     """
     from musegen.checkpoint import load_checkpoint
-    from musegen.config import TokenizerConfig
+    from musegen.config import DataConfig, TokenizerConfig
     from musegen.data.augment import transposition_tables
     from musegen.data.dataset import Dataset
     from musegen.data.fitting import fit_tokenizer
@@ -43,11 +43,11 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
 
     data = Dataset.open(dataset)
     if checkpoint is None:
-        tokenizer, tracks = fit_tokenizer(data, TokenizerConfig()), "all"
+        tokenizer, wanted = fit_tokenizer(data, TokenizerConfig()), DataConfig()
     else:
         loaded = load_checkpoint(checkpoint)
-        tokenizer, tracks = loaded.tokenizer, loaded.config.data.tracks
-    view = token_view(data, tokenizer, tracks=tracks)
+        tokenizer, wanted = loaded.tokenizer, loaded.config.data
+    view = token_view(data, tokenizer, wanted)
     test = view.indices("test")
     shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
     return Tokens(

@@ -12,7 +12,7 @@ import math
 import torch
 
 from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig
+from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
 from musegen.generation.tasks import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.music.read import read_midi
@@ -52,7 +52,7 @@ def main() -> None:
     rich = arguments.programs
     config = TokenizerConfig(programs=rich, velocity=rich, tempo=rich)
     tokenizer = RemiTokenizer.build(config, time_signatures=[], programs=[])
-    model = build_model(LMConfig(embedding_dim=32, hidden_size=64), tokenizer.tables).eval()
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
     print(f"without masks: error share {without_masks(model, tokenizer, 16, 256):.3f}")
     print(f"{'metre':>6} {'decoded':>8} {'with notes':>10} {'exact bars':>10} {'errors':>7} {'notes':>16}")
     for metre in METRES:

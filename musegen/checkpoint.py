@@ -16,15 +16,18 @@ import torch
 from torch import nn
 
 from musegen import __version__
-from musegen.config import LMConfig, TrainConfig, parse_config
+from musegen.config import RUNS, LMConfig, Seq2SeqTrainConfig, TrainConfig, parse_config
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
 from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
-from musegen.tokenizers import Tables, Tokenizer, load_tokenizer
+from musegen.models.seq2seq import Seq2Seq
+from musegen.tokenizers import Tables, Tokenizer, load_tokenizer, melody_tokenizer
 
 FORMAT_VERSION = 1
+Model = LanguageModel | Seq2Seq
+"""A model of any family."""
 _SUMMED = ("config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json")
 
 
@@ -37,7 +40,7 @@ class Checkpoint:
     dataset: str
     """Name of the dataset it was trained on."""
     tokenizer: Tokenizer
-    model: LanguageModel
+    model: Model
     """In eval mode."""
     data: dict[str, Any]
     metrics: dict[str, Any]
@@ -45,15 +48,25 @@ class Checkpoint:
     """Of model.safetensors."""
 
 
-def build_model(config: LMConfig, tables: Tables) -> LanguageModel:
+def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     """The model a configuration asks for, with fresh weights."""
-    return LanguageModel(
-        tracker=build_tracker(tables, config.lookback),
-        cell=config.cell,
-        embedding_dim=config.embedding_dim,
-        hidden_size=config.hidden_size,
-        num_layers=config.num_layers,
-        dropout=config.dropout,
+    settings = {
+        "cell": config.model.cell,
+        "embedding_dim": config.model.embedding_dim,
+        "hidden_size": config.model.hidden_size,
+        "num_layers": config.model.num_layers,
+        "dropout": config.model.dropout,
+    }
+    target = build_tracker(tokenizer.tables, config.model.lookback)
+    if not isinstance(config, Seq2SeqTrainConfig):
+        return LanguageModel(tracker=target, **settings)
+    return Seq2Seq(
+        source=build_tracker(melody_tokenizer(tokenizer).tables, ()),
+        target=target,
+        encoder_layers=config.encoder.num_layers,
+        alignment=config.encoder.alignment,
+        reach=config.encoder.reach,
+        **settings,
     )
 
 
@@ -135,7 +148,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     data = _read_data(path / "data.json")
     _check_width(config.model, path / "model.safetensors")
-    model = build_model(config.model, tokenizer.tables)
+    model = build_model(config, tokenizer)
     _load_weights(model, path / "model.safetensors")
     return Checkpoint(
         path=path,
@@ -155,10 +168,11 @@ def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
     Raises:
         ConfigError: an unknown key or a value of the wrong type.
     """
-    known = {"format_version", "musegen_version", "dataset"}
-    return parse_config(TrainConfig, {k: v for k, v in raw.items() if k not in known}), str(
-        raw.get("dataset", "")
-    )
+    family = raw.get("family", "lm")
+    if family not in RUNS:
+        raise ConfigError(f"family {family!r} is unknown; this musegen knows {', '.join(RUNS)}")
+    settings = {k: v for k, v in raw.items() if k not in ("format_version", "musegen_version", "dataset")}
+    return parse_config(RUNS[family], settings), str(raw.get("dataset", ""))
 
 
 def _read_data(path: Path) -> dict[str, Any]:
@@ -178,9 +192,9 @@ def _check_width(config: LMConfig, path: Path) -> None:
 
     try:
         with safe_open(path, framework="pt") as file:
-            embedding = file.get_slice("embedding.weight").get_shape()
-            hidden = file.get_slice("logits.weight").get_shape()
-            layers = sum(".weight_hh_l0" in name for name in file.keys())  # noqa: SIM118 - not a dict
+            embedding = file.get_slice("decoder.embedding.weight").get_shape()
+            hidden = file.get_slice("decoder.logits.weight").get_shape()
+            layers = sum(name.startswith("decoder.rnn.") and ".weight_hh_l0" in name for name in file.keys())  # noqa: SIM118 - not a dict
     except SafetensorError as error:
         raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error
     found = (embedding[-1], hidden[-1], layers)
@@ -236,11 +250,15 @@ def _sha256(path: Path) -> str:
 
 def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {split}" for split, count in data["splits"].items())
+    what, command = {
+        "lm": ("language model", f"musegen generate {name} --bars 16 --num 4 --out out/"),
+        "seq2seq": ("accompanist", f"musegen accompany {name} tune.mid --num 4 --out out/"),
+    }[config.family]
     return (
         f"# {name}\n\n"
-        f"A musegen language model of {dataset}: {counts} pieces; "
+        f"A musegen {what} of {dataset}: {counts} pieces; "
         f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
-        f"    musegen generate {name} --bars 16 --num 4 --out out/\n\n"
+        f"    {command}\n\n"
         f"Data: {(data.get('licence') or 'licensed as the owner of the music has it').rstrip('.')}.\n"
         "What was measured is in metrics.json; every training piece is named in data.json.\n"
     )

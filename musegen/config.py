@@ -38,6 +38,8 @@ RANGES: dict[str, Check] = {
     "--model.num-layers": ONE_UP,
     "--model.dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "--model.lookback": (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64"),
+    "--encoder.num-layers": ONE_UP,
+    "--encoder.reach": (lambda value: 0 <= value <= 16, "from 0 to 16 bars"),
     "--optim.lr": POSITIVE,
     "--optim.weight-decay": ZERO_UP,
     "--optim.warmup": (lambda value: 0 <= value <= 1, "from 0 to 1"),
@@ -86,9 +88,10 @@ def _check_group(group: Any, prefix: str) -> None:
 class TokenizerConfig:
     """How music becomes tokens."""
 
-    kind: Literal["remi", "grid"] = "remi"
+    kind: Literal["auto", "remi", "grid"] = "auto"
     """remi: notes as events, for any music. grid: one id a voice a position (pitch, hold or rest), for
-    chorales, quartets and single lines. `--tokenizer grid` says it too."""
+    chorales, quartets and single lines. auto: grid for accompaniments whose tracks are voices of one note
+    at a time, else remi. `--tokenizer grid` says it too."""
     positions: int | None = None
     """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
     that hold at least 95 in 100 pieces whole."""
@@ -106,7 +109,7 @@ class TokenizerConfig:
         if self.kind == "grid" and (self.velocity or self.tempo):
             flag = "velocity" if self.velocity else "tempo"
             raise ConfigError(f"--tokenizer.{flag} does not go with --tokenizer grid; use --tokenizer remi")
-        if self.kind == "remi" and self.positions is not None:
+        if self.kind != "grid" and self.positions is not None:
             raise ConfigError("--tokenizer.positions is a grid's; add --tokenizer grid, or leave it out")
 
 
@@ -116,6 +119,12 @@ class DataConfig:
 
     tracks: Literal["all", "melody"] = "all"
     """Every track of a piece, or its melody alone (see `musegen prepare --melody`)."""
+    melody: str | None = None
+    """The melody's track by name, or by number from 1. Unset: the one that the dataset names."""
+    accompaniment: tuple[str, ...] = ()
+    """Names of the tracks that accompany the melody. Unset: all the others."""
+    drums: bool = True
+    """Keep tracks of drums."""
     window: int = 1024
     """Longest sequence trained on, in tokens; longer pieces are cut on bar lines."""
     transpose: int = 6
@@ -146,6 +155,23 @@ class LMConfig:
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
         _check_group(self, "model.")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """How an accompanist hears the melody."""
+
+    alignment: Literal["now", "bars", "none"] = "now"
+    """now: the decoder is told what the melody does at this moment, and attends to the bars around; bars:
+    it attends to the bars around; none: it attends to the whole melody."""
+    num_layers: int = 1
+    """Recurrent layers of the encoder, forwards and backwards."""
+    reach: int = 2
+    """Bars before and after the present one that attention covers."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "encoder.")
 
 
 @dataclass(frozen=True)
@@ -223,7 +249,7 @@ class SamplingConfig:
 class TrainConfig:
     """A whole training run; written to a checkpoint's config.json, which repeats it."""
 
-    family: Literal["lm"] = field(default="lm", init=False)  # the verb says it, no flag does
+    family: Literal["lm", "seq2seq"] = field(default="lm", init=False)  # the verb says it, no flag does
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -238,6 +264,17 @@ class TrainConfig:
         """Refuse what is out of range."""
         _check_group(self, "")
 
+
+@dataclass(frozen=True)
+class Seq2SeqTrainConfig(TrainConfig):
+    """A training run of an accompanist: what every run has, and an encoder."""
+
+    family: Literal["lm", "seq2seq"] = field(default="seq2seq", init=False)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+
+RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig}
+"""The configuration of each family's runs."""
 
 T = TypeVar("T")
 
@@ -292,5 +329,5 @@ def _kind(hint: Any) -> str:
     """What a setting may be, in words."""
     options = get_args(hint) or (hint,)
     if get_origin(hint) is tuple:
-        return "a list of whole numbers"
+        return f"a list of {_KINDS[options[0]].split(maxsplit=1)[1]}s"
     return " or ".join(_KINDS.get(option, str(option)) for option in options)

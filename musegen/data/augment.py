@@ -25,7 +25,10 @@ def transposition_tables(tables: Tables, shifts: range) -> Ints:
     return result
 
 
-def transpose_ids(ids: Ints, tables: Ints, row: int) -> Ints:
-    """Transpose a stream by a row of `transposition_tables`, or leave it where a pitch would not fit."""
-    moved = tables[row][ids]
-    return ids if (moved < 0).any() else moved
+def transpose_together(streams: list[Ints], tables: list[Ints], row: int) -> list[Ints]:
+    """Transpose streams that sound together, all by the same row of their `transposition_tables`.
+
+    They stay as they are where a pitch of any would not fit.
+    """
+    moved = [table[row][ids] for ids, table in zip(streams, tables, strict=True)]
+    return streams if any((ids < 0).any() for ids in moved) else moved

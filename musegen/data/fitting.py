@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 from symusic.core import ScoreTick
 
-from musegen.config import TokenizerConfig
-from musegen.data.dataset import Dataset, Piece
-from musegen.errors import DataError
+from musegen.config import DataConfig, TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.selection import select
+from musegen.errors import DataError, TokenError
 from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
@@ -18,37 +19,51 @@ WHOLE = 0.95
 """Share of the pieces whose every onset must lie on a grid for it to be taken."""
 
 
-def viewed_score(dataset: Dataset, piece: Piece, tracks: str) -> ScoreTick:
-    """The score of a piece as a model sees it: all tracks, or the melody alone.
+def fit_tokenizer(
+    dataset: Dataset, config: TokenizerConfig, data: DataConfig | None = None, *, pairs: bool = False
+) -> Tokenizer:
+    """A tokenizer that knows the metres of a dataset, with programs or voices where the view needs them.
+
+    Args:
+        dataset: the music.
+        config: what is settled already.
+        data: which tracks are wanted.
+        pairs: the accompaniments alone, not the melodies.
 
     Raises:
-        DataError: the melody is wanted and the piece has none.
+        DataError: no piece has the tracks wanted.
     """
-    score = dataset.score(piece)
-    if tracks == "melody":
-        if piece.melody < 0:
-            raise DataError("no melody track")
-        score.tracks = [score.tracks[piece.melody]]
-    return score
-
-
-def fit_tokenizer(dataset: Dataset, config: TokenizerConfig, *, tracks: str = "all") -> Tokenizer:
-    """A tokenizer that knows the metres of a dataset, with programs or voices where the view needs them."""
     metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
-    pairs = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
+    pairs_of = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
+    scores = _selected(dataset, data or DataConfig(), pairs=pairs)
+    parts = shared_parts(scores)
+    if config.kind == "auto":
+        # Voices that go together are written better side by side than one note after another.
+        config = replace(config, kind="grid" if pairs and _are_voices(scores) else "remi")
     if config.kind == "grid":
-        config = replace(config, positions=config.positions or _fit_positions(dataset, tracks))
-        parts = [] if tracks == "melody" else shared_parts(dataset) or _voices(dataset)
-        return GridTokenizer.build(config, time_signatures=pairs, parts=parts)
-    if tracks == "melody":
-        return RemiTokenizer.build(config, time_signatures=pairs, programs=[])
-    programs = {program for piece in dataset.pieces for program in piece.programs}
-    return RemiTokenizer.build(
-        config, time_signatures=pairs, programs=sorted(programs), parts=shared_parts(dataset)
-    )
+        config = replace(config, positions=config.positions or _fit_positions(scores))
+        return GridTokenizer.build(config, time_signatures=pairs_of, parts=parts or _voices(scores))
+    programs = {-1 if t.is_drum else t.program for score in scores for t in score.tracks}
+    if data is not None and data.tracks == "melody" and not pairs:
+        programs = set()
+    return RemiTokenizer.build(config, time_signatures=pairs_of, programs=sorted(programs), parts=parts)
 
 
-def shared_parts(dataset: Dataset) -> list[Part]:
+def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreTick]:
+    scores = []
+    faults: Counter[str] = Counter()
+    for piece in dataset.pieces:
+        try:
+            scores.append(select(dataset, piece, data, pairs=pairs).score)
+        except DataError as error:
+            faults[str(error)] += 1
+    if not scores:
+        reasons = "; ".join(f"{fault} (x{count})" for fault, count in faults.items())
+        raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
+    return scores
+
+
+def shared_parts(scores: list[ScoreTick]) -> list[Part]:
     """The named tracks of a dataset, where most of its pieces have several of one program.
 
     A part is a name that at least half of the pieces have. There are none unless every track of at
@@ -57,22 +72,39 @@ def shared_parts(dataset: Dataset) -> list[Part]:
     names: Counter[Part] = Counter()
     doubled = 0
     rosters: list[list[Part]] = []
-    for piece in dataset.pieces:
-        melodic = [track for track in dataset.score(piece).tracks if not track.is_drum]
+    for score in scores:
+        melodic = [track for track in score.tracks if not track.is_drum]
         # A dict keeps the order of the tracks, which becomes the order of the parts.
         roster = list(dict.fromkeys(Part(t.name.strip(), t.program) for t in melodic if t.name.strip()))
         doubled += len(roster) == len(melodic) > len({track.program for track in melodic})
         names.update(roster)
         rosters.append(roster)
-    half = len(dataset.pieces) / 2
+    half = len(scores) / 2
     common = [part for part, count in names.items() if count >= half]
     whole = sum(set(roster) <= set(common) for roster in rosters)
     return common if min(doubled, whole) >= half and common else []
 
 
-def _voices(dataset: Dataset) -> list[Part]:
+def _are_voices(scores: list[ScoreTick]) -> bool:
+    """Whether nearly every piece is a few tracks of one note at a time."""
+    fitting = 0
+    for score in scores:
+        grid = GridTokenizer.build(
+            TokenizerConfig(kind="grid", positions=24),
+            time_signatures=[],
+            parts=[Part(f"{UNNAMED}{i}", 0) for i in range(min(MAX_VOICES, len(score.tracks)))],
+        )
+        try:
+            grid.encode(score, lossy=True)
+        except TokenError:
+            continue
+        fitting += not any(track.is_drum for track in score.tracks)
+    return fitting >= WHOLE * len(scores)
+
+
+def _voices(scores: list[ScoreTick]) -> list[Part]:
     """As many unnamed parts as all but the largest twentieth of the pieces have tracks; none for one."""
-    rosters = [[t.program for t in dataset.score(p).tracks if not t.is_drum] for p in dataset.pieces]
+    rosters = [[track.program for track in score.tracks if not track.is_drum] for score in scores]
     count = min(MAX_VOICES, int(np.quantile([len(roster) for roster in rosters], WHOLE, method="lower")))
     if count < 2:
         return []
@@ -80,15 +112,10 @@ def _voices(dataset: Dataset) -> list[Part]:
     return [Part(f"{UNNAMED}{i + 1}", program) for i, program in enumerate(programs)]
 
 
-def _fit_positions(dataset: Dataset, tracks: str) -> int:
+def _fit_positions(scores: list[ScoreTick]) -> int:
     """The fewest of `GRIDS` positions a quarter that hold every onset of most of the pieces."""
     whole: Counter[int] = Counter()
-    for piece in dataset.pieces:
-        if tracks == "melody" and piece.melody < 0:
-            continue
-        score = viewed_score(dataset, piece, tracks)
+    for score in scores:
         onsets = np.concatenate([track.notes.numpy()["time"] for track in score.tracks]).astype(np.int64)
         whole.update(g for g in GRIDS if not (onsets * g % score.ticks_per_quarter).any())
-    return next(
-        (g for g in GRIDS if whole[g] >= WHOLE * len(dataset.pieces)), max(GRIDS, key=lambda g: whole[g])
-    )
+    return next((g for g in GRIDS if whole[g] >= WHOLE * len(scores)), max(GRIDS, key=lambda g: whole[g]))

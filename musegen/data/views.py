@@ -5,6 +5,7 @@ never read. Ids lie end to end in one memory-mapped array.
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -13,15 +14,29 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from musegen.config import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
-from musegen.data.fitting import viewed_score
+from musegen.data.pairs import source_and_target
+from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
-from musegen.tokenizers import Kind, Tokenizer
+from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 PHRASE_BARS = 16
 """Models count bars modulo this many (see models/lm.py)."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The melodies of a view, in the order of its pieces; each has the bars of its piece's stream."""
+
+    ids: npt.NDArray[np.uint16]
+    """(M,) all streams end to end."""
+    offsets: npt.NDArray[np.int64]
+    """(P + 1,) where each stream begins."""
+    tables: Tables
+    """Of the melodies' tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +57,53 @@ class TokenView:
     """Median first tempo in beats a minute."""
     program: int
     """Most frequent melodic program."""
+    sources: "Sources | None" = None
+    """The melodies, where the streams accompany some."""
 
     def stream(self, index: int) -> npt.NDArray[np.int64]:
         """Ids of piece `index` from BOS to EOS, (T,)."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]].astype(np.int64)
+
+    def source(self, index: int) -> npt.NDArray[np.int64]:
+        """Ids of the melody of piece `index` from BOS to EOS, (S,); none where there are no melodies."""
+        if self.sources is None:
+            return np.zeros(0, dtype=np.int64)
+        start, stop = self.sources.offsets[index : index + 2]
+        return self.sources.ids[start:stop].astype(np.int64)
 
     def indices(self, split: str) -> list[int]:
         """Which pieces stand in the split "train", "valid" or "test"."""
         return [index for index, piece in enumerate(self.pieces) if piece.split == split]
 
 
-def token_view(dataset: Dataset, tokenizer: Tokenizer, *, tracks: str = "all") -> TokenView:
+def token_view(
+    dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None, *, pairs: bool = False
+) -> TokenView:
     """Encode every piece of a dataset, or open what was encoded before.
+
+    Args:
+        dataset: the music.
+        tokenizer: of what a model writes.
+        data: which tracks are wanted.
+        pairs: part each piece into its melody and what accompanies it.
 
     Raises:
         DataError: no piece could be encoded; the reasons are counted.
     """
-    recipe = json.dumps([2, dataset.sha256, tokenizer.to_dict(), tracks, [p.melody for p in dataset.pieces]])
-    folder = dataset.path / ".cache" / f"lm-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    data = data or DataConfig()
+    wanted = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
+    recipe = json.dumps([3, dataset.sha256, tokenizer.to_dict(), wanted, [p.melody for p in dataset.pieces]])
+    folder = dataset.path / ".cache" / f"view-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     if not (folder / "view.json").is_file():
-        _build(folder, dataset, tokenizer, tracks)
+        _build(folder, dataset, tokenizer, data, pairs=pairs)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
     if not facts["kept"]:
         reasons = "; ".join(f"{reason} (x{count})" for reason, count in facts["skipped"].items())
         raise DataError(f"no piece of dataset {dataset.name} can be encoded: {reasons}")
+    sources = None
+    if pairs:
+        ids, offsets = np.load(folder / "source_ids.npy"), np.load(folder / "source_offsets.npy")
+        sources = Sources(ids, offsets, melody_tokenizer(tokenizer).tables)
     return TokenView(
         ids=np.load(folder / "ids.npy", mmap_mode="r"),
         offsets=np.load(folder / "offsets.npy"),
@@ -74,24 +112,31 @@ def token_view(dataset: Dataset, tokenizer: Tokenizer, *, tracks: str = "all") -
         skipped=facts["skipped"],
         tempo=facts["tempo"],
         program=facts["program"],
+        sources=sources,
     )
 
 
-def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, tracks: str) -> None:
+def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, data: DataConfig, *, pairs: bool) -> None:
     streams: list[npt.NDArray[np.uint16]] = []
+    melodies: list[npt.NDArray[np.uint16]] = []
     notes: list[int] = []
     kept: list[int] = []
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
     programs: Counter[int] = Counter()
+    listener = melody_tokenizer(tokenizer) if pairs else tokenizer
     has_drums = bool(tokenizer.tables.is_drum.any())
     for index, piece in enumerate(progress(dataset.pieces, len(dataset.pieces), "Tokenizing")):
         try:
-            score = viewed_score(dataset, piece, tracks)
-            streams.append(tokenizer.encode(score).astype(np.uint16))
+            score, melody = select(dataset, piece, data, pairs=pairs)
+            stream = tokenizer.encode(score)
+            if melody is not None:
+                source, stream = source_and_target(melody, listener, stream, tokenizer)
+                melodies.append(source.astype(np.uint16))
         except MusegenError as error:
             skipped[str(error)] += 1
             continue
+        streams.append(stream.astype(np.uint16))
         kept.append(index)
         # Drums that are not in the stream are not predicted, and so not counted.
         heard = [t for t in score.tracks if has_drums or not t.is_drum]
@@ -104,11 +149,16 @@ def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, tracks: str) ->
         "tempo": float(np.median(tempos)) if tempos else 120.0,
         "program": programs.most_common(1)[0][0] if programs else 0,
     }
-    offsets = np.cumsum([0, *map(len, streams)], dtype=np.int64)
-    _save(folder / "ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
-    _save(folder / "offsets.npy", offsets)
+    _save_streams(folder, "", streams)
+    if pairs:
+        _save_streams(folder, "source_", melodies)
     _save(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
     write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
+
+
+def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16]]) -> None:
+    _save(folder / f"{prefix}ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
+    _save(folder / f"{prefix}offsets.npy", np.cumsum([0, *map(len, streams)], dtype=np.int64))
 
 
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
@@ -125,6 +175,9 @@ class Window:
 
     start: int
     stop: int
+    source_start: int = 0
+    """The same bars of the melodies; 0 to 0 where there are none."""
+    source_stop: int = 0
 
     @property
     def length(self) -> int:
@@ -149,16 +202,35 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
     for index in view.indices(split):
         begin, end = int(view.offsets[index]), int(view.offsets[index + 1])
         bars = begin + np.flatnonzero(kind[view.ids[begin:end]] == Kind.BAR)
-        start, bar = begin, 0
-        while end - start > longest:
-            fitting = int(np.searchsorted(bars, start + longest, side="right")) - 1
-            chosen = max(fitting, bar + 1)
-            if chosen - bar >= PHRASE_BARS:
-                chosen = bar + (chosen - bar) // PHRASE_BARS * PHRASE_BARS
-            if chosen >= len(bars):
-                break
+        # A window that begins with bar `first` and ends before bar `last`; bar 0 begins with BOS.
+        cuts = [*_cut_bars(bars, begin, end, longest), len(bars)]
+        for first, last in itertools.pairwise(cuts):
+            start = int(bars[first]) if first else begin
             # The bar token that opens the next window is this window's last target.
-            windows.append(Window(start, int(bars[chosen]) + 1))
-            start, bar = int(bars[chosen]), chosen
-        windows.append(Window(start, end))
+            stop = int(bars[last]) + 1 if last < len(bars) else end
+            windows.append(Window(start, stop, *_source_bars(view, index, first, last)))
     return windows
+
+
+def _cut_bars(bars: npt.NDArray[np.int64], begin: int, end: int, longest: int) -> list[int]:
+    """The bars, from 0, with which windows begin."""
+    cuts, start, bar = [0], begin, 0
+    while end - start > longest:
+        fitting = int(np.searchsorted(bars, start + longest, side="right")) - 1
+        chosen = max(fitting, bar + 1)
+        if chosen - bar >= PHRASE_BARS:
+            chosen = bar + (chosen - bar) // PHRASE_BARS * PHRASE_BARS
+        if chosen >= len(bars):
+            break
+        start, bar = int(bars[chosen]), chosen
+        cuts.append(bar)
+    return cuts
+
+
+def _source_bars(view: TokenView, index: int, first: int, last: int) -> tuple[int, int]:
+    """Where bars `first` to `last` of a piece's melody begin and end."""
+    if view.sources is None:
+        return 0, 0
+    begin, end = int(view.sources.offsets[index]), int(view.sources.offsets[index + 1])
+    bars = begin + np.flatnonzero(view.sources.tables.kind[view.sources.ids[begin:end]] == Kind.BAR)
+    return int(bars[first]) if first else begin, int(bars[last]) if last < len(bars) else end

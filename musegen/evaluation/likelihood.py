@@ -12,7 +12,7 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.views import token_view
 from musegen.errors import DataError
-from musegen.models.losses import stream_nats
+from musegen.models.losses import first_state, stream_nats
 
 BATCH_TOKENS = 16384
 
@@ -32,7 +32,8 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    view = token_view(dataset, checkpoint.tokenizer, tracks=checkpoint.config.data.tracks)
+    pairs = checkpoint.config.family == "seq2seq"
+    view = token_view(dataset, checkpoint.tokenizer, checkpoint.config.data, pairs=pairs)
     wanted = sorted(view.indices(split), key=lambda i: int(view.offsets[i + 1] - view.offsets[i]))
     if not wanted:
         raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
@@ -42,7 +43,9 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
     for batch in progress(batches, len(batches), "Evaluating"):
         streams = [torch.from_numpy(view.stream(index)) for index in batch]
         ids = pad_sequence(streams, batch_first=True).to(device)  # (B, T)
-        state = checkpoint.model.init_state(len(batch))
+        sources = [torch.from_numpy(view.source(index)) for index in batch] if pairs else []
+        source_ids = pad_sequence(sources, batch_first=True).to(device) if pairs else None  # (B, S)
+        state = first_state(checkpoint.model, len(batch), source_ids)
         nats += float(stream_nats(checkpoint.model, state, ids).double().sum())
         tokens += sum(len(stream) - 1 for stream in streams)
     notes = int(view.notes[wanted].sum())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from musegen.models.place import Place, PlaceState, hold, look_back, run_lengths, scale_shares, semitones
 
-_PAD, _BAR, _TIME_SIGNATURE, _PITCH = 0, 3, 4, 8
+_PAD, _BAR, _TIME_SIGNATURE, _PITCH, _REST = 0, 3, 4, 8, 12
 """As in tokenizers.tables.Kind; what is _PITCH or more is a voice's."""
 _KINDS = 16
 
@@ -43,6 +43,7 @@ class GridTracker(nn.Module):
         self.num_metres = int(metre.max()) + 1
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals = 2 * voices, voices + len(lookback)
+        self.num_anchors = voices
         for name, values in (
             ("kind", kind),
             ("metre", metre),
@@ -55,6 +56,14 @@ class GridTracker(nn.Module):
     def pitch(self) -> Tensor:
         """(V,) MIDI pitch of each id, -1 where it is none."""
         return self._pitch
+
+    def sounding(self, ids: Tensor, place: Place) -> Tensor:
+        """(B, T) the pitch of the first voice at each id, -1 where it rests."""
+        del ids
+        first = (-place.place) % self.voices  # where it stands among those whose turn comes
+        last = place.recent.gather(2, first[..., None]).squeeze(2)
+        pitch = place.anchors.gather(2, first[..., None]).squeeze(2)
+        return torch.where(self._kind[last] == _REST, -1, pitch)
 
     def init_state(self, batch_size: int) -> PlaceState:
         """The state before the first id."""
@@ -111,7 +120,18 @@ class GridTracker(nn.Module):
             [torch.stack([bar, place, torch.zeros_like(bar), metre], dim=2), last, sounding, before], dim=2
         )[:, -1]
         after = PlaceState(counters, pitch_classes, all_ids, all_keys, back[:, -1], runs[:, -1])
-        told = Place(bar, place, metre, recent, torch.cat(intervals, dim=2), scale, own[..., 0], back, runs)
+        told = Place(
+            bar,
+            place,
+            metre,
+            recent,
+            torch.cat(intervals, dim=2),
+            scale,
+            place // self.voices,
+            heard,
+            back,
+            runs,
+        )
         return told, after
 
     def _voices(

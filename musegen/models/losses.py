@@ -15,6 +15,11 @@ class Decoder(Protocol):
         ...
 
 
+def first_state(model: Any, rows: int, source_ids: Tensor | None) -> Any:
+    """The state before the first id: of silence for `rows` rows, or of melodies (B, S)."""
+    return model.init_state(rows if source_ids is None else source_ids)
+
+
 def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:
     """Negative log-likelihood of each target, 0 where it is padding (id 0).
 

@@ -18,7 +18,7 @@ _PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5
 """As in tokenizers.tables.Kind."""
 
 
-WIDEST = 24
+WIDEST = 36
 """Semitones; intervals are told up to this, wider ones as this."""
 
 
@@ -59,8 +59,11 @@ class Place(NamedTuple):
     scale: Tensor
     """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
     same tune in another key looks the same."""
-    last_pitch: Tensor
-    """(B, T) MIDI pitch, on a grid that of the voice whose turn is next; -1 before the first."""
+    clock: Tensor
+    """(B, T) position in the bar of the id that comes next, as far as the ids tell."""
+    anchors: Tensor
+    """(B, T, A) pitches from which the next may be reckoned: the last one, on a grid the last of each voice,
+    the one whose turn is next first; -1 where there is none."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
@@ -93,7 +96,7 @@ class PlaceTracker(nn.Module):
         self.num_metres = int(metre.max()) + 1
         self.vocab_size = len(kind)
         self.num_lookbacks = len(lookback)
-        self.num_recent, self.num_intervals = 3, 1 + len(lookback)
+        self.num_recent, self.num_intervals, self.num_anchors = 3, 1 + len(lookback), 1
         for name, values in (
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
@@ -109,6 +112,11 @@ class PlaceTracker(nn.Module):
     def pitch(self) -> Tensor:
         """(V,) MIDI pitch of each id, -1 where it is none or a drum's."""
         return self._pitch
+
+    def sounding(self, ids: Tensor, place: Place) -> Tensor:
+        """(B, T) the pitch last struck at each id, -1 before the first: events do not tell rests."""
+        del ids
+        return place.anchors[..., 0]
 
     def init_state(self, batch_size: int) -> PlaceState:
         """The state before the first id."""
@@ -161,7 +169,8 @@ class PlaceTracker(nn.Module):
         )  # (B, T, 1 + L)
         counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
         after = PlaceState(counters, pitch_classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
-        told = Place(bar, place, metre, recent, intervals, scale, last_pitch, lookback, runs)
+        clock = (place - 1).clamp(min=0)
+        told = Place(bar, place, metre, recent, intervals, scale, clock, last, lookback, runs)
         return told, after
 
 

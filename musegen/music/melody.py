@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 from numpy.typing import NDArray
-from symusic import Score
+from symusic import Note, Score
 
 from musegen.errors import DataError
 from musegen.music.notes import last_end, note_arrays
@@ -101,3 +101,24 @@ def _frames(score: Score, candidates: list[int]) -> tuple[NDArray[np.int8], NDAr
             np.maximum(highest[row, begin:end], pitch, out=highest[row, begin:end])
             voices[row, begin:end] += 1
     return highest, voices == 1
+
+
+def skyline(score: Score) -> Score:
+    """The score with one track left: at each moment its highest note, each cut where the next begins.
+
+    A note that begins under a higher one, which goes on for at least half of it, is an inner voice and
+    left out; less is legato.
+    """
+    rows = sorted((n.time, -n.pitch, n.end, n.velocity) for t in score.tracks for n in t.notes if not t.is_drum)
+    line: list[tuple[int, int, int, int]] = []
+    for onset, low, end, velocity in rows:
+        if line:
+            above, top, until, _ = line[-1]
+            if above == onset or (top < low and until - onset >= (end - onset) / 2):
+                continue
+            line[-1] = (above, top, min(until, onset), line[-1][3])
+        line.append((onset, low, end, velocity))
+    single = score.copy()
+    single.tracks = score.tracks[:1]
+    single.tracks[0].notes = [Note(onset, end - onset, -low, v) for onset, low, end, v in line]
+    return single

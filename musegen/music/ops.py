@@ -4,7 +4,7 @@ None changes the Score it is given.
 """
 
 from musegen.music.fingerprint import fingerprint, off_grid_share
-from musegen.music.melody import melody_track
+from musegen.music.melody import melody_track, skyline
 from musegen.music.metre import bar_ticks, tidy_metre
 from musegen.music.notes import normalise_notes, transpose
 
@@ -14,6 +14,7 @@ __all__ = [
     "melody_track",
     "normalise_notes",
     "off_grid_share",
+    "skyline",
     "tidy_metre",
     "transpose",
 ]

@@ -1,9 +1,11 @@
 """Music to ids and back, and what a vocabulary knows about music."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.tokenizers.grammar import Constraints, Grammar
 from musegen.tokenizers.grid import GridTokenizer
@@ -22,6 +24,7 @@ __all__ = [
     "Tokenizer",
     "load_tokenizer",
     "make_grammar",
+    "melody_tokenizer",
     "roster",
 ]
 
@@ -39,6 +42,13 @@ def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
     if kind not in kinds:
         raise TokenError(f"tokenizer kind {kind!r} is unknown; this musegen knows {', '.join(kinds)}")
     return kinds[kind].from_dict(saved)
+
+
+def melody_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer of the melodies that go with an accompanist's: one line, the same metres and grid."""
+    if isinstance(tokenizer, GridTokenizer):
+        return GridTokenizer(replace(tokenizer.config, programs=False), tokenizer.time_signatures)
+    return RemiTokenizer(TokenizerConfig(kind="remi", programs=False), tokenizer.time_signatures)
 
 
 def make_grammar(

@@ -3,18 +3,18 @@
 Everything drawn at random is a function of (seed, epoch), so that a run can be repeated.
 """
 
-from typing import Any
-
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from musegen.config import TrainConfig
-from musegen.data.augment import transpose_ids, transposition_tables
+from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_windows
 from musegen.tokenizers import Tables
+from musegen.tokenizers.tables import Ints
 
 Batch = dict[str, Tensor]
 POOL_BATCHES = 32
@@ -22,28 +22,50 @@ POOL_BATCHES = 32
 
 
 class TokenBatches(Dataset[Batch]):
-    """A list of batches, each made when asked for: input_ids, target_ids (B, T), lengths (B,)."""
+    """A list of batches, each made when asked for.
+
+    A batch holds input_ids and target_ids (B, T), lengths (B,), and where the streams accompany melodies
+    source_ids (B, S): all padded at the end with 0.
+
+    Args:
+        view: the streams.
+        plan: the windows of each batch.
+        shifts: by which row of `moves` each window is transposed.
+        moves: `transposition_tables` of the streams, and of their melodies if there are any.
+    """
 
     def __init__(
-        self, view: TokenView, plan: list[list[Window]], shifts: list[list[int]], tables: Any
+        self, view: TokenView, plan: list[list[Window]], shifts: list[list[int]], moves: list[Ints]
     ) -> None:
-        self.view, self.plan, self.shifts, self.tables = view, plan, shifts, tables
+        self.view, self.plan, self.shifts, self.moves = view, plan, shifts, moves
 
     def __len__(self) -> int:
         """Batches."""
         return len(self.plan)
 
     def __getitem__(self, index: int) -> Batch:
-        """Batch number `index`, padded at the end."""
+        """Batch number `index`."""
         rows = [
-            transpose_ids(self.view.ids[window.start : window.stop].astype(np.int64), self.tables, row)
-            for window, row in zip(self.plan[index], self.shifts[index], strict=True)
+            transpose_together(self._streams(window), self.moves, shift)
+            for window, shift in zip(self.plan[index], self.shifts[index], strict=True)
         ]
-        lengths = torch.tensor([len(row) - 1 for row in rows])
-        ids = torch.zeros(len(rows), int(lengths.max()) + 1, dtype=torch.int64)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = torch.from_numpy(row)
-        return {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths}
+        ids = _pad([streams[0] for streams in rows])
+        lengths = torch.tensor([len(streams[0]) - 1 for streams in rows])
+        batch = {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths}
+        if self.view.sources is not None:
+            batch["source_ids"] = _pad([streams[1] for streams in rows])
+        return batch
+
+    def _streams(self, window: Window) -> list[Ints]:
+        streams = [self.view.ids[window.start : window.stop].astype(np.int64)]
+        if self.view.sources is not None:
+            source = self.view.sources.ids[window.source_start : window.source_stop]
+            streams.append(source.astype(np.int64))
+        return streams
+
+
+def _pad(rows: list[Ints]) -> Tensor:
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
 
 
 def plan_batches(windows: list[Window], *, batch_tokens: int, rng: np.random.Generator) -> list[list[Window]]:
@@ -84,14 +106,16 @@ class TokenDataModule(pl.LightningDataModule):
         self.view, self.seed, self.batch_tokens = view, config.seed, batch_tokens
         self.windows = cut_windows(view, tables.kind, split="train", longest=config.data.window)
         reach = config.data.transpose
-        self.moves = transposition_tables(tables, range(-reach + 1, reach + 1) if reach else range(1))
-        self.stay = transposition_tables(tables, range(1))
+        shifts = range(-reach + 1, reach + 1) if reach else range(1)
+        spoken = [tables] if view.sources is None else [tables, view.sources.tables]
+        self.moves = [transposition_tables(each, shifts) for each in spoken]
+        self.stay = [transposition_tables(each, range(1)) for each in spoken]
 
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
         plan = plan_batches(self.windows, batch_tokens=self.batch_tokens, rng=rng)
-        shifts = [rng.integers(0, len(self.moves), len(batch)).tolist() for batch in plan]
+        shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
         return TokenBatches(self.view, plan, shifts, self.moves)
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -111,7 +135,11 @@ class TokenDataModule(pl.LightningDataModule):
         """Whole validation pieces; training pieces where the dataset has no validation split."""
         split = "valid" if self.view.indices("valid") else "train"
         offsets = self.view.offsets
-        pieces = [Window(int(offsets[i]), int(offsets[i + 1])) for i in self.view.indices(split)]
+        heard = self.view.sources.offsets if self.view.sources else np.zeros(len(offsets), dtype=np.int64)
+        pieces = [
+            Window(int(offsets[i]), int(offsets[i + 1]), int(heard[i]), int(heard[i + 1]))
+            for i in self.view.indices(split)
+        ]
         pieces.sort(key=lambda w: w.length)
         plan: list[list[Window]] = []
         for window in pieces:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.config import OptimConfig
-from musegen.models.losses import stream_nats, token_nats
+from musegen.models.losses import first_state, stream_nats, token_nats
 from musegen.training.datamodule import Batch
 
 FINAL_LR = 0.02
@@ -37,7 +37,7 @@ class DecoderModule(pl.LightningModule):
         """Mean nats a token of a batch of windows."""
         del batch_idx
         ids, targets = batch["input_ids"], batch["target_ids"]
-        logits, _ = self.model(ids, self.model.init_state(len(ids)))  # type: ignore[operator]
+        logits, _ = self.model(ids, first_state(self.model, len(ids), batch.get("source_ids")))
         loss = token_nats(logits, targets).sum() / (targets != 0).sum()
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
@@ -46,7 +46,7 @@ class DecoderModule(pl.LightningModule):
         """Add up nats, tokens and notes of whole pieces."""
         del batch_idx
         ids = torch.cat([batch["input_ids"], batch["target_ids"][:, -1:]], dim=1)
-        nats = stream_nats(self.model, self.model.init_state(len(ids)), ids)  # type: ignore[operator]
+        nats = stream_nats(self.model, first_state(self.model, len(ids), batch.get("source_ids")), ids)
         targets = batch["target_ids"]
         self._totals += torch.stack(
             [nats.double().sum(), (targets != 0).sum().double(), self.is_note[targets].sum().double()]  # type: ignore[index]

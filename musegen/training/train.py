@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from musegen.checkpoint import Checkpoint, build_model, load_checkpoint, save_checkpoint
+from musegen.checkpoint import Checkpoint, Model, build_model, load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
@@ -23,7 +23,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic
-from musegen.models.lm import LanguageModel
+from musegen.models.losses import first_state
 from musegen.tokenizers import Kind, Tokenizer, roster
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.datamodule import TokenDataModule
@@ -70,6 +70,8 @@ def train(
     _quiet_libraries()
     pl.seed_everything(config.seed, verbose=False)
     start = load_checkpoint(init) if init else None
+    if start and start.config.family != config.family:
+        raise ConfigError(f"--init {start.path.name} is of family {start.config.family}, not {config.family}")
     if start and (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
         say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
     config, tokenizer, model, view = _parts(config, dataset, start)
@@ -114,21 +116,18 @@ def train(
 
 def _parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None
-) -> tuple[TrainConfig, Tokenizer, LanguageModel, TokenView]:
+) -> tuple[TrainConfig, Tokenizer, Model, TokenView]:
+    pairs = config.family == "seq2seq"
     if start is not None:
         data = replace(config.data, tracks=start.config.data.tracks)
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
         start.model.train()  # a loaded checkpoint is in eval mode, and Lightning leaves it so
-        return (
-            config,
-            start.tokenizer,
-            start.model,
-            token_view(dataset, start.tokenizer, tracks=config.data.tracks),
-        )
-    tokenizer = fit_tokenizer(dataset, config.tokenizer, tracks=config.data.tracks)
+        view = token_view(dataset, start.tokenizer, data, pairs=pairs)
+        return config, start.tokenizer, start.model, view
+    tokenizer = fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs)
     config = replace(config, tokenizer=tokenizer.config)
-    view = token_view(dataset, tokenizer, tracks=config.data.tracks)
-    return config, tokenizer, build_model(config.model, tokenizer.tables), view
+    view = token_view(dataset, tokenizer, config.data, pairs=pairs)
+    return config, tokenizer, build_model(config, tokenizer), view
 
 
 def _check_view(view: TokenView, say: Callable[[str], None]) -> None:
@@ -173,9 +172,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
     }
 
 
-def _announce(
-    config: TrainConfig, model: LanguageModel, data: TokenDataModule, say: Callable[[str], None]
-) -> None:
+def _announce(config: TrainConfig, model: Model, data: TokenDataModule, say: Callable[[str], None]) -> None:
     weights = sum(p.numel() for p in model.parameters())
     steps = config.trainer.max_steps or 0
     seconds = _seconds_a_step(config, model, data)
@@ -185,7 +182,7 @@ def _announce(
     )
 
 
-def _seconds_a_step(config: TrainConfig, model: LanguageModel, data: TokenDataModule) -> float:
+def _seconds_a_step(config: TrainConfig, model: Model, data: TokenDataModule) -> float:
     """Time two steps of a copy of the model, on the CPU or the first GPU; the run's random numbers stay."""
     device = "cuda" if _on_gpu(config) else "cpu"
     trial = copy.deepcopy(model).to(device)
@@ -197,7 +194,7 @@ def _seconds_a_step(config: TrainConfig, model: LanguageModel, data: TokenDataMo
             batch = {name: tensor.to(device) for name, tensor in batches[index].items()}
             ids = batch["input_ids"]
             with torch.autocast(device, torch.bfloat16, enabled=_precision(config).startswith("bf16")):
-                logits, _ = trial(ids, trial.init_state(len(ids)))
+                logits, _ = trial(ids, first_state(trial, len(ids), batch.get("source_ids")))
                 logits.float().logsumexp(-1).mean().backward()
             times.append(time.perf_counter() - began)
     return min(times)
@@ -259,9 +256,7 @@ def _trainer(
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
 
 
-def _write_sample(
-    model: LanguageModel, tokenizer: Tokenizer, data: dict[str, Any], seed: int, path: Path
-) -> None:
+def _write_sample(model: Model, tokenizer: Tokenizer, data: dict[str, Any], seed: int, path: Path) -> None:
     from musegen.generation.tasks import Request, generate
     from musegen.music.write import write_score
 

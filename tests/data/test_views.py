@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 
 from musegen.config import TokenizerConfig
-from musegen.data.augment import transpose_ids, transposition_tables
+from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.dataset import Dataset
-from musegen.data.prepare import prepare
 from musegen.data.fitting import fit_tokenizer
+from musegen.data.prepare import prepare
 from musegen.data.views import cut_windows, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.datamodule import plan_batches
@@ -65,7 +65,7 @@ def test_transposed_ids_are_the_transposed_tune(
     for tokenizer in (plain, rich):
         tables = transposition_tables(tokenizer.tables, range(-5, 7))
         score = tunes.score(tunes.pieces[0])
-        moved = transpose_ids(tokenizer.encode(score), tables, 5 + 3)
+        moved = transpose_together([tokenizer.encode(score)], [tables], 5 + 3)[0]
         assert moved.tolist() == tokenizer.encode(transpose(score, 3)).tolist()
 
 
@@ -75,7 +75,7 @@ def test_drums_are_never_transposed_and_no_pitch_leaves_the_keyboard(rich: RemiT
     assert up[0, drum] == drum
     assert up[0, top] == -1
     ids = np.array([top])
-    assert transpose_ids(ids, up, 0) is ids
+    assert transpose_together([ids], [up], 0)[0] is ids
 
 
 def test_named_parts_of_one_program_stay_apart(tmp_path: Path) -> None:

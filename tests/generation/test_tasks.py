@@ -5,10 +5,10 @@ import torch
 from symusic import Note, Score, TimeSignature, Track
 
 from musegen.checkpoint import Checkpoint, build_model, load_checkpoint
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig
+from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
-from musegen.data.prepare import prepare
 from musegen.data.fitting import fit_tokenizer
+from musegen.data.prepare import prepare
 from musegen.errors import ConfigError
 from musegen.generation.tasks import Request, generate
 from musegen.music.ops import bar_ticks
@@ -125,7 +125,7 @@ def test_every_part_of_a_chorale_goes_on(tmp_path: Path) -> None:
     chorales = prepare("bach-chorales", tmp_path / "chorales", limit=3, workers=1)
     tokenizer = fit_tokenizer(chorales, TokenizerConfig())
     torch.manual_seed(0)
-    model = build_model(LMConfig(embedding_dim=16, hidden_size=32), tokenizer.tables).eval()
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32)), tokenizer).eval()
     named = chorales.score(chorales.pieces[0])
     silent = chorales.score(chorales.pieces[0])
     for track in silent.tracks:  # an export that lost its program changes
@@ -142,7 +142,7 @@ def test_every_part_of_a_chorale_goes_on(tmp_path: Path) -> None:
 
 def test_drums_and_programs_of_a_prompt_go_on(rich: RemiTokenizer) -> None:
     torch.manual_seed(0)
-    model = build_model(LMConfig(embedding_dim=16, hidden_size=32), rich.tables).eval()
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32)), rich).eval()
     prompt = Score(480)
     prompt.time_signatures.append(TimeSignature(0, 4, 4))
     for program, is_drum in ((33, False), (0, True)):

@@ -75,7 +75,8 @@ def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer)
         assert (place.bar[0, at], place.place[0, at]) == (bar, count)
         turn = count % 4
         assert place.recent[0, at, :4].tolist() == last[turn:] + last[:turn]
-        assert place.last_pitch[0, at] == struck[turn]
+        assert place.anchors[0, at].tolist() == struck[turn:] + struck[:turn]
+        assert place.clock[0, at] == count // 4
 
 
 def test_look_back_on_a_grid_foretells_a_repeat(chorales: Dataset, choir: GridTokenizer) -> None:

@@ -1,0 +1,150 @@
+"""What every family's decoder is made of: recurrent layers that know the bar and the bars before it.
+
+It hears pitches both as they are and as intervals, so that what it learns of a tune in one key it knows
+in all.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from musegen.models.grid_place import GridTracker
+from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
+from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
+
+PHRASE_BARS = 16
+"""Bars are counted modulo this many: tunes are built of phrases of 2, 4, 8 and 16 bars."""
+
+
+class DecoderState(NamedTuple):
+    """Everything the next step needs."""
+
+    rnn: RNNState
+    place: PlaceState
+
+
+class StreamDecoder(nn.Module):
+    """The layers between ids and logits; a family calls `follow`, `run` and `score` in turn.
+
+    Args:
+        tracker: follows the stream through its bars.
+        cell: "lstm", "gru" or "rnn".
+        embedding_dim: width of the token embedding.
+        hidden_size: H.
+        num_layers: recurrent layers.
+        dropout: in the inputs, between the layers and before the logits.
+        more_anchors: pitches beyond the tracker's from which the next may be reckoned.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracker: PlaceTracker | GridTracker,
+        cell: str,
+        embedding_dim: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        more_anchors: int = 0,
+    ) -> None:
+        super().__init__()
+        self._pitch_ids: Tensor
+        self._pitches: Tensor
+        self.vocab_size = tracker.vocab_size
+        self.tracker = tracker
+        self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
+        self.place = nn.Embedding(tracker.num_places, hidden_size)
+        self.metre = nn.Embedding(tracker.num_metres, hidden_size)
+        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
+        lags = tracker.num_lookbacks
+        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
+        told = embedding_dim * (1 + tracker.num_recent + lags) + 2 * lags + 12
+        told += embedding_dim // 2 * tracker.num_intervals
+        self.input = nn.Linear(told, hidden_size)
+        self.dropout = LockedDropout(dropout)
+        self.rnn = StackedRNN(
+            cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
+        )
+        self.logits = nn.Linear(hidden_size, self.vocab_size)
+        self.leap = nn.Linear(hidden_size, (tracker.num_anchors + more_anchors) * (2 * WIDEST + 1))
+        pitch_ids = torch.nonzero(tracker.pitch >= 0).flatten()
+        self.register_buffer("_pitch_ids", pitch_ids, persistent=False)
+        self.register_buffer("_pitches", tracker.pitch[pitch_ids], persistent=False)
+        self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
+        for embedding in (self.place, self.metre, self.phrase):
+            nn.init.normal_(embedding.weight, std=0.05)
+
+    def init_state(self, batch_size: int) -> DecoderState:
+        """Silence: the state before the first id."""
+        return DecoderState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
+
+    def follow(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
+        """Where each of T more ids, (B, T), stands in the music."""
+        place, after = self.tracker(ids, state)
+        return place, after
+
+    def run(
+        self, ids: Tensor, place: Place, state: RNNState, told: Tensor | None = None
+    ) -> tuple[Tensor, RNNState]:
+        """The recurrent layers over T ids.
+
+        Args:
+            ids: (B, T).
+            place: of the ids.
+            state: after the ids before.
+            told: (B, T, H) what else each step is told.
+
+        Returns:
+            (B, T, H), and the state after the last id.
+        """
+        inputs = self._inputs(ids, place)
+        output, after = self.rnn(self.dropout(inputs if told is None else inputs + told), state)
+        return self.dropout(output), after
+
+    def score(self, output: Tensor, place: Place, anchors: Tensor | None = None) -> Tensor:
+        """Logits of the next id after each, (B, T, V).
+
+        Args:
+            output: (B, T, H) of `run`, perhaps with more added.
+            place: of the ids.
+            anchors: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
+        """
+        logits: Tensor = self.logits(output)  # (B, T, V)
+        known = place.anchors if anchors is None else torch.cat([place.anchors, anchors], dim=2)
+        logits = logits.index_add(-1, self._pitch_ids, self._leaps(output, known).to(logits.dtype))
+        if self.copy is None:
+            return logits
+        # A raised logit for the id each look-back points at, by how much the model trusts it:
+        # an RNN alone does not copy eight bars.
+        runs = _run_features(place.runs).to(output.dtype)
+        trust = self.copy(torch.cat([output, runs], dim=-1)).to(logits.dtype)  # (B, T, L)
+        return logits.scatter_add(-1, place.lookback, trust * (place.lookback > 0))
+
+    def _leaps(self, output: Tensor, anchors: Tensor) -> Tensor:
+        """What speaks for each pitch by its interval from each anchor, whatever the key, (B, T, pitches)."""
+        leaps = self.leap(output).unflatten(-1, (-1, 2 * WIDEST + 1))  # (B, T, A, intervals)
+        steps = self._pitches - anchors[..., None]  # (B, T, A, pitches)
+        spoken = leaps.gather(-1, steps.clamp(-WIDEST, WIDEST) + WIDEST)
+        return torch.where((anchors >= 0)[..., None], spoken, 0.0).sum(dim=-2)
+
+    def _inputs(self, ids: Tensor, place: Place) -> Tensor:
+        tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 1 + R + L)
+        parts = [
+            self.embedding(tokens).flatten(2),
+            self.interval(place.intervals).flatten(2),
+            _run_features(place.runs),
+            place.scale,
+        ]
+        told: Tensor = (
+            self.input(torch.cat(parts, dim=-1))
+            + self.place(place.place)
+            + self.metre(place.metre)
+            + self.phrase(place.bar % PHRASE_BARS)
+        )
+        return told
+
+
+def _run_features(runs: Tensor) -> Tensor:
+    """Whether each look-back foretold the last id, and for how long it has, (B, T, 2L)."""
+    return torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4], dim=-1)

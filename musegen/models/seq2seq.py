@@ -1,0 +1,225 @@
+"""The accompanist: an encoder over the melody, and a decoder that knows what the melody does now.
+
+Source and target have the same bars. So each step of the decoder knows, from the ids alone, which id of
+the source sounds at its time: that state of the encoder enters as an input, and soft attention (Luong
+2015, arXiv:1508.04025) over the bars around adds what else it wants to know. There is no input feeding:
+the recurrent layers run over the whole target at once.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
+from musegen.models.grid_place import GridTracker
+from musegen.models.place import WIDEST, Place, PlaceTracker
+from musegen.models.rnn import LockedDropout, StackedRNN
+
+_CLOCK = 1 << 14
+"""More positions than any bar has: a key is bar * _CLOCK + position."""
+_AFTER = 1 << 40
+"""The key of padding, after every bar."""
+
+Alignment = Literal["none", "bars", "now"]
+
+
+class Memory(NamedTuple):
+    """The melody as the encoder has read it, S ids."""
+
+    states: Tensor
+    """(B, S, H)."""
+    keys: Tensor
+    """(B, S) when each id begins, ascending; `_AFTER` at padding."""
+    pitch: Tensor
+    """(B, S) the melody's pitch at each id, -1 before the first and in rests that the ids tell."""
+
+
+class Seq2SeqState(NamedTuple):
+    """Everything the next step needs."""
+
+    memory: Memory
+    decoder: DecoderState
+
+
+class Encoder(nn.Module):
+    """Reads the melody forwards and backwards.
+
+    Args:
+        tracker: follows the source through its bars; without look-back.
+        cell: "lstm", "gru" or "rnn".
+        embedding_dim: width of the token embedding.
+        hidden_size: H of the states returned, half of it for each direction.
+        num_layers: recurrent layers a direction.
+        dropout: in the inputs and between the layers.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracker: PlaceTracker | GridTracker,
+        cell: str,
+        embedding_dim: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.tracker = tracker
+        self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
+        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
+        self.place = nn.Embedding(tracker.num_places, hidden_size)
+        self.metre = nn.Embedding(tracker.num_metres, hidden_size)
+        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
+        told = embedding_dim * (1 + tracker.num_recent) + embedding_dim // 2 * tracker.num_intervals + 12
+        self.input = nn.Linear(told, hidden_size)
+        self.dropout = LockedDropout(dropout)
+        half = hidden_size // 2
+        self.forwards, self.backwards = (
+            StackedRNN(
+                cell=cell, input_size=hidden_size, hidden_size=half, num_layers=num_layers, dropout=dropout
+            )
+            for _ in range(2)
+        )
+        for embedding in (self.place, self.metre, self.phrase):
+            nn.init.normal_(embedding.weight, std=0.05)
+
+    def forward(self, ids: Tensor) -> Memory:
+        """Read a batch of melodies, (B, S), padded at the end with 0."""
+        place, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        inputs = self.dropout(self._inputs(ids, place))
+        lengths = (ids != 0).sum(dim=1)
+        ahead, _ = self.forwards(inputs, self.forwards.init_state(len(ids)))
+        back, _ = self.backwards(_turned(inputs, lengths), self.backwards.init_state(len(ids)))
+        states = self.dropout(torch.cat([ahead, _turned(back, lengths)], dim=2))  # (B, S, H)
+        begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
+        keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
+        return Memory(states, keys, self.tracker.sounding(ids, place))
+
+    def _inputs(self, ids: Tensor, place: Place) -> Tensor:
+        tokens = torch.cat([ids[..., None], place.recent], dim=-1)  # (B, S, 1 + R)
+        parts = [self.embedding(tokens).flatten(2), self.interval(place.intervals).flatten(2), place.scale]
+        told: Tensor = (
+            self.input(torch.cat(parts, dim=-1))
+            + self.place(place.place)
+            + self.metre(place.metre)
+            + self.phrase(place.bar % PHRASE_BARS)
+        )
+        return told
+
+
+class Seq2Seq(nn.Module):
+    """Writes an accompaniment, (B, T), to a melody, (B, S).
+
+    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+
+    Args:
+        source: follows the melody, without look-back; its clock is the target's.
+        target: follows the accompaniment.
+        cell: "lstm", "gru" or "rnn".
+        embedding_dim: width of the token embeddings.
+        hidden_size: H, even.
+        num_layers: recurrent layers of the decoder.
+        dropout: in the inputs, between the layers and before the logits.
+        encoder_layers: recurrent layers of the encoder, a direction.
+        alignment: "now": the encoder's state of this moment is an input, and attention covers the bars
+            around; "bars": attention over the bars around alone; "none": over the whole melody.
+        reach: bars before and after this one that attention covers.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: PlaceTracker | GridTracker,
+        target: PlaceTracker | GridTracker,
+        cell: str = "lstm",
+        embedding_dim: int = 128,
+        hidden_size: int = 384,
+        num_layers: int = 2,
+        dropout: float = 0.2,
+        encoder_layers: int = 1,
+        alignment: Alignment = "now",
+        reach: int = 2,
+    ) -> None:
+        super().__init__()
+        self.alignment, self.reach = alignment, reach
+        self.encoder = Encoder(
+            tracker=source,
+            cell=cell,
+            embedding_dim=embedding_dim,
+            hidden_size=hidden_size,
+            num_layers=encoder_layers,
+            dropout=dropout,
+        )
+        is_aligned = alignment == "now"
+        self.decoder = StreamDecoder(
+            tracker=target,
+            cell=cell,
+            embedding_dim=embedding_dim,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            dropout=dropout,
+            more_anchors=int(is_aligned),
+        )
+        self.now = nn.Linear(hidden_size, hidden_size) if is_aligned else None
+        self.query = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.mix = nn.Linear(2 * hidden_size, hidden_size)
+        self.near = nn.Parameter(torch.zeros(2 * reach + 1))
+
+    def init_state(self, source_ids: Tensor) -> Seq2SeqState:
+        """The melody read, and nothing written yet.
+
+        Args:
+            source_ids: (B, S), padded at the end with 0; it begins on the bar on which the target begins.
+        """
+        memory = self.encoder(source_ids)
+        return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
+
+    def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
+        """Follow T ids of the target.
+
+        Args:
+            ids: (B, T).
+            state: after the ids before.
+
+        Returns:
+            Logits of the next id after each, (B, T, V), and the state after the last.
+        """
+        memory = state.memory
+        place, place_state = self.decoder.follow(ids, state.decoder.place)
+        told, anchors = None, None
+        if self.now is not None:
+            at = self._align(place, memory.keys)  # (B, T)
+            told = self.now(memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2])))
+            anchors = memory.pitch.gather(1, at)[..., None]
+        output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
+        heard = torch.cat([output, self._attend(output, place, memory)], dim=2)
+        output = output + torch.tanh(self.mix(heard))
+        logits = self.decoder.score(output, place, anchors)
+        return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
+
+    def _align(self, place: Place, keys: Tensor) -> Tensor:
+        """Which id of the source sounds when the next id of the target begins, (B, T)."""
+        now = place.bar * _CLOCK + place.clock
+        return (torch.searchsorted(keys.contiguous(), now, right=True) - 1).clamp(min=0)
+
+    def _attend(self, output: Tensor, place: Place, memory: Memory) -> Tensor:
+        """What of the melody each step asks for, (B, T, H)."""
+        scores = self.query(output) @ memory.states.transpose(1, 2)  # (B, T, S)
+        scores = scores.float() / memory.states.shape[2] ** 0.5
+        apart = (memory.keys // _CLOCK)[:, None] - place.bar[..., None]  # (B, T, S) bars
+        is_heard = (memory.keys < _AFTER)[:, None].expand_as(apart)
+        if self.alignment != "none":
+            near = apart.abs() <= self.reach
+            is_heard = is_heard & (near | ~near.any(dim=2, keepdim=True))
+            scores = scores + self.near[(apart.clamp(-self.reach, self.reach) + self.reach)]
+        weights = scores.masked_fill(~is_heard, -torch.inf).softmax(dim=2)
+        return weights.to(memory.states.dtype) @ memory.states
+
+
+def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:
+    """(B, S, H) with the first `lengths` steps of each row in reverse order."""
+    steps = torch.arange(inputs.shape[1], device=inputs.device)
+    mirrored = lengths[:, None] - 1 - steps
+    order = torch.where(mirrored >= 0, mirrored, steps)
+    return inputs.gather(1, order[..., None].expand_as(inputs))
