@@ -50,7 +50,7 @@ class Checkpoint:
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     """The model a configuration asks for, with fresh weights."""
-    settings = {
+    settings: dict[str, Any] = {
         "cell": config.model.cell,
         "embedding_dim": config.model.embedding_dim,
         "hidden_size": config.model.hidden_size,

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from musegen.config import DataConfig, LMConfig, OptimConfig, TokenizerConfig, TrainConfig, TrainerConfig
+from musegen.config import (
+    DataConfig,
+    LMConfig,
+    OptimConfig,
+    Seq2SeqTrainConfig,
+    TokenizerConfig,
+    TrainConfig,
+    TrainerConfig,
+)
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer
@@ -63,3 +71,10 @@ def rich() -> RemiTokenizer:
 def trained(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny checkpoint, really trained on `tunes`."""
     return train(TINY, tunes, tmp_path_factory.mktemp("checkpoints") / "tiny", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def accompanist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny accompanist, really trained on `chorales`: soprano given, the rest wanted."""
+    config = Seq2SeqTrainConfig(data=TINY.data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "choir", say=lambda _: None)

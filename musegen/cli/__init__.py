@@ -21,9 +21,10 @@ VERBS = {
     "prepare": "make a dataset of music files, or of a built-in corpus",
     "train": "train a model on a dataset",
     "generate": "write new pieces, or continue a tune",
+    "accompany": "write the rest of the music to a given tune",
     "evaluate": "measure how well a model predicts music that it has not seen",
     "info": "say what a music file, a dataset or a checkpoint holds",
-    "render": "draw piano rolls of music files",
+    "render": "music files as pictures, and on request as notation and sound",
     "demo": "all of it once, small, on 1,059 fiddle tunes",
 }
 
@@ -32,7 +33,9 @@ examples:
   musegen demo
   musegen prepare my_midis/ --out datasets/mine
   musegen train lm datasets/mine --out checkpoints/mine
-  musegen generate checkpoints/mine --bars 16 --num 8 --out out/"""
+  musegen generate checkpoints/mine --bars 16 --num 8 --out out/
+  musegen train seq2seq bach-chorales --out checkpoints/chorale
+  musegen accompany checkpoints/chorale tune.mid --out out/"""
 
 
 def main(argv: list[str] | None = None) -> int:

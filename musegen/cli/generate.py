@@ -14,7 +14,7 @@ import tyro
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
-from musegen.cli.places import find_checkpoint, output_folder, read_music, refuse_taken
+from musegen.cli.places import find_checkpoint, load_family, output_folder, read_music, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
@@ -75,10 +75,12 @@ def main(argv: list[str]) -> None:
     prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
 
-    from musegen.checkpoint import load_checkpoint
-    from musegen.generation.tasks import Request, generate
+    checkpoint = load_family(folder, "lm")
 
-    checkpoint = load_checkpoint(folder)
+    from musegen.generation.tasks import Request, generate
+    from musegen.models.lm import LanguageModel
+
+    assert isinstance(checkpoint.model, LanguageModel)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
     with output_folder(arguments.out):

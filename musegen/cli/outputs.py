@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musegen import __version__
+from musegen.console import say
 from musegen.files import write_json
 
 if TYPE_CHECKING:
@@ -17,9 +18,16 @@ MANIFEST = "manifest.json"
 
 
 def write_outputs(
-    results: Sequence[Result], out: Path, *, command: str, seed: int, checkpoint: str, checkpoint_sha256: str
+    results: Sequence[Result],
+    out: Path,
+    *,
+    command: str,
+    seed: int,
+    checkpoint: str,
+    checkpoint_sha256: str,
+    pictures: bool = False,
 ) -> dict[str, Any]:
-    """Write each result as a MIDI file and the manifest last; returns the manifest.
+    """Write each result as a MIDI file, with its piano roll if wanted, the manifest last; returns it.
 
     What an earlier manifest of `out` lists is removed first, so that the folder holds one run.
 
@@ -27,6 +35,7 @@ def write_outputs(
         MidiError: a result has no notes.
         OSError: the folder cannot be written to.
     """
+    from musegen.evaluation.plots import write_piano_roll
     from musegen.music.write import write_score
 
     _remove_earlier(out)
@@ -42,11 +51,15 @@ def write_outputs(
     }
     try:
         for path, result in zip(paths, results, strict=True):
-            write_score(result.score, path)
+            for words in write_score(result.score, path, given=result.given):
+                say(f"{path}: {words}")
+            if pictures:
+                write_piano_roll(result.score, path.with_suffix(".png"))
         write_json(out / MANIFEST, manifest)
     except BaseException:
         for path in paths:  # all of a run or nothing
             path.unlink(missing_ok=True)
+            path.with_suffix(".png").unlink(missing_ok=True)
         raise
     return manifest
 
@@ -75,4 +88,5 @@ def _remove_earlier(out: Path) -> None:
             path.parent == out and path.suffix == ".mid"
         ):  # never outside the folder, whatever the manifest says
             path.unlink(missing_ok=True)
+            path.with_suffix(".png").unlink(missing_ok=True)
     (out / MANIFEST).unlink()

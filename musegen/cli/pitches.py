@@ -1,6 +1,7 @@
 """Pitches as people type them: C4:C6, "D dorian"."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from musegen.errors import ConfigError
@@ -42,6 +43,30 @@ def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int
     if not pitches:
         raise ConfigError(f"--pitch-range {pitch_range} holds no pitch of --scale {scale!r}: widen the range")
     return pitches
+
+
+def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, frozenset[int]]:
+    """The MIDI pitches of each part that a --pitch-range such as bass=36:60 names, by its number.
+
+    Args:
+        ranges: as typed; those without a part are left out.
+        parts: names of the checkpoint's parts, in their order.
+
+    Raises:
+        ConfigError: no such part, or no such range.
+    """
+    found: dict[int, frozenset[int]] = {}
+    names = [name.casefold() for name in parts]
+    for text in ranges:
+        name, sign, bounds = text.rpartition("=")
+        if not sign:
+            continue
+        if name.strip().casefold() not in names:
+            known = f"its parts are {', '.join(parts)}" if parts else "it has no named parts"
+            raise ConfigError(f"--pitch-range {text!r}: the checkpoint has no part {name!r}; {known}")
+        low, high = _parse_range(bounds)
+        found[names.index(name.strip().casefold())] = frozenset(range(low, high + 1))
+    return found
 
 
 def _parse_scale(text: str) -> frozenset[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from musegen.console import say
 from musegen.errors import CheckpointError, ConfigError, DataError, MidiError
@@ -15,6 +15,7 @@ from musegen.errors import CheckpointError, ConfigError, DataError, MidiError
 if TYPE_CHECKING:
     from symusic import Score
 
+    from musegen.checkpoint import Checkpoint
     from musegen.data.dataset import Dataset
 
 DATASETS = Path("datasets")
@@ -30,10 +31,7 @@ def read_music(flag: str, path: Path) -> Score:
     """
     from musegen.music.read import read_score
 
-    if path.is_dir():
-        raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
-    if not path.exists():
-        raise ConfigError(f"{flag} {path} does not exist: name a MIDI, MusicXML or ABC file")
+    _refuse_no_file(flag, path)
     try:
         score, repairs = read_score(path)
     except MidiError as error:
@@ -41,6 +39,74 @@ def read_music(flag: str, path: Path) -> Score:
     if repairs:
         say(f"{path}: {'; '.join(repairs)}")
     return score
+
+
+def _refuse_no_file(flag: str, path: Path) -> None:
+    if path.is_dir():
+        raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
+    if not path.exists():
+        raise ConfigError(f"{flag} {path} does not exist: name a MIDI, MusicXML or ABC file")
+
+
+class Tune(NamedTuple):
+    """A tune that wants an accompaniment, and what else its file holds."""
+
+    given: Score
+    """The tune as it stands in the file, alone on its track."""
+    melody: Score
+    """The same, tidy: what a model is told of it."""
+    others: Score | None
+    """The file's own accompaniment, tidy; None where there is none."""
+    pickup: int
+    """Ticks by which the tidy scores begin earlier than the given one: a pickup filled up to a bar."""
+
+
+def read_tune(flag: str, path: Path, wanted: str | None) -> Tune:
+    """The tune in a music file: the track named, or the one that is most like a melody; it is said which.
+
+    Raises:
+        ConfigError: nothing lies there, or a folder does.
+        MidiError: the file cannot be read, or has no such track.
+    """
+    from musegen.music.ops import melody_track
+    from musegen.music.read import read_piece, tidy
+
+    _refuse_no_file(flag, path)
+    try:
+        raw, repairs = read_piece(path)
+        score, pickup, more = tidy(raw)
+        index, how = melody_track(score, wanted)
+    except MidiError as error:
+        raise MidiError(f"{flag}: cannot read {path}: {error}; name a MIDI, MusicXML or ABC file") from error
+    except DataError as error:
+        raise MidiError(f"{path}: {error}; choose the tune with --melody") from error
+    name = score.tracks[index].name.strip()
+    if how == "inferred":
+        say(f"the tune is taken to be track {index + 1} {name!r}; --melody names another")
+    if repairs + more:
+        say(f"{path}: {'; '.join(repairs + more)}")
+    sounding = [track for track in raw.tracks if len(track.notes)]
+    given, melody, others = raw.copy(), score.copy(), score.copy()
+    given.tracks, melody.tracks = [sounding[index]], [score.tracks[index]]
+    del others.tracks[index]
+    return Tune(given, melody, others if others.tracks else None, pickup)
+
+
+def load_family(folder: Path, family: str) -> Checkpoint:
+    """Load the checkpoint in a folder, if it is of the family wanted.
+
+    Raises:
+        CheckpointError: it is of another, or cannot be used.
+    """
+    from musegen.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(folder)
+    if checkpoint.config.family != family:
+        verb = {"lm": "generate", "seq2seq": "accompany"}[checkpoint.config.family]
+        raise CheckpointError(
+            f"checkpoint {folder} is of family {checkpoint.config.family}, not {family}: use musegen {verb}"
+        )
+    return checkpoint
 
 
 def find_checkpoint(name: str) -> Path:

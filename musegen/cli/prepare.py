@@ -26,7 +26,7 @@ class Prepare:
     """The dataset's folder, such as datasets/mine."""
     split: Path | None = None
     """A file that says which piece belongs to which split. Unset: folders train, valid and test where
-    there are such, else by content."""
+    there are such, the published split of a built-in corpus (bach-chorales), else by content."""
     melody: str | None = None
     """The melody's track in every piece, by name or number. Unset: found by measure."""
     workers: int | None = None

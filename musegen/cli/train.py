@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.config import TrainConfig
+from musegen.config import RUNS, TrainConfig
 from musegen.console import say
 from musegen.errors import ConfigError
 
@@ -23,6 +23,8 @@ class Train:
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
+    $ musegen train seq2seq bach-chorales --out checkpoints/chorale
+    $ musegen train seq2seq songs/ --melody MELODY --out checkpoints/pop
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/choir
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
@@ -41,7 +43,12 @@ class Train:
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
-FAMILIES = {"lm": "a language model: writes music note by note, from silence or a prompt"}
+FAMILIES = {
+    "lm": "a language model: writes music note by note, from silence or a prompt",
+    "seq2seq": "an accompanist: writes the rest of the music to a given melody",
+}
+SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody"}
+"""Flags that may be typed without their group."""
 
 
 def main(argv: list[str]) -> None:
@@ -50,10 +57,12 @@ def main(argv: list[str]) -> None:
         print("usage: musegen train FAMILY DATA --out DIR   (train FAMILY --help says more)\n\nfamilies:")
         print("\n".join(f"  {family:<10}{what}" for family, what in FAMILIES.items()))
         return
-    argv = [re.sub(r"^--tokenizer(?=$|=)", "--tokenizer.kind", word) for word in argv]
+    argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
-    config, dataset = _read_config(file) if file else (TrainConfig(), "")
+    config, dataset = _read_config(file) if file else (RUNS.get(argv[0], TrainConfig)(), "")
     if argv[0] in FAMILIES:
+        if argv[0] != config.family:
+            raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
         argv = argv[1:]
     elif not file:  # a configuration names its family itself
         near = get_close_matches(argv[0], FAMILIES, n=1)
@@ -73,7 +82,12 @@ def _train(arguments: Train) -> None:
     dataset = open_data(arguments.data)
     with output_folder(arguments.out):
         out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)
-    say(f"checkpoint: {out}\nnext: musegen generate {shlex.quote(str(out))} --bars 16 --num 4 --out out/")
+    following = {
+        "lm": "generate {} --bars 16 --num 4 --out out/",
+        "seq2seq": "accompany {} tune.mid --out out/",
+    }
+    command = following[arguments.run.family].format(shlex.quote(str(out)))
+    say(f"checkpoint: {out}\nnext: musegen {command}")
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:

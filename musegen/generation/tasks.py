@@ -1,53 +1,27 @@
 """What users ask for: scores in, scores out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
-from symusic import Note, Tempo, TimeSignature, Track
-from symusic.core import ScoreTick, TrackTick
+from symusic.core import ScoreTick
 
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError
+from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import Stream, sample_streams
+from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import DRUMS
 
+__all__ = ["Request", "Result", "generate"]
+
 ROWS_AT_ONCE = 64
 TOKENS_PER_BAR = 1024
 """A bar that wants more new ids than this has run away."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What music is wanted; None leaves the choice to the model."""
-
-    bars: int
-    """New bars."""
-    time_signature: tuple[int, int] | None = None
-    pitches: frozenset[int] | None = None
-    """MIDI pitches allowed, drums aside."""
-    tempo: float | None = None
-    """Beats (quarters) a minute."""
-    program: int | None = None
-    """General MIDI program, 0 to 127, or -1 for drums."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One piece written."""
-
-    score: ScoreTick
-    log_likelihood: float
-    """Of the new ids under the model, in nats."""
-    bars: int
-    """Bars in all, those of a prompt included."""
-    ids: list[int]
-    """The whole stream, a prompt's ids included, without the end."""
 
 
 def generate(
@@ -83,17 +57,17 @@ def generate(
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
-    head, prompt_bars = _prompt_ids(tokenizer, prompt)
+    head, prompt_bars = prompt_ids(tokenizer, prompt)
     constraints = _constraints(tokenizer, request, prompt, prompt_bars)
     results = []
     for stream in _streams(model, tokenizer, constraints, head, request, num, sampling, seed, rosters):
         score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
-        _trim(score, prompt_bars + request.bars)
+        trim(score, prompt_bars + request.bars)
         tempo = request.tempo or default_tempo
         if prompt is None:
-            _dress(score, stream.ids, tokenizer, request, tempo, default_program)
+            dress(score, stream.ids, tokenizer, request, tempo, default_program)
         else:
-            score = _append(prompt, score, prompt_bars, tokenizer, request)
+            score = append_bars(prompt, score, prompt_bars, tokenizer, request)
         results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars, stream.ids))
     return results
 
@@ -125,22 +99,24 @@ def _streams(
             prompt_ids=torch.tensor(head, device=device),
             sampling=sampling or SamplingConfig(),
             streams=streams,
-            max_new_tokens=_longest_bar(tokenizer) * request.bars + 1,
+            max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
         )
 
 
-def _longest_bar(tokenizer: Tokenizer) -> int:
+def longest_bar(tokenizer: Tokenizer) -> int:
     """Most new ids of a bar: on a grid what it has, else what has surely run away."""
     tables = tokenizer.tables
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
 
 
-def _prompt_ids(tokenizer: Tokenizer, prompt: ScoreTick | None) -> tuple[list[int], int]:
-    """Ids from BOS to the bar line after the prompt, and the prompt's bars."""
+def prompt_ids(
+    tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None
+) -> tuple[list[int], int]:
+    """Ids from BOS to the bar line after the prompt, and the prompt's bars: `bars`, or all it has."""
     if prompt is None:
         return [tokenizer.bos_id], 0
     ids = tokenizer.encode(prompt)[:-1].tolist()
-    bars = len(bar_ticks(prompt)) - 1
+    bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
     metre_id = [i for i in ids if kind[i] == Kind.TIME_SIGNATURE][-1]
@@ -195,78 +171,3 @@ def _stream_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
             f"--program {program} is played by no part of this checkpoint; its parts are {parts}"
         )
     return found
-
-
-def _trim(score: ScoreTick, bars: int) -> None:
-    """End at the last bar line what rounding to the score's ticks has carried over it."""
-    lines = bar_ticks(score)
-    if len(lines) - 1 <= bars:
-        return
-    end = int(lines[bars])
-    for track in score.tracks:
-        columns = track.notes.numpy()
-        onsets = np.minimum(columns["time"], end - 1)
-        columns |= {"time": onsets, "duration": np.minimum(columns["duration"], end - onsets)}
-        track.notes = Note.from_numpy(**columns)
-
-
-def _dress(
-    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
-) -> None:
-    """Give a decoded score its tempo and program where the stream does not say them."""
-    kinds = tokenizer.tables.kind[ids]
-    marks = np.flatnonzero(kinds == Kind.TEMPO)
-    if request.tempo is not None or not len(marks):
-        score.tempos = [Tempo(0, qpm=tempo)]
-    elif (kinds[: marks[0]] == Kind.BAR).sum() > 1 or tokenizer.tables.position[ids[marks[0] - 1]] > 0:
-        # Before the stream's first tempo MidiTok puts its own; the piece begins in its first.
-        later = [mark for mark in score.tempos if mark.time > 0]
-        score.tempos = [Tempo(0, qpm=later[0].qpm if later else score.tempos[0].qpm), *later]
-    if not tokenizer.config.programs:
-        wanted = program if request.program is None else request.program
-        for track in score.tracks:
-            track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
-
-
-def _append(
-    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
-) -> ScoreTick:
-    """The prompt as it is, followed by the new bars of the decoded stream."""
-    result = prompt.copy()
-    seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
-    homes = _homes(result, tokenizer, request)
-    for track in whole.tracks:
-        columns = track.notes.numpy()
-        new = columns["time"] >= line
-        if not new.any():
-            continue
-        fields = {name: np.asarray(values)[new] for name, values in columns.items()}
-        fields["time"] = fields["time"] + (seam - line)
-        number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
-        if number not in homes:
-            program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
-            is_drum = track.is_drum or request.program == -1
-            result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
-            homes[number] = result.tracks[-1]
-        homes[number].notes.extend(Note.from_numpy(**fields))
-    for metre in whole.time_signatures:
-        if metre.time >= line:
-            result.time_signatures.append(
-                TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator)
-            )
-    if request.tempo is not None:
-        result.tempos.append(Tempo(seam, qpm=request.tempo))
-    elif not len(result.tempos):
-        result.tempos = [Tempo(0, qpm=120.0)]
-    return result
-
-
-def _homes(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
-    """The prompt's tracks that new notes go to, by their number in the stream; 0 without programs."""
-    tracks = [track for track in score.tracks if len(track.notes)]
-    if tokenizer.config.programs:
-        numbers = tokenizer.stream_programs(tracks)
-        return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two alike, the first
-    melodic = [track for track in tracks if not track.is_drum]
-    single = len(melodic) == 1 and request.program in (None, melodic[0].program)
-    return {0: melodic[0]} if single else {}

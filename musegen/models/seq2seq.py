@@ -214,7 +214,8 @@ class Seq2Seq(nn.Module):
             is_heard = is_heard & (near | ~near.any(dim=2, keepdim=True))
             scores = scores + self.near[(apart.clamp(-self.reach, self.reach) + self.reach)]
         weights = scores.masked_fill(~is_heard, -torch.inf).softmax(dim=2)
-        return weights.to(memory.states.dtype) @ memory.states
+        attended: Tensor = weights.to(memory.states.dtype) @ memory.states
+        return attended
 
 
 def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:

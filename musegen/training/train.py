@@ -28,6 +28,7 @@ from musegen.tokenizers import Kind, Tokenizer, roster
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.module import DecoderModule
+from musegen.training.sample import write_sample
 
 EPOCHS = 30
 STEPS = (200, 20_000)
@@ -98,7 +99,7 @@ def train(
         StopAtNaN(),
         KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]
         SampleEachValidation(
-            lambda path: _write_sample(model, tokenizer, manifest, config.seed, path), out / "samples"
+            lambda path: write_sample(path, config, dataset, tokenizer, model, manifest), out / "samples"
         ),
         pl.callbacks.EarlyStopping("val_bits_per_note", patience=config.optim.patience),
     ]
@@ -254,23 +255,6 @@ def _trainer(
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
-
-
-def _write_sample(model: Model, tokenizer: Tokenizer, data: dict[str, Any], seed: int, path: Path) -> None:
-    from musegen.generation.tasks import Request, generate
-    from musegen.music.write import write_score
-
-    [result] = generate(
-        model,
-        tokenizer,
-        Request(bars=8),
-        seed=seed,
-        default_tempo=data["tempo"],
-        default_program=data["program"],
-        rosters=[entry["programs"] for entry in data["train"]],
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_score(result.score, path)
 
 
 def _quiet_libraries() -> None:

@@ -1,0 +1,121 @@
+"""`musegen accompany`: the rest of the music to a given tune."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from musegen.cli.generate import SAMPLING
+from musegen.cli.outputs import write_outputs
+from musegen.cli.parse import Flag, parse
+from musegen.cli.pitches import allowed_pitches, part_pitches
+from musegen.cli.places import find_checkpoint, load_family, output_folder, read_tune, refuse_taken
+from musegen.console import print_json, say
+
+if TYPE_CHECKING:
+    from musegen.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Accompany:
+    """Write accompaniments to a tune, the likeliest first: the tune itself stays as it is, note for note.
+
+    $ musegen accompany checkpoints/chorale tune.mid --num 4 --seed 3 --out out/
+    $ musegen accompany checkpoints/pop song.mid --melody 2 --prompt-bars 4 --temperature 0.9 --out out/
+    $ musegen accompany checkpoints/chorale tune.abc --pitch-range bass=36:60 alto=C4:C5 --out out/
+    """
+
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
+    """A checkpoint's folder, or its name under ./checkpoints."""
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """A music file with the tune: MIDI, MusicXML, ABC or kern."""
+    out: Path
+    """A folder for the files."""
+    melody: str | None = None
+    """The tune's track, by name or by number from 1. Unset: found out, and said."""
+    num: int = 1
+    """How many accompaniments."""
+    prompt_bars: int = 0
+    """Keep the file's own accompaniment in so many bars at the beginning, and go on from there."""
+    temperature: float | None = None
+    """Above 1 bolder, below 1 safer; 0 always takes the likeliest. Unset: the checkpoint's."""
+    top_k: int | None = None
+    """Draw from the k likeliest ids only. Unset: the checkpoint's."""
+    top_p: float | None = None
+    """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
+    min_p: float | None = None
+    """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    seed: int | None = None
+    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    scale: str | None = None
+    """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
+    pitch_range: Annotated[tuple[str, ...], tyro.conf.arg(metavar="[PART=]LO:HI")] = ()
+    """Keep to a range of pitches, for all or for a part: 36:84, bass=36:60, alto=G3:C5."""
+    no_picture: Flag = False
+    """Write no piano rolls beside the MIDI files."""
+    force: Flag = False
+    """Write into a folder that is not empty; files of an earlier run in it are replaced."""
+    json: Flag = False
+    """Print the manifest on stdout instead of the paths."""
+
+
+def main(argv: list[str]) -> None:
+    """Accompany, write the files, their piano rolls and their manifest; print their paths on stdout."""
+    arguments = parse(Accompany, argv, prog="musegen accompany")
+    whole = [text for text in arguments.pitch_range if "=" not in text]
+    pitches = allowed_pitches(arguments.scale, whole[-1] if whole else None)
+    refuse_taken(arguments.out, force=arguments.force)
+    tune = read_tune("FILE", arguments.file, arguments.melody)
+    folder = find_checkpoint(arguments.checkpoint)
+    checkpoint = load_family(folder, "seq2seq")
+
+    from musegen.generation.accompany import Accompaniment, accompany
+    from musegen.generation.assemble import join
+    from musegen.models.seq2seq import Seq2Seq
+
+    assert isinstance(checkpoint.model, Seq2Seq)
+
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
+    wanted = Accompaniment(
+        pitches=pitches,
+        part_pitches=part_pitches(arguments.pitch_range, _part_names(checkpoint.tokenizer)),
+        prompt_bars=arguments.prompt_bars,
+    )
+    with output_folder(arguments.out):
+        results = accompany(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            tune.melody,
+            wanted,
+            num=arguments.num,
+            prompt=tune.others,
+            sampling=replace(checkpoint.config.sampling, **given),
+            seed=seed,
+            default_program=checkpoint.data["program"],
+            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+        )
+        manifest = write_outputs(
+            [join(tune.given, result, tune.pickup) for result in results],
+            arguments.out,
+            command=shlex.join(["musegen", "accompany", *argv]),
+            seed=seed,
+            checkpoint=folder.name,
+            checkpoint_sha256=checkpoint.sha256,
+            pictures=not arguments.no_picture,
+        )
+    if arguments.json:
+        print_json(manifest)
+    else:
+        for file in manifest["files"]:
+            print(arguments.out / file["path"])
+    say(f"seed {seed}")
+
+
+def _part_names(tokenizer: Tokenizer) -> list[str]:
+    return [part.name for part in tokenizer.parts]

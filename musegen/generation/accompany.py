@@ -1,0 +1,166 @@
+"""Accompaniments to a given melody: scores in, scores out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from symusic import Note, Tempo
+from symusic.core import ScoreTick
+
+from musegen.config import SamplingConfig
+from musegen.data.pairs import bar_metres, encode_melody, fill_bars
+from musegen.errors import ConfigError
+from musegen.generation.assemble import append_bars, dress, trim
+from musegen.generation.engine import sample_streams
+from musegen.generation.metre_guide import MetreGuide
+from musegen.generation.requests import Request, Result
+from musegen.generation.sampling import RowStreams
+from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
+from musegen.models.seq2seq import Seq2Seq
+from musegen.music.ops import bar_ticks, skyline
+from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
+from musegen.tokenizers.tables import Ints
+
+
+@dataclass(frozen=True)
+class Accompaniment:
+    """What accompaniment is wanted; None leaves the choice to the model."""
+
+    pitches: frozenset[int] | None = None
+    """MIDI pitches allowed, drums aside."""
+    part_pitches: Mapping[int, frozenset[int]] | None = None
+    """The only pitches allowed to a part, by its number in the stream."""
+    prompt_bars: int = 0
+    """Bars of the prompt that are kept."""
+
+
+def accompany(
+    model: Seq2Seq,
+    tokenizer: Tokenizer,
+    melody: ScoreTick,
+    wanted: Accompaniment | None = None,
+    *,
+    num: int = 1,
+    prompt: ScoreTick | None = None,
+    sampling: SamplingConfig | None = None,
+    seed: int = 0,
+    default_program: int = 0,
+    rosters: Sequence[Sequence[int]] = (),
+) -> list[Result]:
+    """Write accompaniments to a melody, of its bars and metres, the likeliest first.
+
+    Args:
+        model: in eval mode.
+        tokenizer: of the accompaniments, the model's own.
+        melody: a tidy score; its highest notes are taken as the tune.
+        wanted: what accompaniment.
+        num: how many.
+        prompt: an accompaniment of the same bars, a tidy score; its first `wanted.prompt_bars` bars are kept.
+        sampling: how ids are drawn.
+        seed: fixes everything.
+        default_program: of the track, where the stream has no programs and there is no prompt.
+        rosters: the instruments of each training piece; each accompaniment keeps to one of them, drawn at
+            random, unless a prompt says what plays.
+
+    Returns:
+        Scores of the accompaniment alone, in the melody's ticks and tempo, by falling log-likelihood an id.
+
+    Raises:
+        ConfigError: more bars of a prompt than there are, or no pitch is left.
+        TokenError: the melody or the prompt cannot be encoded.
+        MusegenError: an accompaniment did not end.
+    """
+    wanted = wanted or Accompaniment()
+    bars = len(bar_ticks(melody)) - 1
+    if not 0 <= wanted.prompt_bars < bars:
+        raise ConfigError(
+            f"--prompt-bars is {wanted.prompt_bars}: it must be below the {bars} bars of the tune, from 0 up"
+        )
+    source, metre_ids = _source(melody, tokenizer, bars)
+    kept = first_bars(prompt, wanted.prompt_bars) if prompt is not None and wanted.prompt_bars else None
+    head, _ = prompt_ids(tokenizer, kept, wanted.prompt_bars)
+    device = next(model.parameters()).device
+    constraints = Constraints(
+        bars=bars,
+        pitches=wanted.pitches,
+        part_pitches=wanted.part_pitches or {},
+        programs=_players(tokenizer, kept),
+        tempo=False,
+    )
+    results = []
+    with torch.inference_mode():
+        state = model.init_state(torch.from_numpy(source)[None].to(device))
+    for first in range(0, num, ROWS_AT_ONCE):
+        streams = RowStreams(seed, range(first, min(first + ROWS_AT_ONCE, num)))
+        rules = constraints
+        if rosters and tokenizer.config.programs and not constraints.programs:
+            drawn = (streams.draw() * len(rosters)).long().tolist()
+            rules = replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
+        grammar = make_grammar(tokenizer.tables, rules, device=device)
+        for stream in sample_streams(
+            model,
+            state,
+            MetreGuide(grammar, tokenizer.tables, metre_ids),
+            prompt_ids=torch.tensor(head, device=device),
+            sampling=sampling or SamplingConfig(),
+            streams=streams,
+            max_new_tokens=longest_bar(tokenizer) * bars + 1,
+        ):
+            score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, default_program)
+            mean = stream.log_likelihood / stream.new_ids
+            results.append((mean, Result(score, stream.log_likelihood, bars, stream.ids)))
+    return [result for _, result in sorted(results, key=lambda pair: -pair[0])]
+
+
+def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
+    """The melody's ids, (S,), and for each bar the id of its metre in the accompaniment's vocabulary."""
+    listener = melody_tokenizer(tokenizer)
+    source = encode_melody(skyline(melody), listener)
+    metres = bar_metres(source, listener)
+    metres = (metres + metres[-1:] * (bars - len(metres)))[:bars]
+    return fill_bars(source, listener, metres), [tokenizer.vocab.index(metre) for metre in metres]
+
+
+def _players(tokenizer: Tokenizer, prompt: ScoreTick | None) -> list[frozenset[int]]:
+    if prompt is None or not tokenizer.config.programs:
+        return []
+    return [frozenset(tokenizer.stream_programs([t for t in prompt.tracks if len(t.notes)]))]
+
+
+def first_bars(score: ScoreTick, bars: int) -> ScoreTick | None:
+    """What of a score begins in its first bars, ended by their last bar line; None where nothing does."""
+    lines = bar_ticks(score)
+    end = int(lines[min(bars, len(lines) - 1)])
+    first = score.copy()
+    for track in first.tracks:
+        track.notes = [
+            Note(n.time, min(n.duration, end - n.time), n.pitch, n.velocity)
+            for n in track.notes
+            if n.time < end
+        ]
+    first.tracks = [track for track in first.tracks if len(track.notes)]
+    first.time_signatures = [t for t in first.time_signatures if t.time < end]
+    return first if first.tracks else None
+
+
+def _score(
+    tokenizer: Tokenizer,
+    ids: list[int],
+    melody: ScoreTick,
+    prompt: ScoreTick | None,
+    prompt_bars: int,
+    bars: int,
+    program: int,
+) -> ScoreTick:
+    score = tokenizer.decode(ids, ticks_per_quarter=melody.ticks_per_quarter)
+    trim(score, bars)
+    if prompt is None:
+        dress(score, ids, tokenizer, Request(bars=bars), 120.0, program)
+    else:
+        score = append_bars(prompt, score, prompt_bars, tokenizer, Request(bars=bars))
+    score.tempos = list(melody.tempos) or [Tempo(0, qpm=120.0)]
+    score.time_signatures = list(melody.time_signatures)
+    score.key_signatures = list(melody.key_signatures)
+    for track in score.tracks:
+        track.name = track.name or "Accompaniment"
+    return score

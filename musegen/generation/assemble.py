@@ -1,0 +1,110 @@
+"""From finished streams to scores: ends trimmed, tempo and instruments set, a prompt put before."""
+
+from dataclasses import replace
+
+import numpy as np
+from symusic import Note, Tempo, TimeSignature, Track
+from symusic.core import ScoreTick, TrackTick
+
+from musegen.generation.requests import Request, Result
+from musegen.music.ops import bar_ticks
+from musegen.tokenizers import Kind, Tokenizer
+
+
+def trim(score: ScoreTick, bars: int) -> None:
+    """End at the last bar line what rounding to the score's ticks has carried over it."""
+    lines = bar_ticks(score)
+    if len(lines) - 1 <= bars:
+        return
+    end = int(lines[bars])
+    for track in score.tracks:
+        columns = track.notes.numpy()
+        onsets = np.minimum(columns["time"], end - 1)
+        columns |= {"time": onsets, "duration": np.minimum(columns["duration"], end - onsets)}
+        track.notes = Note.from_numpy(**columns)
+
+
+def dress(
+    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
+) -> None:
+    """Give a decoded score its tempo and program where the stream does not say them."""
+    kinds = tokenizer.tables.kind[ids]
+    marks = np.flatnonzero(kinds == Kind.TEMPO)
+    if request.tempo is not None or not len(marks):
+        score.tempos = [Tempo(0, qpm=tempo)]
+    elif (kinds[: marks[0]] == Kind.BAR).sum() > 1 or tokenizer.tables.position[ids[marks[0] - 1]] > 0:
+        # Before the stream's first tempo MidiTok puts its own; the piece begins in its first.
+        later = [mark for mark in score.tempos if mark.time > 0]
+        score.tempos = [Tempo(0, qpm=later[0].qpm if later else score.tempos[0].qpm), *later]
+    if not tokenizer.config.programs:
+        wanted = program if request.program is None else request.program
+        for track in score.tracks:
+            track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
+
+
+def append_bars(
+    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
+) -> ScoreTick:
+    """The prompt as it is, followed by the new bars of the decoded stream."""
+    result = prompt.copy()
+    seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
+    homes = _homes(result, tokenizer, request)
+    for track in whole.tracks:
+        columns = track.notes.numpy()
+        new = columns["time"] >= line
+        if not new.any():
+            continue
+        fields = {name: np.asarray(values)[new] for name, values in columns.items()}
+        fields["time"] = fields["time"] + (seam - line)
+        number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
+        if number not in homes:
+            program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
+            is_drum = track.is_drum or request.program == -1
+            result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
+            homes[number] = result.tracks[-1]
+        homes[number].notes.extend(Note.from_numpy(**fields))
+    for metre in whole.time_signatures:
+        if metre.time >= line:
+            result.time_signatures.append(
+                TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator)
+            )
+    if request.tempo is not None:
+        result.tempos.append(Tempo(seam, qpm=request.tempo))
+    elif not len(result.tempos):
+        result.tempos = [Tempo(0, qpm=120.0)]
+    return result
+
+
+def _homes(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
+    """The prompt's tracks that new notes go to, by their number in the stream; 0 without programs."""
+    tracks = [track for track in score.tracks if len(track.notes)]
+    if tokenizer.config.programs:
+        numbers = tokenizer.stream_programs(tracks)
+        return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two alike, the first
+    melodic = [track for track in tracks if not track.is_drum]
+    single = len(melodic) == 1 and request.program in (None, melodic[0].program)
+    return {0: melodic[0]} if single else {}
+
+
+def join(given: ScoreTick, result: Result, pickup: int) -> Result:
+    """A tune as it was given, tempo and metre included, with an accompaniment to its tidy twin.
+
+    Args:
+        given: the tune, on its only track.
+        result: the accompaniment alone, in the same ticks a quarter.
+        pickup: ticks by which the accompaniment begins before the given tune's tick 0.
+    """
+    score = given.copy()
+    score.tracks[0].name = score.tracks[0].name or "Melody"
+    for track in result.score.copy().tracks:
+        columns = track.notes.numpy()
+        onsets = columns["time"].astype(np.int64) - pickup
+        ends = onsets + columns["duration"]
+        heard = ends > 0  # what sounds before a pickup has no time to sound in
+        onsets, ends = np.maximum(onsets, 0)[heard], ends[heard]
+        fields = {name: values[heard] for name, values in columns.items()}
+        fields |= {"time": onsets.astype(np.int32), "duration": (ends - onsets).astype(np.int32)}
+        track.notes = Note.from_numpy(**fields)
+        if len(track.notes):
+            score.tracks.append(track)
+    return replace(result, score=score, given=(0,))

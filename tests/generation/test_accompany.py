@@ -1,0 +1,156 @@
+"""Accompaniments: the tune stays as it is, and the rest keeps to its bars."""
+
+import json
+from pathlib import Path
+
+import pytest
+from symusic import Note, Score, Tempo, TimeSignature, Track
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.cli import main
+from musegen.errors import ConfigError
+from musegen.generation.accompany import Accompaniment, accompany, first_bars
+from musegen.generation.assemble import join
+from musegen.models.seq2seq import Seq2Seq
+from musegen.music.ops import bar_ticks
+from musegen.music.read import read_score
+from musegen.music.write import write_score
+
+
+@pytest.fixture(scope="module")
+def checkpoint(accompanist: Path) -> Checkpoint:
+    return load_checkpoint(accompanist)
+
+
+def tune() -> Score:
+    """Five bars in three metres, with a held note over a bar line, rests, tempos and odd velocities."""
+    score = Score(480)
+    for time, n, d in ((0, 4, 4), (1920, 3, 4), (1920 + 2 * 1440, 6, 8)):
+        score.time_signatures.append(TimeSignature(time, n, d))
+    score.tempos.extend([Tempo(0, 97.0), Tempo(2000, 133.0)])
+    score.tracks.append(Track("Tune", 73))
+    rows = [
+        (0, 480, 67, 99),
+        (480, 1400, 69, 31),
+        (2400, 480, 71, 64),
+        (2880, 950, 72, 1),
+        (4800, 1440, 67, 127),
+    ]
+    score.tracks[0].notes.extend([Note(*row) for row in rows])
+    return score
+
+
+def rows(track: Track) -> list[tuple[int, int, int, int]]:
+    return [(n.time, n.duration, n.pitch, n.velocity) for n in track.notes]
+
+
+def play(checkpoint: Checkpoint, melody: Score, *args: object, **kwargs: object) -> list[Score]:
+    assert isinstance(checkpoint.model, Seq2Seq)
+    results = accompany(checkpoint.model, checkpoint.tokenizer, melody, *args, **kwargs)  # type: ignore[arg-type]
+    return [result.score for result in results]
+
+
+def test_the_bars_and_metres_are_the_tunes(checkpoint: Checkpoint) -> None:
+    melody = tune()
+    for score in play(checkpoint, melody, num=4, seed=2):
+        assert {track.name for track in score.tracks} <= {"Alto", "Tenor", "Bass"}
+        metres = [(t.time, t.numerator, t.denominator) for t in score.time_signatures]
+        assert metres == [(0, 4, 4), (1920, 3, 4), (4800, 6, 8)]
+        assert bar_ticks(score)[-1] == bar_ticks(melody)[-1] == 6240
+        assert max(note.end for track in score.tracks for note in track.notes) > 4800
+
+
+def test_the_likeliest_comes_first_and_the_seed_repeats(checkpoint: Checkpoint) -> None:
+    assert isinstance(checkpoint.model, Seq2Seq)
+    results = accompany(checkpoint.model, checkpoint.tokenizer, tune(), num=5, seed=7)
+    again = accompany(checkpoint.model, checkpoint.tokenizer, tune(), num=5, seed=7)
+    likelihoods = [result.log_likelihood for result in results]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+    assert [r.ids for r in results] == [r.ids for r in again]
+
+
+def test_ranges_and_scales_are_kept(checkpoint: Checkpoint) -> None:
+    names = [part.name for part in checkpoint.tokenizer.parts]
+    wanted = Accompaniment(
+        pitches=frozenset(p for p in range(128) if p % 12 in (0, 2, 4, 5, 7, 9, 11)),
+        part_pitches={names.index("Bass"): frozenset(range(40, 49))},
+    )
+    for score in play(checkpoint, tune(), wanted, num=3):
+        for track in score.tracks:
+            assert all(note.pitch % 12 in (0, 2, 4, 5, 7, 9, 11) for note in track.notes)
+            if track.name == "Bass":
+                assert all(40 <= note.pitch <= 48 for note in track.notes)
+
+
+def test_a_prompt_stands_before_what_is_new(checkpoint: Checkpoint, chorales: object) -> None:
+    melody = tune()
+    own = tune()
+    own.tracks[0].name, own.tracks[0].program = "Bass", 52
+    for note in own.tracks[0].notes:
+        note.pitch -= 24
+    for score in play(checkpoint, melody, Accompaniment(prompt_bars=2), prompt=own, num=2):
+        [bass] = [track for track in score.tracks if track.name == "Bass"]
+        assert rows(bass)[:3] == [(0, 480, 43, 99), (480, 1400, 45, 31), (2400, 480, 47, 64)]
+    with pytest.raises(ConfigError, match="--prompt-bars"):
+        play(checkpoint, melody, Accompaniment(prompt_bars=4))
+
+
+def test_first_bars_end_at_their_bar_line() -> None:
+    assert rows(first_bars(tune(), 1).tracks[0]) == [(0, 480, 67, 99), (480, 1400, 69, 31)]  # type: ignore[union-attr]
+
+
+def test_a_pickup_is_taken_back(checkpoint: Checkpoint) -> None:
+    assert isinstance(checkpoint.model, Seq2Seq)
+    given = tune()
+    padded = given.shift_time(480)
+    padded.time_signatures = [TimeSignature(0, 4, 4)]
+    [result] = accompany(checkpoint.model, checkpoint.tokenizer, padded, seed=3)
+    joined = join(given, result, 480).score
+    assert rows(joined.tracks[0]) == rows(given.tracks[0])
+    shifted = {(n.time - 480, n.pitch) for t in result.score.tracks for n in t.notes if n.time >= 480}
+    assert shifted <= {(n.time, n.pitch) for t in joined.tracks[1:] for n in t.notes}
+    assert min(n.time for t in joined.tracks for n in t.notes) >= 0
+
+
+def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: Path) -> None:
+    write_score(tune(), tmp_path / "tune.mid", given=(0,))
+    command = ["accompany", str(accompanist), str(tmp_path / "tune.mid"), "--num", "2", "--seed", "3"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [file["path"] for file in manifest["files"]] == ["001.mid", "002.mid"]
+    for name in ("001", "002"):
+        score, _ = read_score(tmp_path / "out" / f"{name}.mid")
+        [melody] = [track for track in score.tracks if track.name == "Tune"]
+        assert rows(melody) == rows(tune().tracks[0])
+        assert melody.program == 73
+        assert [(t.time, round(t.qpm)) for t in score.tempos] == [(0, 97), (2000, 133)]
+        assert len(score.tracks) > 1
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
+    assert main([*command, "--out", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "out" / "001.mid").read_bytes() == (tmp_path / "again" / "001.mid").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--melody", "flute"], "choose the tune with --melody"),
+        (["--pitch-range", "bas=2:20"], "its parts are Alto, Tenor, Bass"),
+        (["--prompt-bars", "9"], "--prompt-bars is 9"),
+    ],
+)
+def test_misuse_is_one_line(
+    flags: list[str], words: str, accompanist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_score(tune(), tmp_path / "tune.mid", given=(0,))
+    out = tmp_path / "out"
+    assert main(["accompany", str(accompanist), str(tmp_path / "tune.mid"), "--out", str(out), *flags]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_language_model_does_not_accompany(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_score(tune(), tmp_path / "tune.mid")
+    assert main(["accompany", str(trained), str(tmp_path / "tune.mid"), "--out", str(tmp_path / "out")]) == 2
+    assert "of family lm, not seq2seq: use musegen generate" in capsys.readouterr().err

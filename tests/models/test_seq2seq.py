@@ -1,0 +1,103 @@
+"""The accompanist: the law, what it hears of the melody and when."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from musegen.checkpoint import build_model
+from musegen.config import DataConfig, EncoderConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.fitting import fit_tokenizer
+from musegen.data.views import TokenView, token_view
+from musegen.models.seq2seq import Seq2Seq
+from musegen.tokenizers import Tokenizer
+
+KINDS = ["grid", "remi"]
+ALIGNMENTS = ["now", "bars", "none"]
+
+
+def made(dataset: Dataset, kind: str, alignment: str = "now") -> tuple[Seq2Seq, Tokenizer, TokenView]:
+    tokenizer = fit_tokenizer(dataset, TokenizerConfig(kind=kind), pairs=True)  # type: ignore[arg-type]
+    view = token_view(dataset, tokenizer, DataConfig(), pairs=True)
+    config = Seq2SeqTrainConfig(
+        model=LMConfig(embedding_dim=16, hidden_size=32),
+        encoder=EncoderConfig(alignment=alignment, reach=1),  # type: ignore[arg-type]
+    )
+    torch.manual_seed(0)
+    model = build_model(config, tokenizer).eval()
+    assert isinstance(model, Seq2Seq)
+    return model, tokenizer, view
+
+
+def batch_of(view: TokenView, rows: int) -> tuple[Tensor, Tensor]:
+    """Sources (B, S) and targets (B, T)."""
+    streams = [[torch.from_numpy(get(i)) for i in range(rows)] for get in (view.source, view.stream)]
+    sources, targets = (pad_sequence(each, batch_first=True) for each in streams)
+    return sources, targets[:, :300]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
+def test_any_cutting_gives_the_same_logits(kind: str, alignment: str, chorales: Dataset) -> None:
+    model, _, view = made(chorales, kind, alignment)
+    sources, ids = batch_of(view, 3)
+    rng = np.random.default_rng(0)
+    with torch.inference_mode():
+        whole, _ = model(ids, model.init_state(sources))
+        for pieces in (2, 9, 300):
+            cuts = np.sort(rng.choice(np.arange(1, 300), pieces - 1, replace=False)).tolist()
+            state, parts = model.init_state(sources), []
+            for begin, end in zip([0, *cuts], [*cuts, ids.shape[1]], strict=True):
+                logits, state = model(ids[:, begin:end], state)
+                parts.append(logits)
+            assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_nothing(kind: str, chorales: Dataset) -> None:
+    model, _, view = made(chorales, kind)
+    sources, ids = batch_of(view, 3)
+    with torch.inference_mode():
+        together, _ = model(ids, model.init_state(sources))
+        for row in range(3):
+            source = torch.from_numpy(view.source(row))[None]
+            alone, _ = model(ids[row : row + 1], model.init_state(source))
+            assert torch.allclose(alone[0], together[row], atol=1e-5, rtol=0)
+
+
+def test_the_melody_of_this_moment_is_heard(chorales: Dataset) -> None:
+    """What each step is aligned with begins at its time, for every id of the target."""
+    model, tokenizer, view = made(chorales, "grid")
+    source, target = view.source(0), view.stream(0)
+    memory = model.encoder(torch.from_numpy(source)[None])
+    place, _ = model.decoder.follow(torch.from_numpy(target)[None], model.decoder.init_state(1).place)
+    at = model._align(place, memory.keys)[0].tolist()
+    assert tokenizer.tables.voices == 3
+    position = 0
+    for index, id_ in enumerate(target.tolist()):
+        name = tokenizer.vocab[id_]
+        if name == "Bar_None" or name.startswith("TimeSig"):
+            continue
+        if name.startswith(("Pitch", "Hold", "Rest")):
+            position += 1
+        if (
+            position % 3 == 0
+            and 0 < position < 3 * 16
+            and not tokenizer.vocab[target[index + 1]].startswith("Bar")
+        ):
+            melody_slots = [i for i, s in enumerate(source.tolist()) if view.sources.tables.kind[s] >= 8]  # type: ignore[union-attr]
+            assert at[index] == melody_slots[position // 3]
+
+
+def test_the_end_of_the_melody_is_heard_from_the_beginning(chorales: Dataset) -> None:
+    model, tokenizer, view = made(chorales, "grid", "none")
+    sources, ids = batch_of(view, 1)
+    changed = sources.clone()
+    last = int((sources[0] == tokenizer.eos_id).nonzero()[0]) - 1
+    changed[0, last] = view.sources.tables.ids(8)[5]  # type: ignore[union-attr, arg-type]
+    with torch.inference_mode():
+        one, _ = model(ids[:, :4], model.init_state(sources))
+        other, _ = model(ids[:, :4], model.init_state(changed))
+    assert not torch.equal(one, other)
