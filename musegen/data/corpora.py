@@ -1,11 +1,13 @@
 """The corpora that come with the installed music21 package: nothing is downloaded.
 
 Parsing ABC and MusicXML takes minutes, so each book is kept as a zip of MIDI files in the user's
-cache folder ($MUSEGEN_CACHE), under the version of music21 and of our parser.
+cache folder ($MUSEGEN_CACHE), under the version of music21, of our parser and of the list of its pieces.
 """
 
+import hashlib
 import json
 import os
+import re
 import sys
 import zipfile
 from importlib.metadata import distribution
@@ -13,8 +15,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from symusic import Score, Track
+
 from musegen.console import progress, say
 from musegen.data.pool import Died, parallel
+from musegen.data.splits import read_split
 from musegen.errors import MidiError
 from musegen.files import write_atomic
 
@@ -25,6 +30,8 @@ class Corpus(NamedTuple):
     books: tuple[str, ...]
     """Folders of music21's corpus."""
     licence: str
+    split: Path | None = None
+    """Lines name,split: the corpus is these pieces of its books, split so. None: all of them, by content."""
 
 
 class CorpusFile(NamedTuple):
@@ -59,9 +66,10 @@ CORPORA: dict[str, Corpus] = {
         ("bach",),
         "Four-part chorales by Johann Sebastian Bach (1685-1750), encoded by Margaret Greentree and others; "
         "as distributed with music21. The music is in the public domain.",
+        split=Path(__file__).with_name("chorales.csv"),
     ),
 }
-_VOICES = ["soprano", "alto", "tenor", "bass"]
+_VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 _CHOIR = 52
 """General MIDI program (from 0): choir aahs."""
 
@@ -74,11 +82,13 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
         workers: processes, all cores where None.
         limit: the first so many tunes only; these alone are parsed, and not kept.
     """
+    corpus = CORPORA[name]
+    names = frozenset(read_split(corpus.split)) if corpus.split else None
     files: list[CorpusFile] = []
-    for book in CORPORA[name].books:
+    for book in corpus.books:
         if limit is not None and len(files) >= limit:
             break
-        files += _book(book, workers, None if limit is None else limit - len(files))
+        files += _book(book, names, workers, None if limit is None else limit - len(files))
     return files
 
 
@@ -94,14 +104,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "musegen"
 
 
-def _book(book: str, workers: int | None, limit: int | None) -> list[CorpusFile]:
+def _book(
+    book: str, names: frozenset[str] | None, workers: int | None, limit: int | None
+) -> list[CorpusFile]:
     from musegen.music.interop import PARSER_VERSION
 
     package = distribution("music21")
-    cached = cache_folder() / f"{book}-music21-{package.version}-parser-{PARSER_VERSION}.zip"
+    chosen = "-" + hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:8] if names else ""
+    cached = cache_folder() / f"{book}{chosen}-music21-{package.version}-parser-{PARSER_VERSION}.zip"
     files = load_book(cached)
     if files is None:
-        jobs = _jobs(Path(str(package.locate_file("music21"))) / "corpus" / book, book)
+        jobs = _jobs(Path(str(package.locate_file("music21"))) / "corpus" / book, book, names)
         if limit is not None:
             workers = min(workers or os.cpu_count() or 1, limit // 50 + 1)  # few need no processes
         results = parallel(_parse, jobs, workers=workers)
@@ -116,13 +129,15 @@ def _book(book: str, workers: int | None, limit: int | None) -> list[CorpusFile]
     return files[:limit]
 
 
-def _jobs(folder: Path, book: str) -> list[tuple[str, str | Path]]:
-    """What is to be parsed: (source, text of one ABC tune, or a MusicXML file)."""
+def _jobs(folder: Path, book: str, names: frozenset[str] | None) -> list[tuple[str, str | Path]]:
+    """What is to be parsed: (source, text of one ABC tune, or a MusicXML file); of `names` where given."""
     from musegen.music.abc import split_abc
 
     jobs: list[tuple[str, str | Path]] = []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml")):
         source = f"{book}/{path.name}"
+        if names is not None and path.stem not in names:
+            continue
         if path.suffix != ".abc":
             jobs.append((source, path))
             continue
@@ -132,7 +147,7 @@ def _jobs(folder: Path, book: str) -> list[tuple[str, str | Path]]:
 
 
 def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
-    """One piece, or none where a MusicXML file is no chorale in four named voices."""
+    """One piece, or none where a MusicXML file has not four named voices."""
     from musegen.music.guard import read_bytes, xml_text
     from musegen.music.interop import parse_abc, parse_music21
     from musegen.music.write import midi_bytes
@@ -145,13 +160,24 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
                 score.tracks[0].name = title
         else:
             _, score, repairs = parse_music21(xml_text(read_bytes(music)), "musicxml")
-            if [t.name.lower() for t in score.tracks] != _VOICES:
+            score.tracks = _voices(score)
+            if not score.tracks:
                 return []
-            for track in score.tracks:
-                track.program = _CHOIR
         return [CorpusFile(source, midi_bytes(score), repairs, "")]
     except MidiError as error:
         return [CorpusFile(source, b"", [], str(error))]
+
+
+def _voices(score: Score) -> list[Track]:
+    """Soprano, alto, tenor and bass, without the instruments beside them; none where not one of each."""
+    voices = []
+    for name in _VOICES:
+        found = [t for t in score.tracks if re.match(rf"{name}\b", t.name, re.IGNORECASE)]
+        if len(found) != 1:
+            return []
+        found[0].name, found[0].program = name, _CHOIR
+        voices += found
+    return voices
 
 
 def save_book(path: Path, files: list[CorpusFile]) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ from musegen.data.corpora import CorpusFile
 from musegen.errors import DataError, MidiError
 from musegen.music.midi import parse_midi
 from musegen.music.ops import bar_ticks, fingerprint, melody_track, off_grid_share
-from musegen.music.read import SUFFIXES, read_pieces, tidy
+from musegen.music.read import FORMATS, SUFFIXES, read_piece, read_tune, tidy, tunes_of
 from musegen.music.write import midi_bytes
 
 
@@ -19,8 +21,10 @@ class Source(NamedTuple):
     """A file to read."""
 
     name: str
-    """Its path in the source folder, with "/"; in a corpus, its place there."""
-    where: Path | CorpusFile
+    """Its path in the source folder, with "/", and "#" and a number where the file holds several pieces;
+    in a corpus, its place there."""
+    where: Path | CorpusFile | str
+    """The text itself of one of several tunes of an ABC file."""
     melody: str | None
     """The melody's track, as the user names it."""
 
@@ -29,7 +33,7 @@ class Intake(NamedTuple):
     """A piece of a source file, or why there is none."""
 
     source: str
-    """As in Source; with "#" and a number where the file holds several pieces."""
+    """As in Source."""
     reason: str
     """Why it cannot be used; "" where it can."""
     repairs: tuple[str, ...] = ()
@@ -71,23 +75,33 @@ def find_sources(folder: Path, melody: str | None) -> list[Source]:
     return sorted(found)
 
 
-def read_source(source: Source) -> list[Intake]:
-    """Every piece of a source; what cannot be read is in the result, not raised."""
+def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
+    """The sources, with every tune of an ABC file of several as a source of its own.
+
+    So a tune that cannot be read costs no other, and a large book is shared among processes.
+    """
+    for source in sources:
+        tunes: list[str] = []
+        if isinstance(source.where, Path) and FORMATS.get(source.where.suffix.lower()) == "abc":
+            with suppress(MidiError):  # reading it will say what is wrong
+                tunes = tunes_of(source.where)
+        if len(tunes) < 2:
+            yield source
+        else:
+            yield from (Source(f"{source.name}#{n}", t, source.melody) for n, t in enumerate(tunes, start=1))
+
+
+def read_source(source: Source) -> Intake:
+    """The piece of a source; that it cannot be read is in the result, not raised."""
     if isinstance(source.where, CorpusFile):
-        return [_corpus_piece(source, source.where)]
-    intakes = []
+        return _corpus_piece(source, source.where)
     try:
-        for number, piece in enumerate(read_pieces(source.where), start=1):
-            if isinstance(piece, MidiError):
-                intakes.append(Intake(f"{source.name}#{number}", str(piece)))
-                continue
-            name = f"{source.name}#{number}" if piece.number else source.name
-            intakes.append(_piece(name, piece.score, piece.repairs, source.melody))
+        raw, repairs = read_tune(source.where) if isinstance(source.where, str) else read_piece(source.where)
+        return _piece(source.name, raw, repairs, source.melody)
     except MidiError as error:
-        intakes.append(Intake(source.name, str(error)))
-    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        intakes.append(Intake(source.name, f"unreadable: {type(error).__name__}: {error}"))
-    return intakes
+        return Intake(source.name, str(error))
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        return Intake(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
 def _corpus_piece(source: Source, file: CorpusFile) -> Intake:

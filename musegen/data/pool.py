@@ -1,81 +1,45 @@
-"""Work shared among processes, in order, where a worker that dies costs only the item it held."""
+"""Work shared among limited processes, in order, where a process that dies costs only the item it held."""
 
-import multiprocessing
 import os
-import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
-from types import ModuleType
+from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
+from musegen.music.worker import SECONDS, Died, Worker
+
+__all__ = ["Died", "parallel"]
 CHUNK = 32
 """Items handed to a worker at once; each is answered singly."""
+PATIENCE = 6
+"""How many times longer an item may take by the clock than by the processor."""
 
 
-class Died(NamedTuple):
-    """The result of an item whose worker died or took too long."""
+class _Desk:
+    """A worker, the indices of the items it holds, the next one first, and since when it works on that."""
 
-    reason: str
-
-
-class _Worker:
-    """A process, its pipe, and the indices of the items it holds, the next one first."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        context = multiprocessing.get_context("spawn")  # forking a process with threads (torch) may hang
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-        with _no_main():
-            self.process.start()
-        theirs.close()
-        self.started = False
+    def __init__(self, seconds: float) -> None:
+        self.worker = Worker(seconds)
         self.held: list[int] = []
-
-    def give(self, indices: list[int], items: list[Any]) -> None:
-        """Hand over items, once the process is there.
-
-        Raises:
-            RuntimeError: it could not start; that is no item's fault.
-        """
-        if not self.started:
-            try:
-                self.pipe.recv()
-            except EOFError as error:
-                raise RuntimeError("a worker process could not start; try --workers 1") from error
-            self.started = True
-        self.held = indices
-        self.pipe.send(items)
-
-    def stop(self) -> None:
-        self.pipe.close()
-        self.process.terminate()
-        self.process.join()
+        self.since = 0.0
 
 
-@contextmanager
-def _no_main() -> Iterator[None]:
-    """Meanwhile a new process finds no main module to run again (perhaps an unguarded script)."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+class _Work(NamedTuple):
+    """All there is to do, and what has come of it."""
 
-
-def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
-    try:
-        pipe.send("ready")
-        while True:
-            for item in pipe.recv():
-                pipe.send(function(item))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
-        pass
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    chunks: list[list[int]]
+    """Indices not handed out yet, the next ones last."""
+    results: dict[int, Any]
 
 
 def parallel(
-    function: Callable[[Any], Any], items: Sequence[Any], *, workers: int | None = None, limit_s: float = 120
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    workers: int | None = None,
+    seconds: float = SECONDS,
 ) -> Iterator[Any]:
     """`function(item)` for each item, in the order of `items`; a `Died` where that killed its worker.
 
@@ -85,7 +49,7 @@ def parallel(
         function: a function at the top of a module; it handles its own exceptions.
         items: what to work on; they and the results travel through a pipe.
         workers: processes, all cores where None.
-        limit_s: seconds without an answer after which a worker is ended.
+        seconds: of the processor that an item may take, where that is counted.
     """
     workers = min(workers or os.cpu_count() or 1, len(items) // 4)
     if workers <= 1:
@@ -93,60 +57,47 @@ def parallel(
         return
     size = max(1, min(CHUNK, len(items) // (4 * workers)))
     chunks = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)][::-1]
-    pool = [_Worker(function) for _ in range(workers)]
-    results: dict[int, Any] = {}
+    work = _Work(function, items, chunks, {})
+    desks = [_Desk(seconds) for _ in range(workers)]
     try:
-        for worker in pool:
-            _give(worker, chunks, items)
-        following = 0
-        while following < len(items):
-            _collect(pool, function, chunks, items, results, limit_s)
-            while following in results:
-                yield results.pop(following)
-                following += 1
+        for desk in desks:
+            _hand_out(work, desk)
+        for following in range(len(items)):
+            while following not in work.results:
+                _collect(work, desks)
+            yield work.results.pop(following)
     finally:
-        for worker in pool:
-            worker.stop()
+        for desk in desks:
+            desk.worker.stop()
 
 
-def _give(worker: _Worker, chunks: list[list[int]], items: Sequence[Any]) -> None:
-    if chunks:
-        indices = chunks.pop()
-        worker.give(indices, [items[i] for i in indices])
+def _hand_out(work: _Work, desk: _Desk) -> None:
+    if work.chunks:
+        desk.held = work.chunks.pop()
+        desk.worker.give(work.function, [work.items[i] for i in desk.held])
+        desk.since = time.monotonic()
 
 
-def _collect(
-    pool: list[_Worker],
-    function: Callable[[Any], Any],
-    chunks: list[list[int]],
-    items: Sequence[Any],
-    results: dict[int, Any],
-    limit_s: float,
-) -> None:
-    """Take what the workers have to say, replace those that died, hand out more."""
-    busy = [w for w in pool if w.held]
-    ready = wait([w.pipe for w in busy], timeout=limit_s)
-    late = not ready
-    for worker in busy if late else [w for w in busy if w.pipe in ready]:
-        answered = not late and _take(worker, results)
-        if answered:
-            heir = worker
-        else:
-            lost, *rest = worker.held
-            results[lost] = Died("reading it took too long" if late else "reading it ended the process")
-            if rest:
-                chunks.append(rest)
-            worker.stop()
-            heir = pool[pool.index(worker)] = _Worker(function)
-        if not heir.held:
-            _give(heir, chunks, items)
+def _collect(work: _Work, desks: list[_Desk]) -> None:
+    """Take what the workers have to say, replace those that died or take too long, hand out more."""
+    busy = [desk for desk in desks if desk.held]
+    left = min(desk.since + PATIENCE * desk.worker.seconds for desk in busy) - time.monotonic()
+    ready = wait([desk.worker.pipe for desk in busy], timeout=max(0.0, left))
+    for desk in busy:
+        if desk.worker.pipe in ready:
+            _settle(work, desk, desk.worker.take())
+        elif time.monotonic() - desk.since > PATIENCE * desk.worker.seconds:
+            _settle(work, desk, desk.worker.end(late=True))
 
 
-def _take(worker: _Worker, results: dict[int, Any]) -> bool:
-    """Take one result; False where the worker has died."""
-    try:
-        results[worker.held[0]] = worker.pipe.recv()
-    except (EOFError, OSError):
-        return False
-    worker.held.pop(0)
-    return True
+def _settle(work: _Work, desk: _Desk, answer: Any) -> None:
+    """Note the answer to the item that is next at the desk; see to it that there is more to do."""
+    work.results[desk.held.pop(0)] = answer
+    desk.since = time.monotonic()
+    if isinstance(answer, Died):
+        if desk.held:
+            work.chunks.append(desk.held)
+            desk.held = []
+        desk.worker = Worker(desk.worker.seconds)
+    if not desk.held:
+        _hand_out(work, desk)

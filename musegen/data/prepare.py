@@ -16,17 +16,30 @@ from musegen import __version__
 from musegen.console import progress, say
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
-from musegen.data.intake import Intake, Source, find_sources, read_source
+from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.pool import Died, parallel
 from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
-from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders
+from musegen.data.splits import (
+    read_split,
+    split_by_content,
+    split_by_file,
+    split_by_folders,
+    split_by_names,
+)
 from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic, write_json
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
-ORDINARY = ("pickup filled up with a rest", "grace notes dropped")
+ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbols not sounded")
 """Repairs that are no sign of a fault in the file."""
 BY = ("name", "number", "program")
+HOW = {
+    "file": "by the given file",
+    "corpus": "as the corpus is published",
+    "folders": "by folders",
+    "content": "by content",
+}
+"""What split the pieces, in words."""
 
 
 class Taken(NamedTuple):
@@ -58,7 +71,7 @@ def prepare(
         source: a folder, a file, or a name of CORPORA.
         out: the folder to make.
         split: a file that gives each piece its split (see `split_by_file`). None: folders train,
-            valid and test in the source, else by content.
+            valid and test in the source, or the split of a built-in corpus, else by content.
         melody: the melody's track in every piece, by name or number; None finds it out.
         workers: processes that read, all cores where None; the result does not depend on it.
         limit: the first so many files only.
@@ -142,14 +155,18 @@ def _build(
 ) -> None:
     """Write the four files of a dataset into `folder`."""
     by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
+    own = CORPORA[corpus].split if corpus and split is None else None
+    given = split is not None or by_folders or own is not None
     with (folder / "scores.bin").open("wb") as file:
-        taken = _take_in(sources, workers, file, drop_duplicates=split is None and not by_folders)
+        taken = _take_in(sources, workers, file, drop_duplicates=not given)
     if not taken.pieces:
         raise DataError(nothing_usable(taken.audit))
     names = [p.name for p in taken.pieces]
     if split is not None:
         rejected = [line["path"] for line in taken.audit if line["verdict"] == "rejected"]
         how, splits = "file", split_by_file(split, names, rejected)
+    elif own is not None:
+        how, splits = "corpus", split_by_names(own, names)
     elif by_folders:
         how, splits = "folders", split_by_folders(names) or ["train"] * len(names)
     else:
@@ -185,7 +202,8 @@ def _build(
     }
     write_json(folder / "dataset.json", info)
     found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
-    for line in [*(f"warning: {w}" for w in warned), f"melody: {found}"]:
+    counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
+    for line in [*(f"warning: {w}" for w in warned), f"split {HOW[how]}: {counts}", f"melody: {found}"]:
         say(line)
 
 
@@ -224,12 +242,10 @@ def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, dr
 
 
 def _read_all(sources: list[Source], workers: int | None) -> Iterator[Intake]:
-    results = parallel(read_source, sources, workers=workers)
-    for source, result in zip(sources, progress(results, len(sources), "reading"), strict=True):
-        if isinstance(result, Died):
-            yield Intake(source.name, result.reason)
-        else:
-            yield from result
+    pieces = list(single_pieces(sources))
+    results = parallel(read_source, pieces, workers=workers)
+    for piece, result in zip(pieces, progress(results, len(pieces), "reading"), strict=True):
+        yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
 
 
 def _piece(intake: Intake, offset: int) -> Piece:

@@ -1,4 +1,4 @@
-"""Which piece belongs to which split: by content, by a file, or by folders."""
+"""Which piece belongs to which split: by content, by a file, by folders, or as a corpus has it."""
 
 import csv
 import json
@@ -37,6 +37,12 @@ def split_by_folders(sources: list[str]) -> list[str] | None:
     if "train" not in tops or len(set(tops)) < 2 or not set(tops) <= set(_FOLDERS):
         return None
     return [_FOLDERS[top] for top in tops]
+
+
+def split_by_names(path: Path, sources: list[str]) -> list[str]:
+    """The split of each source: its file's name without suffix, in the list `path` of a built-in corpus."""
+    given = read_split(path)
+    return [given[PurePosixPath(source).stem] for source in sources]
 
 
 def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str]:

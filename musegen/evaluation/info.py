@@ -11,16 +11,13 @@ import numpy as np
 from symusic import Score
 
 from musegen.evaluation.names import PITCH_CLASSES, instrument_name
+from musegen.music.key import estimate_key, pitch_class_weights
 from musegen.music.notes import note_arrays
 from musegen.music.ops import bar_ticks
 from musegen.music.read import read_score
 
 if TYPE_CHECKING:
     from musegen.data.dataset import Dataset
-
-MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-"""How well each pitch class fits a key, from its tonic up: Krumhansl and Kessler's ratings (1982)."""
 
 
 def file_facts(path: Path) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def music_facts(score: Score) -> dict[str, Any]:
         ],
         "tempo": round(float(score.tempos[0].qpm), 2) if len(score.tempos) else 120.0,
         "tempo_changes": max(0, len(score.tempos) - 1),
-        "key": estimate_key(score),
+        "key": key_name(score),
         "pitch_range": [int(pitches.min()), int(pitches.max())] if len(pitches) else None,
         "ticks_per_quarter": int(score.tpq),
         "tracks": [
@@ -67,24 +64,10 @@ def music_facts(score: Score) -> dict[str, Any]:
     }
 
 
-def estimate_key(score: Score) -> str | None:
-    """The key whose profile correlates best with how long each pitch class sounds (Krumhansl and Schmuckler).
-
-    None where there is no pitched note, or all classes sound alike.
-    """
-    weights = np.zeros(12)
-    for track in score.tracks:
-        if not track.is_drum:
-            _, durations, pitches, _ = note_arrays(track)
-            weights += np.bincount(pitches % 12, weights=durations, minlength=12)
-    if np.ptp(weights) == 0:
-        return None
-    fits = {
-        f"{PITCH_CLASSES[tonic]} {mode}": float(np.corrcoef(weights, np.roll(profile, tonic))[0, 1])
-        for mode, profile in (("major", MAJOR), ("minor", MINOR))
-        for tonic in range(12)
-    }
-    return max(fits, key=lambda key: fits[key])
+def key_name(score: Score) -> str | None:
+    """The estimated key, as "D minor"; None where there is no pitched note, or all classes sound alike."""
+    key = estimate_key(pitch_class_weights(score.tracks))
+    return f"{PITCH_CLASSES[key.tonic]} {key.mode}" if key else None
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:

@@ -25,8 +25,9 @@ def test_the_first_tunes_of_a_corpus() -> None:
         assert file.reason == ""
 
 
-def test_chorales_have_four_sung_voices() -> None:
+def test_chorales_have_four_sung_voices_without_instruments() -> None:
     (chorale,) = corpus_files("bach-chorales", limit=1)
+    assert chorale.source == "bach/bwv1.6.mxl"  # with horns
     score, _ = parse_midi(chorale.data)
     voices = [(t.name, t.program) for t in score.tracks]
     assert voices == [("Soprano", 52), ("Alto", 52), ("Tenor", 52), ("Bass", 52)]

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from musegen.data.splits import split_by_content, split_by_file, split_by_folders
+from musegen.data.corpora import CORPORA
+from musegen.data.splits import (
+    read_split,
+    split_by_content,
+    split_by_file,
+    split_by_folders,
+    split_by_names,
+)
 from musegen.errors import DataError
 
 
@@ -70,3 +77,14 @@ def test_a_split_that_does_not_fit_is_refused(tmp_path: Path, text: str, said: s
     (tmp_path / "split").write_text(text)
     with pytest.raises(DataError, match=said):
         split_by_file(tmp_path / "split", SOURCES, [])
+
+
+def test_the_chorales_have_the_canonical_split() -> None:
+    path = CORPORA["bach-chorales"].split
+    assert path is not None
+    canonical, _, others = path.read_text("utf-8").partition("# Not among the 382")
+    counts = [Counter(line.rpartition(",")[2] for line in part.splitlines()) for part in (canonical, others)]
+    assert [counts[0][s] for s in ("train", "valid", "test")] == [222, 74, 77]
+    assert [counts[1][s] for s in ("train", "valid", "test")] == [6, 0, 0]
+    assert len(read_split(path)) == 379
+    assert split_by_names(path, ["bach/bwv1.6.mxl", "bach/bwv2.6.xml"]) == ["train", "valid"]

@@ -1,0 +1,78 @@
+"""Does the accompaniment fit the melody, and is it like the human one in harmony?"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from symusic import Score, Track
+
+from musegen.metrics.sounding import check_ticks, pitched_notes
+from musegen.music.beats import strong_beats
+from musegen.music.metre import bar_ticks
+from musegen.music.notes import Ints, note_arrays
+
+Floats = NDArray[np.float64]
+
+
+def chord_tone_rate(melody: Track, accompaniment: Score) -> float:
+    """Share (0 to 1) of the melody's notes that are tones of the harmony under them, on strong beats.
+
+    Counted is each melody note that sounds on a strong beat (see `strong_beats`), once for each such
+    beat; it is a chord tone where its pitch class is among those that the accompaniment sounds there,
+    whatever the octave. Over a silent accompaniment it is none. NaN where no note sounds on a strong
+    beat. The definition is ours: no chords are named, the harmony is what sounds.
+
+    Args:
+        melody: in ticks.
+        accompaniment: its tracks without the melody; with the piece's metre.
+    """
+    whole = accompaniment.copy()
+    whole.tracks.append(melody.copy())
+    beats = strong_beats(whole, bar_ticks(whole))
+    onsets, durations, pitches, _ = note_arrays(melody)
+    sings = _sounding(onsets, durations, beats)  # (beats, notes)
+    onsets, durations, below = pitched_notes(accompaniment)
+    plays = _sounding(onsets, durations, beats)
+    harmony = np.stack([plays[:, below % 12 == each].any(axis=1) for each in range(12)], axis=1)
+    chosen = harmony[:, pitches % 12][sings]
+    return float(chosen.mean()) if len(chosen) else float("nan")
+
+
+def _sounding(onsets: Ints, durations: Ints, ticks: Ints) -> NDArray[np.bool_]:
+    """Which notes sound at each tick, (ticks, notes)."""
+    at: Any = ticks[:, None]
+    return np.asarray((onsets <= at) & (at < onsets + durations))
+
+
+def pitch_class_similarity(ours: Score, human: Score, bars: Ints) -> float:
+    """Likeness in harmony (0 to 1), the mean over bars of the cosine of their pitch-class profiles.
+
+    A profile is how long each of the 12 pitch classes sounds in the bar, all pitched tracks together.
+    A bar in which only one of the two sounds counts 0, one in which both are silent is left out; NaN
+    where that leaves none. The definition is ours; it knows no order of notes and no octaves.
+
+    Args:
+        ours: the accompaniment in question, without the melody.
+        human: the accompaniment it is compared with, without the melody.
+        bars: bar lines of the piece, (bars + 1,) ticks.
+
+    Raises:
+        ValueError: the Scores differ in ticks a quarter.
+    """
+    check_ticks(ours, human)
+    a, b = (profiles(score, bars) for score in (ours, human))
+    sizes = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosines = (a * b).sum(axis=1) / np.where(sizes > 0, sizes, 1.0)
+    heard = a.any(axis=1) | b.any(axis=1)
+    return float(cosines[heard].mean()) if heard.any() else float("nan")
+
+
+def profiles(score: Score, bars: Ints) -> Floats:
+    """How long each pitch class sounds in each bar, (bars, 12) in ticks."""
+    onsets, durations, pitches = pitched_notes(score)
+    result = np.zeros((len(bars) - 1, 12))
+    for each in range(12):
+        mine = pitches % 12 == each
+        before = np.clip(bars[:, None] - onsets[mine], 0, durations[mine]).sum(axis=1)  # each bar line
+        result[:, each] = np.diff(before)
+    return result
