@@ -2,7 +2,6 @@
 
 import re
 import stat
-import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -11,7 +10,6 @@ from pathlib import Path
 from musegen.errors import MidiError
 
 MAX_BYTES = 16 * 2**20
-MAX_TRACKS = 1024
 MAX_ENTRIES = 100
 MAX_RATIO = 200
 _MAGIC = (
@@ -66,61 +64,6 @@ def what_is(data: bytes) -> str:
     except UnicodeDecodeError:
         return "unknown bytes"
     return "unknown bytes" if b"\0" in data[:4096] else "text"
-
-
-def check_midi(data: bytes) -> tuple[bytes, list[str]]:
-    """MIDI bytes fit for symusic, and what was mended, in words.
-
-    A RIFF wrapper (RMID) is taken off, a longer header shortened, a wrong number of tracks put right.
-
-    Raises:
-        MidiError: not MIDI (it says what it is), no or SMPTE ticks a quarter, no tracks.
-    """
-    data, repairs = _unwrap(data)
-    if len(data) < 14:
-        raise MidiError("damaged MIDI: it ends within its header")
-    size, form, count, division = struct.unpack(">IHHH", data[4:14])
-    if size < 6:
-        raise MidiError(f"damaged MIDI: a header of {size} bytes")
-    if division == 0:
-        raise MidiError("damaged MIDI: zero ticks a quarter")
-    if division & 0x8000:
-        raise MidiError("timed in SMPTE frames, not in ticks a quarter: it has no beats or bars")
-    if form == 2:
-        repairs.append("independent patterns (type 2) read as tracks")
-    body = data[8 + size :]
-    found = _count_tracks(body)
-    if found == 0:
-        raise MidiError("no notes: the file has no tracks")
-    if found > MAX_TRACKS:
-        raise MidiError(f"{found} tracks; at most {MAX_TRACKS} are read")
-    if found != count:
-        repairs.append(f"the header says {count} tracks, the file has {found}")
-    return b"MThd" + struct.pack(
-        ">IHHH", 6, 1 if form > 2 or found > 1 else form, found, division
-    ) + body, repairs
-
-
-def _unwrap(data: bytes) -> tuple[bytes, list[str]]:
-    """The data from its MIDI header on: without a RIFF wrapper, or a byte order mark."""
-    if data.startswith(b"MThd"):
-        return data, []
-    begin = data.find(b"MThd", 0, 64)
-    if (data.startswith(b"RIFF") and data[8:12] == b"RMID" and begin == 20) or begin == 3:
-        return data[begin:], ["wrapper around the MIDI taken off"]
-    raise MidiError(f"not MIDI: it is {what_is(data)}")
-
-
-def _count_tracks(body: bytes) -> int:
-    """Chunks of type MTrk, the last perhaps cut short (the parser judges that)."""
-    count, at = 0, 0
-    while at + 8 <= len(body):
-        kind, size = body[at : at + 4], int.from_bytes(body[at + 4 : at + 8], "big")
-        if not kind.isascii() or not kind.isalnum():
-            break
-        count += kind == b"MTrk"
-        at += 8 + size
-    return count
 
 
 def xml_text(data: bytes) -> str:

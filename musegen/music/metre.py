@@ -14,6 +14,8 @@ from musegen.music.notes import Ints, last_end
 
 MAX_BEATS = 64
 DENOMINATORS = (2, 4, 8, 16, 32)
+MAX_TPQ = 2**15 - 1
+"""Ticks a quarter, the most that a MIDI file can say."""
 
 
 class Change(NamedTuple):
@@ -126,10 +128,16 @@ def _plain(beats: int, unit: int) -> tuple[int, int]:
 
 
 def _divisible(score: Score, changes: list[Change]) -> tuple[Score, list[Change]]:
-    """A Score with enough ticks a quarter that every bar of `changes` is a whole number of ticks."""
+    """A Score with enough ticks a quarter that every bar of `changes` is a whole number of ticks.
+
+    Raises:
+        MidiError: that is more than MIDI holds.
+    """
     factor = 1
     while any(score.tpq * factor * 4 * c.beats % c.unit for c in changes):
         factor *= 2
+    if score.tpq * factor > MAX_TPQ:
+        raise MidiError(f"{score.tpq} ticks a quarter divide no such bar, and MIDI holds at most {MAX_TPQ}")
     if factor == 1:
         return score.copy(), changes
     changes = [c._replace(time=c.time * factor) for c in changes]

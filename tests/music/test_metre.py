@@ -103,3 +103,10 @@ def test_everything_moves_with_a_pickup() -> None:
     given.tempos.append(Tempo(960, 60))
     tidy, _, _ = tidy_metre(given)
     assert [t.time for t in tidy.tempos] == [0, 960 + 1440]
+
+
+def test_more_ticks_a_quarter_than_midi_holds_are_refused() -> None:
+    fine = score(line([60, 62]), metres=[(0, 9, 8)])
+    fine.ticks_per_quarter = 2**15 - 1
+    with pytest.raises(MidiError, match="32767 ticks a quarter"):
+        tidy_metre(fine)

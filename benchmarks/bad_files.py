@@ -1,0 +1,179 @@
+"""Broken, hostile and odd files through the reader of `musegen prepare`, each in a process of its own.
+
+    python -m benchmarks.bad_files --data FOLDER [--wild FOLDER]
+
+FOLDER holds `manifest.json`: {name: {"expect": "ok", "reject", "either" or "limit", "notes": number or null}}
+Printed for each file: what is expected, what came of it, notes, seconds and the peak of memory. A violation,
+and exit code 1: a file takes more than 12 seconds or 2 GB, or ends its process; an "ok" is refused or has
+other notes than the manifest says; a "reject" is used; notes are missing and no line of the repairs says so;
+the reader raised what is no MidiError. With --wild also the share of the files in that folder (music from
+everywhere) that hold notes and are used, and why the others are not; below 95% is a violation.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mido
+
+from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
+from musegen.data.pool import Died, parallel
+
+MAX_SECONDS = 12
+MAX_MB = 2048
+MIN_USED = 0.95
+
+
+class Outcome(NamedTuple):
+    """What came of a file."""
+
+    reason: str
+    """Why it is refused; "" where it is used."""
+    notes: int
+    repairs: list[str]
+    seconds: float
+    """With the start of the processes, about a second."""
+    megabytes: float
+    """Peak, of the process or one that it started."""
+
+
+def read_pieces(sources: list[Source]) -> Iterator[Intake]:
+    """Every piece of the sources, read as `prepare` reads them."""
+    pieces = list(single_pieces(sources))
+    for piece, result in zip(pieces, parallel(read_source, pieces, workers=1), strict=True):
+        yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
+
+
+def read_here(path: Path) -> None:
+    """Read a file under a limit of memory, and print what came of it."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MB * 2**20, MAX_MB * 2**20))
+    pieces = list(read_pieces([Source(path.name, path, None)]))
+    used = [p for p in pieces if not p.reason]
+    outcome = {
+        "reason": "" if used else pieces[0].reason,
+        "notes": sum(p.notes for p in used),
+        "repairs": [line for p in used for line in p.repairs],
+    }
+    print(json.dumps(outcome))
+
+
+def read_apart(path: Path) -> Outcome:
+    """Read a file in a process of its own, which is ended when it takes too long."""
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.bad_files", "--one", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout
+        patience = threading.Timer(MAX_SECONDS + 3, os.killpg, (process.pid, signal.SIGKILL))
+        patience.start()
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)  # with the peak of the processes that it started
+        patience.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, megabytes = time.perf_counter() - begin, usage.ru_maxrss / 1024
+    if not out:
+        return Outcome(f"the process ended with {process.returncode}", 0, [], seconds, megabytes)
+    return Outcome(seconds=seconds, megabytes=megabytes, **json.loads(out))
+
+
+def said_missing(repairs: list[str]) -> int:
+    """How many notes the lines say are gone."""
+    dropped = sum(int(line.split()[0]) for line in repairs if re.match(r"\d+ .*notes.* dropped", line))
+    unread = [re.match(r"(\d+) notes start, (\d+) could be read", line) for line in repairs]
+    return dropped + sum(int(m[1]) - int(m[2]) for m in unread if m)
+
+
+def violations(expected: dict[str, Any], outcome: Outcome) -> list[str]:
+    """What is wrong with an outcome, in words."""
+    used, notes = not outcome.reason, expected["notes"]
+    found = []
+    if outcome.seconds > MAX_SECONDS or outcome.megabytes > MAX_MB:
+        found.append("over the limits")
+    if outcome.reason.startswith(("unreadable:", "the process ended", "reading it ended")):
+        found.append("an unexpected end")
+    if expected["expect"] == "ok" and not used:
+        found.append("refused")
+    elif expected["expect"] == "ok" and outcome.notes != notes:
+        found.append(f"{notes} notes expected")
+    elif expected["expect"] == "reject" and used:
+        found.append("used")
+    elif used and notes is not None and outcome.notes + said_missing(outcome.repairs) != notes:
+        found.append(f"{notes} notes expected, and no line says why")
+    return found
+
+
+def check_manifest(folder: Path) -> int:
+    """Read every file of the manifest; returns how many violations there are."""
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    wrong, seconds, megabytes = 0, 0.0, 0.0
+    verdicts: dict[str, list[int]] = {}
+    for name, expected in manifest.items():
+        outcome = read_apart(folder / name)
+        found = violations(expected, outcome)
+        wrong += len(found)
+        seconds, megabytes = max(seconds, outcome.seconds), max(megabytes, outcome.megabytes)
+        used, refused = verdicts.setdefault(expected["expect"], [0, 0])
+        verdicts[expected["expect"]] = [used + (not outcome.reason), refused + bool(outcome.reason)]
+        what = outcome.reason or "; ".join([f"{outcome.notes} notes", *outcome.repairs])
+        figures = f"{outcome.seconds:4.1f} s {outcome.megabytes:5.0f} MB"
+        print(
+            f"{name:36} {expected['expect']:6} {figures}  {what[:120]}", *(f"VIOLATION: {f}" for f in found)
+        )
+    print(f"\n{len(manifest)} files: at most {seconds:.1f} s and {megabytes:.0f} MB; {wrong} violations")
+    for verdict, (used, refused) in verdicts.items():
+        print(f"  {verdict:6} {used:3} used {refused:3} refused")
+    return wrong
+
+
+def holds_notes(path: Path) -> bool:
+    """Whether another reader finds notes in a file, or cannot read it either."""
+    try:
+        tracks = mido.MidiFile(path, clip=True).tracks
+    except (OSError, EOFError, ValueError, KeyError, IndexError):
+        return True
+    return any(m.type == "note_on" and m.velocity for t in tracks for m in t)
+
+
+def check_wild(folder: Path) -> int:
+    """Read every file of the folder; returns 1 where too few of those with notes are used."""
+    used, refused, silent, repaired = 0, 0, 0, 0
+    for piece in read_pieces(find_sources(folder, None)):
+        if not piece.reason:
+            used += 1
+            repaired += bool(piece.repairs)
+            continue
+        holds = holds_notes(folder / piece.source)
+        refused, silent = refused + holds, silent + (not holds)
+        print(f"{piece.source:70} {'refused' if holds else 'no notes'}: {piece.reason[:120]}")
+    share = used / (used + refused)
+    print(f"\n{used + refused} files with notes: {used} used ({share:.1%}), {repaired} of them repaired")
+    print(f"{silent} files without")
+    return int(share < MIN_USED)
+
+
+def main() -> None:
+    """Read the files, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="a folder with a manifest.json")
+    parser.add_argument("--wild", type=Path, help="a folder of music from everywhere")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        read_here(arguments.one)
+        return
+    wrong = check_manifest(arguments.data) if arguments.data else 0
+    wrong += check_wild(arguments.wild) if arguments.wild else 0
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

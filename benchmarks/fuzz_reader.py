@@ -1,0 +1,171 @@
+"""Broken MIDI files without end through the reader: does one crash it, hang it, or raise what it should not?
+
+    python -m benchmarks.fuzz_reader [--cases 2000000] [--first 0] [--seeds FOLDER ...] [--suffix .abc]
+    python -m benchmarks.fuzz_reader --seeds FOLDER ... --case NUMBER     one case again, in this process
+
+Every case is a file broken by `mutations`, from those below 4 kB in the folders and a few of its own, and
+follows from its number. It is read by a process that is replaced when it dies or is silent for half a minute.
+Right is: a tidy Score, where each note that starts in the file is there or a line of the repairs counts it;
+or a MidiError. Everything else is printed, and makes exit code 1. With --suffix, files of another kind (.abc,
+.musicxml) are broken, as if they were MIDI, and read by name; that is slow, some tens a second.
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from symusic import Note, Score, Tempo, TimeSignature, Track
+
+from benchmarks.bad_files import said_missing
+from benchmarks.mutations import mutant
+from musegen.errors import MidiError
+from musegen.music.midi import parse_midi
+from musegen.music.read import read_score, tidy
+from musegen.music.smf import read_smf
+from musegen.music.write import midi_bytes
+
+MAX_SEED_BYTES = 4096
+MAX_MB = 2048
+SILENCE = 30
+"""Seconds."""
+ACCEPTED, REFUSED, FAILED, CASE = range(4)
+"""Places on the board: what came of the cases so far, and the case in hand."""
+Board = Any
+"""Four numbers that processes share."""
+
+
+def own_seeds() -> list[bytes]:
+    """Small files: a tune, a piece with drums, metres and tempos, and one with every kind of event."""
+    tune, piece = Score(480), Score(24)
+    tune.tracks.append(Track("tune"))
+    tune.tracks[0].notes.extend(Note(240 * i, 240, 60 + i * 7 % 12, 80) for i in range(32))
+    for time_, beats, unit in ((0, 4, 4), (96, 3, 8), (204, 2, 2)):
+        piece.time_signatures.append(TimeSignature(time_, beats, unit))
+        piece.tempos.append(Tempo(time_, 90 + time_))
+    for number in range(3):
+        track = Track(f"part {number}", 10 * number, number == 2)
+        track.notes.extend(Note(12 * i, 10, 40 + (i * (number + 2)) % 30, 70) for i in range(40))
+        piece.tracks.append(track)
+    events = bytes.fromhex(
+        "00ff030461626364 00ff510307a120 00ff58040602 1808 00ff5902fd01 00f0057e7f0901f7 00c005 00b04060"
+        "00903c50 103c00 8100903e50 00e00040 0840 20 ff050173 10803e40 00d040 00a04050 00993124 10 893100"
+        "00904050 90404050 00b07b00 00f7020102 00f8 00903b40 9000 3b00 00ff2f00".replace(" ", "")
+    )
+    every = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(events).to_bytes(4, "big") + events
+    return [midi_bytes(tune), midi_bytes(piece), every]
+
+
+def seed_files(folders: Sequence[Path], suffix: str) -> list[bytes]:
+    """The files to break."""
+    paths = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() == suffix]
+    small = [p.read_bytes() for p in paths if 14 < p.stat().st_size <= MAX_SEED_BYTES]
+    return own_seeds() + small if suffix == ".mid" else small
+
+
+def read_case(data: bytes, suffix: str) -> int:
+    """Read a file: ACCEPTED or REFUSED.
+
+    Raises:
+        AssertionError: notes are missing and no line says so.
+    """
+    try:
+        if suffix != ".mid":
+            return _read_by_name(data, suffix)
+        raw, repairs = parse_midi(data)
+        score, _, more = tidy(raw)
+    except MidiError:
+        return REFUSED
+    start, there, said = read_smf(data).notes, score.note_num(), said_missing(repairs + more)
+    assert start == there + said, f"{start} notes start, {there} are there, {said} said to be missing"
+    return ACCEPTED
+
+
+def _read_by_name(data: bytes, suffix: str) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"case{suffix}"
+        path.write_bytes(data)
+        read_score(path)
+    return ACCEPTED
+
+
+def work(files: Sequence[bytes], suffix: str, last: int, board: Board) -> None:
+    """Read the cases from the one on the board to `last` while there is a parent; findings are printed."""
+    parent = os.getppid()
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MB * 2**20, MAX_MB * 2**20))
+    while board[CASE] < last and os.getppid() == parent:
+        number = board[CASE]
+        try:
+            board[read_case(mutant(files, number), suffix)] += 1
+        except Exception:  # noqa: BLE001  # whatever it is, it is a finding
+            board[FAILED] += 1
+            print(f"case {number}: {traceback.format_exc(limit=-1)}", flush=True)
+        board[CASE] = number + 1
+
+
+def watch(process: BaseProcess, board: Board) -> str:
+    """Wait for the process, with a line a minute; returns how it went wrong, "" where it came to its end."""
+    seen, since = -1, time.monotonic()
+    said = since
+    while process.is_alive():
+        process.join(timeout=1)
+        if time.monotonic() - said > 60:
+            said = time.monotonic()
+            print(f"at case {board[CASE]}", file=sys.stderr, flush=True)
+        if board[CASE] != seen:
+            seen, since = board[CASE], time.monotonic()
+        elif time.monotonic() - since > SILENCE and process.is_alive():
+            process.kill()
+            process.join()
+            return "hang"
+    return f"crash ({process.exitcode})" if process.exitcode else ""
+
+
+def run(files: Sequence[bytes], suffix: str, first: int, last: int) -> bool:
+    """Read all cases, print what came of them; returns whether all is well."""
+    context = multiprocessing.get_context("spawn")
+    board = context.Array("q", [0, 0, 0, first], lock=False)
+    bad, begin = {"crash": 0, "hang": 0}, time.perf_counter()
+    while board[CASE] < last:
+        process = context.Process(target=work, args=(files, suffix, last, board))
+        process.start()
+        if what := watch(process, board):
+            bad[what.split()[0]] += 1
+            print(f"case {board[CASE]}: {what}", flush=True)
+            board[CASE] += 1
+    seconds = time.perf_counter() - begin
+    cases = last - first
+    print(f"{cases} cases from number {first} on, broken from {len(files)} files")
+    print(f"{seconds / 3600:.2f} hours, {cases / seconds:.0f} a second")
+    print(f"{board[ACCEPTED]} accepted, {board[REFUSED]} refused")
+    print(f"{bad['crash']} crashes, {bad['hang']} hangs, {board[FAILED]} unexpected exceptions")
+    return not (bad["crash"] or bad["hang"] or board[FAILED])
+
+
+def main() -> None:
+    """Read the cases."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=2_000_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="folders of MIDI files to break")
+    parser.add_argument("--suffix", default=".mid", help="of the files to break")
+    parser.add_argument("--case", type=int, help="this case alone, here")
+    arguments = parser.parse_args()
+    files = seed_files(arguments.seeds, arguments.suffix)
+    if arguments.case is None:
+        sys.exit(not run(files, arguments.suffix, arguments.first, arguments.first + arguments.cases))
+    data = mutant(files, arguments.case)
+    print(data.hex(" "))
+    print(("used", "refused")[read_case(data, arguments.suffix)])
+
+
+if __name__ == "__main__":
+    main()

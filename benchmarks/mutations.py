@@ -1,0 +1,132 @@
+"""Ways to break a MIDI file, each a function of its bytes and a random generator."""
+
+import random
+import struct
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+ODD_BYTES = bytes.fromhex("00 01 2f 51 58 7f 80 81 90 c0 e0 f0 f1 f7 f8 ff")
+"""Values with a meaning of their own somewhere in a file."""
+
+Mutation = Callable[[bytearray, random.Random], None]
+
+
+def _span(data: bytearray, rng: random.Random, longest: int = 64) -> slice:
+    begin = rng.randrange(len(data) + 1)
+    return slice(begin, begin + rng.randint(1, longest))
+
+
+def flip_bits(data: bytearray, rng: random.Random) -> None:
+    """One to eight bits."""
+    for _ in range(rng.randint(1, 8)):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def odd_bytes(data: bytearray, rng: random.Random) -> None:
+    """One to four bytes become status bytes, ends of numbers and the like."""
+    for _ in range(rng.randint(1, 4)):
+        data[rng.randrange(len(data))] = rng.choice(ODD_BYTES)
+
+
+def cut_end(data: bytearray, rng: random.Random) -> None:
+    """The file ends early."""
+    del data[rng.randrange(1, len(data) + 1) :]
+
+
+def cut_span(data: bytearray, rng: random.Random) -> None:
+    """Bytes are missing within."""
+    del data[_span(data, rng)]
+
+
+def repeat_span(data: bytearray, rng: random.Random) -> None:
+    """Bytes stand there twice."""
+    span = _span(data, rng)
+    data[span.start : span.start] = data[span]
+
+
+def move_span(data: bytearray, rng: random.Random) -> None:
+    """Bytes stand elsewhere."""
+    span = _span(data, rng)
+    moved = data[span]
+    del data[span]
+    at = rng.randrange(len(data) + 1)
+    data[at:at] = moved
+
+
+def insert_noise(data: bytearray, rng: random.Random) -> None:
+    """Bytes of no meaning within."""
+    at = rng.randrange(len(data) + 1)
+    data[at:at] = rng.randbytes(rng.randint(1, 16))
+
+
+def stretch_number(data: bytearray, rng: random.Random) -> None:
+    """A number of one byte becomes a longer one, up to seven bytes."""
+    at = rng.randrange(len(data) + 1)
+    data[at:at] = bytes(rng.randrange(128, 256) for _ in range(rng.randint(1, 6)))
+
+
+def set_header(data: bytearray, rng: random.Random) -> None:
+    """Another size, type, number of tracks or ticks a quarter."""
+    at = rng.choice((6, 8, 10, 12))
+    data[at : at + 2] = struct.pack(
+        ">H", rng.choice((0, 1, 2, 3, 6, 24, 480, 32767, 32768, rng.randrange(65536)))
+    )
+
+
+def set_track_length(data: bytearray, rng: random.Random) -> None:
+    """A track says another length."""
+    starts = chunk_starts(data)
+    if starts:
+        at = rng.choice(starts) + 4
+        length = int.from_bytes(data[at : at + 4], "big")
+        other = rng.choice(
+            (0, length - 1, length + 1, length // 2, 2 * length, 2**32 - 1, rng.randrange(2**16))
+        )
+        data[at : at + 4] = struct.pack(">I", other % 2**32)
+
+
+def shuffle_chunks(data: bytearray, rng: random.Random) -> None:
+    """Tracks are moved, repeated or left out."""
+    starts = [*chunk_starts(data), len(data)]
+    chunks = [data[a:b] for a, b in pairwise(starts)]
+    if chunks:
+        del data[starts[0] :]
+        for chunk in rng.choices(chunks, k=rng.randint(1, len(chunks) + 2)):
+            data += chunk
+
+
+def chunk_starts(data: bytearray) -> list[int]:
+    """Where the tracks begin."""
+    found, at = [], data.find(b"MTrk")
+    while at >= 0:
+        found.append(at)
+        at = data.find(b"MTrk", at + 4)
+    return found
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    flip_bits,
+    odd_bytes,
+    cut_end,
+    cut_span,
+    repeat_span,
+    move_span,
+    insert_noise,
+    stretch_number,
+    set_header,
+    set_track_length,
+    shuffle_chunks,
+)
+
+
+def mutant(files: Sequence[bytes], number: int) -> bytes:
+    """The file of case `number`: one of the files, or two spliced, broken in one to four ways."""
+    rng = random.Random(number)  # noqa: S311  # repeatable, not secret
+    data = bytearray(rng.choice(files))
+    if rng.random() < 0.1:
+        other = rng.choice(files)
+        data[rng.randrange(len(data)) :] = other[rng.randrange(len(other)) :]
+    for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
+        if len(data) > 14:
+            rng.choice(MUTATIONS)(data, rng)
+    return bytes(data)
