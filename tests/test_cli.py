@@ -50,6 +50,17 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     return line
 
 
+def limited(what: int, limit: int, *argv: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own that the system stops at a limit."""
+    return subprocess.run(
+        [sys.executable, "-m", "musegen", *argv],
+        preexec_fn=lambda: resource.setrlimit(what, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def run(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
     """What a command that succeeds prints on stdout."""
     capsys.readouterr()
@@ -212,7 +223,6 @@ class TestMisuse:
             message = refused(capsys, *line, "--out", tune / "o")
             assert "--out tune.mid/o" in message.replace(f"{tune.parent}/", "")
             assert "cannot be written to" in message
-        assert "none.mid" in refused(capsys, "render", tune, "none.mid", "--out", "pictures")
         assert "is a dataset" in refused(capsys, "generate", tunes.path, "--out", "o")
         assert list(tune.parent.iterdir()) == [tune]
 
@@ -233,41 +243,39 @@ class TestMisuse:
             assert part in refused(capsys, *line)
         assert "is a folder" in refused(capsys, *line[:-1], ".")
 
-    @pytest.mark.usefixtures("here")
-    def test_a_full_disk(
-        self, trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def full(*_: object, **__: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr("musegen.cli.outputs.write_json", full)
-        assert "no space left on device" in refused(capsys, "generate", trained, "--out", "o", "--bars", 1)
-        assert not Path("o").exists()
+    def test_a_full_disk(self, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        line = ("generate", str(trained), "--bars", "1", "--seed", "1", "--out")
+        run(capsys, *line, "there")
+        tune, manifest = (here / "there" / name for name in ("001.mid", "manifest.json"))
+        size = tune.stat().st_size  # enough for the tune, too little for what comes after it
+        assert size < manifest.stat().st_size
+        done = limited(resource.RLIMIT_FSIZE, size, *line, "o")
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == "error: file too large"
+        assert [path.name for path in here.iterdir()] == ["there"]
 
 
 class TestFaults:
-    def test_of_ours(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(*_: object) -> None:
-            raise RuntimeError("two\nlines")
+    def test_of_ours(self, tune: Path) -> None:
+        broken = tune.parent / "site"
+        broken.mkdir()
+        (broken / "symusic.py").write_text("raise RuntimeError('two\\nlines')\n")  # a broken installation
+        line = [sys.executable, "-m", "musegen", "info", str(tune)]
+        path = os.pathsep.join([str(broken), *sys.path])
+        for debug in ("0", "1"):
+            environment = os.environ | {"PYTHONPATH": path, "MUSEGEN_DEBUG": debug}
+            done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+            assert done.returncode == 1
+            assert done.stderr.splitlines()[-1] == (
+                "error: a fault of musegen, not of yours: RuntimeError: two lines; "
+                "please report it, with what MUSEGEN_DEBUG=1 prints"
+            )
+            assert ("Traceback" in done.stderr) == (debug == "1")
 
-        monkeypatch.setattr("musegen.cli.info.main", broken)
-        assert main(["info"]) == 1
-        assert capsys.readouterr().err.splitlines() == [
-            "error: a fault of musegen, not of yours: RuntimeError: two lines; "
-            "please report it, with what MUSEGEN_DEBUG=1 prints"
-        ]
-        monkeypatch.setenv("MUSEGEN_DEBUG", "1")
-        assert main(["info"]) == 1
-        assert "Traceback" in capsys.readouterr().err
-
-    def test_of_too_little_memory(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def greedy(*_: object) -> None:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-
-        monkeypatch.setattr("musegen.cli.info.main", greedy)
-        assert "not enough memory" in refused(capsys, "info")
+    @pytest.mark.usefixtures("here")
+    def test_of_too_little_memory(self, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+        petabytes = ("--model.embedding-dim", 10**12)  # more than any machine can address
+        assert "not enough memory" in refused(capsys, "train", "lm", tunes.path, "--out", "c", *petabytes)
 
     def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(*_: object) -> None:
@@ -428,20 +436,6 @@ class TestWork:
         assert (facts["bars"], facts["notes"]) == (piece.bars, piece.notes)
         assert facts["time_signature"] in piece.time_signatures
         assert "bars" in run(capsys, "info", tune)
-
-    def test_render(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert run(capsys, "render", tune, "--out", "pictures") == "pictures/tune.png\n"
-        assert Path("pictures/tune.png").read_bytes().startswith(b"\x89PNG")
-
-    def test_render_where_nothing_can_be_written(
-        self, tune: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def denied(*_: object, **__: object) -> None:
-            raise PermissionError(errno.EACCES, "Permission denied", ".tune.png.x")
-
-        monkeypatch.setattr("musegen.evaluation.plots.write_piano_roll", denied)
-        message = refused(capsys, "render", tune)
-        assert "tune.png cannot be written (permission denied): name a folder with --out" in message
 
     @pytest.mark.slow
     def test_demo(self, here: Path) -> None:

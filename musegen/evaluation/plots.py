@@ -6,6 +6,7 @@ matplotlib is used through its objects alone: no global state, no window, no dis
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ def write_piano_roll(score: Score, path: Path, *, title: str = "") -> None:
         OSError: see `write_atomic`.
     """
     picture = io.BytesIO()
-    piano_roll(score, title=title).savefig(picture, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of an alphabet that the font lacks: drawn as a box
+        piano_roll(score, title=title).savefig(picture, format="png")
     write_atomic(path, picture.getvalue())
 
 

@@ -6,14 +6,23 @@ annotations such as ">fz", and knows voices only in some layouts.
 """
 
 import re
+from collections import Counter
 
 from musegen.errors import MidiError
 
+MAX_TUNES = 20_000
+MAX_HEADER = 8192
 _FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _VOICE = re.compile(r"\s*\[V:\s*([^\s\]]+)[^\]]*\]|V:\s*(\S+).*")
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = re.compile(r'"([^"\n]*)"')
+_MUSICAL = "XTMLQK"
+"""The fields of a header that music21 is given: it has no need of includes or macros."""
+_JUMP = re.compile(r"\b(?:d\.? ?c\.?|d\.? ?s\.?|da ?capo|dal ?segno|da ?coda)(?![a-z])", re.IGNORECASE)
+_CHORD = re.compile(r"\s*\(?[A-G][#b♯♭]?(?:$|m|M|dim|aug|sus|add|[\d+o°ø/()^-])")
+_NOTE = re.compile(r"[A-Ga-g]")
+_UNCLOSED = re.compile(r"\[((?:[\^_=]*[A-Ga-g][,']*[\d/]*-?)+)(?=[^\]\[|\n]*(?:[\[|\n]|$))")
 _PLAIN = (
-    (r"\{[^}]*\}", ""),  # grace notes
+    (r"\{[^}\n]*\}", ""),  # grace notes
     (r"![^!|\s]+!|\+[a-z][^+|\s]*\+", ""),  # decorations such as !ff!
     (r"H?x[\d/]*(?=\s*[|:\]])", ""),  # room for a sign over the barline
     (r"x", "z"),
@@ -26,12 +35,21 @@ _PLAIN = (
 
 
 def split_abc(text: str) -> list[str]:
-    """The tunes of an ABC file, each with the file's header before its `X:` line."""
+    """The tunes of an ABC file, each with the file's header before its `X:` line.
+
+    Raises:
+        MidiError: too many tunes, or too long a header.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     starts = [m.start() for m in re.finditer(r"^X:", text, re.MULTILINE)]
     if not starts:
         return [text]
     header = "".join(line for line in text[: starts[0]].splitlines(keepends=True) if _FIELD.match(line))
+    if len(starts) > MAX_TUNES or len(header) > MAX_HEADER:
+        raise MidiError(
+            f"{len(starts)} tunes with a header of {len(header)} characters; "
+            f"at most {MAX_TUNES} and {MAX_HEADER} are read"
+        )
     return [header + text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
@@ -50,12 +68,19 @@ def split_voices(tune: str) -> list[str]:
     return ["\n".join([*header, *common, *voice]) for voice in voices.values() or [[]]]
 
 
-def plain_abc(tune: str) -> tuple[str, int]:
+def part_orders(tune: str) -> int:
+    """How many orders of parts, such as P:AABA, the header of a tune gives."""
+    header = re.split(r"^K:", tune, maxsplit=1, flags=re.MULTILINE)[0]
+    return len(re.findall(r"^P:[^%\n]*[A-Z)\d][^%\n]*[A-Z)\d]", header, re.MULTILINE))
+
+
+def plain_abc(tune: str) -> tuple[str, int, Counter[str]]:
     """The tune without what is not sounded in the notes, and with every change of metre and key safe.
 
     Returns:
-        text, number of grace notes dropped.
+        text, the number of notes written in it, and of everything that is left out, in words.
     """
+    left_out: Counter[str] = Counter()
     fields: list[str] = []
     music: list[str] = []  # of the body: music, and fields on lines of their own
     in_body = False
@@ -63,17 +88,28 @@ def plain_abc(tune: str) -> tuple[str, int]:
         if line.startswith("%"):
             continue
         if not in_body:
-            fields.append(line)
             in_body = line.startswith("K:")
+            if line[:1] in _MUSICAL:
+                fields.append(line)
         elif not _FIELD.match(line):
-            music.append(_QUOTED.sub("", line).split("%")[0])
+            music.append(_unquoted(line, left_out).split("%")[0])
         elif line[0] in "KLMQ":
             music.append(f"[{line.split('%')[0].strip()}]")
-    text, graces = _plain_music("\n".join(music))
-    return "\n".join(fields) + "\n" + text + "\n", graces
+    text, written = _plain_music("\n".join(music), left_out)
+    return "\n".join(fields) + "\n" + text + "\n", written, left_out
 
 
-def _plain_music(text: str) -> tuple[str, int]:
+def _unquoted(line: str, left_out: Counter[str]) -> str:
+    """The line without chord symbols and annotations; jumps among them, or among the signs, are counted."""
+    for words in _QUOTED.findall(line) + re.findall(r"!([^!|]+)!", line):
+        if _JUMP.search(words):
+            left_out["jumps (da capo, dal segno) not played"] += 1
+    symbols = [words for words in _QUOTED.findall(line) if _CHORD.match(words) and not _JUMP.search(words)]
+    left_out["chord symbols not sounded"] += len(symbols)
+    return _QUOTED.sub("", line)
+
+
+def _plain_music(text: str, left_out: Counter[str]) -> tuple[str, int]:
     fields: list[str] = []
 
     def put_aside(found: re.Match[str]) -> str:
@@ -83,10 +119,15 @@ def _plain_music(text: str) -> tuple[str, int]:
     if re.search(r"[A-Ga-gz\]/]\d{4}", text):
         raise MidiError("an ABC note length of four figures or more")
     text = re.sub(r"\[([A-Za-z]:[^\]\n]*)\]", put_aside, text)
-    graces = sum(len(re.findall(r"[A-Ga-g]", group)) for group in re.findall(r"\{([^}]*)\}", text))
+    text, left_out["unclosed chords closed"] = _UNCLOSED.subn(r"[\1]", text)
+    graces = "".join(re.findall(r"\{([^}\n]*)\}", text))
+    left_out["grace notes dropped"] += len(_NOTE.findall(graces))
     for pattern, plain in _PLAIN:
         text = re.sub(pattern, plain, text)
-    return re.sub("\0", lambda _: _field(fields.pop(0)), text), graces
+    overlays = "".join(re.findall(r"&[^|\n]*", text))
+    left_out["notes of voice overlays (&) not read"] += len(_NOTE.findall(overlays))
+    text = re.sub(r"&[^|\n]*", "", text)
+    return re.sub("\0", lambda _: _field(fields.pop(0)), text), len(_NOTE.findall(text))
 
 
 def _field(field: str) -> str:

@@ -1,24 +1,32 @@
-"""The one file that imports music21 (MusicXML, ABC, Humdrum) and pretty_midi."""
+"""The one file that imports music21 (MusicXML, ABC, Humdrum) and pretty_midi.
+
+What it reads with music21 is to be read in a limited process (see `worker`): text of strangers makes
+music21 hang and swell. Text goes in, never a path: for files music21 unpickles a cache whose name can
+be foreseen.
+"""
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from fractions import Fraction
 from io import StringIO
 from typing import Any, NamedTuple
 
-from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
+from symusic import KeySignature, Score, Tempo
 
 from musegen.errors import MidiError
-from musegen.music.abc import plain_abc, split_voices
-from musegen.music.bars import Measure, Metre, plan_bars
-from musegen.music.repeats import Printed, unroll
+from musegen.music.abc import part_orders, plain_abc, split_voices
+from musegen.music.bars import Metre
+from musegen.music.kern import count_kern
+from musegen.music.notated import Notated, Part, Sound, play
+from musegen.music.repeats import Printed
+from musegen.music.xml import plain_xml
 
-TPQ = 480
 VELOCITY = 80
-MAX_QUARTERS = 20_000
-PARSER_VERSION = 2
+LOUDNESS = {"pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127}
+"""Velocities of the marks that hold on: the even steps that notation programs play."""
+PARSER_VERSION = 3
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
 
 
@@ -30,13 +38,15 @@ class Tune(NamedTuple):
     repairs: list[str]
 
 
-class Sound(NamedTuple):
-    """A note of a measure; times in quarters from the measure's begin."""
+class Text(NamedTuple):
+    """A text as music21 gets it, and what is known of it."""
 
-    onset: Fraction
-    duration: Fraction
-    pitch: int
-    tie: str | None
+    parsed: Any
+    """What music21 made of it."""
+    parts: list[Any]
+    written: int
+    """Notes in the text, grace notes too."""
+    left_out: Counter[str]
 
 
 def parse_abc(tune: str) -> Tune:
@@ -46,19 +56,16 @@ def parse_abc(tune: str) -> Tune:
         MidiError: music21 cannot read it, or it holds no measures.
     """
     voices = []
-    repairs: Counter[str] = Counter()
+    written = 0
+    left_out = Counter({"orders of parts (P:) not followed": part_orders(tune)})
     for voice in split_voices(tune):
-        text, graces = plain_abc(voice)
-        repairs["grace notes dropped"] += graces
+        text, notes, unsounded = plain_abc(voice)
+        written += notes
+        left_out += unsounded
         with _true_measures():
             voices.append(_parsed(text, "abc"))
     parts = [part for voice in voices for part in voice.parts]
-    try:
-        return _tune(voices[0], parts, repairs, abc=True)
-    except MidiError:
-        raise
-    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
-        raise _unreadable("ABC", error) from error
+    return _readable("ABC", lambda: _tune(Text(voices[0], parts, written, left_out), abc=True))
 
 
 def parse_music21(text: str, form: str) -> Tune:
@@ -67,32 +74,37 @@ def parse_music21(text: str, form: str) -> Tune:
     Raises:
         MidiError: music21 cannot read it, or it holds no measures.
     """
+    if form == "musicxml":
+        text, written, left_out = plain_xml(text)
+    else:
+        written, left_out = count_kern(text)
     parsed = _parsed(text, form)
-    try:
+
+    def tune() -> Tune:
         parsed.toSoundingPitch(inPlace=True)
-        return _tune(parsed, list(parsed.parts), Counter(), abc=False)
-    except MidiError:
-        raise
-    except Exception as error:  # as above
-        raise _unreadable(form, error) from error
+        return _tune(Text(parsed, list(parsed.parts), written, left_out), abc=False)
+
+    return _readable(form, tune)
 
 
 def _parsed(text: str, form: str) -> Any:
-    """Text goes in, never a path: for files music21 unpickles a cache whose name can be foreseen."""
     from music21 import converter, stream
 
-    try:
-        with redirect_stderr(StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what music21 finds odd is counted in our repairs, or refused
-            parsed = converter.parseData(text, format=form)
-    except Exception as error:  # as above
-        raise _unreadable(form, error) from error
+    with redirect_stderr(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what music21 finds odd is counted in our repairs, or refused
+        parsed = _readable(form, lambda: converter.parseData(text, format=form))
     return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
 
 
-def _unreadable(form: str, error: Exception) -> MidiError:
-    reason = " ".join(str(error).split())[:120]
-    return MidiError(f"not readable as {form}: {reason or type(error).__name__}")
+def _readable(form: str, read: Callable[[], Any]) -> Any:
+    """What `read` returns; whatever it raises is a MidiError."""
+    try:
+        return read()
+    except (MidiError, MemoryError):
+        raise
+    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
+        reason = " ".join(str(error).split())[:120]
+        raise MidiError(f"not readable as {form}: {reason or type(error).__name__}") from error
 
 
 @contextmanager
@@ -108,48 +120,33 @@ def _true_measures() -> Iterator[None]:
         translate.reBar = rebar
 
 
-def _tune(parsed: Any, parts: list[Any], repairs: Counter[str], *, abc: bool) -> Tune:
-    parts = [p if p.hasMeasures() else p.makeMeasures() for p in parts]
-    measured = [list(p.getElementsByClass("Measure")) for p in parts]
-    kept = [(p, m) for p, m in zip(parts, measured, strict=True) if m]
-    if not kept:
+def _tune(text: Text, *, abc: bool) -> Tune:
+    parts = [p if p.hasMeasures() else p.makeMeasures() for p in text.parts]
+    measured = [(p, list(p.getElementsByClass("Measure"))) for p in parts]
+    measured = [(p, measures) for p, measures in measured if measures]
+    if not measured:
         raise MidiError("no measures")
-    measured = [m for _, m in kept]
-    count = min(len(m) for m in measured)
-    sounds = [[_sounds(m, repairs) for m in measures[:count]] for measures in measured]
-    marks = [_marks(m) for m in measured[0][:count]]
-    lengths, metres = _measures(measured, count)
-    printed = _printed(kept[0][0], measured[0][:count])
-    order = _played_order(kept[0][0], measured[0], printed, repairs, abc=abc)
-    last_onsets = [max((s[i][-1].onset for s in sounds if s[i]), default=Fraction(0)) for i in range(count)]
-    ends = [
-        max((n.onset + n.duration for s in sounds for n in s[i]), default=Fraction(0)) for i in range(count)
-    ]
-    played = []
-    for i, after in zip(order, [*order[1:], count], strict=True):
-        closes = after != i + 1 or bool(printed[i].end) or printed[i].section
-        slack = lengths[i] - ends[i] + (ends[i] - last_onsets[i]) / 2
-        played.append(Measure(lengths[i], metres[i], closes, slack))
-    if sum(m.length for m in played) > MAX_QUARTERS:
-        raise MidiError(f"absurdly long: more than {MAX_QUARTERS} quarters")
-    plan = plan_bars(played)
-
-    score = Score(TPQ)
-    score.time_signatures = [TimeSignature(_ticks(t), *metre) for t, metre in plan.metres]
-    for (start, _), index in zip(plan.spans, order, strict=True):
-        for offset, mark in marks[index]:
-            _put_mark(score, _ticks(start + offset), mark)
-    for (part, _), measures in zip(kept, sounds, strict=True):
-        track = _track(part)
-        track.notes.extend(_join(plan.spans, [measures[i] for i in order]))
-        score.tracks.append(track)
-    title = parsed.metadata.title if parsed.metadata is not None else None
-    words = [f"{n} {what}" for what, n in (repairs + plan.repairs).items()]  # the sum drops zeros
-    return Tune(title or "", score, words)
+    lead, longest = max(measured, key=lambda m: len(m[1]))  # the first of the longest
+    count = len(longest)
+    repairs = Counter(text.left_out)
+    read: Counter[str] = Counter()
+    players = [_part(p, measures, count, read) for p, measures in measured]
+    played = sum(len(sounds) for player in players for sounds in player.measures)
+    lengths, metres = _measures([measures for _, measures in measured], count)
+    printed = _printed(lead, longest)
+    marks = [_marks(m) for m in longest]
+    piece = Notated(players, lengths, metres, printed, marks)
+    if played + read.total() != text.written:
+        repairs[f"notes read of {text.written} written"] += played
+    repairs += read
+    score = play(piece, repairs, abc=abc)
+    metadata = text.parsed.metadata
+    words = [f"{n} {what}" for what, n in (+repairs).items()]
+    return Tune((metadata.title if metadata is not None else None) or "", score, words)
 
 
 def _printed(part: Any, measures: list[Any]) -> list[Printed]:
-    """What the barlines and brackets of a part say about the order of its measures."""
+    """What the barlines, brackets and signs of a part say about the order of its measures."""
     from music21 import bar, spanner
 
     endings: dict[int, tuple[int, ...]] = {}
@@ -159,6 +156,7 @@ def _printed(part: Any, measures: list[Any]) -> list[Printed]:
         if spanned:  # music21 lists the first and the last measure only
             endings.update(dict.fromkeys(range(spanned[0], spanned[-1] + 1), numbers))
     printed = []
+    late_coda = False
     for index, measure in enumerate(measures):
         left, right = measure.leftBarline, measure.rightBarline
         end = 0
@@ -166,21 +164,24 @@ def _printed(part: Any, measures: list[Any]) -> list[Printed]:
             end = max(2, right.times or 2)
         start = isinstance(left, bar.Repeat) and left.direction == "start"
         section = right is not None and right.type in ("double", "final", "heavy-light", "heavy-heavy")
-        printed.append(Printed(start, end, endings.get(index, ()), section))
+        signs = {type(e).__name__: e.offset for e in measure.getElementsByClass("RepeatExpression")}
+        jump = next((s for s in signs if s.startswith(("DaCapo", "DalSegno"))), "")
+        coda = late_coda or ("Coda" in signs and signs["Coda"] == 0)
+        late_coda = signs.get("Coda", 0) > 0  # at the end of a measure: before the next
+        ending = endings.get(index, ())
+        printed.append(Printed(start, end, ending, section, jump, "Segno" in signs, coda, "Fine" in signs))
     return printed
 
 
-def _ticks(quarter: Fraction) -> int:
-    return round(quarter * TPQ)
-
-
-def _measures(measured: Any, count: int) -> tuple[list[Fraction], list[Metre]]:
+def _measures(measured: list[list[Any]], count: int) -> tuple[list[Fraction], list[Metre]]:
     """Length of what stands in each measure (the longest part's, quarters), and its metre."""
-    lengths = [max(Fraction(m[i].highestTime) for m in measured) for i in range(count)]
+    lengths: list[Fraction] = []
     metres: list[Metre] = []
     metre = (4, 4)
     for i in range(count):
-        signature = next((m[i].timeSignature for m in measured if m[i].timeSignature is not None), None)
+        here = [m[i] for m in measured if i < len(m)]
+        lengths.append(max(Fraction(m.highestTime) for m in here))
+        signature = next((m.timeSignature for m in here if m.timeSignature is not None), None)
         if signature is not None:
             metre = (int(signature.numerator), int(signature.denominator))
             if metre[1] == 1:
@@ -189,24 +190,49 @@ def _measures(measured: Any, count: int) -> tuple[list[Fraction], list[Metre]]:
     return lengths, metres
 
 
-def _sounds(measure: Any, repairs: Counter[str]) -> list[Sound]:
-    from music21 import harmony, note
+def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> Part:
+    """The part with its sounds by measure, `count` of them; what is not sounded is added to `dropped`."""
+    instrument = part.getInstrument()
+    program = instrument.midiProgram if instrument is not None and instrument.midiProgram is not None else 0
+    drums = instrument is not None and instrument.midiChannel == 9
+    sounds = []
+    velocity = VELOCITY
+    for measure in measures:
+        loudness = [(Fraction(0), velocity), *_loudness(measure)]
+        sounds.append(_sounds(measure, loudness, dropped))
+        velocity = loudness[-1][1]
+    sounds += [[] for _ in range(count - len(sounds))]
+    return Part(str(part.partName or ""), 0 if drums else int(program), drums, sounds)
+
+
+def _loudness(measure: Any) -> list[tuple[Fraction, int]]:
+    """Velocities from the dynamic marks of a measure, with their offsets in quarters."""
+    marks = measure.getElementsByClass("Dynamic")
+    return [(Fraction(m.offset), LOUDNESS[m.value]) for m in marks if m.value in LOUDNESS]
+
+
+def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter[str]) -> list[Sound]:
+    from music21 import harmony
 
     sounds = []
-    for voice in list(measure.voices) or [measure]:
+    for voice in (measure, *measure.voices):
         base = Fraction(voice.offset) if voice is not measure else Fraction(0)
         for element in voice.notes:
             if isinstance(element, harmony.Harmony):
                 continue
+            notes = element.notes if hasattr(element, "notes") else [element]
             if element.duration.isGrace:
-                repairs["grace notes dropped"] += 1
+                dropped["grace notes dropped"] += len(notes)
                 continue
             onset = base + Fraction(element.offset)
-            for one in element.notes if element.isChord else [element]:
-                tie = (one.tie or element.tie).type if (one.tie or element.tie) else None
-                pitch = one.pitch.midi if isinstance(one, note.Note) else 38
-                if 0 <= pitch <= 127:
-                    sounds.append(Sound(onset, Fraction(element.quarterLength), int(pitch), tie))
+            velocity = next(v for offset, v in reversed(loudness) if offset <= onset)
+            for note in notes:
+                tie = (note.tie or element.tie).type if (note.tie or element.tie) else None
+                if 0 <= note.pitch.midi <= 127:
+                    length = Fraction(element.quarterLength)
+                    sounds.append(Sound(onset, length, int(note.pitch.midi), velocity, tie))
+                else:
+                    dropped["notes outside MIDI's range dropped"] += 1
     return sounds
 
 
@@ -224,71 +250,6 @@ def _marks(measure: Any) -> list[tuple[Fraction, Any]]:
             minor = getattr(element, "mode", None) == "minor"
             marks.append((Fraction(element.offset), KeySignature(0, element.sharps, int(minor))))
     return marks
-
-
-def _put_mark(score: Score, time: int, mark: Any) -> None:
-    mark = mark.copy()
-    mark.time = time
-    if isinstance(mark, Tempo):
-        if not score.tempos or score.tempos[-1].qpm != mark.qpm:
-            score.tempos.append(mark)
-    elif not score.key_signatures or score.key_signatures[-1].key != mark.key:
-        score.key_signatures.append(mark)
-
-
-def _played_order(
-    part: Any, measures: list[Any], printed: list[Printed], repairs: Counter[str], *, abc: bool
-) -> list[int]:
-    """The indices of the measures as played, repeats unrolled; as printed where that fails (counted)."""
-    from music21 import repeat
-
-    order = None
-    if any(part.recurse().getElementsByClass(repeat.RepeatExpression)):  # da capo, segno, coda
-        order = _expanded(part, measures, len(printed))
-    order = order or unroll(printed, sections_start=abc)
-    if order is None:
-        repairs["repeats left as printed"] += 1
-        order = list(range(len(printed)))
-    return order
-
-
-def _expanded(part: Any, measures: list[Any], count: int) -> list[int] | None:
-    """As music21 plays the part, or None where it cannot tell."""
-    from music21 import repeat
-
-    for index, measure in enumerate(measures):
-        measure.number = index
-        measure.removeByClass("GeneralNote")  # what is copied below shall be small
-    try:
-        played = repeat.Expander(part).process()
-    except (repeat.ExpanderException, IndexError, AttributeError, TypeError):
-        return None
-    return [m.number for m in played.getElementsByClass("Measure") if m.number < count]
-
-
-def _track(part: Any) -> Track:
-    instrument = part.getInstrument()
-    program = instrument.midiProgram if instrument is not None and instrument.midiProgram is not None else 0
-    drums = instrument is not None and instrument.midiChannel == 9
-    return Track(str(part.partName or ""), int(program) if not drums else 0, drums)
-
-
-def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -> list[Note]:
-    """Notes in ticks, tied ones joined, those that outlast the span of their measure cut."""
-    notes: list[Note] = []
-    open_ties: dict[int, int] = {}  # pitch -> index of the note that is held over
-    for (start, stop), sounds in zip(spans, measures, strict=True):
-        for sound in sorted(sounds, key=lambda s: (s.onset, s.pitch)):
-            onset, end = _ticks(start + sound.onset), _ticks(min(stop, start + sound.onset + sound.duration))
-            held = open_ties.pop(sound.pitch, None)
-            if held is not None and sound.tie in ("stop", "continue") and notes[held].end >= onset:
-                notes[held].duration = max(notes[held].duration, end - notes[held].time)
-            else:
-                held = len(notes)
-                notes.append(Note(onset, end - onset, sound.pitch, VELOCITY))
-            if sound.tie in ("start", "continue"):
-                open_ties[sound.pitch] = held
-    return notes
 
 
 def program_name(program: int) -> str:

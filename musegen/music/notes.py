@@ -3,6 +3,8 @@
 Times and durations are in ticks, pitches are MIDI numbers (0 to 127).
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 from symusic import Note, Score, Track
@@ -32,16 +34,19 @@ def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, veloci
     )
 
 
-def normalise_notes(score: Score) -> tuple[Score, list[str]]:
+def normalise_notes(score: Score, *, given: Collection[int] = ()) -> tuple[Score, list[str]]:
     """The Score with clean notes, and what had to be repaired, in words.
 
     In each track the notes are sorted by (onset, pitch). Dropped: notes before tick 0, of no
     length, out of MIDI's pitches or silent (velocity 0), and all but the longest of those that
     start together on one pitch. A note ends where its pitch starts again in the same track.
+    Tracks whose numbers are `given` stay as they are.
     """
     score = score.copy()
     counts: dict[str, int] = {}
-    for track in score.tracks:
+    for number, track in enumerate(score.tracks):
+        if number in given:
+            continue
         for what, count in _normalise_track(track).items():
             counts[what] = counts.get(what, 0) + count
     return score, [f"{count} {what}" for what, count in counts.items() if count]
@@ -72,6 +77,26 @@ def _normalise_track(track: Track) -> dict[str, int]:
     order = np.lexsort((pitches, onsets))
     put_notes(track, onsets[order], durations[order], pitches[order], velocities[order])
     return counts
+
+
+def split_overlaps(track: Track) -> list[Track]:
+    """The notes of `track` in as few tracks as keep those that overlap on one pitch apart.
+
+    Where nothing overlaps, that is one track. Every note stays as it is.
+    """
+    columns = onsets, durations, pitches, _ = note_arrays(track)
+    layers = np.zeros(len(onsets), np.int64)
+    ends: dict[int, list[int]] = {}  # pitch -> where each layer is free again
+    for index in np.lexsort((durations, onsets)).tolist():
+        free = ends.setdefault(int(pitches[index]), [])
+        layer = next((i for i, end in enumerate(free) if end <= onsets[index]), len(free))
+        free[layer : layer + 1] = [int(onsets[index] + durations[index])]
+        layers[index] = layer
+    tracks = []
+    for layer in range(int(layers.max(initial=-1)) + 1):
+        tracks.append(track.copy() if layer == 0 else Track(track.name, track.program, track.is_drum))
+        put_notes(tracks[-1], *(column[layers == layer] for column in columns))
+    return tracks
 
 
 def transpose(score: Score, semitones: int) -> Score:

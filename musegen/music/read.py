@@ -1,8 +1,10 @@
-"""Reading any music file into a tidy Score."""
+"""Reading any music file into a tidy Score.
 
-from collections.abc import Iterator
+MIDI is read right here; everything else, which music21 reads, in a limited process (see `worker`).
+"""
+
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from symusic import Score
 
@@ -12,6 +14,7 @@ from musegen.music.guard import read_bytes, what_is, xml_text
 from musegen.music.metre import tidy_metre
 from musegen.music.midi import parse_midi
 from musegen.music.notes import last_end, normalise_notes, note_arrays
+from musegen.music.worker import limited
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
@@ -20,16 +23,6 @@ MAX_TICKS = 10**7
 MAX_SECONDS = 2 * 3600
 MAX_NOTES = 200_000
 MAX_TEMPOS = 10_000
-
-
-class Untidy(NamedTuple):
-    """A piece of a file before `tidy`."""
-
-    number: int
-    """From 1 where the file holds several pieces, else 0."""
-    title: str
-    score: Score
-    repairs: list[str]
 
 
 def read_score(path: Path) -> tuple[Score, list[str]]:
@@ -41,14 +34,11 @@ def read_score(path: Path) -> tuple[Score, list[str]]:
         MidiError: the file is missing, or holds no music that can be read; the path is in the message.
     """
     try:
-        piece = next(read_pieces(path), MidiError("no notes"))
-        if isinstance(piece, MidiError):
-            raise piece
-        score, _, repairs = tidy(piece.score)
+        raw, repairs = read_piece(path)
+        score, _, more = tidy(raw)
     except MidiError as error:
         raise MidiError(f"cannot read {path}: {error}") from error
-    several = ["the first of several pieces read"] if piece.number else []
-    return score, piece.repairs + several + repairs
+    return score, repairs + more
 
 
 def read_midi(data: bytes) -> tuple[Score, list[str]]:
@@ -77,37 +67,46 @@ def tidy(score: Score) -> tuple[Score, int, list[str]]:
     return score, pickup, repairs + more
 
 
-def read_pieces(path: Path) -> Iterator[Untidy | MidiError]:
-    """Every piece of a music file; a MidiError for each of several that cannot be read.
+def read_piece(path: Path) -> tuple[Score, list[str]]:
+    """The first piece of a music file before `tidy`, and what was repaired, in words.
 
     Raises:
-        MidiError: nothing of the file can be read.
+        MidiError: the file is missing, or holds no music that can be read.
     """
-    data = read_bytes(path)
     form = FORMATS.get(path.suffix.lower())
+    if form == "abc":
+        first, *others = tunes_of(path)
+        score, repairs = read_tune(first)
+        return score, [f"the first of {1 + len(others)} pieces read", *repairs] if others else repairs
+    data = read_bytes(path)
     if form is None:
-        score, repairs = parse_midi(data)
-        yield Untidy(0, "", score, repairs)
-    elif form == "abc":
-        yield from _abc_pieces(data)
-    else:
-        from musegen.music.interop import parse_music21
+        return parse_midi(data)
+    from musegen.music.interop import parse_music21
 
-        text = xml_text(data) if form == "musicxml" else _text(data)
-        yield Untidy(0, *parse_music21(text, form))
+    text = xml_text(data) if form == "musicxml" else _text(data)
+    _, score, repairs = limited(partial(parse_music21, form=form), text)
+    return score, repairs
 
 
-def _abc_pieces(data: bytes) -> Iterator[Untidy | MidiError]:
+def tunes_of(path: Path) -> list[str]:
+    """The texts of the tunes of an ABC file, at least one.
+
+    Raises:
+        MidiError: the file is missing or no text, or holds too many.
+    """
+    return split_abc(_text(read_bytes(path)))
+
+
+def read_tune(text: str) -> tuple[Score, list[str]]:
+    """A tune in ABC before `tidy`, and what was repaired, in words.
+
+    Raises:
+        MidiError: it cannot be read.
+    """
     from musegen.music.interop import parse_abc
 
-    tunes = split_abc(_text(data))
-    for number, tune in enumerate(tunes, start=1):
-        try:
-            yield Untidy(number if len(tunes) > 1 else 0, *parse_abc(tune))
-        except MidiError as error:
-            if len(tunes) == 1:
-                raise
-            yield error
+    _, score, repairs = limited(parse_abc, text)
+    return score, repairs
 
 
 def _text(data: bytes) -> str:

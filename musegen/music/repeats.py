@@ -14,6 +14,14 @@ class Printed(NamedTuple):
     """The passes in which the measure is played (first and second endings), () for all."""
     section: bool = False
     """A double or final barline closes the measure."""
+    jump: str = ""
+    """After it: DaCapo or DalSegno, with nothing, AlFine or AlCoda behind."""
+    segno: bool = False
+    """A segno stands at its begin."""
+    coda: bool = False
+    """A coda sign stands at its begin: of two, the first is left for the second after the jump."""
+    fine: bool = False
+    """Fine: after the jump, the piece ends with it."""
 
 
 def unroll(measures: list[Printed], *, sections_start: bool) -> list[int] | None:
@@ -58,3 +66,35 @@ def _turns(measures: list[Printed], i: int) -> int:
     while last + 1 < len(measures) and measures[last + 1].endings:
         last += 1
     return max(max(m.endings) for m in measures[first : last + 1])
+
+
+def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
+    """The `order` of `unroll` with its one jump, after which repeats are not played again and the last
+    endings are; None where there are several, or the signs it needs are missing."""
+    jumps = [i for i, measure in enumerate(measures) if measure.jump]
+    segnos = [i for i, measure in enumerate(measures) if measure.segno]
+    codas = [i for i, measure in enumerate(measures) if measure.coda]
+    fines = [i for i, measure in enumerate(measures) if measure.fine]
+    if len(jumps) != 1:
+        return None
+    (jump,), goal = jumps, measures[jumps[0]].jump
+    if goal.startswith("DalSegno") and not segnos:
+        return None
+    start = segnos[0] if goal.startswith("DalSegno") else 0
+    again = list(range(start, len(measures)))
+    if goal.endswith("AlFine"):
+        if not fines:
+            return None
+        again = list(range(start, fines[0] + 1))
+    elif goal.endswith("AlCoda"):
+        if len(codas) != 2:
+            return None
+        again = [*range(start, codas[0]), *range(codas[1], len(measures))]
+    before = order[: len(order) - order[::-1].index(jump)]
+    played = before + [i for i in again if not measures[i].endings or _is_last(measures, i)]
+    return played if set(played) == set(order) else None
+
+
+def _is_last(measures: list[Printed], i: int) -> bool:
+    """Measure `i` belongs to the last of the endings it stands among."""
+    return max(measures[i].endings) == _turns(measures, i)

@@ -59,9 +59,11 @@ class GridGrammar:
         self.metres = column(tables.ids(Kind.TIME_SIGNATURE))
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
         pitches = range(128) if constraints.pitches is None else constraints.pitches
-        allowed = torch.isin(column(tables.pitch), column(sorted(pitches)))  # (V,)
-        self.pitches = allowed & self.of_kind[Kind.PITCH]
-        if not bool(self.pitches.any()):
+        allowed = torch.isin(column(tables.pitch), column(sorted(pitches))).repeat(self.voices, 1)
+        for part, own in constraints.part_pitches.items():
+            allowed[part] &= torch.isin(column(tables.pitch), column(sorted(own)))
+        self.pitches = allowed & self.of_kind[Kind.PITCH]  # (voices, V)
+        if not bool(self.pitches.any(dim=1).all()):
             raise ConfigError("the scale and range together leave no pitch to write; widen one of them")
         self.sings = self._singing(device)  # (B or 1, voices)
         self.last_singer = self.voices - 1 - self.sings.flip(1).long().argmax(dim=1)  # (B or 1,)
@@ -113,7 +115,9 @@ class GridGrammar:
         may_rest = ~self._must_sound(state)[:, None]
         of = self.of_kind
         slots = (
-            (self.pitches & sings) | (of[Kind.HOLD] & holds & sings) | (of[Kind.REST] & (may_rest | ~sings))
+            (self.pitches[voice.squeeze(1)] & sings)
+            | (of[Kind.HOLD] & holds & sings)
+            | (of[Kind.REST] & (may_rest | ~sings))
         )
         outside = torch.where((state.kind == Kind.BAR)[:, None], self._metres(state), self._bar_or_end(state))
         mask = torch.where(in_bar, slots, outside)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig
+from musegen.config import LMConfig, SamplingConfig, TrainConfig
 from musegen.errors import ConfigError
 from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.sampling import RowStreams
@@ -22,7 +22,7 @@ def untrained(
     tokenizer: RemiTokenizer, constraints: Constraints, *, rows: int, seed: int = 0
 ) -> list[Stream]:
     torch.manual_seed(seed)
-    model = build_model(LMConfig(embedding_dim=16, hidden_size=32, num_layers=1), tokenizer.tables).eval()
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=1)), tokenizer).eval()
     return sample_streams(
         model,
         model.init_state(1),

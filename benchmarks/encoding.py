@@ -1,0 +1,146 @@
+"""Our REMI encoder against MidiTok's own: are the ids the same, and how many files a CPU-second?
+
+    python -m benchmarks.encoding --data datasets/folk [FOLDER ...] [--limit 500]
+
+DATA are prepared datasets, or folders of files that are read on the way. Prints a row for each of them and
+each configuration: files, those with identical ids, those that differ (the first by name), files a CPU-second
+of MidiTok, of ours one by one (`encode`) and together (`encode_all`, as datasets are encoded), and how many
+times faster the latter is, all in one run. MidiTok is given scores whose tracks are already in order.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from symusic.core import ScoreTick
+
+from musegen.config import TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.fitting import shared_parts
+from musegen.errors import MusegenError, TokenError
+from musegen.music.read import read_score
+from musegen.tokenizers import RemiTokenizer
+from tests.tokenizers.oracle import miditok_encode, miditok_ready
+
+CONFIGS = {
+    "plain": TokenizerConfig(programs=False),
+    "programs": TokenizerConfig(programs=True),
+    "all": TokenizerConfig(programs=True, velocity=True, tempo=True),
+}
+TURN = 256
+"""Files that one encoder takes before the other has its turn."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Count:
+    """Of one corpus in one configuration."""
+
+    files: int = 0
+    same: int = 0
+    refused: int = 0
+    ids: int = 0
+    theirs: float = 0.0
+    single: float = 0.0
+    ours: float = 0.0
+    first: str = ""
+
+
+def scores_of(path: Path, limit: int | None) -> Iterator[tuple[str, ScoreTick]]:
+    """Names and scores of a dataset or of the files below a folder that can be read."""
+    if (path / "dataset.json").is_file():
+        dataset = Dataset.open(path)
+        yield from ((piece.name, dataset.score(piece)) for piece in dataset.pieces[:limit])
+        return
+    suffixes = {".mid", ".midi", ".mxl", ".musicxml"}
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    found = 0
+    for file in files:
+        if found == limit:
+            return
+        try:
+            yield file.name, read_score(file)[0]
+            found += 1
+        except MusegenError:
+            continue
+
+
+def timed(encode: Callable[[list[ScoreTick]], list[T]], scores: list[ScoreTick]) -> tuple[list[T], float]:
+    """What `encode` makes of the scores, and the CPU-seconds it took."""
+    begin = time.process_time()
+    results = encode(scores)
+    return results, time.process_time() - begin
+
+
+def compare(tokenizer: RemiTokenizer, pieces: list[tuple[str, ScoreTick]]) -> Count:
+    """Encode all pieces twice."""
+    count = Count()
+    encodable = []
+    for name, score in pieces:
+        try:
+            encodable.append((name, score, miditok_ready(tokenizer, score)))
+        except TokenError:
+            count.refused += 1
+    for begin in range(0, len(encodable), TURN):
+        turn = encodable[begin : begin + TURN]
+        given, ready = [t[1] for t in turn], [t[2] for t in turn]
+        theirs, seconds = timed(lambda scores: [miditok_encode(tokenizer, score) for score in scores], ready)
+        count.theirs += seconds
+        single, seconds = timed(lambda scores: [tokenizer.encode(score) for score in scores], given)
+        count.single += seconds
+        ours, seconds = timed(tokenizer.encode_all, given)
+        count.ours += seconds
+        for (name, _, _), a, b, c in zip(turn, theirs, single, ours, strict=True):
+            same = np.array_equal(a, b[1:-1]) and np.array_equal(b, c)
+            count.same += same
+            count.first = count.first or ("" if same else name)
+            count.ids += len(b)
+    count.files = len(encodable)
+    return count
+
+
+def tokenizer_of(config: TokenizerConfig, pieces: list[tuple[str, ScoreTick]]) -> RemiTokenizer:
+    """A tokenizer that knows the metres of the pieces, and the parts that most of them have."""
+    metres = {(mark.numerator, mark.denominator) for _, score in pieces for mark in score.time_signatures}
+    parts = shared_parts([score for _, score in pieces])
+    return RemiTokenizer.build(config, time_signatures=metres, programs=[], parts=parts)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--limit", type=int, default=None, help="files of each corpus at most")
+    arguments = parser.parse_args()
+    print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'refused':>7} {'same':>6} {'ids a file':>10}"
+          f" {'MidiTok/s':>9} {'one by one':>10} {'all':>6} {'ratio':>6}")  # fmt: skip
+    totals = Count()
+    for path in arguments.data:
+        pieces = list(scores_of(path, arguments.limit))
+        for name, config in CONFIGS.items():
+            count = compare(tokenizer_of(config, pieces), pieces)
+            report(path.name, name, count)
+            for field in ("files", "same", "refused", "ids", "theirs", "single", "ours"):
+                setattr(totals, field, getattr(totals, field) + getattr(count, field))
+    report("all", "", totals)
+
+
+def report(corpus: str, config: str, count: Count) -> None:
+    """Print a row."""
+    differing = f"; {count.files - count.same} differ, the first: {count.first}" if count.first else ""
+    print(
+        f"{corpus:>16.16} {config:>9} {count.files:>6} {count.refused:>7} {count.same:>6}"
+        f" {count.ids / max(1, count.files):>10.0f} {count.files / (count.theirs or 1):>9.0f}"
+        f" {count.files / (count.single or 1):>10.0f} {count.files / (count.ours or 1):>6.0f}"
+        f" {count.theirs / (count.ours or 1):>6.1f}{differing}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

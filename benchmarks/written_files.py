@@ -1,0 +1,229 @@
+"""Do symusic, pretty_midi, mido and music21 (its raw events) all read the notes that were written?
+
+    python -m benchmarks.written_files [--num 10000] [--music21 500]
+    python -m benchmarks.written_files --checkpoint FOLDER ... | --music FOLDER ...
+
+Writes pieces of untrained models (every tokenizer, in several metres) or of checkpoints, or the music in
+folders after our reader, and compares of every note its onset and duration in ticks, pitch, velocity,
+program and whether it is drums. Prints a row a source; exit code 1 where any two differ.
+"""
+
+import argparse
+import io
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import mido
+import pretty_midi
+import torch
+from symusic import Score
+
+from benchmarks.untrained import METRES
+from musegen.checkpoint import build_model, load_checkpoint
+from musegen.config import LMConfig, TokenizerConfig, TrainConfig
+from musegen.errors import MidiError, MusegenError
+from musegen.generation.tasks import Request, generate
+from musegen.music.notes import normalise_notes, note_arrays
+from musegen.music.read import SUFFIXES, read_score
+from musegen.music.write import midi_bytes
+from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer, Tokenizer
+
+Notes = list[tuple[bool, int, list[tuple[int, int, int, int]]]]
+"""Sorted tracks: drums, program, and sorted notes as onset, duration (ticks), pitch, velocity."""
+VOICES = [Part(name, 52) for name in ("Soprano", "Alto", "Tenor", "Bass")]
+BARS = 8
+
+
+def tokenizers() -> dict[str, Tokenizer]:
+    """One tokenizer of every kind of stream."""
+    remi = partial(RemiTokenizer.build, time_signatures=[], programs=[])
+    grid = partial(GridTokenizer.build, TokenizerConfig(kind="grid"), time_signatures=[])
+    return {
+        "remi": remi(TokenizerConfig(programs=False)),
+        "remi, velocity": remi(TokenizerConfig(programs=False, velocity=True)),
+        "remi, tempo": remi(TokenizerConfig(programs=False, tempo=True)),
+        "remi, programs": remi(TokenizerConfig(programs=True)),
+        "remi, programs, velocity, tempo": remi(TokenizerConfig(programs=True, velocity=True, tempo=True)),
+        "remi, parts": remi(TokenizerConfig(), parts=VOICES),
+        "grid": grid(),
+        "grid, parts": grid(parts=VOICES),
+    }
+
+
+def by_symusic(data: bytes) -> Notes:
+    """As symusic reads a file."""
+    return of_score(Score.from_midi(data))
+
+
+def of_score(score: Score) -> Notes:
+    """Of a Score in ticks."""
+    rows = [
+        (t.is_drum, t.program, sorted(zip(*(c.tolist() for c in note_arrays(t)), strict=True)))
+        for t in score.tracks
+    ]
+    return sorted(row for row in rows if row[2])
+
+
+def by_pretty_midi(data: bytes) -> Notes:
+    """As pretty_midi reads a file, its seconds in ticks again."""
+    midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
+    rows = []
+    for each in midi.instruments:
+        spans = [
+            (midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch, n.velocity) for n in each.notes
+        ]
+        rows.append((each.is_drum, int(each.program), sorted((a, b - a, p, v) for a, b, p, v in spans)))
+    return sorted(rows)
+
+
+def paired(events: Iterator[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Notes of one track from its events (tick, channel, pitch, velocity; 0 where a note ends)."""
+    open_: dict[tuple[int, int], tuple[int, int]] = {}
+    notes = []
+    for tick, channel, pitch, velocity in events:
+        if velocity:
+            assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {tick}"
+            open_[channel, pitch] = tick, velocity
+        else:
+            onset, loud = open_.pop((channel, pitch))
+            notes.append((onset, tick - onset, pitch, loud))
+    assert not open_, f"{len(open_)} notes never end"
+    return sorted(notes)
+
+
+def by_mido(data: bytes) -> Notes:
+    """As mido reads a file, its messages paired here."""
+    rows = []
+    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+        now, events, programs, channels = 0, [], [0], set()
+        for message in track:
+            now += message.time
+            if message.type == "program_change":
+                programs.append(message.program)
+            elif message.type in ("note_on", "note_off"):
+                loud = message.velocity if message.type == "note_on" else 0
+                events.append((now, message.channel, message.note, loud))
+                channels.add(message.channel)
+        if events:
+            assert len(channels) == 1
+            rows.append((channels == {9}, programs[-1], paired(iter(events))))
+    return sorted(rows)
+
+
+def by_music21(data: bytes) -> Notes:
+    """As the raw events of music21 say."""
+    from music21 import midi
+
+    file = midi.MidiFile()
+    file.readstr(data)
+    rows = []
+    for track in file.tracks:
+        now, events, program, drums = 0, [], 0, False
+        for event in track.events:
+            if event.isDeltaTime():
+                now += event.time
+            elif event.type == midi.ChannelVoiceMessages.PROGRAM_CHANGE:
+                program = event.data
+            elif event.isNoteOn() or event.isNoteOff():
+                events.append((now, event.channel, event.pitch, event.velocity if event.isNoteOn() else 0))
+                drums = event.channel == 10
+        if events:
+            rows.append((drums, program, paired(iter(events))))
+    return sorted(rows)
+
+
+READERS: dict[str, Callable[[bytes], Notes]] = {
+    "symusic": by_symusic, "pretty_midi": by_pretty_midi, "mido": by_mido, "music21": by_music21,
+}  # fmt: skip
+
+
+def untrained(num: int) -> Iterator[tuple[str, Score]]:
+    """Pieces of untrained models, as many of each tokenizer and metre."""
+    kinds = tokenizers()
+    for number, (name, tokenizer) in enumerate(kinds.items()):
+        torch.manual_seed(number)
+        model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+        share = num * (number + 1) // len(kinds) - num * number // len(kinds)
+        for index, metre in enumerate(METRES):
+            count = share * (index + 1) // len(METRES) - share * index // len(METRES)
+            request = Request(bars=BARS, time_signature=metre)
+            for result in generate(model, tokenizer, request, num=count, seed=number):
+                yield name, result.score
+
+
+def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
+    """Pieces of a trained model, in metres as it likes."""
+    checkpoint = load_checkpoint(folder)
+    rosters = [entry["programs"] for entry in checkpoint.data["train"]]
+    request = Request(bars=BARS)
+    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, rosters=rosters):
+        yield folder.name, result.score
+
+
+def of_folder(folder: Path, skipped: Counter[str]) -> Iterator[tuple[str, Score]]:
+    """The music in a folder, as our reader gives it."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            try:
+                yield folder.name, read_score(path)[0]
+            except MidiError:
+                skipped[folder.name] += 1
+
+
+def disagreement(score: Score, readers: list[str]) -> str:
+    """Which reader finds other notes than those to be written, or "" where none does."""
+    try:
+        data = midi_bytes(score)
+    except MusegenError as error:
+        return f"not written: {error}"
+    wanted = of_score(normalise_notes(score)[0])
+    for name in readers:
+        try:
+            if READERS[name](data) != wanted:
+                return f"{name} reads other notes"
+        except Exception as error:  # noqa: BLE001 - whatever a reader cannot do is a finding
+            return f"{name}: {type(error).__name__}: {error}"
+    return ""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--num", type=int, default=10_000)
+    parser.add_argument(
+        "--music21", type=int, default=500, help="pieces that music21 reads too, evenly spread"
+    )
+    parser.add_argument("--checkpoint", type=Path, nargs="*", default=[])
+    parser.add_argument("--music", type=Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # pretty_midi warns of nothing that is compared here
+    skipped: Counter[str] = Counter()
+    sources = [of_checkpoint(folder, arguments.num) for folder in arguments.checkpoint]
+    sources += [of_folder(folder, skipped) for folder in arguments.music]
+    files, notes, slow, found = Counter[str](), Counter[str](), Counter[str](), []
+    every = max(1, arguments.num // max(1, arguments.music21))
+    for name, score in (piece for source in sources or [untrained(arguments.num)] for piece in source):
+        with_music21 = arguments.music21 > 0 and files.total() % every == 0
+        reason = disagreement(score, list(READERS) if with_music21 else list(READERS)[:3])
+        files[name] += 1
+        notes[name] += score.note_num()
+        slow[name] += with_music21
+        if reason:
+            found.append(f"{name}, piece {files[name]}: {reason}")
+    print(f"{'source':<34}{'files':>8}{'notes':>12}{'by music21':>12}{'not read by us':>16}")
+    for name, count in files.items():
+        print(f"{name:<34}{count:>8}{notes[name]:>12}{slow[name]:>12}{skipped[name]:>16}")
+    print(
+        f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21: {len(found)} disagreements"
+    )
+    print(*found[:20], sep="\n")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

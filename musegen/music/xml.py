@@ -1,0 +1,91 @@
+"""MusicXML made plain before music21 reads it: measures within parts, drums at their pitches, no cue notes.
+
+music21 refuses measures that hold parts ("timewise"), sounds cue notes, and loses the notes of drum chords.
+"""
+
+import re
+from collections import Counter
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from musegen.errors import MidiError
+
+SNARE = 38
+"""The drum of a note that does not say which."""
+_STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def plain_xml(text: str) -> tuple[str, int, Counter[str]]:
+    """The text of a MusicXML score as music21 reads it well.
+
+    Returns:
+        text, the number of notes written in it (grace notes too), and of everything left out, in words.
+
+    Raises:
+        MidiError: it is not well-formed.
+    """
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314  a text with entities of its own never gets here
+    except (ElementTree.ParseError, ValueError) as error:
+        raise MidiError(f"damaged XML: {error}") from error
+    if root.tag == "score-timewise":
+        _turn(root)
+    left_out = Counter({"chord symbols not sounded": sum(1 for _ in root.iter("harmony"))})
+    drums = _drums(root)
+    for measure in root.iter("measure"):
+        for note in measure.findall("note"):
+            if note.find("cue") is not None and note.find("rest") is None:
+                left_out["cue notes not sounded"] += 1
+                _silence(measure, note)
+            _give_pitch(note, drums)
+    written = sum(1 for _ in root.iter("pitch"))
+    return ElementTree.tostring(root, encoding="unicode"), written, left_out
+
+
+def _turn(root: Element) -> None:
+    """From measures that hold parts to parts that hold measures."""
+    root.tag = "score-partwise"
+    parts: dict[str, Element] = {}
+    for measure in root.findall("measure"):
+        root.remove(measure)
+        for part in measure.findall("part"):
+            whole = parts.setdefault(part.get("id", ""), Element("part", part.attrib))
+            part.tag, part.attrib = "measure", dict(measure.attrib)
+            whole.append(part)
+    root.extend(parts.values())
+
+
+def _drums(root: Element) -> dict[str, int]:
+    """The pitch (0 to 127) of every instrument that has one; MusicXML counts from 1."""
+    drums = {}
+    for instrument in root.iter("midi-instrument"):
+        number = (instrument.findtext("midi-unpitched") or "").strip()
+        if re.fullmatch(r"\d{1,3}", number) and 1 <= int(number) <= 128:
+            drums[instrument.get("id", "")] = int(number) - 1
+    return drums
+
+
+def _silence(measure: Element, note: Element) -> None:
+    """A rest in place of a note; nothing in place of a further note of a chord."""
+    if note.find("chord") is not None:
+        measure.remove(note)
+        return
+    for child in list(note):
+        if child.tag in ("pitch", "unpitched"):
+            note.insert(list(note).index(child), Element("rest"))
+        if child.tag in ("pitch", "unpitched", "tie", "notations"):
+            note.remove(child)
+
+
+def _give_pitch(note: Element, drums: dict[str, int]) -> None:
+    """A note without pitch gets that of its drum."""
+    unpitched = note.find("unpitched")
+    if unpitched is None:
+        return
+    instrument = note.find("instrument")
+    pitch = drums.get(instrument.get("id", "") if instrument is not None else "", SNARE)
+    name = _STEPS[pitch % 12]
+    unpitched.clear()
+    unpitched.tag = "pitch"
+    for tag, value in (("step", name[0]), ("alter", len(name) - 1), ("octave", pitch // 12 - 1)):
+        ElementTree.SubElement(unpitched, tag).text = str(value)

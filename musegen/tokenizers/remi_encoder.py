@@ -1,0 +1,133 @@
+"""From music on the grid to the ids of REMI, vectorised: the same ids as MidiTok's own encoder writes.
+
+Streams are laid out without a loop: each bar takes two ids (Bar, TimeSig), each tick with an event one
+(Position), each tempo mark one, each note two to four ([Program] Pitch [Velocity] Duration), each piece
+one before (BOS) and one after (EOS), so that the place of every id is a cumulative sum.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from musegen.tokenizers.remi_grid import TICK_BITS, GridMusic, Metres
+from musegen.tokenizers.tables import DRUMS, Ints, Kind, Tables
+
+Bools = npt.NDArray[np.bool_]
+
+
+class RemiIds(NamedTuple):
+    """The id of each thing a stream may say; (0,) where it has no ids."""
+
+    bos: int
+    eos: int
+    bar: int
+    metre: dict[tuple[int, int], int]
+    position: Ints
+    """By position in the bar."""
+    tempo: Ints
+    """By rank, the fastest first: as microseconds a quarter ascend."""
+    program: Ints
+    """By voice, `DRUMS` the last."""
+    pitch: Ints
+    """(2, 128) by pitch, of drums in the second row; (1, 128) without programs."""
+    velocity: Ints
+    """By rank."""
+    duration: Ints
+    """By rank."""
+
+    @classmethod
+    def of(cls, tables: Tables, metres: Sequence[tuple[int, int]]) -> "RemiIds":
+        """Read the ids off the tables of a vocabulary that knows `metres`, in this order."""
+
+        def ids(kind: Kind, by: Ints) -> Ints:
+            of_kind = tables.ids(kind)
+            return of_kind[np.argsort(by[of_kind], kind="stable")]
+
+        return cls(
+            *(int(tables.ids(kind)[0]) for kind in (Kind.BOS, Kind.EOS, Kind.BAR)),
+            dict(zip(metres, tables.ids(Kind.TIME_SIGNATURE).tolist(), strict=True)),
+            ids(Kind.POSITION, tables.position),
+            tables.ids(Kind.TEMPO)[::-1],
+            ids(Kind.PROGRAM, tables.program),
+            ids(Kind.PITCH, tables.is_drum * 128 + tables.pitch).reshape(-1, 128),
+            tables.ids(Kind.VELOCITY),
+            ids(Kind.DURATION, tables.duration),
+        )
+
+
+def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
+    """The ids of each piece, from BOS to EOS, (T,)."""
+    order, time, is_mark = _in_time(music)
+    piece = time >> TICK_BITS
+    bar, position = _where(time, music.metres)
+    first_bar, metre = _bars(piece, bar, music.metres)
+    opens = np.ones(len(time), dtype=np.int64)  # 1 for the first event of its tick
+    opens[1:] = time[1:] != time[:-1]
+    size = opens + np.where(is_mark, 1, 2 + bool(len(ids.program)) + bool(len(ids.velocity)))
+    before = np.zeros(len(size) + 1, dtype=np.int64)  # ids of the events before each
+    size.cumsum(out=before[1:])
+
+    stream = np.empty(2 * len(first_bar[1:]) + 2 * len(metre) + int(before[-1]), dtype=np.int64)
+    bar += first_bar[piece]  # counted through all pieces
+    number = np.arange(len(metre))
+    home = first_bar.searchsorted(number, side="right") - 1  # piece of each bar
+    line = 1 + 2 * home + 2 * number + before[bar.searchsorted(number)]
+    stream[line] = ids.bar
+    names = zip(music.metres.beats.tolist(), music.metres.unit.tolist(), strict=True)
+    stream[line + 1] = np.array([ids.metre[name] for name in names])[metre]
+    begin = line[first_bar[:-1]] - 1
+    stream[begin] = ids.bos
+    stream[begin - 1] = ids.eos  # of the piece before; of the last one for the first
+
+    start = 3 + 2 * piece + 2 * bar + before[:-1]
+    stream[start] = ids.position[position]  # what does not open its tick overwrites it below
+    at = np.empty_like(start)
+    at[order] = start + opens  # of the marks, then of the notes as music has them
+    stream[at[: len(music.tempo)]] = ids.tempo[music.tempo]
+    _write_notes(stream, at[len(music.tempo) :], music, ids)
+    return np.split(stream, begin[1:])
+
+
+def _in_time(music: GridMusic) -> tuple[Ints, Ints, Bools]:
+    """The order of all events, marks before the notes of their tick; their times; which are marks."""
+    time = np.concatenate([music.mark_time, music.time])
+    order = time.argsort(kind="stable")
+    return order, time[order], order < len(music.tempo)
+
+
+def _where(time: Ints, metres: Metres) -> tuple[Ints, Ints]:
+    """The bar of each event in its piece, and its position in the bar."""
+    row = metres.at(time)
+    since, bar_ticks = time - metres.time[row], metres.bar_ticks[row]
+    bars = since // bar_ticks
+    return metres.first_bar[row] + bars, (since - bars * bar_ticks) // metres.position_ticks[row]
+
+
+def _bars(piece: Ints, bar: Ints, metres: Metres) -> tuple[Ints, Ints]:
+    """First bar of each piece and the end of the last, (P + 1,), and the stretch of every bar, (bars,).
+
+    A piece ends with the bar of its last event or of its last metre.
+    """
+    last = np.flatnonzero(np.append(piece[1:] != piece[:-1], True))  # event of each piece
+    stretch_piece = metres.time >> TICK_BITS
+    last_stretch = np.flatnonzero(np.append(stretch_piece[1:] != stretch_piece[:-1], True))
+    counts = np.maximum(bar[last], metres.first_bar[last_stretch]) + 1
+    first_bar = np.append(0, counts.cumsum())
+    starts = first_bar[stretch_piece] + metres.first_bar
+    return first_bar, starts.searchsorted(np.arange(first_bar[-1]), side="right") - 1
+
+
+def _write_notes(stream: Ints, at: Ints, music: GridMusic, ids: RemiIds) -> None:
+    """Write the ids of each note from the place `at` (N,) on."""
+    if len(ids.program):
+        stream[at] = ids.program[music.voice]
+        at = at + 1
+        stream[at] = ids.pitch[(music.voice == DRUMS).astype(np.int64), music.pitch]
+    else:
+        stream[at] = ids.pitch[0, music.pitch]
+    if len(ids.velocity):
+        at = at + 1
+        stream[at] = ids.velocity[music.velocity]
+    stream[at + 1] = ids.duration[music.duration]

@@ -1,0 +1,105 @@
+"""`musegen render`: pictures, notation and sound of music files."""
+
+import wave
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from musegen.cli import main
+from musegen.data.dataset import Dataset
+from musegen.music.write import write_score
+from tests.music.scores import line, score
+
+PNG, XML, WAV = b"\x89PNG", b"<?xml", b"RIFF"
+
+
+@pytest.fixture
+def tune(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One real tune as a MIDI file in an otherwise empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    write_score(tunes.score(tunes.pieces[0]), Path("tune.mid"))
+    return Path("tune.mid")
+
+
+def render(capsys: pytest.CaptureFixture[str], *argv: object, code: int = 0) -> tuple[list[str], list[str]]:
+    """The lines on stdout and on stderr."""
+    capsys.readouterr()
+    assert main(["render", *map(str, argv)]) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return out.splitlines(), err.splitlines()
+
+
+class TestResults:
+    def test_a_picture_lies_beside_its_file(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert render(capsys, tune) == (["tune.png"], [])
+        assert Path("tune.png").read_bytes().startswith(PNG)
+
+    def test_notation_and_sound_on_request(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out, err = render(capsys, tune, "--musicxml", "--wav", "--out", "r")
+        assert out == ["r/tune.png", "r/tune.musicxml", "r/tune.wav"]
+        for path, magic in zip(out, (PNG, XML, WAV), strict=True):
+            assert Path(path).read_bytes().startswith(magic)
+        assert ET.parse("r/tune.musicxml").getroot().findtext(".//movement-title") == "tune"  # noqa: S314
+        with wave.open("r/tune.wav") as file:
+            assert file.getnframes() > file.getframerate()
+        (line_,) = err
+        assert line_.startswith("r/tune.wav: played by ")
+
+    def test_names_in_any_alphabet(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        folder, name = tmp_path / "我的 音乐", "Ça ira 🎻 二胡"
+        music = score(line([60, 62, 64], name=name), line([67, 65], name="$x$", program=40))
+        write_score(music, folder / f"{name}.mid")
+        out, _ = render(capsys, folder / f"{name}.mid", "--musicxml", "--wav")
+        assert out == [str(folder / f"{name}{suffix}") for suffix in (".png", ".musicxml", ".wav")]
+        root = ET.parse(out[1]).getroot()  # noqa: S314
+        assert [part.text for part in root.iter("part-name")] == [name, "$x$"]
+
+
+class TestRejects:
+    def test_the_others_are_rendered(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("text.mid").write_text("no music\n")
+        Path("folder.mid").mkdir()
+        out, err = render(capsys, "text.mid", tune, "none.mid", "folder.mid", "--out", "r", code=2)
+        assert out == ["r/tune.png"]
+        *reasons, last = err
+        expected = ("cannot read text.mid: not MIDI", "none.mid does not exist", "folder.mid is a folder")
+        for reason, words in zip(reasons, expected, strict=True):
+            assert reason.startswith("not rendered: ")
+            assert words in reason
+        assert last == "error: 3 of 4 FILES could not be rendered, for the reasons above"
+
+    def test_of_one_file_the_reason_is_the_error(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out, err = render(capsys, "none.mid", "--out", "r", code=2)
+        assert (out, err) == ([], ["error: FILES none.mid does not exist: name a MIDI, MusicXML or ABC file"])
+        assert list(Path().iterdir()) == [tune]
+
+    def test_what_cannot_be_heard_has_a_picture_all_the_same(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_score(score(line([60], start=480 * 40 * 60, step=480), tempo=60), Path("long.mid"))
+        out, err = render(capsys, "long.mid", tune, "--wav", code=2)
+        assert out == ["long.png", "tune.png", "tune.wav"]
+        assert any("long.mid: too long to play: 40 minutes; at most 30" in line for line in err)
+
+    def test_nothing_is_replaced_unless_forced(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("tune.wav").write_text("mine")
+        _, err = render(capsys, tune, "--wav", code=2)
+        assert err == ["error: tune.wav is there already: add --force to replace it, or name another --out"]
+        assert not Path("tune.png").exists()
+        render(capsys, tune, "--wav", "--force")
+        assert Path("tune.wav").read_bytes().startswith(WAV)
+        _, err = render(capsys, tune, f"./{tune}", "--out", "r", code=2)
+        assert "would both become r/tune.png" in err[0]
+        render(capsys, tune, "--musicxml", "--out", "r")
+        _, err = render(capsys, "r/tune.musicxml", "--musicxml", "--force", code=2)
+        assert "would be replaced by its own rendering" in err[0]
+
+    def test_where_nothing_can_be_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (Path("tune.png") / "in the way").mkdir(parents=True)
+        _, err = render(capsys, tune, "--force", code=2)
+        assert err == ["error: tune.png cannot be written (is a directory): name a folder with --out"]
+        assert sorted(path.name for path in Path().iterdir()) == ["tune.mid", "tune.png"]
