@@ -69,12 +69,12 @@ def read_tune(flag: str, path: Path, wanted: str | None) -> Tune:
         MidiError: the file cannot be read, or has no such track.
     """
     from musegen.music.ops import melody_track
-    from musegen.music.read import read_piece, tidy
+    from musegen.music.read import read_piece
 
     _refuse_no_file(flag, path)
     try:
         raw, repairs = read_piece(path)
-        score, pickup, more = tidy(raw)
+        score, homes, pickup, more = _tidy_tracks(raw)
         index, how = melody_track(score, wanted)
     except MidiError as error:
         raise MidiError(f"{flag}: cannot read {path}: {error}; name a MIDI, MusicXML or ABC file") from error
@@ -85,11 +85,24 @@ def read_tune(flag: str, path: Path, wanted: str | None) -> Tune:
         say(f"the tune is taken to be track {index + 1} {name!r}; --melody names another")
     if repairs + more:
         say(f"{path}: {'; '.join(repairs + more)}")
-    sounding = [track for track in raw.tracks if len(track.notes)]
     given, melody, others = raw.copy(), score.copy(), score.copy()
-    given.tracks, melody.tracks = [sounding[index]], [score.tracks[index]]
+    given.tracks, melody.tracks = [raw.tracks[homes[index]]], [score.tracks[index]]
     del others.tracks[index]
     return Tune(given, melody, others if others.tracks else None, pickup)
+
+
+def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
+    """What `tidy` gives, and for each track that is left its number in the file."""
+    from musegen.music.read import tidy
+
+    numbered = raw.copy()
+    for number, track in enumerate(numbered.tracks):
+        track.name = str(number)
+    score, pickup, repairs = tidy(numbered)
+    homes = [int(track.name) for track in score.tracks]
+    for track, number in zip(score.tracks, homes, strict=True):
+        track.name = raw.tracks[number].name
+    return score, homes, pickup, repairs
 
 
 def load_family(folder: Path, family: str) -> Checkpoint:

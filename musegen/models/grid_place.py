@@ -57,9 +57,8 @@ class GridTracker(nn.Module):
         """(V,) MIDI pitch of each id, -1 where it is none."""
         return self._pitch
 
-    def sounding(self, ids: Tensor, place: Place) -> Tensor:
+    def sounding(self, place: Place) -> Tensor:
         """(B, T) the pitch of the first voice at each id, -1 where it rests."""
-        del ids
         first = (-place.place) % self.voices  # where it stands among those whose turn comes
         last = place.recent.gather(2, first[..., None]).squeeze(2)
         pitch = place.anchors.gather(2, first[..., None]).squeeze(2)

@@ -113,9 +113,8 @@ class PlaceTracker(nn.Module):
         """(V,) MIDI pitch of each id, -1 where it is none or a drum's."""
         return self._pitch
 
-    def sounding(self, ids: Tensor, place: Place) -> Tensor:
+    def sounding(self, place: Place) -> Tensor:
         """(B, T) the pitch last struck at each id, -1 before the first: events do not tell rests."""
-        del ids
         return place.anchors[..., 0]
 
     def init_state(self, batch_size: int) -> PlaceState:

@@ -33,6 +33,8 @@ class Memory(NamedTuple):
     """(B, S) when each id begins, ascending; `_AFTER` at padding."""
     pitch: Tensor
     """(B, S) the melody's pitch at each id, -1 before the first and in rests that the ids tell."""
+    classes: Tensor
+    """(B, 12) share of each pitch class in the melody's notes, C first: its key, for who can hear it."""
 
 
 class Seq2SeqState(NamedTuple):
@@ -94,7 +96,13 @@ class Encoder(nn.Module):
         states = self.dropout(torch.cat([ahead, _turned(back, lengths)], dim=2))  # (B, S, H)
         begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
         keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
-        return Memory(states, keys, self.tracker.sounding(ids, place))
+        return Memory(states, keys, self.tracker.sounding(place), self._classes(ids))
+
+    def _classes(self, ids: Tensor) -> Tensor:
+        pitch = self.tracker.pitch[ids]  # (B, S)
+        counts = nn.functional.one_hot(pitch.clamp(min=0) % 12, 12) * (pitch >= 0)[..., None]
+        total = counts.sum(dim=1)
+        return total / total.sum(dim=1, keepdim=True).clamp(min=1)
 
     def _inputs(self, ids: Tensor, place: Place) -> Tensor:
         tokens = torch.cat([ids[..., None], place.recent], dim=-1)  # (B, S, 1 + R)
@@ -161,7 +169,7 @@ class Seq2Seq(nn.Module):
             dropout=dropout,
             more_anchors=int(is_aligned),
         )
-        self.now = nn.Linear(hidden_size, hidden_size) if is_aligned else None
+        self.now = nn.Linear(hidden_size + 12, hidden_size) if is_aligned else None
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.mix = nn.Linear(2 * hidden_size, hidden_size)
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))
@@ -190,11 +198,13 @@ class Seq2Seq(nn.Module):
         told, anchors = None, None
         if self.now is not None:
             at = self._align(place, memory.keys)  # (B, T)
-            told = self.now(memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2])))
-            anchors = memory.pitch.gather(1, at)[..., None]
+            heard = memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2]))
+            pitch = memory.pitch.gather(1, at)  # (B, T)
+            told = self.now(torch.cat([heard, self._scale(memory.classes, pitch)], dim=2))
+            anchors = pitch[..., None]
         output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
-        heard = torch.cat([output, self._attend(output, place, memory)], dim=2)
-        output = output + torch.tanh(self.mix(heard))
+        asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
+        output = output + torch.tanh(self.mix(asked))
         logits = self.decoder.score(output, place, anchors)
         return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
 
@@ -202,6 +212,12 @@ class Seq2Seq(nn.Module):
         """Which id of the source sounds when the next id of the target begins, (B, T)."""
         now = place.bar * _CLOCK + place.clock
         return (torch.searchsorted(keys.contiguous(), now, right=True) - 1).clamp(min=0)
+
+    def _scale(self, classes: Tensor, pitch: Tensor) -> Tensor:
+        """The melody's pitch classes, (B, T, 12), its own of this moment first: alike in every key."""
+        steps = torch.arange(12, device=pitch.device)
+        order = (pitch.clamp(min=0)[..., None] + steps) % 12
+        return classes[:, None].expand(-1, pitch.shape[1], -1).gather(2, order)
 
     def _attend(self, output: Tensor, place: Place, memory: Memory) -> Tensor:
         """What of the melody each step asks for, (B, T, H)."""

@@ -2,8 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import redirect_stderr
-from io import StringIO
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -65,8 +63,7 @@ def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
     _put_tempos(result.parts[0], grid, bars)
     exporter = GeneralObjectExporter(result)
     exporter.makeNotation = False
-    with redirect_stderr(StringIO()):  # there it says that MIDI has too few channels for so many parts
-        return bytes(exporter.parse()), words
+    return bytes(exporter.parse()), words
 
 
 def _with_pickup(bars: list[Bar], first_onset: int) -> list[Bar]:
@@ -98,10 +95,12 @@ def _player(track: Track, number: int) -> Any:
     """The instrument of a track: program, channel from 0 (the tenth is for drums), and ids."""
     from music21 import instrument
 
-    player = instrument.UnpitchedPercussion() if track.is_drum else instrument.Instrument()
+    player: Any = instrument.UnpitchedPercussion() if track.is_drum else instrument.Instrument()
     player.instrumentName = "Drums" if track.is_drum else program_name(track.program)
     player.midiProgram = track.program
     player.midiChannel = 9 if track.is_drum else (*range(9), *range(10, 16))[number % 15]
+    # music21 would give out new channels: one a part, of which there are not enough, and one part of drums
+    player.autoAssignMidiChannel = lambda **_: player.midiChannel
     player.partId, player.instrumentId = f"P{number + 1}", f"P{number + 1}-I1"
     return player
 

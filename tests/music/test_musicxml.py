@@ -215,6 +215,14 @@ class TestNotation:
         assert words == ["12 notes moved to the nearest note value"]
         assert_well_formed(ET.fromstring(data), score(played))  # noqa: S314
 
+    def test_more_parts_than_channels_and_two_of_drums(self, tmp_path: Path) -> None:
+        drums = (line([pitch] * 2, drums=True) for pitch in (36, 38))
+        music = tidy(score(*(line([60 + i], program=20 + i) for i in range(18)), *drums))
+        again, root = there_and_back(music, tmp_path)
+        assert rows(again) == rows(music)
+        melodic = [*range(1, 10), *range(11, 17), 1, 2, 3]
+        assert texts(root, ".//midi-channel") == [str(channel) for channel in [*melodic, 10, 10]]
+
     def test_the_same_score_gives_the_same_parts(self) -> None:
         music = tidy(score(line([60]), line([64]), line([36], drums=True), line([38], drums=True)))
         first, second = (ET.tostring(part) for part in (xml(music)[-1], xml(music)[-1]))
