@@ -14,12 +14,14 @@ import pytest
 
 from musegen import __version__
 from musegen.cli import VERBS, main
+from musegen.cli.accompany import Accompany
+from musegen.cli.evaluate import Evaluate
 from musegen.cli.generate import Generate
 from musegen.cli.parse import _flags, _value
 from musegen.cli.prepare import Prepare
 from musegen.cli.ranges import RANGES
 from musegen.cli.train import Train
-from musegen.config import TrainConfig
+from musegen.config import Seq2SeqTrainConfig
 from musegen.data.dataset import Dataset
 
 
@@ -177,11 +179,11 @@ class TestMisuse:
         assert [path.name for path in here.iterdir()] == ["bad"]
 
     def test_every_number_has_a_range(self) -> None:
-        flags = dict(_flags(Train)) | dict(_flags(Generate)) | dict(_flags(Prepare))
-        numbers = {
-            flag for flag, path in _flags(TrainConfig) if type(_value(TrainConfig(), path)) in (int, float)
-        }
-        assert numbers <= RANGES.keys() <= flags.keys()
+        run = Seq2SeqTrainConfig()
+        verbs = (Train, Generate, Prepare, Evaluate, Accompany, Seq2SeqTrainConfig)
+        flags = {flag for verb in verbs for flag, _ in _flags(verb)}
+        numbers = {flag for flag, path in _flags(type(run)) if type(_value(run, path)) in (int, float)}
+        assert numbers <= RANGES.keys() <= flags
 
     @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "data.json"])
     def test_checkpoint_with_a_file_missing(

@@ -1,6 +1,15 @@
 """Facts as a table for people."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musegen.evaluation.measures import Measure
+
+Found = Mapping[str, Mapping[str, float]]
+"""Of each measure its mean, low and high."""
 
 
 def print_facts(facts: dict[str, Any]) -> None:
@@ -38,3 +47,35 @@ def _cell(value: Any) -> str:
             return ", ".join(map(_cell, value))
         case _:
             return str(value)
+
+
+def print_systems(systems: Mapping[str, Found], measures: Mapping[str, Measure]) -> None:
+    """Print what was measured of each system side by side, and below what the measures mean.
+
+    Args:
+        systems: what was found of each.
+        measures: how each is shown, in order.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = [name for name in measures if any(name in found for found in systems.values())]
+    table = Table(box=box.SIMPLE, pad_edge=False, caption="means over pieces (95% intervals)")
+    table.add_column(style="bold", no_wrap=True)
+    for system in systems:
+        table.add_column(system.replace("_", " "), justify="right")
+    for name in shown:
+        scale = 100 if measures[name].is_share else 1
+        cells = [_interval(found[name], scale) if name in found else "–" for found in systems.values()]
+        table.add_row(measures[name].label, *cells)
+    console = Console(highlight=False)
+    console.print(table)
+    for name in shown:
+        console.print(f"{measures[name].label}: {measures[name].meaning}", markup=False)
+
+
+def _interval(found: Mapping[str, float], scale: int) -> str:
+    digits = 1 if scale == 100 else 2
+    mean, low, high = (f"{scale * found[name]:.{digits}f}" for name in ("mean", "low", "high"))
+    return mean if low == high else f"{mean} ({low}–{high})"

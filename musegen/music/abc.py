@@ -7,6 +7,7 @@ annotations such as ">fz", and knows voices only in some layouts.
 
 import re
 from collections import Counter
+from fractions import Fraction
 
 from musegen.errors import MidiError
 
@@ -22,7 +23,7 @@ _CHORD = re.compile(r"\s*\(?[A-G][#b♯♭]?(?:$|m|M|dim|aug|sus|add|[\d+o°ø/(
 _NOTE = re.compile(r"[A-Ga-g]")
 _UNCLOSED = re.compile(r"\[((?:[\^_=]*[A-Ga-g][,']*[\d/]*-?)+)(?=[^\]\[|\n]*(?:[\[|\n]|$))")
 _PLAIN = (
-    (r"\{[^}\n]*\}", ""),  # grace notes
+    (r"\{[^{}\n]*\}", ""),  # grace notes
     (r"![^!|\s]+!|\+[a-z][^+|\s]*\+", ""),  # decorations such as !ff!
     (r"H?x[\d/]*(?=\s*[|:\]])", ""),  # room for a sign over the barline
     (r"x", "z"),
@@ -79,6 +80,9 @@ def plain_abc(tune: str) -> tuple[str, int, Counter[str]]:
 
     Returns:
         text, the number of notes written in it, and of everything that is left out, in words.
+
+    Raises:
+        MidiError: no key, or a note of absurd length.
     """
     left_out: Counter[str] = Counter()
     fields: list[str] = []
@@ -95,7 +99,9 @@ def plain_abc(tune: str) -> tuple[str, int, Counter[str]]:
             music.append(_unquoted(line, left_out).split("%")[0])
         elif line[0] in "KLMQ":
             music.append(f"[{line.split('%')[0].strip()}]")
-    text, written = _plain_music("\n".join(music), left_out)
+    if not in_body:
+        raise MidiError("ABC without a key (K:), which ends the header of a tune")
+    text, written = _plain_music("\n".join(music), fields, left_out)
     return "\n".join(fields) + "\n" + text + "\n", written, left_out
 
 
@@ -109,7 +115,7 @@ def _unquoted(line: str, left_out: Counter[str]) -> str:
     return _QUOTED.sub("", line)
 
 
-def _plain_music(text: str, left_out: Counter[str]) -> tuple[str, int]:
+def _plain_music(text: str, header: list[str], left_out: Counter[str]) -> tuple[str, int]:
     fields: list[str] = []
 
     def put_aside(found: re.Match[str]) -> str:
@@ -120,18 +126,56 @@ def _plain_music(text: str, left_out: Counter[str]) -> tuple[str, int]:
         raise MidiError("an ABC note length of four figures or more")
     text = re.sub(r"\[([A-Za-z]:[^\]\n]*)\]", put_aside, text)
     text, left_out["unclosed chords closed"] = _UNCLOSED.subn(r"[\1]", text)
-    graces = "".join(re.findall(r"\{([^}\n]*)\}", text))
+    graces = "".join(re.findall(r"\{([^{}\n]*)\}", text))
     left_out["grace notes dropped"] += len(_NOTE.findall(graces))
     for pattern, plain in _PLAIN:
         text = re.sub(pattern, plain, text)
+    text = _bars_of_rest(text, header, fields)
     overlays = "".join(re.findall(r"&[^|\n]*", text))
     left_out["notes of voice overlays (&) not read"] += len(_NOTE.findall(overlays))
     text = re.sub(r"&[^|\n]*", "", text)
     return re.sub("\0", lambda _: _field(fields.pop(0)), text), len(_NOTE.findall(text))
 
 
+def _bars_of_rest(text: str, header: list[str], fields: list[str]) -> str:
+    """The text with every Z (so many bars of rest, which music21 overlooks) as that many rests and bar lines.
+
+    Args:
+        text: music in which each zero character stands for one of `fields`.
+        header: fields before the music.
+        fields: inside the music.
+    """
+    metre, unit = Fraction(1), None
+    for field in header:
+        metre, unit = _measured(field, metre, unit)
+    inside = iter(fields)
+    pieces = []
+    for piece in re.split(r"(\0|[ZX]\d{0,3}(?=\s*(?:[|:\[\]\0]|$)))", text):
+        if piece == "\0":
+            metre, unit = _measured(next(inside), metre, unit)
+        if piece[:1] in ("Z", "X"):
+            bars = int(piece[1:] or 1)
+            length = metre / (unit or (Fraction(1, 8) if metre >= Fraction(3, 4) else Fraction(1, 16)))
+            piece = "|".join([f"z{length}"] * bars)  # noqa: PLW2901  the same piece, otherwise written
+        pieces.append(piece)
+    return re.sub("[ZX]", "z", "".join(pieces))  # what is left stands for a rest within its bar
+
+
+def _measured(field: str, metre: Fraction, unit: Fraction | None) -> tuple[Fraction, Fraction | None]:
+    """The length of a bar and the unit of lengths, in whole notes, after a field."""
+    found = re.match(r"..\s*(\d{1,3})/(\d{1,3})", field)
+    length = Fraction(int(found[1]), int(found[2])) if found and int(found[2]) else Fraction(1)
+    if field.startswith("M:"):
+        return length or Fraction(1), unit
+    if field.startswith("L:") and length:
+        return metre, length
+    return metre, unit
+
+
 def _field(field: str) -> str:
     """An inline field, which music21 overlooks, as lines of their own."""
+    if field[0] == "K" and not re.match(r"K:\s*([A-G]|H[Pp]|none)", field):
+        return ""  # a clef alone: music21 would take it for C major
     if field[0] == "M":
         return f"\n{field}\n{field}\n"  # music21 drops the last field before a note, so it gets two
     return f"\n{field}\n" if field[0] in "KLQ" else ""

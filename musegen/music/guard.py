@@ -2,6 +2,7 @@
 
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -12,6 +13,12 @@ from musegen.errors import MidiError
 MAX_BYTES = 16 * 2**20
 MAX_ENTRIES = 100
 MAX_RATIO = 200
+_ENCODINGS = re.compile(
+    r"utf[-_]?(8|16|32)([-_]?[lb]e)?(-sig)?|(us-)?ascii|iso[-_]8859[-_]\d+|latin-?1|(windows-|cp)125\d"
+    r"|mac[-_]?roman|macintosh|koi8-[ru]|shift[-_]jis|euc[-_](jp|kr)|gbk?|gb2312|gb18030|big5",
+    re.IGNORECASE,
+)
+"""Encodings that people use; some that Python knows take time that grows as the square of the length."""
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -82,6 +89,8 @@ def xml_text(data: bytes) -> str:
         if declared
         else "utf-8-sig"
     )
+    if not _ENCODINGS.fullmatch(encoding):
+        raise MidiError(f"XML in an encoding that is not read: {encoding}; save it as UTF-8")
     try:
         text = data.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
     except (UnicodeDecodeError, LookupError) as error:
@@ -104,19 +113,21 @@ def _unzip(data: bytes) -> bytes:
             root = ""
             if "META-INF/container.xml" in names:
                 container = _member(archive, "META-INF/container.xml").decode("utf-8", errors="replace")
-                found = re.search(r"<rootfile[^>]*full-path=[\"']([^\"']+)[\"']", container)
+                found = re.search(r"<rootfile\b[^<>]*full-path=[\"']([^\"']+)[\"']", container)
                 root = found[1] if found else ""
             scores = [n for n in names if n.endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
             if root not in names and not scores:
                 raise MidiError("an archive without a score")
             return _member(archive, root if root in names else scores[0])
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError) as error:
         raise MidiError(f"damaged archive: {error}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     """A member of the archive; never more than MAX_BYTES are unpacked."""
     info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack all at once
+        raise MidiError("an archive packed in a way that MusicXML does not use")
     with archive.open(info) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES or len(data) > MAX_RATIO * max(1, info.compress_size) + 4096:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from fractions import Fraction
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from symusic import KeySignature, Score, Tempo
 
@@ -23,8 +23,20 @@ from musegen.music.notated import Notated, Part, Sound, play
 from musegen.music.repeats import Printed
 from musegen.music.xml import plain_xml
 
+Result = TypeVar("Result")
 VELOCITY = 80
-LOUDNESS = {"pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127}
+LOUDNESS = {
+    "pppp": 8,
+    "ppp": 16,
+    "pp": 33,
+    "p": 49,
+    "mp": 64,
+    "mf": 80,
+    "f": 96,
+    "ff": 112,
+    "fff": 126,
+    "ffff": 127,
+}
 """Velocities of the marks that hold on: the even steps that notation programs play."""
 PARSER_VERSION = 3
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
@@ -96,7 +108,7 @@ def _parsed(text: str, form: str) -> Any:
     return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
 
 
-def _readable(form: str, read: Callable[[], Any]) -> Any:
+def _readable(form: str, read: Callable[[], Result]) -> Result:
     """What `read` returns; whatever it raises is a MidiError."""
     try:
         return read()
@@ -225,7 +237,7 @@ def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter
                 dropped["grace notes dropped"] += len(notes)
                 continue
             onset = base + Fraction(element.offset)
-            velocity = next(v for offset, v in reversed(loudness) if offset <= onset)
+            velocity = next((v for offset, v in reversed(loudness) if offset <= onset), VELOCITY)
             for note in notes:
                 tie = (note.tie or element.tie).type if (note.tie or element.tie) else None
                 if 0 <= note.pitch.midi <= 127:

@@ -69,8 +69,10 @@ def _turns(measures: list[Printed], i: int) -> int:
 
 
 def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
-    """The `order` of `unroll` with its one jump, after which repeats are not played again and the last
-    endings are; None where there are several, or the signs it needs are missing."""
+    """The `order` of `unroll` with its jump; None where there are several, or the signs it needs are missing.
+
+    After the jump nothing is repeated, and the last endings are taken.
+    """
     jumps = [i for i, measure in enumerate(measures) if measure.jump]
     segnos = [i for i, measure in enumerate(measures) if measure.segno]
     codas = [i for i, measure in enumerate(measures) if measure.coda]

@@ -80,14 +80,18 @@ class Worker:
         Raises:
             RuntimeError: it could not start; that is no item's fault.
         """
-        try:
-            if not self.started and not self.pipe.poll(START_S):
-                raise EOFError
-            self.started = self.started or self.pipe.recv() == "ready"
-        except (EOFError, OSError) as error:
-            raise RuntimeError("a process for reading files could not start") from error
+        if not self.started and not self._is_ready():
+            self.stop()
+            raise RuntimeError("a process for reading files could not start")
+        self.started = True
         with suppress(BrokenPipeError):  # it has died since, and `take` will say so
             self.pipe.send((function, items))
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.pipe.poll(START_S) and bool(self.pipe.recv())
+        except (EOFError, OSError):
+            return False
 
     def take(self, patience_s: float | None = None) -> Any:
         """The next answer: what the function returned, the MidiError it raised, or a Died and no more."""
@@ -104,7 +108,7 @@ class Worker:
             self.process.join(1)  # its pipe is closed: it is about to be gone
         code = self.process.exitcode
         self.stop()
-        if late or code == -getattr(signal, "SIGPROF", 0):
+        if late or code == -getattr(signal, "SIGPROF", 999):
             return Died(f"reading it took longer than {self.seconds:g} s")
         return _TOO_MUCH if code == _SWOLLEN else _LEFT if code == 0 else _CRASHED
 
@@ -151,7 +155,7 @@ _kept: list[Worker] = []
 def _ask(function: Callable[[Any], Any], item: Any) -> Any:
     worker = _kept.pop() if _kept else Worker(idle_s=IDLE_S)
     worker.give(function, [item])
-    answer = worker.take(SECONDS + 1)
+    answer = worker.take(SECONDS)
     if not isinstance(answer, Died):
         _kept.append(worker)
     return answer

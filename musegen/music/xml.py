@@ -5,7 +5,7 @@ music21 refuses measures that hold parts ("timewise"), sounds cue notes, and los
 
 import re
 from collections import Counter
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 from musegen.errors import MidiError
@@ -22,11 +22,11 @@ def plain_xml(text: str) -> tuple[str, int, Counter[str]]:
         text, the number of notes written in it (grace notes too), and of everything left out, in words.
 
     Raises:
-        MidiError: it is not well-formed.
+        MidiError: it is not well-formed, or nested too deeply.
     """
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314  a text with entities of its own never gets here
-    except (ElementTree.ParseError, ValueError) as error:
+        root = ET.fromstring(text)  # noqa: S314  a text with entities of its own never gets here
+    except (ET.ParseError, ValueError) as error:
         raise MidiError(f"damaged XML: {error}") from error
     if root.tag == "score-timewise":
         _turn(root)
@@ -39,7 +39,10 @@ def plain_xml(text: str) -> tuple[str, int, Counter[str]]:
                 _silence(measure, note)
             _give_pitch(note, drums)
     written = sum(1 for _ in root.iter("pitch"))
-    return ElementTree.tostring(root, encoding="unicode"), written, left_out
+    try:
+        return ET.tostring(root, encoding="unicode"), written, left_out
+    except RecursionError as error:
+        raise MidiError("XML nested far deeper than music is") from error
 
 
 def _turn(root: Element) -> None:
@@ -88,4 +91,4 @@ def _give_pitch(note: Element, drums: dict[str, int]) -> None:
     unpitched.clear()
     unpitched.tag = "pitch"
     for tag, value in (("step", name[0]), ("alter", len(name) - 1), ("octave", pitch // 12 - 1)):
-        ElementTree.SubElement(unpitched, tag).text = str(value)
+        ET.SubElement(unpitched, tag).text = str(value)

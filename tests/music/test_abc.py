@@ -1,4 +1,7 @@
-from musegen.music.abc import plain_abc, split_abc, split_voices
+import pytest
+
+from musegen.errors import MidiError
+from musegen.music.abc import part_orders, plain_abc, split_abc, split_voices
 
 HEAD = "X:1\nT:t\nM:4/4\nL:1/4\nK:C\n"
 
@@ -26,7 +29,14 @@ def test_voices_are_told_apart_in_both_layouts() -> None:
 
 def test_what_is_not_sounded_goes() -> None:
     assert body('"Am"A !ff!~B .c Hd|"^>fz"[|]') == "A B c d|"
-    assert plain_abc(HEAD + "(3{ab}ABc {d}e2|")[1] == 3
+    _, written, left_out = plain_abc(HEAD + '"Am7"(3{ab}ABc {d}"_low"e2 & G4|"G""^D.C. al Fine"[CE]4|')
+    assert written == 6
+    assert +left_out == {
+        "chord symbols not sounded": 2,
+        "grace notes dropped": 3,
+        "jumps (da capo, dal segno) not played": 1,
+        "notes of voice overlays (&) not read": 1,
+    }
     assert body("(3{ab}ABc|") == "(3ABc|"
 
 
@@ -38,3 +48,30 @@ def test_repeat_signs_that_music21_mistakes_are_rewritten() -> None:
 def test_fields_inside_a_tune_stand_on_lines_of_their_own() -> None:
     assert body("A[M:3/4]B[K:D]c|") == "A\nM:3/4\nM:3/4\nB\nK:D\nc|"
     assert body("A|\nM:3/4\nB|\nP:B\nc|").split() == ["A|", "M:3/4", "M:3/4", "B|", "c|"]
+
+
+def test_a_clef_is_no_key() -> None:
+    assert body("A|\nK:clef=bass\nB|\nK:D\nc|").split() == ["A|", "B|", "K:D", "c|"]
+
+
+def test_bars_of_rest_are_as_long_as_the_metre_says() -> None:
+    assert body("Z|Z2|A4|").split() == ["z4|z4|z4|A4|"]
+    assert body("Z|\nL:1/8\nM:3/4\nX2|A6|").split() == ["z4|", "L:1/8", "M:3/4", "M:3/4", "z6|z6|A6|"]
+    assert body("G2 ZA|") == "G2 zA|"
+    assert "z4/3|" in plain_abc("X:1\nM:2/4\nL:3/8\nK:C\nZ|")[0]
+
+
+def test_an_unclosed_chord_is_closed() -> None:
+    assert body("[CE]2 [c2e2(3ABc|[A c]|") == "[CE]2 [c2e2](3ABc|[A c]|"
+
+
+def test_only_an_order_is_an_order_of_parts() -> None:
+    assert part_orders("X:1\nP:AABB\nK:C\nP:A\nA|\nP:B\nB|") == 1
+    assert part_orders("X:1\nP:A\nK:C\nP:AB\n") == 0
+
+
+def test_a_header_is_given_to_every_tune_but_not_for_ever() -> None:
+    with pytest.raises(MidiError, match="at most"):
+        split_abc("N:" + "x" * 9000 + "\nX:1\nK:C\nA|\n")
+    with pytest.raises(MidiError, match="at most"):
+        split_abc("X:\n" * 20_001)

@@ -6,7 +6,7 @@ from symusic import Score
 from musegen.errors import MidiError
 from musegen.music.midi import parse_midi
 from musegen.music.ops import bar_ticks
-from musegen.music.read import read_pieces, read_score, tidy
+from musegen.music.read import read_score, read_tune, tidy, tunes_of
 from musegen.music.write import midi_bytes
 from tests.music.scores import line, notes, score
 
@@ -84,22 +84,33 @@ def test_musicxml_keeps_ties_chords_names_and_programs(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_of_many_tunes_gives_many_pieces(tmp_path: Path) -> None:
+def test_the_first_of_many_tunes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "book.abc"
-    path.write_text(TUNE + "\nX:2\nT:bad\nM:4/4\nL:1/4\nK:C\nA99999|B|\n" + TUNE.replace("one", "three"))
-    pieces = list(read_pieces(path))
-    assert [p.title if not isinstance(p, MidiError) else "-" for p in pieces] == ["one", "-", "three"]
-    assert "the first of several pieces read" in read_score(path)[1]
+    path.write_text(TUNE + "\nX:2\nT:bad\nM:4/4\nL:1/4\nK:C\nA99999|B|\n" + TUNE)
+    assert [t.splitlines()[0] for t in tunes_of(path)] == ["X:1", "X:2", "X:1"]
+    assert "the first of 3 pieces read" in read_score(path)[1]
+    with pytest.raises(MidiError, match="four figures"):
+        read_tune(tunes_of(path)[1])
 
 
-def test_notes_are_not_lost_under_marks_and_signs(tmp_path: Path) -> None:
-    path = tmp_path / "a.abc"
-    path.write_text('X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc "^>fz"d~E|ABcE::\nFGAB|[CE]2[M:3/8]z|cde:|\n')
-    (piece,) = read_pieces(path)
-    assert not isinstance(piece, MidiError)
-    first = [n.pitch for n in piece.score.tracks[0].notes][:9]
+def test_notes_are_not_lost_under_marks_and_signs() -> None:
+    tune, _ = read_tune('X:1\nM:2/4\nL:1/8\nK:C\n(3{g}ABc "^>fz"d~E|ABcE::\nFGAB|[CE]2[M:3/8]z|cde:|\n')
+    first = [n.pitch for n in tune.tracks[0].notes][:9]
     assert first == [69, 71, 72, 74, 64, 69, 71, 72, 64]
-    assert [n.duration for n in piece.score.tracks[0].notes][:5] == [160, 160, 160, 240, 240]
+    assert [n.duration for n in tune.tracks[0].notes][:5] == [160, 160, 160, 240, 240]
+
+
+def test_broken_rhythm_and_tuplets_reach_over_chords() -> None:
+    tune, _ = read_tune("X:1\nM:4/4\nL:1/8\nK:C\n[CE]>[DF] [CE]<G (3:2:3[CE]AB (3cde|\n")
+    assert sorted({(n.time, n.duration) for n in tune.tracks[0].notes}) == [
+        *((0, 360), (360, 120), (480, 120), (600, 360)),
+        *((960 + 160 * i, 160) for i in range(6)),
+    ]
+
+
+def test_a_voice_longer_than_the_first_is_read_to_its_end() -> None:
+    tune, _ = read_tune("X:1\nM:2/4\nL:1/4\nK:C\n[V:1]AB|\n[V:2]CD|E2|FG|]\n")
+    assert [len(t.notes) for t in tune.tracks] == [2, 5]
 
 
 def test_long_endings_are_played_whole(tmp_path: Path) -> None:
