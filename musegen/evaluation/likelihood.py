@@ -1,20 +1,49 @@
-"""How well a model predicts music: nats a token, bits a note."""
+"""How well a model predicts music: nats a token, nats a beat, bits a note."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.data.views import token_view
+from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.losses import first_state, stream_nats
+from musegen.tokenizers import Kind, Tables
+from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384
+Floats = NDArray[np.float64]
+
+
+class Likelihood(NamedTuple):
+    """How well a model predicts some pieces, each array (pieces,)."""
+
+    indices: list[int]
+    """Of the pieces, in their view."""
+    nats: Floats
+    """Negative log-likelihood of all ids after the first."""
+    tokens: Floats
+    """Ids after the first."""
+    notes: Floats
+    """Notes that the ids write."""
+    beats: Floats
+    """Quarters from the first onset of a pickup, or the first bar line, to the last bar line."""
+
+
+def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
+    """A dataset's pieces as a checkpoint's model sees them.
+
+    Raises:
+        DataError: nothing can be encoded.
+    """
+    pairs = checkpoint.config.family == "seq2seq"
+    return token_view(dataset, checkpoint.tokenizer, checkpoint.config.data, pairs=pairs)
 
 
 def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "test") -> dict[str, Any]:
@@ -22,7 +51,7 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
 
     Bits a note is the negative log2-likelihood of all ids after the first of each stream, over the
     notes of the scores; so it can be compared across tokenizers, and counts what bars, positions
-    and the end of the piece cost.
+    and the end of the piece cost. Nats a beat is the same over the quarters that the pieces last.
 
     Args:
         checkpoint: the model and its tokenizer.
@@ -32,45 +61,100 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    pairs = checkpoint.config.family == "seq2seq"
-    view = token_view(dataset, checkpoint.tokenizer, checkpoint.config.data, pairs=pairs)
-    wanted = sorted(view.indices(split), key=lambda i: int(view.offsets[i + 1] - view.offsets[i]))
-    if not wanted:
-        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
-    device = next(checkpoint.model.parameters()).device
-    nats, tokens = 0.0, 0
-    batches = _batches(wanted, np.diff(view.offsets))
-    for batch in progress(batches, len(batches), "Evaluating"):
-        streams = [torch.from_numpy(view.stream(index)) for index in batch]
-        ids = pad_sequence(streams, batch_first=True).to(device)  # (B, T)
-        sources = [torch.from_numpy(view.source(index)) for index in batch] if pairs else []
-        source_ids = pad_sequence(sources, batch_first=True).to(device) if pairs else None  # (B, S)
-        state = first_state(checkpoint.model, len(batch), source_ids)
-        nats += float(stream_nats(checkpoint.model, state, ids).double().sum())
-        tokens += sum(len(stream) - 1 for stream in streams)
-    notes = int(view.notes[wanted].sum())
+    view = model_view(checkpoint, dataset)
+    found = split_likelihood(checkpoint, dataset, view, split)
     return {
         "family": checkpoint.config.family,
         "dataset": dataset.name,
         "split": split,
-        "pieces": len(wanted),
-        "notes": notes,
-        "tokens": tokens,
+        **total_figures(found),
+    }
+
+
+def total_figures(found: Likelihood) -> dict[str, Any]:
+    """Total over total: long pieces weigh more."""
+    nats, tokens, notes = (float(values.sum()) for values in (found.nats, found.tokens, found.notes))
+    return {
+        "pieces": len(found.indices),
+        "notes": int(notes),
+        "tokens": int(tokens),
         "nats_per_token": nats / tokens,
         "perplexity": math.exp(nats / tokens),
+        "nats_per_beat": nats / float(found.beats.sum()),
         "bits_per_note": nats / math.log(2) / notes,
     }
 
 
-def _batches(indices: list[int], lengths: np.ndarray[Any, Any]) -> list[list[int]]:
+def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, split: str) -> Likelihood:
+    """The likelihood of each piece of a split, in the order of the dataset.
+
+    Args:
+        checkpoint: the model.
+        dataset: the music.
+        view: of the dataset, by `model_view`.
+        split: "train", "valid" or "test".
+
+    Raises:
+        DataError: the split is empty.
+    """
+    indices = view.indices(split)
+    if not indices:
+        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
+    nats = np.zeros(len(view.pieces))
+    batches = length_batches(view, indices)
+    for batch in progress(batches, len(batches), "Evaluating"):
+        source_ids, ids = padded(view, batch, next(checkpoint.model.parameters()).device)
+        state = first_state(checkpoint.model, len(batch), source_ids)
+        nats[batch] = stream_nats(checkpoint.model, state, ids).double().sum(dim=1).cpu().numpy()
+    return Likelihood(
+        indices=indices,
+        nats=nats[indices],
+        tokens=np.diff(view.offsets)[indices] - 1.0,
+        notes=view.notes[indices].astype(np.float64),
+        beats=np.array([_beats(view, index, checkpoint.tokenizer.tables) for index in indices]),
+    )
+
+
+def length_batches(view: TokenView, indices: list[int]) -> list[list[int]]:
     """Pieces, shortest first, together while they hold at most `BATCH_TOKENS` ids, padding included."""
+    lengths = np.diff(view.offsets)
     batches: list[list[int]] = []
-    for index in indices:
+    for index in sorted(indices, key=lambda i: int(lengths[i])):
         if batches and (len(batches[-1]) + 1) * int(lengths[index]) <= BATCH_TOKENS:
             batches[-1].append(index)
         else:
             batches.append([index])
     return batches
+
+
+def padded(
+    view: TokenView, batch: list[int], device: torch.device
+) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """The melodies (B, S), None where there are none, and the streams (B, T), padded at the end with 0."""
+
+    def rows(streams: list[NDArray[np.int64]]) -> torch.Tensor:
+        return pad_sequence([torch.from_numpy(each) for each in streams], batch_first=True).to(device)
+
+    source_ids = None if view.sources is None else rows([view.source(index) for index in batch])
+    return source_ids, rows([view.stream(index) for index in batch])
+
+
+def filled_up(view: TokenView, index: int, tables: Tables) -> float:
+    """Quarters of rest before the pickup of a piece, which fill its first bar; 0 where there is none."""
+    pickup = view.pieces[index].pickup
+    return float(_bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
+
+
+def _beats(view: TokenView, index: int, tables: Tables) -> float:
+    return float(_bar_quarters(view, index, tables).sum()) - filled_up(view, index, tables)
+
+
+def _bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
+    """How many quarters each bar of a stream lasts, (bars,)."""
+    ids = view.stream(index)
+    metres = ids[tables.kind[ids] == Kind.TIME_SIGNATURE]
+    ticks = tables.bar_positions[metres] * tables.position_ticks[metres]
+    return np.asarray(ticks / TICKS_PER_QUARTER, np.float64)
 
 
 def _splits(dataset: Dataset) -> str:

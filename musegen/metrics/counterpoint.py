@@ -16,8 +16,6 @@ from musegen.music.notes import Ints, last_end, note_arrays
 FIFTH = 7
 OCTAVE = 0
 """Semitones of an interval, octaves taken off."""
-CHORALE_RANGES = ((60, 81), (52, 74), (46, 69), (36, 66))
-"""Lowest and highest pitch of soprano, alto, tenor and bass in the 229 chorales of the training split."""
 
 
 def voice_frames(score: Score) -> Ints:

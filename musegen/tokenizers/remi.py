@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from symusic import Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
@@ -18,6 +19,7 @@ from musegen.errors import TokenError
 from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import Piece, RemiGrid, Scale
+from musegen.tokenizers.remi_score import compose
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 COMMON_TIME_SIGNATURES = frozenset(
@@ -87,10 +89,12 @@ class RemiTokenizer:
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
+        if self.parts:
+            self.tables = _without_programs(self.tables, len(self.parts))
         self._grid = RemiGrid(
             durations=Scale.of(self.tables.duration[self._ids.duration]),
             velocities=Scale.of(self._remi.velocities),
-            tempos=Scale.of(self._remi._tempos_mspq if config.tempo else []),
+            tempos=Scale.of(60e6 / self._remi.tempos if config.tempo else []),
         )
 
     @classmethod
@@ -150,6 +154,24 @@ class RemiTokenizer:
             streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER]), self._ids)
         encoded = iter(streams)
         return [piece if isinstance(piece, TokenError) else next(encoded) for piece in read]
+
+    def snap(self, score: ScoreTick, *, ticks_per_quarter: int = 480) -> ScoreTick:
+        """The score as its stream says it: what `decode` makes of what `encode` makes of it.
+
+        Onsets and durations are the nearest that have tokens, and so are velocities and tempos where they
+        are written; tracks are those of the stream, by number, each note list by (onset, pitch).
+
+        Raises:
+            TokenError: as `encode`.
+        """
+        music = self._grid.place([self._read(score)])
+        return compose(music, self._grid, self._new_track, ticks_per_quarter=ticks_per_quarter)
+
+    def _new_track(self, number: int) -> TrackTick:
+        """An empty track for what stands under `number` in the stream."""
+        if number < len(self.parts):
+            return Track(*self.parts[number], is_drum=False, ttype="Tick")
+        return Track("", 0 if number == DRUMS else number, is_drum=number == DRUMS, ttype="Tick")
 
     def _read(self, score: ScoreTick) -> Piece:
         """What goes into the stream.
@@ -264,6 +286,12 @@ class RemiTokenizer:
                 "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
             )
         return tokenizer
+
+
+def _without_programs(tables: Tables, first: int) -> Tables:
+    """The tables with no meaning for the programs from `first` on, drums aside."""
+    melodic = tables.program < DRUMS
+    return tables._replace(program=np.where(melodic & (tables.program >= first), -1, tables.program))
 
 
 def _attempt(read: Callable[[ScoreTick], Piece], score: ScoreTick) -> Piece | TokenError:

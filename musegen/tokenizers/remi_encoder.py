@@ -45,15 +45,18 @@ class RemiIds(NamedTuple):
             of_kind = tables.ids(kind)
             return of_kind[np.argsort(by[of_kind], kind="stable")]
 
+        bos, eos, bar = (int(tables.ids(kind)[0]) for kind in (Kind.BOS, Kind.EOS, Kind.BAR))
         return cls(
-            *(int(tables.ids(kind)[0]) for kind in (Kind.BOS, Kind.EOS, Kind.BAR)),
-            dict(zip(metres, tables.ids(Kind.TIME_SIGNATURE).tolist(), strict=True)),
-            ids(Kind.POSITION, tables.position),
-            tables.ids(Kind.TEMPO)[::-1],
-            ids(Kind.PROGRAM, tables.program),
-            ids(Kind.PITCH, tables.is_drum * 128 + tables.pitch).reshape(-1, 128),
-            tables.ids(Kind.VELOCITY),
-            ids(Kind.DURATION, tables.duration),
+            bos=bos,
+            eos=eos,
+            bar=bar,
+            metre=dict(zip(metres, tables.ids(Kind.TIME_SIGNATURE).tolist(), strict=True)),
+            position=ids(Kind.POSITION, tables.position),
+            tempo=tables.ids(Kind.TEMPO)[::-1],
+            program=ids(Kind.PROGRAM, tables.program),
+            pitch=ids(Kind.PITCH, tables.is_drum * 128 + tables.pitch).reshape(-1, 128),
+            velocity=tables.ids(Kind.VELOCITY),
+            duration=ids(Kind.DURATION, tables.duration),
         )
 
 

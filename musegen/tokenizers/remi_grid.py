@@ -9,14 +9,14 @@ the values that have tokens.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, Ints
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 TICK_BITS = 31
@@ -212,7 +212,8 @@ def lay_changes(
 
 def _rescale(ticks: Array, scale: Floats) -> Ints:
     """Ticks of another resolution, halves rounded up as symusic does."""
-    return (ticks * scale + 0.5).astype(np.int64)
+    rounded: Ints = (ticks * scale + 0.5).astype(np.int64)
+    return rounded
 
 
 def _place_times(ticks: Array, scale: Floats, number: Ints, metres: Metres) -> Ints:

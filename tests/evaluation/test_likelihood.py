@@ -10,6 +10,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.evaluation.likelihood import evaluate_checkpoint
 from musegen.models.losses import stream_nats, token_nats
+from musegen.music.ops import bar_ticks
 
 
 def test_token_nats_by_hand() -> None:
@@ -33,7 +34,7 @@ def test_chunks_do_not_change_the_sum(trained: Path, tunes: Dataset) -> None:
 def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Dataset) -> None:
     checkpoint = load_checkpoint(trained)
     found = evaluate_checkpoint(checkpoint, tunes, "test")
-    nats, notes, tokens = 0.0, 0, 0
+    nats, notes, tokens, beats = 0.0, 0, 0, 0.0
     for piece in tunes.split("test"):
         score = tunes.score(piece)
         ids = torch.from_numpy(checkpoint.tokenizer.encode(score))
@@ -42,9 +43,13 @@ def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Da
         nats -= float(picked.detach().sum())
         notes += score.note_num()
         tokens += len(ids) - 1
+        lines = bar_ticks(score) / score.ticks_per_quarter
+        beats += lines[-1] - (lines[1] - piece.pickup if piece.pickup else 0)  # the rest before a pickup
     assert found["pieces"] == len(tunes.split("test"))
     assert (found["notes"], found["tokens"]) == (notes, tokens)
     assert found["bits_per_note"] == pytest.approx(nats / math.log(2) / notes, rel=1e-4)
+    assert any(piece.pickup for piece in tunes.split("test"))
+    assert found["nats_per_beat"] == pytest.approx(nats / beats, rel=1e-4)
     assert found["nats_per_token"] == pytest.approx(nats / tokens, rel=1e-4)
 
 

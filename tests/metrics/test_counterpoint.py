@@ -4,7 +4,6 @@ from symusic import Score
 
 from musegen.data.corpora import corpus_files
 from musegen.metrics.counterpoint import (
-    CHORALE_RANGES,
     FIFTH,
     OCTAVE,
     crossed,
@@ -14,6 +13,9 @@ from musegen.metrics.counterpoint import (
 )
 from musegen.music.midi import parse_midi
 from tests.music.scores import TPQ, line, score
+
+RANGES = [(60, 81), (52, 74), (46, 69), (36, 66)]
+"""Lowest and highest pitch of soprano, alto, tenor and bass in the 229 chorales of the training split."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_frames_are_sixteenths_with_rests() -> None:
 def test_bach_writes_as_he_teaches(chorale: Score) -> None:
     voices = voice_frames(chorale)
     assert voices.shape[1] == 4
-    assert range_errors(chorale, CHORALE_RANGES) == 0
+    assert range_errors(chorale, RANGES) == 0
     assert parallels(voices, FIFTH) + parallels(voices, OCTAVE) == 0
     assert crossed(voices).mean() < 0.05
     worse = voices.copy()
@@ -73,6 +75,6 @@ def test_bach_writes_as_he_teaches(chorale: Score) -> None:
 
 def test_notes_out_of_range() -> None:
     bass = line([35, 36, 66, 67])  # the ends of the range are allowed
-    assert range_errors(score(bass), CHORALE_RANGES[3:]) == 2
+    assert range_errors(score(bass), [(36, 66)]) == 2
     with pytest.raises(ValueError, match="shorter"):
-        range_errors(score(bass, bass), CHORALE_RANGES[3:])
+        range_errors(score(bass, bass), [(36, 66)])

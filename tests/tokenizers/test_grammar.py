@@ -1,19 +1,23 @@
 """Whatever a model says, what is written is the music asked for: tried with untrained models."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TrainConfig
+from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
+from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.sampling import RowStreams
-from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers import Kind, Part, RemiTokenizer
 from musegen.tokenizers.grammar import Constraints, Grammar
+from tests.tokenizers.walks import walk
 
 METRES = ["4/4", "3/4", "6/8", "9/8", "5/4", "7/8"]
 
@@ -22,7 +26,9 @@ def untrained(
     tokenizer: RemiTokenizer, constraints: Constraints, *, rows: int, seed: int = 0
 ) -> list[Stream]:
     torch.manual_seed(seed)
-    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=1)), tokenizer).eval()
+    model = build_model(
+        TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=1)), tokenizer
+    ).eval()
     return sample_streams(
         model,
         model.init_state(1),
@@ -89,11 +95,48 @@ def test_nothing_left_to_write_is_an_error(plain: RemiTokenizer) -> None:
         Grammar(plain.tables, Constraints(pitches=frozenset()))
 
 
-def test_every_real_tune_is_grammatical(tunes: object, plain: RemiTokenizer) -> None:
-    for piece in tunes.pieces[:10]:  # type: ignore[attr-defined]
-        ids = torch.from_numpy(plain.encode(tunes.score(piece)))  # type: ignore[attr-defined]
-        grammar = Grammar(plain.tables, Constraints(bars=piece.bars))
-        state = grammar.advance(grammar.init_state(1), ids[:1])
-        for id_ in ids[1:]:
-            assert bool(grammar.mask(state)[0, id_]), (piece.name, plain.vocab[id_])
-            state = grammar.advance(state, id_[None])
+def test_every_real_tune_is_grammatical(tunes: Dataset, plain: RemiTokenizer) -> None:
+    streams = [torch.from_numpy(plain.encode(tunes.score(piece))) for piece in tunes.pieces]
+    ids = pad_sequence(streams, batch_first=True, padding_value=plain.pad_id)  # (B, T)
+    grammar = Grammar(plain.tables, Constraints())
+    state = grammar.init_state(len(ids))
+    for before, after in pairwise(ids.T):
+        state = grammar.advance(state, before)
+        legal = grammar.mask(state).gather(1, after[:, None]).squeeze(1)
+        assert legal.all(), [plain.vocab[i] for i in after[~legal]]
+
+
+@pytest.mark.parametrize("pitches", [None, frozenset({60})])
+@pytest.mark.parametrize("metres", [["4/4", "4/4", "2/4"], ["3/4", "4/4"], ["6/8", "3/16"]])
+def test_every_bar_has_the_metre_given_for_it(
+    plain: RemiTokenizer, metres: list[str], pitches: frozenset[int] | None
+) -> None:
+    metre_ids = [plain.vocab.index(f"TimeSig_{metre}") for metre in metres]
+    wanted = Constraints(bars=len(metres), metre_ids=metre_ids, pitches=pitches)
+    end = sum(480 * 4 * Fraction(metre) for metre in metres)
+    for ids in walk(plain, wanted, rows=50, seed=0):
+        assert [i for i in ids if plain.tables.kind[i] == Kind.TIME_SIGNATURE] == metre_ids
+        score = plain.decode(ids)
+        assert max(note.end for note in score.tracks[0].notes) <= end
+
+
+def test_with_one_pitch_a_note_still_begins_in_the_last_bar(plain: RemiTokenizer) -> None:
+    wanted = Constraints(bars=3, pitches=frozenset({60}))
+    for ids in walk(plain, wanted, rows=100, seed=1):
+        last_bar = max(i for i, id_ in enumerate(ids) if plain.tables.kind[id_] == Kind.BAR)
+        assert (plain.tables.kind[ids[last_bar:]] == Kind.PITCH).any()
+
+
+def test_a_piece_opens_with_its_tempo_where_tempos_are_written(rich: RemiTokenizer) -> None:
+    for tempo in (True, False):
+        for ids in walk(rich, Constraints(bars=2, tempo=tempo), rows=20, seed=0):
+            tokens = [rich.vocab[i].partition("_")[0] for i in ids[:5]]
+            assert (tokens == ["BOS", "Bar", "TimeSig", "Position", "Tempo"]) == tempo
+            assert not tempo or rich.vocab[ids[3]] == "Position_0"
+
+
+def test_programs_that_are_no_part_are_never_written() -> None:
+    parts = [Part("Alto", 52), Part("Bass", 52)]
+    tokenizer = RemiTokenizer.build(TokenizerConfig(), time_signatures=[], programs=[52], parts=parts)
+    for ids in walk(tokenizer, Constraints(bars=2), rows=50, seed=0):
+        assert {t.name for t in tokenizer.decode(ids).tracks if not t.is_drum} <= {"Alto", "Bass"}

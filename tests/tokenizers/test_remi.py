@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
 
+from musegen.config import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import TokenError
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT
+from tests.tokenizers.oracle import miditok_ids
+
+CONFIGS = [
+    TokenizerConfig(programs=False),
+    TokenizerConfig(programs=True),
+    TokenizerConfig(programs=True, velocity=True, tempo=True),
+]
 
 
 def notes_in_quarters(score: object) -> list[tuple[float, float, int]]:
@@ -36,6 +44,43 @@ def test_real_tunes_come_back_on_their_grid(tunes: Dataset, plain: RemiTokenizer
         again = plain.encode(plain.decode(ids))
         assert again.tolist() == ids.tolist()
         assert plain.count_errors(ids) == 0.0
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_ids_are_those_of_miditok(tunes: Dataset, chorales: Dataset, config: TokenizerConfig) -> None:
+    for dataset in (tunes, chorales):
+        tokenizer = RemiTokenizer.build(config, time_signatures=[], programs=[])
+        scores = [dataset.score(piece) for piece in dataset.pieces]
+        for score, ids in zip(scores, tokenizer.encode_all(scores), strict=True):
+            assert list(ids) == miditok_ids(tokenizer, score)
+            assert list(ids) == tokenizer.encode(score).tolist()
+
+
+def test_of_many_scores_each_has_its_ids_or_its_error(plain: RemiTokenizer, tunes: Dataset) -> None:
+    scores = [tunes.score(piece) for piece in tunes.pieces[:3]]
+    drums, unknown = scores[0].copy(), scores[1].copy()
+    drums.tracks[0].is_drum = True
+    unknown.time_signatures = [TimeSignature(0, 13, 16)]
+    first, error, second, other, third = plain.encode_all([scores[0], drums, scores[1], unknown, scores[2]])
+    for ids, score in zip((first, second, third), scores, strict=True):
+        assert list(ids) == plain.encode(score).tolist()  # type: ignore[arg-type]
+    assert isinstance(error, TokenError)
+    assert "no notes" in str(error)
+    assert isinstance(other, TokenError)
+    assert "13/16" in str(other)
+    assert plain.encode_all([]) == []
+
+
+def test_snapping_moves_to_the_nearest_position(rich: RemiTokenizer) -> None:
+    score = Score(480)
+    score.time_signatures.append(TimeSignature(0, 6, 8))
+    score.tracks.append(Track(program=40))
+    score.tracks[0].notes.extend([Note(4, 124, 60, 63), Note(726, 5000, 62, 64)])
+    track = rich.snap(score).tracks[
+        0
+    ]  # positions of 10 ticks; from 4 eighths on lengths of 60, from 16 of 240
+    assert [(n.time, n.duration, n.pitch) for n in track.notes] == [(0, 120, 60), (730, 5040, 62)]
+    assert track.program == 40
 
 
 def test_all_pitches_drums_and_programs(rich: RemiTokenizer) -> None:
