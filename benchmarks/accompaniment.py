@@ -1,0 +1,119 @@
+"""Whether an accompanist reaches the bars set for it, on the test pieces of a dataset.
+
+    python -m benchmarks.accompaniment CKPT DATASET [--samples 4] [--seed 0] [--json]
+
+Of voices (chorales): parallel fifths and octaves, crossed voices, notes out of range and chord tones,
+beside the composer's own by the same checker. Of other accompaniments (songs): likeness to the human one
+in pitch classes, groove and density, beside a random training piece's and block chords, by the paired
+differences of the pieces. Definitions: musegen/evaluation/measures.py; sampling: the checkpoint's settings.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from musegen.checkpoint import load_checkpoint
+from musegen.data.dataset import Dataset
+from musegen.errors import MusegenError
+from musegen.evaluation.accompaniment import Values, measure_accompaniments
+from musegen.evaluation.likelihood import model_view
+from musegen.metrics.bootstrap import Interval, bootstrap_mean
+
+PARALLELS = 0.9
+"""Fifths and octaves together, a piece."""
+CROSSING = 0.04
+"""Share of the frames."""
+CHORD_TONES = 0.05
+"""Distance from the composer's rate."""
+LIKENESSES = {"pitch_class_similarity": 1, "groove_similarity": 1, "log_density_ratio": -1}
+"""1 where more is better, -1 where less is."""
+
+
+class Bar(NamedTuple):
+    """A bar, and what was found: means over pieces, with 95% bootstrap intervals."""
+
+    what: str
+    model: Interval
+    beside: Interval
+    """The composer's, or the yardstick's."""
+    wanted: str
+    met: bool
+
+
+def voice_bars(values: Values) -> Iterator[Bar]:
+    """The bars for voices, beside the composer's."""
+    pair = values["model"], values["human"]
+    model, human = (bootstrap_mean(own["parallel_fifths"] + own["parallel_octaves"]) for own in pair)
+    met = model.mean <= PARALLELS
+    yield Bar("parallel fifths and octaves a piece", model, human, f"at most {PARALLELS}", met)
+    model, human = (bootstrap_mean(own["voice_crossing"]) for own in pair)
+    yield Bar("share of frames crossed", model, human, f"at most {CROSSING}", model.mean <= CROSSING)
+    model, human = (bootstrap_mean(own["range_errors"]) for own in pair)
+    yield Bar("notes out of range a piece", model, human, "none", model.mean == 0)
+    model, human = (bootstrap_mean(own["chord_tone_rate"]) for own in pair)
+    met = abs(model.mean - human.mean) <= CHORD_TONES
+    yield Bar("chord-tone rate", model, human, f"within {CHORD_TONES} of the composer's", met)
+
+
+def song_bars(values: Values) -> Iterator[Bar]:
+    """The bars for songs: on each likeness, better than each yardstick by the whole interval."""
+    for name, sign in LIKENESSES.items():
+        for yardstick in ("random_retrieval", "block_chords"):
+            ours, theirs = values["model"][name], values[yardstick][name]
+            gain = bootstrap_mean(sign * (ours - theirs))
+            wanted = f"better than {yardstick.replace('_', ' ')}; better by {_shown(gain)}"
+            yield Bar(
+                name.replace("_", " "), bootstrap_mean(ours), bootstrap_mean(theirs), wanted, gain.low > 0
+            )
+
+
+def bars(values: Values) -> list[Bar]:
+    """Those for voices where the tracks are voices, else those for songs; the melody kept in either case."""
+    own = voice_bars(values) if "parallel_fifths" in values["model"] else song_bars(values)
+    kept = [bootstrap_mean(values[system]["melody_preserved"]) for system in ("model", "human")]
+    return [*own, Bar("melody kept", kept[0], kept[1], "always", kept[0].low == 1)]
+
+
+def table(found: Sequence[Bar]) -> str:
+    """The bars as text."""
+    lines = [f"{'':<37}{'model':>22}{'beside':>22}"]
+    for bar in found:
+        numbers = f"{bar.what:<37}{_shown(bar.model):>22}{_shown(bar.beside):>22}"
+        lines.append(f"{numbers}  {'met' if bar.met else 'NOT MET'} ({bar.wanted})")
+    return "\n".join(lines)
+
+
+def _shown(interval: Interval) -> str:
+    mean, low, high = (f"{value:.3f}" for value in interval)
+    return mean if low == high else f"{mean} ({low}–{high})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accompaniment", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("checkpoint", type=Path, help="an accompanist's folder")
+    parser.add_argument("dataset", type=Path, help="a prepared dataset")
+    parser.add_argument("--samples", type=int, default=4, help="accompaniments a piece (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
+    parser.add_argument("--limit", type=int, default=sys.maxsize, help="at most so many pieces (default all)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args(argv)
+    try:
+        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
+        view = model_view(checkpoint, dataset)
+        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+        found = bars(measure_accompaniments(checkpoint, dataset, view, **given))
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps([bar._asdict() for bar in found], indent=2) if arguments.json else table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""-ln P of what accompanying voices sound at each position of a grid, given the melody.
+
+On a dataset in which equal neighbours are held, a grid's ids and the pitches that sound at its positions
+are two writings of one thing: a voice that sounds may be held, but not strike the same pitch again. With
+that id masked, each position of a voice has 129 possible ids, one for each pitch and one for silence.
+Bar lines, metres and the end of the piece are known and not scored, nor is the rest that fills up the bar
+of a pickup, nor what follows the last note.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from musegen.checkpoint import Checkpoint
+from musegen.data.dataset import Dataset
+from musegen.data.views import TokenView
+from musegen.evaluation.likelihood import filled_up, length_batches, padded
+from musegen.models.seq2seq import Seq2Seq
+from musegen.music.notes import last_end
+from musegen.tokenizers import GridTokenizer, Kind, Tables
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+SILENCE = 128
+STATES = 129
+"""What a voice may sound: one of 128 pitches, or silence."""
+
+
+class Cost(NamedTuple):
+    """Of one piece."""
+
+    name: str
+    nats: float
+    """Summed over voices and positions."""
+    beats: float
+    """Quarters."""
+
+
+def voice_costs(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, indices: list[int]) -> list[Cost]:
+    """The cost of each piece under an accompanist that writes a grid.
+
+    Args:
+        checkpoint: the model, its tokenizer a grid.
+        dataset: in which equal neighbours are held.
+        view: of the dataset.
+        indices: of the pieces, in the view.
+    """
+    tokenizer, model = checkpoint.tokenizer, checkpoint.model
+    assert isinstance(tokenizer, GridTokenizer)
+    assert isinstance(model, Seq2Seq)
+    costs = {}
+    for batch in length_batches(view, indices):
+        source_ids, ids = padded(view, batch, next(model.parameters()).device)
+        assert source_ids is not None
+        with torch.inference_mode():
+            logits, _ = model(ids[:, :-1], model.init_state(source_ids))
+        for row, index in enumerate(batch):
+            nats = _slot_nats(logits[row].cpu(), view.stream(index), tokenizer.tables)
+            begin, end = music_span(dataset, view, index, tokenizer)
+            beats = (end - begin) / tokenizer.positions
+            costs[index] = Cost(view.pieces[index].name, float(nats[begin:end].sum()), beats)
+    return [costs[index] for index in indices]
+
+
+def _slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables) -> torch.Tensor:
+    """Nats of each voice at each position, (positions, voices).
+
+    Args:
+        logits: (T', V) of the id after each, at least those of the stream.
+        ids: (T,) the stream.
+        tables: of its tokenizer.
+    """
+    at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)
+    legal = torch.from_numpy(legal_ids(ids, tables))
+    log_p = logits[at - 1].double().masked_fill(~legal, -torch.inf).log_softmax(dim=1)
+    nats = -log_p.gather(1, torch.from_numpy(ids[at])[:, None])
+    return nats.view(-1, tables.voices)
+
+
+def legal_ids(ids: Ints, tables: Tables) -> Bools:
+    """Which id may stand at each voice of each position, (positions * voices, V): `STATES` of them."""
+    states = sounding(ids, tables)
+    silence = np.full_like(states[:1], SILENCE)
+    before = np.concatenate([silence, states[:-1]]).ravel()  # what each voice sounded at the position before
+    legal = np.tile(np.isin(tables.kind, (Kind.PITCH, Kind.REST)), (len(before), 1))
+    rows = np.flatnonzero(before != SILENCE)
+    legal[np.ix_(rows, tables.ids(Kind.HOLD))] = True
+    legal[rows, tables.ids(Kind.PITCH)[before[rows]]] = False
+    return np.asarray(legal)
+
+
+def sounding(ids: Ints, tables: Tables) -> Ints:
+    """What each voice sounds at each position, (positions, voices): a pitch, or SILENCE."""
+    slots = ids[tables.kind[ids] >= Kind.PITCH].reshape(-1, tables.voices)
+    is_held = tables.kind[slots] == Kind.HOLD
+    rows = np.where(is_held, 0, np.arange(len(slots))[:, None])
+    struck = np.take_along_axis(slots, np.maximum.accumulate(rows, axis=0), axis=0)
+    return np.where(tables.kind[struck] == Kind.PITCH, tables.pitch[struck], SILENCE)
+
+
+def music_span(dataset: Dataset, view: TokenView, index: int, tokenizer: GridTokenizer) -> tuple[int, int]:
+    """The positions at which a piece begins, after what fills up its pickup's bar, and ends."""
+    score = dataset.score(view.pieces[index])
+    begin = filled_up(view, index, tokenizer.tables) * tokenizer.positions
+    end = last_end(score) * tokenizer.positions / score.ticks_per_quarter
+    return round(begin), round(end)
+
+
+def hold_or_draw_costs(train: list[Ints], test: list[Ints]) -> list[float]:
+    """Nats of each test piece under a trivial system: a voice goes on as it is, or draws another pitch.
+
+    How often, and how often which, is counted for each voice in the training pieces, with one added to
+    the counts of both choices and a half to those of all pitches.
+
+    Args:
+        train: what sounds, see `sounding`, each (positions, voices).
+        test: the same.
+    """
+    nats = np.zeros(len(test))
+    for voice in range(train[0].shape[1]):
+        lines = [piece[:, voice] for piece in train]
+        held = np.concatenate([line[1:] == line[:-1] for line in lines])
+        p_hold = (held.sum() + 1) / (len(held) + 2)
+        drawn = np.concatenate([np.append(line[:1], line[1:][line[1:] != line[:-1]]) for line in lines])
+        p = np.bincount(drawn, minlength=STATES) + 0.5
+        p = p / p.sum()
+        for number, piece in enumerate(test):
+            before, after = piece[:-1, voice], piece[1:, voice]
+            moved = (1 - p_hold) * p[after] / (1 - p[before])
+            each = np.append(p[piece[0, voice]], np.where(before == after, p_hold, moved))
+            nats[number] -= np.log(each).sum()
+    return [float(each) for each in nats]

@@ -1,0 +1,211 @@
+"""An accompanist beside three yardsticks: the human accompaniment, another piece's, and chords from a rule.
+
+All are given the same melodies and measured alike, on the MIDI that is written of them, read back.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from symusic import Score
+
+from musegen.checkpoint import Checkpoint
+from musegen.console import progress
+from musegen.data.dataset import Dataset
+from musegen.data.selection import select
+from musegen.data.views import TokenView
+from musegen.errors import DataError
+from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
+from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
+from musegen.generation.accompany import accompany
+from musegen.generation.assemble import join
+from musegen.metrics.bootstrap import bootstrap_mean
+from musegen.models.seq2seq import Seq2Seq
+from musegen.music.write import midi_bytes
+from musegen.music.yardsticks import Piece, block_chords, random_retrieval
+from musegen.tokenizers import GridTokenizer
+from musegen.tokenizers.grid import UNNAMED
+
+SAMPLED_IDS = 100_000
+"""Of accompaniments that are written unless more are asked for: a few minutes on a processor."""
+SYSTEMS = ("model", "human", "random_retrieval", "block_chords")
+Values = dict[str, dict[str, NDArray[np.float64]]]
+"""Of each system each measure, (pieces,): the mean over a piece's samples, NaN where it has no value."""
+
+
+class Library(NamedTuple):
+    """The training pieces: what is drawn from, and held against."""
+
+    pieces: dict[str, Piece]
+    """By name."""
+    known: Standards
+
+
+def evaluate_accompanist(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    split: str = "test",
+    *,
+    samples: int = 1,
+    seed: int = 0,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Likelihood of a split, and the measures of every system, means over pieces with 95% intervals.
+
+    Args:
+        checkpoint: of an accompanist.
+        dataset: the music.
+        split: "train", "valid" or "test".
+        samples: accompaniments a piece, drawn as the checkpoint's settings say.
+        seed: of the samples.
+        limit: accompany at most so many pieces, evenly spread over the split; None: as many as have
+            `SAMPLED_IDS` ids. The likelihood is of all.
+
+    Raises:
+        DataError: the split is empty, or nothing in it can be encoded.
+    """
+    view = model_view(checkpoint, dataset)
+    found = split_likelihood(checkpoint, dataset, view, split)
+    values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
+    own = {"nats_per_beat": found.nats / found.beats, "bits_per_note": found.nats / found.notes / np.log(2)}
+    values["model"] = own | values["model"]
+    return {
+        "family": checkpoint.config.family,
+        "dataset": dataset.name,
+        "split": split,
+        **total_figures(found),
+        "accompanied": len(values["model"]["chord_tone_rate"]),
+        "samples": samples,
+        "seed": seed,
+        "systems": {system: _intervals(of_system) for system, of_system in values.items()},
+    }
+
+
+def _intervals(values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
+    """Mean, low and high of each measure that has a value, in the order of `MEASURES`."""
+    known = {name: values[name] for name in MEASURES if name in values and not np.isnan(values[name]).all()}
+    return {name: bootstrap_mean(own)._asdict() for name, own in known.items()}
+
+
+def measure_accompaniments(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    view: TokenView,
+    split: str = "test",
+    *,
+    samples: int = 1,
+    seed: int = 0,
+    limit: int | None = None,
+) -> Values:
+    """The measures of every system, piece by piece; the arguments are those of `evaluate_accompanist`."""
+    indices = view.indices(split)
+    if not indices:
+        raise DataError(f"dataset {dataset.name} has no {split} pieces that the model can read")
+    indices = _spread(indices, limit or max(1, int(SAMPLED_IDS / np.diff(view.offsets)[indices].mean())))
+    library = _library(checkpoint, dataset, view)
+    rows: dict[str, list[dict[str, float]]] = {}
+    for index in progress(indices, len(indices), "Accompanying"):
+        name = view.pieces[index].name
+        piece = _piece(checkpoint, dataset, view, index)
+        others = [other for title, other in library.pieces.items() if title != name]
+        made = {
+            "model": _samples(checkpoint, piece, samples, seed + index),
+            "human": [piece.score],
+            "random_retrieval": _retrieved(piece, others, samples, seed + index),
+            "block_chords": [block_chords(piece, _chord_tracks(library.known))],
+        }
+        human = _read_back(piece.score)
+        for system, versions in made.items():
+            found = [measure(_read_back(version), human, library.known) for version in versions]
+            if found:
+                rows.setdefault(system, []).append(_means(found))
+    return {system: _columns(rows[system]) for system in SYSTEMS if system in rows}
+
+
+def _spread(indices: list[int], count: int) -> list[int]:
+    """At most `count` of the indices, evenly spread."""
+    if count >= len(indices):
+        return indices
+    return [indices[int(at)] for at in np.linspace(0, len(indices) - 1, count).round()]
+
+
+def _library(checkpoint: Checkpoint, dataset: Dataset, view: TokenView) -> Library:
+    """The training pieces of a dataset; what they know counts if they are those of the checkpoint."""
+    indices = view.indices("train")
+    pieces = {
+        view.pieces[index].name: _piece(checkpoint, dataset, view, index)
+        for index in progress(indices, len(indices), "Reading training pieces")
+    }
+    is_own = dataset.sha256 == checkpoint.data["dataset_sha256"]
+    learnt = [without_melody(piece.score) for piece in pieces.values()]
+    known = standards(learnt, _parts(checkpoint))
+    return Library(pieces, known if is_own else known._replace(bars=frozenset()))
+
+
+def _parts(checkpoint: Checkpoint) -> list[str]:
+    """Names of the voices that the model writes; none where its tracks are no voices, or have no names."""
+    tokenizer = checkpoint.tokenizer
+    names = [part.name for part in tokenizer.parts]
+    named = isinstance(tokenizer, GridTokenizer) and not any(name.startswith(UNNAMED) for name in names)
+    return names if named else []
+
+
+def _chord_tracks(known: Standards) -> Sequence[str]:
+    return list(known.ranges) if len(known.ranges) == 3 else ("Chords",)
+
+
+def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int) -> Piece:
+    """A piece as the model sees it, the melody first."""
+    accompaniment, melody = select(dataset, view.pieces[index], checkpoint.config.data, pairs=True)
+    assert melody is not None
+    whole = accompaniment.copy()
+    whole.tracks = [melody.tracks[0], *accompaniment.tracks]
+    return Piece(whole, 0)
+
+
+def _samples(checkpoint: Checkpoint, piece: Piece, num: int, seed: int) -> Iterator[Score]:
+    """The model's accompaniments, with the melody as the first track."""
+    assert isinstance(checkpoint.model, Seq2Seq)
+    melody = piece.score.copy()
+    melody.tracks = piece.score.tracks[:1]
+    for result in accompany(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        melody,
+        num=num,
+        sampling=checkpoint.config.sampling,
+        seed=seed,
+        default_program=checkpoint.data["program"],
+        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+    ):
+        yield join(melody, result, 0).score
+
+
+def _retrieved(piece: Piece, others: list[Piece], num: int, seed: int) -> Iterator[Score]:
+    rng = np.random.default_rng(seed)
+    for _ in repeat(None, num if others else 0):
+        yield random_retrieval(piece, others, rng)
+
+
+def _read_back(score: Score) -> Score:
+    """What a file of the score says: its notes as written, the melody verbatim, no empty track."""
+    read = Score.from_midi(midi_bytes(score, given=(0,)))
+    read.tracks = [track for track in read.tracks if len(track.notes)]
+    return read
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    """Of each measure the mean over samples that have a value."""
+    means = {}
+    for name in MEASURES:
+        known = [values[name] for values in found if name in values and not np.isnan(values[name])]
+        if known:
+            means[name] = float(np.mean(known))
+    return means
+
+
+def _columns(rows: list[dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+    names = [name for name in MEASURES if any(name in row for row in rows)]
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
