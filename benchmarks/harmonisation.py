@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--grid", choices=POSITIONS, default="quarter", help="what is scored (quarter)")
     parser.add_argument("--seeds", type=int, default=1, help="runs to average (default 1)")
     parser.add_argument("--checkpoint", type=Path, help="score this one and train none")
-    parser.add_argument("--out", type=Path, default=Path("harmonisation"), help="for all that is made")
+    parser.add_argument("--out", type=Path, default=Path("out/harmonisation"), help="for all that is made")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments, flags = parser.parse_known_args(argv)
     if arguments.checkpoint and flags:

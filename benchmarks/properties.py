@@ -1,30 +1,44 @@
 """The properties of tests/tokenizers/test_properties.py at length.
 
     python -m benchmarks.properties [--examples 100000] [--tokenizer remi|grid] [--only NAME] [--seed 0]
+    python -m benchmarks.properties --data datasets/folk [FOLDER ...] [--limit 500]
 
 Prints a row a property: examples run, counterexamples (the failures in full below it, shrunk) and CPU
 minutes. Each example is a score or a stream for one of the tokenizers of the kind. Streams from an untrained
-model and the walk of the masks along encoded scores cost more: --slow-examples sets their number.
+model and the walk of the masks along encoded scores cost more: --slow-examples sets their number. With --data
+the round trips are those of the scores of prepared datasets, or of folders of files.
 """
 
 import argparse
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from symusic.core import ScoreTick
 
+from benchmarks.encoding import CONFIGS, scores_of, tokenizer_of
+from musegen.config import TokenizerConfig
+from musegen.data.fitting import shared_parts
+from musegen.errors import TokenError
+from musegen.tokenizers import GridTokenizer, Tokenizer
 from tests.tokenizers.properties import (
     SCORE_PROPERTIES,
     STREAM_PROPERTIES,
+    Subject,
     cases,
+    decoding_gives_the_music,
     encoded_is_grammatical,
+    encoding_gives_the_ids,
     ids_are_miditoks,
     sampled_ids_come_back,
     subjects,
 )
+from tests.tokenizers.strategies import Example
 
 SLOW = (sampled_ids_come_back, encoded_is_grammatical)
 
@@ -57,6 +71,41 @@ def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) ->
     return count, ""
 
 
+def over_corpora(paths: list[Path], limit: int | None, kinds: list[str]) -> None:
+    """Print a row for the round trips of each corpus by each tokenizer."""
+    print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'refused':>8} {'failed':>7}")
+    for path in paths:
+        pieces = list(scores_of(path, limit))
+        remi = {name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()}
+        parts = shared_parts([score for _, score in pieces])
+        grid = GridTokenizer.build(
+            TokenizerConfig(kind="grid", positions=24),
+            time_signatures=remi["plain"].time_signatures,
+            parts=parts,
+        )
+        for name, tokenizer in [*remi.items(), ("grid", grid)]:
+            if tokenizer.kind in kinds:
+                refused, failed = round_trips(tokenizer, pieces)
+                first = f"; the first: {failed[0]}" if failed else ""
+                counts = f"{len(pieces):>7} {refused:>8} {len(failed):>7}"
+                print(f"{path.name:>16.16} {name:>9} {counts}{first}", flush=True)
+
+
+def round_trips(tokenizer: Tokenizer, pieces: list[tuple[str, ScoreTick]]) -> tuple[int, list[str]]:
+    """How many pieces cannot be encoded, and the names of those that do not come back."""
+    refused, failed = 0, []
+    subject = Subject(tokenizer, st.nothing())
+    for name, score in pieces:
+        try:
+            decoding_gives_the_music(subject, Example(score, exact=False))
+            encoding_gives_the_ids(subject, Example(score, exact=False))
+        except TokenError:
+            refused += 1
+        except AssertionError:
+            failed.append(name)
+    return refused, failed
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -67,11 +116,17 @@ def main() -> None:
     parser.add_argument("--tokenizer", choices=sorted(subjects()), default=None)
     parser.add_argument("--only", default="", help="part of the name of a property")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, nargs="+", default=None)
+    parser.add_argument("--limit", type=int, default=None, help="files of each corpus at most")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    kinds = [arguments.tokenizer] if arguments.tokenizer else sorted(subjects())
+    if arguments.data:
+        over_corpora(arguments.data, arguments.limit, kinds)
+        return
     print(f"seed {arguments.seed}")
     print(f"{'tokenizer':>9} {'property':<26} {'examples':>8} {'counterexamples':>15} {'CPU min':>7}")
-    for kind in [arguments.tokenizer] if arguments.tokenizer else sorted(subjects()):
+    for kind in kinds:
         for holds in (*SCORE_PROPERTIES, *STREAM_PROPERTIES):
             if arguments.only not in holds.__name__ or (holds is ids_are_miditoks and kind != "remi"):
                 continue

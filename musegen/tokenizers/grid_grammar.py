@@ -126,8 +126,10 @@ class GridGrammar:
 
     def _must_sound(self, state: GridState) -> Tensor:
         """Where a last bar would stay silent, at the last id of its last voice that may sing, (B,)."""
+        if self.constraints.bars is None:
+            return torch.zeros_like(state.bar, dtype=torch.bool)
         last_chance = state.bar_slots - self.voices + self.last_singer
-        is_last = state.bar >= (self.constraints.bars or 0)
+        is_last = state.bar >= self.constraints.bars
         return (state.has_sound == 0) & is_last & (state.slot == last_chance)
 
     def _metres(self, state: GridState) -> Tensor:

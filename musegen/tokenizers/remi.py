@@ -1,4 +1,6 @@
-"""REMI tokens (Huang and Yang 2020, arXiv:2002.00212) by MidiTok, behind the facade musegen uses.
+"""REMI tokens (Huang and Yang 2020, arXiv:2002.00212) as MidiTok has them, behind the facade musegen uses.
+
+The vocabulary and decoding are MidiTok's own; encoding is ours, vectorised, and writes the same ids.
 
 MidiTok's grid is per beat of the metre, so 24 positions a beat are 12 a quarter in 2/2, 24 in 4/4
 and 48 in 6/8: triplets and 16ths are exact in each. A stream is
@@ -134,7 +136,10 @@ class RemiTokenizer:
         """Ids of a tidy score, from BOS to EOS, (T,).
 
         Onsets and durations are rounded to the grid; without programs, drums are left out and all
-        other tracks share one stream.
+        other tracks share one stream. What MidiTok does and one might not expect: of notes that fall
+        together in one voice on one pitch the shortest is kept; bars in which the last note only rings
+        on are not written; where tempos are, one stands at the start (120 if the score has none there),
+        and a mark that repeats the tempo is written again.
 
         Raises:
             TokenError: a metre this tokenizer does not know, or nothing to encode.
