@@ -19,10 +19,11 @@ from musegen import __version__
 from musegen.config import RUNS, LMConfig, Seq2SeqTrainConfig, TrainConfig, parse_config
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
+from musegen.models.decoder import StreamDecoder
 from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
-from musegen.models.seq2seq import Seq2Seq
+from musegen.models.seq2seq import Encoder, Seq2Seq
 from musegen.tokenizers import Tables, Tokenizer, load_tokenizer, melody_tokenizer
 
 FORMAT_VERSION = 1
@@ -50,23 +51,17 @@ class Checkpoint:
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     """The model a configuration asks for, with fresh weights."""
-    settings: dict[str, Any] = {
-        "cell": config.model.cell,
-        "embedding_dim": config.model.embedding_dim,
-        "hidden_size": config.model.hidden_size,
-        "num_layers": config.model.num_layers,
-        "dropout": config.model.dropout,
-    }
-    target = build_tracker(tokenizer.tables, config.model.lookback)
+    settings: dict[str, Any] = asdict(config.model)
+    target = build_tracker(tokenizer.tables, settings.pop("lookback"))
     if not isinstance(config, Seq2SeqTrainConfig):
-        return LanguageModel(tracker=target, **settings)
+        return LanguageModel(StreamDecoder(tracker=target, **settings))
+    is_aligned = config.encoder.alignment == "now"
+    source = build_tracker(melody_tokenizer(tokenizer).tables, ())
     return Seq2Seq(
-        source=build_tracker(melody_tokenizer(tokenizer).tables, ()),
-        target=target,
-        encoder_layers=config.encoder.num_layers,
+        encoder=Encoder(tracker=source, **settings | {"num_layers": config.encoder.num_layers}),
+        decoder=StreamDecoder(tracker=target, more_anchors=int(is_aligned), **settings),
         alignment=config.encoder.alignment,
         reach=config.encoder.reach,
-        **settings,
     )
 
 

@@ -51,7 +51,7 @@ class StreamDecoder(nn.Module):
         super().__init__()
         self._pitch_ids: Tensor
         self._pitches: Tensor
-        self.vocab_size = tracker.vocab_size
+        self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
         self.tracker = tracker
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         self.place = nn.Embedding(tracker.num_places, hidden_size)

@@ -3,8 +3,6 @@
 from torch import Tensor, nn
 
 from musegen.models.decoder import DecoderState, StreamDecoder
-from musegen.models.grid_place import GridTracker
-from musegen.models.place import PlaceTracker
 
 
 class LanguageModel(nn.Module):
@@ -13,33 +11,12 @@ class LanguageModel(nn.Module):
     All at once equals step by step: for any cutting of T into chunks the logits are the same.
 
     Args:
-        tracker: follows the stream through its bars.
-        cell: "lstm", "gru" or "rnn".
-        embedding_dim: width of the token embedding.
-        hidden_size: H.
-        num_layers: recurrent layers.
-        dropout: in the inputs, between the layers and before the logits.
+        decoder: its layers.
     """
 
-    def __init__(
-        self,
-        *,
-        tracker: PlaceTracker | GridTracker,
-        cell: str = "lstm",
-        embedding_dim: int = 128,
-        hidden_size: int = 384,
-        num_layers: int = 2,
-        dropout: float = 0.2,
-    ) -> None:
+    def __init__(self, decoder: StreamDecoder) -> None:
         super().__init__()
-        self.decoder = StreamDecoder(
-            tracker=tracker,
-            cell=cell,
-            embedding_dim=embedding_dim,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout=dropout,
-        )
+        self.decoder = decoder
 
     def init_state(self, batch_size: int) -> DecoderState:
         """Silence: the state before the first id."""

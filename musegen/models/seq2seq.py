@@ -122,14 +122,8 @@ class Seq2Seq(nn.Module):
     All at once equals step by step: for any cutting of T into chunks the logits are the same.
 
     Args:
-        source: follows the melody, without look-back; its clock is the target's.
-        target: follows the accompaniment.
-        cell: "lstm", "gru" or "rnn".
-        embedding_dim: width of the token embeddings.
-        hidden_size: H, even.
-        num_layers: recurrent layers of the decoder.
-        dropout: in the inputs, between the layers and before the logits.
-        encoder_layers: recurrent layers of the encoder, a direction.
+        encoder: reads the melody; its clock is the decoder's.
+        decoder: of the same width; with one more anchor where `alignment` is "now".
         alignment: "now": the encoder's state of this moment is an input, and attention covers the bars
             around; "bars": attention over the bars around alone; "none": over the whole melody.
         reach: bars before and after this one that attention covers.
@@ -138,38 +132,16 @@ class Seq2Seq(nn.Module):
     def __init__(
         self,
         *,
-        source: PlaceTracker | GridTracker,
-        target: PlaceTracker | GridTracker,
-        cell: str = "lstm",
-        embedding_dim: int = 128,
-        hidden_size: int = 384,
-        num_layers: int = 2,
-        dropout: float = 0.2,
-        encoder_layers: int = 1,
+        encoder: Encoder,
+        decoder: StreamDecoder,
         alignment: Alignment = "now",
         reach: int = 2,
     ) -> None:
         super().__init__()
+        hidden_size = decoder.hidden_size
         self.alignment, self.reach = alignment, reach
-        self.encoder = Encoder(
-            tracker=source,
-            cell=cell,
-            embedding_dim=embedding_dim,
-            hidden_size=hidden_size,
-            num_layers=encoder_layers,
-            dropout=dropout,
-        )
-        is_aligned = alignment == "now"
-        self.decoder = StreamDecoder(
-            tracker=target,
-            cell=cell,
-            embedding_dim=embedding_dim,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout=dropout,
-            more_anchors=int(is_aligned),
-        )
-        self.now = nn.Linear(hidden_size + 12, hidden_size) if is_aligned else None
+        self.encoder, self.decoder = encoder, decoder
+        self.now = nn.Linear(hidden_size + 12, hidden_size) if alignment == "now" else None
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.mix = nn.Linear(2 * hidden_size, hidden_size)
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))

@@ -22,6 +22,7 @@ from musegen.music.ops import bar_ticks
 from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
+from musegen.tokenizers.voices import voice_spans
 
 UNNAMED = "Voice "
 """How the parts begin of a dataset whose tracks have no common names: they go by their order."""
@@ -111,7 +112,7 @@ class GridTokenizer:
             raise TokenError("the score has no notes that this tokenizer writes (a grid has no drums)")
         lines, metres = self._bars(score)
         voices = self._voices(tracks)
-        spans = [_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
+        spans = [voice_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
         last = max(int(ends[-1]) for _, ends, _ in spans if len(ends))
         while lines[-1] < last:  # an end that was rounded up over the last bar line
             lines, metres = [*lines, lines[-1] + self._bar_positions(metres[-1])], [*metres, metres[-1]]
@@ -294,42 +295,3 @@ class GridTokenizer:
         columns["pitch"][pitches] = np.arange(128)
         columns["kind"][self.hold_id], columns["kind"][self.rest_id] = Kind.HOLD, Kind.REST
         return Tables(**columns, voices=self.voices)
-
-
-def _spans(
-    tracks: list[TrackTick], ticks_per_quarter: int, positions: int, *, lossy: bool
-) -> tuple[list[int], list[int], list[int]]:
-    """Onsets, ends (in positions) and pitches of one voice, ascending, none overlapping the next.
-
-    Raises:
-        TokenError: the tracks sound several notes at once, or notes fall together on the grid.
-    """
-    rows = sorted((note.time, note.end, note.pitch) for track in tracks for note in track.notes)
-    _check_one_voice(rows, tracks, ticks_per_quarter / positions / 2)
-    grid = [
-        ((2 * time * positions + ticks_per_quarter) // (2 * ticks_per_quarter),
-         (2 * end * positions + ticks_per_quarter) // (2 * ticks_per_quarter), pitch)
-        for time, end, pitch in rows
-    ]  # fmt: skip
-    following = [onset for onset, _, _ in grid[1:]] + [-1] * bool(grid)
-    kept = [row for row, onset in zip(grid, following, strict=True) if row[0] != onset]
-    if len(kept) < len(grid) and not lossy:
-        raise TokenError(
-            f"notes fall on one position of the grid ({positions} a quarter); "
-            "a larger --tokenizer.positions tells them apart"
-        )
-    onsets = [onset for onset, _, _ in kept]
-    limits = onsets[1:] + [2**62] * bool(kept)
-    ends = [min(max(end, onset + 1), limit) for (onset, end, _), limit in zip(kept, limits, strict=True)]
-    return onsets, ends, [pitch for _, _, pitch in kept]
-
-
-def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], leeway: float) -> None:
-    """Refuse notes that overlap by more than `leeway` ticks (less is legato)."""
-    for (_, end, _), (time, following_end, _) in itertools.pairwise(rows):
-        if min(end, following_end) - time > leeway:
-            names = ", ".join(repr(track.name) for track in tracks if track.name.strip()) or "the score"
-            raise TokenError(
-                f"several notes sound at once in {names}; a grid writes one note a voice: "
-                "use --tokenizer remi, or --data.tracks melody"
-            )

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from musegen.checkpoint import build_tracker
+from musegen.checkpoint import build_model
+from musegen.config import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import Tokenizer
@@ -24,9 +25,11 @@ def model_of(
     tokenizer: Tokenizer, *, cell: str = "lstm", lookback: tuple[int, ...] = (1, 2, 4, 8)
 ) -> LanguageModel:
     torch.manual_seed(1)
-    model = LanguageModel(
-        tracker=build_tracker(tokenizer.tables, lookback), cell=cell, embedding_dim=24, hidden_size=48
+    config = TrainConfig(
+        model=LMConfig(cell=cell, embedding_dim=24, hidden_size=48, lookback=lookback)  # type: ignore[arg-type]
     )
+    model = build_model(config, tokenizer)
+    assert isinstance(model, LanguageModel)
     return model.eval()
 
 
