@@ -8,21 +8,27 @@ import hashlib
 import itertools
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from symusic.core import ScoreTick
 
 from musegen.config import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.pairs import source_and_target
-from musegen.data.selection import select
+from musegen.data.selection import Selected, select
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
+from musegen.tokenizers.tables import Ints
 
+TOGETHER = 256
+"""Pieces that are encoded at once: many short ones are faster so."""
 PHRASE_BARS = 16
 """Models count bars modulo this many (see models/lm.py)."""
 
@@ -124,20 +130,16 @@ def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, data: DataConfi
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
     programs: Counter[int] = Counter()
-    listener = melody_tokenizer(tokenizer) if pairs else tokenizer
     has_drums = bool(tokenizer.tables.is_drum.any())
-    for index, piece in enumerate(progress(dataset.pieces, len(dataset.pieces), "Tokenizing")):
-        try:
-            score, melody = select(dataset, piece, data, pairs=pairs)
-            stream = tokenizer.encode(score)
-            if melody is not None:
-                source, stream = source_and_target(melody, listener, stream, tokenizer)
-                melodies.append(source.astype(np.uint16))
-        except MusegenError as error:
-            skipped[str(error)] += 1
+    encoded = _encoded(dataset, tokenizer, data, pairs=pairs)
+    for index, piece in enumerate(progress(encoded, len(dataset.pieces), "Tokenizing")):
+        if isinstance(piece, MusegenError):
+            skipped[str(piece)] += 1
             continue
-        streams.append(stream.astype(np.uint16))
         kept.append(index)
+        score = piece.score
+        streams.append(piece.stream.astype(np.uint16))
+        melodies.append(piece.source.astype(np.uint16))
         # Drums that are not in the stream are not predicted, and so not counted.
         heard = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in heard))
@@ -154,6 +156,49 @@ def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, data: DataConfi
         _save_streams(folder, "source_", melodies)
     _save(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
     write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
+
+
+class _Encoded(NamedTuple):
+    score: ScoreTick
+    stream: Ints
+    source: Ints
+    """The melody's ids; none where there is no melody."""
+
+
+def _encoded(
+    dataset: Dataset, tokenizer: Tokenizer, data: DataConfig, *, pairs: bool
+) -> Iterator[_Encoded | MusegenError]:
+    """Every piece of a dataset with its ids, in order, or why it has none."""
+    listener = melody_tokenizer(tokenizer) if pairs else tokenizer
+    for start in range(0, len(dataset.pieces), TOGETHER):
+        chosen = [_selected(dataset, p, data, pairs=pairs) for p in dataset.pieces[start : start + TOGETHER]]
+        fitting = [each for each in chosen if not isinstance(each, MusegenError)]
+        streams = iter(tokenizer.encode_all(each.score for each in fitting))
+        for each in chosen:
+            if isinstance(each, MusegenError):
+                yield each
+                continue
+            stream = next(streams)
+            yield (stream if isinstance(stream, MusegenError) else _paired(each, stream, listener, tokenizer))
+
+
+def _selected(dataset: Dataset, piece: Piece, data: DataConfig, *, pairs: bool) -> Selected | MusegenError:
+    try:
+        return select(dataset, piece, data, pairs=pairs)
+    except MusegenError as error:
+        return error
+
+
+def _paired(
+    piece: Selected, stream: Ints, listener: Tokenizer, tokenizer: Tokenizer
+) -> _Encoded | MusegenError:
+    if piece.melody is None:
+        return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64))
+    try:
+        source, stream = source_and_target(piece.melody, listener, stream, tokenizer)
+    except MusegenError as error:
+        return error
+    return _Encoded(piece.score, stream, source)
 
 
 def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16]]) -> None:

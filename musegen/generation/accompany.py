@@ -12,7 +12,6 @@ from musegen.data.pairs import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
-from musegen.generation.metre_guide import MetreGuide
 from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
@@ -82,6 +81,7 @@ def accompany(
     device = next(model.parameters()).device
     constraints = Constraints(
         bars=bars,
+        metre_ids=metre_ids,
         pitches=wanted.pitches,
         part_pitches=wanted.part_pitches or {},
         programs=_players(tokenizer, kept),
@@ -96,11 +96,10 @@ def accompany(
         if rosters and tokenizer.config.programs and not constraints.programs:
             drawn = (streams.draw() * len(rosters)).long().tolist()
             rules = replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
-        grammar = make_grammar(tokenizer.tables, rules, device=device)
         for stream in sample_streams(
             model,
             state,
-            MetreGuide(grammar, tokenizer.tables, metre_ids),
+            make_grammar(tokenizer.tables, rules, device=device),
             prompt_ids=torch.tensor(head, device=device),
             sampling=sampling or SamplingConfig(),
             streams=streams,

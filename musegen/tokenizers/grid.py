@@ -127,6 +127,16 @@ class GridTokenizer:
         ]
         return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
 
+    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | TokenError]:
+        """As `encode`, of many scores: the ids of each, or why it has none."""
+        return [self._attempt(score) for score in scores]
+
+    def _attempt(self, score: ScoreTick) -> Ints | TokenError:
+        try:
+            return self.encode(score)
+        except TokenError as error:
+            return error
+
     def _bars(self, score: ScoreTick) -> tuple[list[int], list[tuple[int, int]]]:
         """Bar lines in positions, (bars + 1,), and the metre of each bar."""
         changes = [(0, (4, 4))] if not len(score.time_signatures) else []

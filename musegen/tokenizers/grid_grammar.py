@@ -56,7 +56,8 @@ class GridGrammar:
         self.voices = tables.voices
         self.kind = column(tables.kind)
         self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
-        self.metres = column(tables.ids(Kind.TIME_SIGNATURE))
+        self.ids = torch.arange(tables.vocab_size, device=device)
+        self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
         pitches = range(128) if constraints.pitches is None else constraints.pitches
         allowed = torch.isin(column(tables.pitch), column(sorted(pitches))).repeat(self.voices, 1)
@@ -134,10 +135,11 @@ class GridGrammar:
 
     def _metres(self, state: GridState) -> Tensor:
         metres = self.of_kind[Kind.TIME_SIGNATURE].expand(len(state.bar), -1)
+        if len(self.metre_ids):
+            own = self.metre_ids[(state.bar - 1).clamp(0, len(self.metre_ids) - 1)]
+            return self.ids == own[:, None]
         if self.constraints.time_signature_id is not None:
-            only = torch.zeros_like(self.kind, dtype=torch.bool)
-            only[self.constraints.time_signature_id] = True
-            return metres & only
+            return metres & (self.ids == self.constraints.time_signature_id)
         # A first bar shorter than the second would be read back as a pickup, and filled up.
         return metres & ((state.bar != 2)[:, None] | (self.slots <= state.first_bar[:, None]))
 
