@@ -30,6 +30,7 @@ class GridTracker(nn.Module):
     _metre: Tensor
     _pitch: Tensor
     _lookback: Tensor
+    _order: Tensor
 
     def __init__(
         self, *, kind: Tensor, bar_positions: Tensor, pitch: Tensor, voices: int, lookback: Sequence[int]
@@ -42,13 +43,14 @@ class GridTracker(nn.Module):
         self.num_places = int(bar_positions.max()) * voices + 1
         self.num_metres = int(metre.max()) + 1
         self.num_lookbacks = len(lookback)
-        self.num_recent, self.num_intervals = 2 * voices, voices + len(lookback)
+        self.num_recent, self.num_intervals = 2 * voices, 2 * voices - 1 + len(lookback)
         self.num_anchors = voices
         for name, values in (
             ("kind", kind),
             ("metre", metre),
             ("pitch", pitch),
             ("lookback", torch.tensor(lookback, dtype=torch.int64)),
+            ("order", torch.arange(voices)),
         ):
             self.register_buffer(f"_{name}", values.clone(), persistent=False)
 
@@ -102,13 +104,17 @@ class GridTracker(nn.Module):
         runs = run_lengths(foretold, state.runs)
 
         turn = place % self.voices  # whose id comes next
-        order_of_turns = (turn[..., None] + torch.arange(self.voices, device=ids.device)) % self.voices
+        order_of_turns = (turn[..., None] + self._order) % self.voices
         heard = self._pitch[sounding.gather(2, order_of_turns)]  # (B, T, voices), the next one first
         own = heard[..., :1]
         earlier = self._pitch[before.gather(2, turn[..., None])]
+        # Where the others stood before they moved at this position: what makes a motion parallel or contrary.
+        has_moved = (self._kind[last] == _PITCH) & (self._order < turn[..., None])
+        stood = self._pitch[torch.where(has_moved, before, sounding).gather(2, order_of_turns)]
         intervals = [
             semitones(earlier, own),
             semitones(own, heard[..., 1:]),
+            semitones(own, stood[..., 1:]),
             semitones(own, self._pitch[back]),
         ]
         recent = torch.cat([last, sounding], dim=2).gather(

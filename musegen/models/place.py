@@ -54,8 +54,8 @@ class Place(NamedTuple):
     last duration's. A grid: the last id of each voice and the pitch it struck last, the next voice first."""
     intervals: Tensor
     """(B, T, I): 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch
-    before to the last pitch, from the last pitch to that of each other voice of a grid, and to the pitch
-    each look-back points at."""
+    before to the last pitch, from the last pitch to that of each other voice of a grid, to where that voice
+    stood before this position, and to the pitch each look-back points at."""
     scale: Tensor
     """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
     same tune in another key looks the same."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
 from musegen.models.grid_place import GridTracker
-from musegen.models.place import WIDEST, Place, PlaceTracker
+from musegen.models.place import WIDEST, Place, PlaceTracker, semitones
 from musegen.models.rnn import LockedDropout, StackedRNN
 
 _CLOCK = 1 << 14
@@ -141,7 +141,8 @@ class Seq2Seq(nn.Module):
         hidden_size = decoder.hidden_size
         self.alignment, self.reach = alignment, reach
         self.encoder, self.decoder = encoder, decoder
-        self.now = nn.Linear(hidden_size + 12, hidden_size) if alignment == "now" else None
+        width = hidden_size + 12 + 2 * decoder.interval.embedding_dim
+        self.now = nn.Linear(width, hidden_size) if alignment == "now" else None
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.mix = nn.Linear(2 * hidden_size, hidden_size)
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))
@@ -169,21 +170,20 @@ class Seq2Seq(nn.Module):
         place, place_state = self.decoder.follow(ids, state.decoder.place)
         told, anchors = None, None
         if self.now is not None:
-            at = self._align(place, memory.keys)  # (B, T)
+            now = place.bar * _CLOCK + place.clock
+            at = _sounding_at(now, memory.keys)  # (B, T)
             heard = memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2]))
             pitch = memory.pitch.gather(1, at)  # (B, T)
-            told = self.now(torch.cat([heard, self._scale(memory.classes, pitch)], dim=2))
+            # From this voice's last pitch to the melody's, now and just before: how the two move.
+            melody = torch.stack([pitch, memory.pitch.gather(1, _sounding_at(now - 1, memory.keys))], dim=2)
+            motion = self.decoder.interval(semitones(place.anchors[..., :1], melody)).flatten(2)
+            told = self.now(torch.cat([heard, motion, self._scale(memory.classes, pitch)], dim=2))
             anchors = pitch[..., None]
         output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
         asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
         output = output + torch.tanh(self.mix(asked))
         logits = self.decoder.score(output, place, anchors)
         return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
-
-    def _align(self, place: Place, keys: Tensor) -> Tensor:
-        """Which id of the source sounds when the next id of the target begins, (B, T)."""
-        now = place.bar * _CLOCK + place.clock
-        return (torch.searchsorted(keys.contiguous(), now, right=True) - 1).clamp(min=0)
 
     def _scale(self, classes: Tensor, pitch: Tensor) -> Tensor:
         """The melody's pitch classes, (B, T, 12), its own of this moment first: alike in every key."""
@@ -204,6 +204,16 @@ class Seq2Seq(nn.Module):
         weights = scores.masked_fill(~is_heard, -torch.inf).softmax(dim=2)
         attended: Tensor = weights.to(memory.states.dtype) @ memory.states
         return attended
+
+
+def _sounding_at(when: Tensor, keys: Tensor) -> Tensor:
+    """Which id of the source sounds then, (B, T); the first where none has begun.
+
+    Args:
+        when: (B, T), as keys.
+        keys: (B, S).
+    """
+    return (torch.searchsorted(keys.contiguous(), when, right=True) - 1).clamp(min=0)
 
 
 def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:

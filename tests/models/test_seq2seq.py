@@ -11,7 +11,7 @@ from musegen.config import DataConfig, EncoderConfig, LMConfig, Seq2SeqTrainConf
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
-from musegen.models.seq2seq import Seq2Seq
+from musegen.models.seq2seq import _CLOCK, Seq2Seq, _sounding_at
 from musegen.tokenizers import Tokenizer
 
 KINDS = ["grid", "remi"]
@@ -73,7 +73,7 @@ def test_the_melody_of_this_moment_is_heard(chorales: Dataset) -> None:
     source, target = view.source(0), view.stream(0)
     memory = model.encoder(torch.from_numpy(source)[None])
     place, _ = model.decoder.follow(torch.from_numpy(target)[None], model.decoder.init_state(1).place)
-    at = model._align(place, memory.keys)[0].tolist()
+    at = _sounding_at(place.bar * _CLOCK + place.clock, memory.keys)[0].tolist()
     assert tokenizer.tables.voices == 3
     position = 0
     for index, id_ in enumerate(target.tolist()):
