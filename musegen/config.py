@@ -270,7 +270,7 @@ class Seq2SeqTrainConfig(TrainConfig):
     """A training run of an accompanist: what every run has, and an encoder."""
 
     family: Literal["lm", "seq2seq"] = field(default="seq2seq", init=False)
-    # Smaller and more dropout than a language model's: there are fewer pairs than tunes (benchmarks/RESULTS.md).
+    # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
