@@ -18,7 +18,14 @@ COMMANDS = [
     if line.strip()
 ]
 SHORTER = {
-    "train": ["--trainer.max-steps", "4", "--trainer.val-check-interval", "4", "--optim.batch-tokens", "2048"],
+    "train": [
+        "--trainer.max-steps",
+        "4",
+        "--trainer.val-check-interval",
+        "4",
+        "--optim.batch-tokens",
+        "2048",
+    ],
     "prepare": ["--limit", "12"],
 }
 """What the test adds to a verb."""
