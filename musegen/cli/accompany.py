@@ -14,7 +14,7 @@ from musegen.cli.generate import SAMPLING
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches, part_pitches
-from musegen.cli.places import find_checkpoint, load_family, output_folder, read_tune, refuse_taken
+from musegen.cli.places import find_checkpoint, load_family, output_folder, read_melody, refuse_taken
 from musegen.console import print_json, say
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
     whole = [text for text in arguments.pitch_range if "=" not in text]
     pitches = allowed_pitches(arguments.scale, whole[-1] if whole else None)
     refuse_taken(arguments.out, force=arguments.force)
-    tune = read_tune("FILE", arguments.file, arguments.melody)
+    tune = read_melody("FILE", arguments.file, arguments.melody)
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "seq2seq")
 

@@ -61,7 +61,7 @@ class Tune(NamedTuple):
     """Ticks by which the tidy scores begin earlier than the given one: a pickup filled up to a bar."""
 
 
-def read_tune(flag: str, path: Path, wanted: str | None) -> Tune:
+def read_melody(flag: str, path: Path, wanted: str | None) -> Tune:
     """The tune in a music file: the track named, or the one that is most like a melody; it is said which.
 
     Raises:

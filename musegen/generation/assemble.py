@@ -96,6 +96,10 @@ def join(given: ScoreTick, result: Result, pickup: int) -> Result:
     """
     score = given.copy()
     score.tracks[0].name = score.tracks[0].name or "Melody"
+    if not len(score.time_signatures):  # a file may leave the metre out; its twin has one
+        score.time_signatures = list(result.score.time_signatures)
+    if not len(score.tempos):
+        score.tempos = list(result.score.tempos)
     for track in result.score.copy().tracks:
         columns = track.notes.numpy()
         onsets = columns["time"].astype(np.int64) - pickup

@@ -112,6 +112,17 @@ def test_a_pickup_is_taken_back(checkpoint: Checkpoint) -> None:
     assert min(n.time for t in joined.tracks for n in t.notes) >= 0
 
 
+def test_a_tune_without_metre_and_tempo_gets_those_of_its_twin(checkpoint: Checkpoint) -> None:
+    assert isinstance(checkpoint.model, Seq2Seq)
+    given = tune()
+    given.time_signatures, given.tempos = [], []
+    melody = tune()
+    [result] = accompany(checkpoint.model, checkpoint.tokenizer, melody, seed=3)
+    joined = join(given, result, 0).score
+    assert len(joined.time_signatures) == 3
+    assert len(joined.tempos) == 2
+
+
 def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: Path) -> None:
     write_score(tune(), tmp_path / "tune.mid", given=(0,))
     command = ["accompany", str(accompanist), str(tmp_path / "tune.mid"), "--num", "2", "--seed", "3"]
