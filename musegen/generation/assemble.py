@@ -28,14 +28,9 @@ def dress(
     score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
 ) -> None:
     """Give a decoded score its tempo and program where the stream does not say them."""
-    kinds = tokenizer.tables.kind[ids]
-    marks = np.flatnonzero(kinds == Kind.TEMPO)
-    if request.tempo is not None or not len(marks):
+    has_tempo = bool((tokenizer.tables.kind[ids] == Kind.TEMPO).any())  # if so, it begins with one
+    if request.tempo is not None or not has_tempo:
         score.tempos = [Tempo(0, qpm=tempo)]
-    elif (kinds[: marks[0]] == Kind.BAR).sum() > 1 or tokenizer.tables.position[ids[marks[0] - 1]] > 0:
-        # Before the stream's first tempo MidiTok puts its own; the piece begins in its first.
-        later = [mark for mark in score.tempos if mark.time > 0]
-        score.tempos = [Tempo(0, qpm=later[0].qpm if later else score.tempos[0].qpm), *later]
     if not tokenizer.config.programs:
         wanted = program if request.program is None else request.program
         for track in score.tracks:
