@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "seq2seq")
 
-    from musegen.generation.accompany import Accompaniment, accompany
+    from musegen.generation.accompany import Accompaniment, Players, accompany
     from musegen.generation.assemble import join
     from musegen.models.seq2seq import Seq2Seq
 
@@ -97,8 +97,7 @@ def main(argv: list[str]) -> None:
             prompt=tune.others,
             sampling=replace(checkpoint.config.sampling, **given),
             seed=seed,
-            default_program=checkpoint.data["program"],
-            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+            players=Players.of(checkpoint.data),
         )
         manifest = write_outputs(
             [join(tune.given, result, tune.pickup) for result in results],

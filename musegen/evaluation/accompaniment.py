@@ -19,7 +19,7 @@ from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
-from musegen.generation.accompany import accompany
+from musegen.generation.accompany import Players, accompany
 from musegen.generation.assemble import join
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.models.seq2seq import Seq2Seq
@@ -177,8 +177,7 @@ def _samples(checkpoint: Checkpoint, piece: Piece, num: int, seed: int) -> Itera
         num=num,
         sampling=checkpoint.config.sampling,
         seed=seed,
-        default_program=checkpoint.data["program"],
-        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+        players=Players.of(checkpoint.data),
     ):
         yield join(melody, result, 0).score
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import torch
 from symusic import Note, Tempo
@@ -28,9 +29,26 @@ class Accompaniment:
     pitches: frozenset[int] | None = None
     """MIDI pitches allowed, drums aside."""
     part_pitches: Mapping[int, frozenset[int]] | None = None
-    """The only pitches allowed to a part, by its number in the stream."""
+    """The only pitches allowed to a part, by its number in the stream. Unset: as training pieces have it."""
     prompt_bars: int = 0
     """Bars of the prompt that are kept."""
+
+
+class Players(NamedTuple):
+    """Who plays, as the training pieces have it."""
+
+    program: int = 0
+    """Of the track, where the stream has no programs and there is no prompt."""
+    rosters: Sequence[Sequence[int]] = ()
+    """The instruments of each training piece; each accompaniment keeps to one of them, drawn at random,
+    unless a prompt says what plays."""
+    ranges: Sequence[Sequence[int]] = ()
+    """Lowest and highest pitch of each voice of a grid, kept to where the request allows any of it."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Players":
+        """As a checkpoint's data.json says."""
+        return cls(data["program"], [entry["programs"] for entry in data["train"]], data["ranges"])
 
 
 def accompany(
@@ -43,8 +61,7 @@ def accompany(
     prompt: ScoreTick | None = None,
     sampling: SamplingConfig | None = None,
     seed: int = 0,
-    default_program: int = 0,
-    rosters: Sequence[Sequence[int]] = (),
+    players: Players | None = None,
 ) -> list[Result]:
     """Write accompaniments to a melody, of its bars and metres, the likeliest first.
 
@@ -57,9 +74,7 @@ def accompany(
         prompt: an accompaniment of the same bars, a tidy score; its first `wanted.prompt_bars` bars are kept.
         sampling: how ids are drawn.
         seed: fixes everything.
-        default_program: of the track, where the stream has no programs and there is no prompt.
-        rosters: the instruments of each training piece; each accompaniment keeps to one of them, drawn at
-            random, unless a prompt says what plays.
+        players: who plays, as the training pieces have it.
 
     Returns:
         Scores of the accompaniment alone, in the melody's ticks and tempo, by falling log-likelihood an id.
@@ -69,7 +84,7 @@ def accompany(
         TokenError: the melody or the prompt cannot be encoded.
         MusegenError: an accompaniment did not end.
     """
-    wanted = wanted or Accompaniment()
+    wanted, players = wanted or Accompaniment(), players or Players()
     bars = len(bar_ticks(melody)) - 1
     if not 0 <= wanted.prompt_bars < bars:
         raise ConfigError(
@@ -83,7 +98,7 @@ def accompany(
         bars=bars,
         metre_ids=metre_ids,
         pitches=wanted.pitches,
-        part_pitches=wanted.part_pitches or {},
+        part_pitches=_voice_pitches(players.ranges, wanted.pitches) | dict(wanted.part_pitches or {}),
         programs=_players(tokenizer, kept),
         tempo=False,
     )
@@ -93,9 +108,9 @@ def accompany(
     for first in range(0, num, ROWS_AT_ONCE):
         streams = RowStreams(seed, range(first, min(first + ROWS_AT_ONCE, num)))
         rules = constraints
-        if rosters and tokenizer.config.programs and not constraints.programs:
-            drawn = (streams.draw() * len(rosters)).long().tolist()
-            rules = replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
+        if players.rosters and tokenizer.config.programs and not constraints.programs:
+            drawn = (streams.draw() * len(players.rosters)).long().tolist()
+            rules = replace(constraints, programs=[frozenset(players.rosters[i]) for i in drawn])
         for stream in sample_streams(
             model,
             state,
@@ -105,7 +120,7 @@ def accompany(
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * bars + 1,
         ):
-            score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, default_program)
+            score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, players.program)
             mean = stream.log_likelihood / stream.new_ids
             results.append((mean, Result(score, stream.log_likelihood, bars, stream.ids)))
     return [result for _, result in sorted(results, key=lambda pair: -pair[0])]
@@ -118,6 +133,14 @@ def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, l
     metres = bar_metres(source, listener)
     metres = (metres + metres[-1:] * (bars - len(metres)))[:bars]
     return fill_bars(source, listener, metres), [tokenizer.vocab.index(metre) for metre in metres]
+
+
+def _voice_pitches(
+    ranges: Sequence[Sequence[int]], pitches: frozenset[int] | None
+) -> dict[int, frozenset[int]]:
+    """What each voice sings by itself, where that leaves it any of the pitches wanted."""
+    sung = {voice: frozenset(range(low, high + 1)) for voice, (low, high) in enumerate(ranges)}
+    return {voice: own for voice, own in sung.items() if pitches is None or own & pitches}
 
 
 def _players(tokenizer: Tokenizer, prompt: ScoreTick | None) -> list[frozenset[int]]:

@@ -71,6 +71,8 @@ class StreamDecoder(nn.Module):
         pitch_ids = torch.nonzero(tracker.pitch >= 0).flatten()
         self.register_buffer("_pitch_ids", pitch_ids, persistent=False)
         self.register_buffer("_pitches", tracker.pitch[pitch_ids], persistent=False)
+        others = tracker.num_anchors - 1 + more_anchors
+        self.parallel = nn.Linear(hidden_size, 12) if isinstance(tracker, GridTracker) and others else None
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
         for embedding in (self.place, self.metre, self.phrase):
             nn.init.normal_(embedding.weight, std=0.05)
@@ -102,17 +104,28 @@ class StreamDecoder(nn.Module):
         output, after = self.rnn(self.dropout(inputs if told is None else inputs + told), state)
         return self.dropout(output), after
 
-    def score(self, output: Tensor, place: Place, anchors: Tensor | None = None) -> Tensor:
+    def score(
+        self,
+        output: Tensor,
+        place: Place,
+        anchors: Tensor | None = None,
+        motion: Tensor | None = None,
+    ) -> Tensor:
         """Logits of the next id after each, (B, T, V).
 
         Args:
             output: (B, T, H) of `run`, perhaps with more added.
             place: of the ids.
             anchors: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
+            motion: (B, T, A') semitones by which each of these has just moved.
         """
         logits: Tensor = self.logits(output)  # (B, T, V)
         known = place.anchors if anchors is None else torch.cat([place.anchors, anchors], dim=2)
-        logits = logits.index_add(-1, self._pitch_ids, self._leaps(output, known).to(logits.dtype))
+        spoken = self._leaps(output, known)
+        if self.parallel is not None:
+            moved = place.motion if motion is None else torch.cat([place.motion, motion], dim=2)
+            spoken = spoken + self._parallels(self.parallel(output), known, moved)
+        logits = logits.index_add(-1, self._pitch_ids, spoken.to(logits.dtype))
         if self.copy is None:
             return logits
         # A raised logit for the id each look-back points at, by how much the model trusts it:
@@ -127,6 +140,21 @@ class StreamDecoder(nn.Module):
         steps = self._pitches - anchors[..., None]  # (B, T, A, pitches)
         spoken = leaps.gather(-1, steps.clamp(-WIDEST, WIDEST) + WIDEST)
         return torch.where((anchors >= 0)[..., None], spoken, 0.0).sum(dim=-2)
+
+    def _parallels(self, weights: Tensor, anchors: Tensor, motion: Tensor) -> Tensor:
+        """What speaks for moving along with another voice, by the interval kept, (B, T, pitches).
+
+        Args:
+            weights: (B, T, 12) by interval, octaves taken off.
+            anchors: (B, T, A) this voice's pitch, then the others'.
+            motion: (B, T, A - 1) of the others.
+        """
+        own, others = anchors[..., :1], anchors[..., 1:]
+        along = own + motion  # (B, T, A - 1) where this voice would go
+        spoken = weights.gather(-1, (others - along) % 12)
+        can_follow = (own >= 0) & (others >= 0) & (motion != 0)
+        is_there = (self._pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, pitches)
+        return torch.where(is_there, spoken[..., None], 0.0).sum(dim=-2)
 
     def _inputs(self, ids: Tensor, place: Place) -> Tensor:
         tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 1 + R + L)

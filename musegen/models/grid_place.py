@@ -134,10 +134,17 @@ class GridTracker(nn.Module):
             scale,
             place // self.voices,
             heard,
+            self._motion(heard, stood),
             back,
             runs,
         )
         return told, after
+
+    @staticmethod
+    def _motion(heard: Tensor, stood: Tensor) -> Tensor:
+        """Semitones from where the other voices stood to where they are, 0 where either is unknown."""
+        is_known = (heard >= 0) & (stood >= 0)
+        return torch.where(is_known, heard - stood, 0)[..., 1:]
 
     def _voices(
         self, ids: Tensor, kind: Tensor, place: Tensor, state: Tensor

@@ -64,6 +64,9 @@ class Place(NamedTuple):
     anchors: Tensor
     """(B, T, A) pitches from which the next may be reckoned: the last one, on a grid the last of each voice,
     the one whose turn is next first; -1 where there is none."""
+    motion: Tensor
+    """(B, T, A - 1) semitones by which the voice of each anchor but the first has moved at this position, 0
+    where it stayed or comes later; (B, T, 0) for events."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
@@ -169,7 +172,8 @@ class PlaceTracker(nn.Module):
         counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
         after = PlaceState(counters, pitch_classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
         clock = (place - 1).clamp(min=0)
-        told = Place(bar, place, metre, recent, intervals, scale, clock, last, lookback, runs)
+        still = last.new_zeros(*ids.shape, 0)
+        told = Place(bar, place, metre, recent, intervals, scale, clock, last, still, lookback, runs)
         return told, after
 
 

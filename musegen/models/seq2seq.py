@@ -168,7 +168,7 @@ class Seq2Seq(nn.Module):
         """
         memory = state.memory
         place, place_state = self.decoder.follow(ids, state.decoder.place)
-        told, anchors = None, None
+        told, anchors, moved = None, None, None
         if self.now is not None:
             now = place.bar * _CLOCK + place.clock
             at = _sounding_at(now, memory.keys)  # (B, T)
@@ -179,10 +179,12 @@ class Seq2Seq(nn.Module):
             motion = self.decoder.interval(semitones(place.anchors[..., :1], melody)).flatten(2)
             told = self.now(torch.cat([heard, motion, self._scale(memory.classes, pitch)], dim=2))
             anchors = pitch[..., None]
+            moved = (pitch - melody[..., 1]) * (melody >= 0).all(dim=2)
+            moved = moved[..., None]
         output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
         asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
         output = output + torch.tanh(self.mix(asked))
-        logits = self.decoder.score(output, place, anchors)
+        logits = self.decoder.score(output, place, anchors, moved)
         return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
 
     def _scale(self, classes: Tensor, pitch: Tensor) -> Tensor:

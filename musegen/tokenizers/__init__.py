@@ -12,7 +12,7 @@ from musegen.tokenizers.grid import GridTokenizer
 from musegen.tokenizers.grid_grammar import GridGrammar
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
-from musegen.tokenizers.tables import Kind, Tables, roster
+from musegen.tokenizers.tables import Kind, Tables, roster, voice_ranges
 
 __all__ = [
     "Constraints",
@@ -26,6 +26,7 @@ __all__ = [
     "make_grammar",
     "melody_tokenizer",
     "roster",
+    "voice_ranges",
 ]
 
 Tokenizer = RemiTokenizer | GridTokenizer

@@ -5,6 +5,7 @@ denominator). Across metres it is counted in ticks, `TICKS_PER_QUARTER` to the q
 enough that a position of any metre up to n/32 is a whole number of ticks.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -91,6 +92,23 @@ def roster(tables: Tables, ids: Ints) -> list[int]:
     slots = ids[tables.kind[ids] >= Kind.PITCH]
     singing = np.flatnonzero(tables.kind[slots] == Kind.PITCH) % tables.voices
     return [int(voice) for voice in np.unique(singing)]
+
+
+def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int]]:
+    """The lowest and the highest MIDI pitch of each voice of a grid in `streams`; of events none.
+
+    A voice that never sings has the whole range.
+    """
+    if not tables.voices:
+        return []
+    pitches: list[list[Ints]] = [[] for _ in range(tables.voices)]
+    for ids in streams:
+        slots = ids[tables.kind[ids] >= Kind.PITCH]
+        for voice, own in enumerate(pitches):
+            struck = slots[voice :: tables.voices]
+            own.append(tables.pitch[struck[tables.kind[struck] == Kind.PITCH]])
+    sung = [np.concatenate(own) if own else np.zeros(0, np.int64) for own in pitches]
+    return [(int(own.min()), int(own.max())) if len(own) else (0, 127) for own in sung]
 
 
 def empty_columns(vocab_size: int) -> dict[str, Ints]:

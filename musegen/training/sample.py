@@ -7,7 +7,7 @@ from musegen.checkpoint import Model
 from musegen.config import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
-from musegen.generation.accompany import accompany, first_bars
+from musegen.generation.accompany import Players, accompany, first_bars
 from musegen.generation.assemble import join
 from musegen.generation.requests import Result
 from musegen.generation.tasks import Request, generate
@@ -50,7 +50,7 @@ def write_sample(
             rosters=rosters,
         )
     else:
-        result = _accompaniment(config, dataset, tokenizer, model, rosters, program)
+        result = _accompaniment(config, dataset, tokenizer, model, Players.of(data))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_score(result.score, path)
 
@@ -60,13 +60,12 @@ def _accompaniment(
     dataset: Dataset,
     tokenizer: Tokenizer,
     model: Seq2Seq,
-    rosters: list[list[int]],
-    program: int,
+    players: Players,
 ) -> Result:
     pieces = dataset.split("valid") or dataset.split("train")
     melodies = (
         select(dataset, piece, config.data, pairs=True).melody for piece in pieces if piece.melody >= 0
     )
     melody = next(first for each in melodies if each is not None and (first := first_bars(each, BARS)))
-    [result] = accompany(model, tokenizer, melody, seed=config.seed, default_program=program, rosters=rosters)
+    [result] = accompany(model, tokenizer, melody, seed=config.seed, players=players)
     return join(melody, result, 0)

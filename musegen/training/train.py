@@ -24,7 +24,7 @@ from musegen.data.views import TokenView, token_view
 from musegen.errors import ConfigError, DataError
 from musegen.files import write_atomic
 from musegen.models.losses import first_state
-from musegen.tokenizers import Kind, Tokenizer, roster
+from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.module import DecoderModule
@@ -162,6 +162,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "skipped": view.skipped,
         "tempo": view.tempo,
         "program": view.program,
+        "ranges": voice_ranges(tokenizer.tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {
                 "name": view.pieces[i].name,
