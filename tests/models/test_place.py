@@ -64,18 +64,24 @@ def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer)
     place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
     bar, count, last = 0, 0, [0, 0, 0, 0]
     struck = [-1, -1, -1, -1]
+    moved = [0, 0, 0, 0]
     for at, id_ in enumerate(ids.tolist()):
         if id_ == choir.bar_id:
             bar, count = bar + 1, 0
         elif choir.tables.kind[id_] >= Kind.PITCH:
             last[count % 4] = id_
+            moved = moved if count % 4 else [0, 0, 0, 0]
             if choir.tables.kind[id_] == Kind.PITCH:
-                struck[count % 4] = choir.tables.pitch[id_]
+                pitch = int(choir.tables.pitch[id_])
+                moved[count % 4] = pitch - struck[count % 4] if struck[count % 4] >= 0 else 0
+                struck[count % 4] = pitch
             count += 1
         assert (place.bar[0, at], place.place[0, at]) == (bar, count)
         turn = count % 4
         assert place.recent[0, at, :4].tolist() == last[turn:] + last[:turn]
         assert place.anchors[0, at].tolist() == struck[turn:] + struck[:turn]
+        others = moved[turn:] + moved[:turn] if turn else [0, 0, 0, 0]
+        assert place.motion[0, at].tolist() == others[1:]
         assert place.clock[0, at] == count // 4
 
 

@@ -1,5 +1,7 @@
 """The accompanist: the law, what it hears of the melody and when."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.models.seq2seq import _CLOCK, Seq2Seq, _sounding_at
-from musegen.tokenizers import Tokenizer
+from musegen.tokenizers import Kind, Tables, Tokenizer
 
 KINDS = ["grid", "remi"]
 ALIGNMENTS = ["now", "bars", "none"]
@@ -101,3 +103,48 @@ def test_the_end_of_the_melody_is_heard_from_the_beginning(chorales: Dataset) ->
         one, _ = model(ids[:, :4], model.init_state(sources))
         other, _ = model(ids[:, :4], model.init_state(changed))
     assert not torch.equal(one, other)
+
+
+def test_a_voice_knows_which_pitch_would_follow_another_in_parallel(chorales: Dataset) -> None:
+    """A weight against kept fifths lowers the logits of just those pitches that keep one."""
+    model, tokenizer, view = made(chorales, "grid")
+    sources, ids = batch_of(view, 1)
+    parallel = model.decoder.parallel
+    assert parallel is not None
+    with torch.inference_mode():
+        parallel.weight.zero_()
+        parallel.bias.zero_()
+        before, _ = model(ids, model.init_state(sources))
+        parallel.bias[7] = -9
+        after, _ = model(ids, model.init_state(sources))
+    lowered = {(step, int(i)) for step, i in (before != after)[0].nonzero().tolist()}
+    expected, tables = set(), tokenizer.tables
+    melody = [int(i) for i in sources[0] if view.sources.tables.kind[int(i)] >= 8]  # type: ignore[union-attr]
+    sung = pitches_of(melody, view.sources.tables, rests=-1)  # type: ignore[union-attr]
+    slots = [(at, int(i)) for at, i in enumerate(ids[0].tolist()) if tables.kind[i] >= 8]
+    rows = [[i for at, i in slots[voice::3]] for voice in range(3)]
+    heard = [pitches_of(row, tables) for row in rows]
+    for count in range(3, len(slots)):  # what may come as slot number `count`, after the id before it
+        position, voice = divmod(count, 3)
+        if position >= len(rows[-1]) or slots[count][0] != slots[count - 1][0] + 1:
+            continue  # a bar line comes before it
+        own = heard[voice][position - 1]
+        for other in [sung, *heard[:voice]]:
+            if min(own, other[position], other[position - 1]) < 0:
+                continue
+            motion = other[position] - other[position - 1]
+            if motion and (other[position - 1] - own) % 12 == 7:
+                expected.add((slots[count - 1][0], int(np.flatnonzero(tables.pitch == own + motion)[0])))
+    inside = {at for (at, i), (after, _) in itertools.pairwise(slots) if after == at + 1}
+    assert {pair for pair in lowered if pair[0] in inside} == expected
+    assert expected
+
+
+def pitches_of(row: list[int], tables: Tables, rests: int | None = None) -> list[int]:
+    """The pitch a voice struck last, position by position, -1 before the first; in rests `rests` if given."""
+    pitches = [-1]
+    for id_ in row:
+        last = next((pitch for pitch in reversed(pitches) if pitch >= 0), -1)
+        kept = last if rests is None or tables.kind[id_] != Kind.REST else rests
+        pitches.append(int(tables.pitch[id_]) if tables.kind[id_] == Kind.PITCH else kept)
+    return pitches[1:]

@@ -10,7 +10,16 @@ from musegen.config import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.errors import TokenError
-from musegen.tokenizers import Constraints, GridTokenizer, Kind, Part, load_tokenizer, make_grammar, roster
+from musegen.tokenizers import (
+    Constraints,
+    GridTokenizer,
+    Kind,
+    Part,
+    load_tokenizer,
+    make_grammar,
+    roster,
+    voice_ranges,
+)
 
 
 def notes(score: Score) -> dict[str, list[tuple[int, int, int]]]:
@@ -88,6 +97,14 @@ def test_a_saved_tokenizer_is_the_same(choir: GridTokenizer) -> None:
     for damage in ({"positions": 5}, {"vocab": []}, {"kind": "gird"}, {"time_signatures": ["99/4"]}):
         with pytest.raises(TokenError):
             load_tokenizer(choir.to_dict() | damage)
+
+
+def test_ranges_are_those_of_the_tracks(chorales: Dataset, choir: GridTokenizer) -> None:
+    scores = [chorales.score(piece) for piece in chorales.pieces[:5]]
+    found = voice_ranges(choir.tables, map(choir.encode, scores))
+    for voice, (low, high) in enumerate(found):
+        sung = [note.pitch for score in scores for note in score.tracks[voice].notes]
+        assert (low, high) == (min(sung), max(sung))
 
 
 def test_positions_and_voices_are_fitted_to_the_data(chorales: Dataset, tunes: Dataset) -> None:
