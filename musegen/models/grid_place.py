@@ -158,14 +158,10 @@ class GridTracker(nn.Module):
             state: (B, 3 voices), all of these before the first id.
         """
         last0, struck0, before0 = state.chunk(3, dim=1)
-        of_voice = torch.where(kind >= _PITCH, (place - 1) % self.voices, -1)
-        last, struck, before = [], [], []
-        for voice in range(self.voices):
-            mine = of_voice == voice
-            is_new = mine & (kind == _PITCH)
-            last.append(hold(ids, mine, last0[:, voice]))
-            pitch = hold(ids, is_new, struck0[:, voice])
-            ahead = torch.cat([struck0[:, voice, None], pitch[:, :-1]], dim=1)
-            before.append(hold(ahead, is_new, before0[:, voice]))
-            struck.append(pitch)
-        return torch.stack(last, dim=2), torch.stack(struck, dim=2), torch.stack(before, dim=2)
+        is_mine = (place[..., None] - 1) % self.voices == self._order  # (B, T, voices)
+        is_mine = is_mine & (kind >= _PITCH)[..., None]
+        is_new = is_mine & (kind == _PITCH)[..., None]
+        each = ids[..., None].expand_as(is_mine)
+        struck = hold(each, is_new, struck0)
+        ahead = torch.cat([struck0[:, None], struck[:, :-1]], dim=1)
+        return hold(each, is_mine, last0), struck, hold(ahead, is_new, before0)

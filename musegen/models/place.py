@@ -220,14 +220,18 @@ def semitones(start: Tensor, stop: Tensor) -> Tensor:
 
 
 def hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
-    """The last value set so far, (B, T); `before` (B,) until one is set."""
-    steps = torch.arange(values.shape[1], device=values.device)
+    """The last value set so far, (B, T, ...); `before` (B, ...) until one is set."""
+    if values.shape[1] == 1:  # one step of sampling
+        return torch.where(is_set, values, before.unsqueeze(1))
+    steps = torch.arange(values.shape[1], device=values.device).view(-1, *[1] * (values.dim() - 2))
     last = torch.where(is_set, steps, -1).cummax(dim=1).values
-    return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before[:, None])
+    return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before.unsqueeze(1))
 
 
 def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
     """Length of the run of hits that ends at each step, (B, T, L), `before` (B, L) going on."""
+    if hits.shape[1] == 1:
+        return torch.where(hits, before[:, None] + 1, 0)
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
     last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
     return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
