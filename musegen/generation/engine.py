@@ -3,11 +3,12 @@
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from musegen.config import SamplingConfig
 from musegen.errors import MusegenError
 from musegen.generation.sampling import RowStreams, draw_ids
+from musegen.generation.tracing import FIRST_STEPS, Step, recorded
 from musegen.models.losses import Decoder
 from musegen.tokenizers import Kind
 
@@ -49,6 +50,19 @@ class Stream(NamedTuple):
     """How many ids are new, the end included."""
 
 
+class _Rows(NamedTuple):
+    """The rows being written."""
+
+    last: Tensor
+    """(B, V) logits of the next id."""
+    done: Tensor
+    """(B,) whether the row has ended."""
+    total: Tensor
+    """(B,) log-likelihood of its new ids, in nats."""
+    rules: Any
+    state: Any
+
+
 @torch.inference_mode()
 def sample_streams(
     model: Decoder,
@@ -64,7 +78,8 @@ def sample_streams(
 
     Args:
         model: any family's decoder, in eval mode.
-        state: its first state, for one row: the prompt is read once, and then continued B times.
+        state: its first state: of one row, which reads the prompt once and is then continued B times, or of
+            B rows, one a stream.
         grammar: what may follow.
         prompt_ids: (T,), from BOS on.
         sampling: how to draw.
@@ -79,35 +94,54 @@ def sample_streams(
         rules = grammar.advance(rules, id_[None])
     if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
         rules = grammar.silence(rules)
+    given = prompt_ids.expand(_count_rows(state), -1)  # (1 or B, T)
     for start in range(0, len(prompt_ids), CHUNK):
-        logits, state = model(prompt_ids[None, start : start + CHUNK], state)
-    batch = streams.rows
-    rules, state = repeat_rows(rules, batch), repeat_rows(state, batch)
-    last = logits[:, -1].expand(batch, -1)  # (B, V)
-    done = torch.zeros(batch, dtype=torch.bool, device=prompt_ids.device)
-    total = torch.zeros(batch, dtype=torch.float64, device=prompt_ids.device)
+        logits, state = model(given[:, start : start + CHUNK], state)
+    rules, state = repeat_rows(rules, streams.rows), repeat_rows(state, streams.rows)
+    last = logits[:, -1].expand(streams.rows, -1)  # (B, V)
+    device = prompt_ids.device
+    done = torch.zeros(streams.rows, dtype=torch.bool, device=device)
+    rows = _Rows(last, done, torch.zeros(streams.rows, dtype=torch.float64, device=device), rules, state)
+
+    def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
+        return _step(rows, uniform, model, grammar, sampling)
+
+    step: Step[_Rows] = one
     written: list[Tensor] = []
-    for _ in range(max_new_tokens):
-        legal = grammar.mask(rules)
-        ids = draw_ids(last.float().masked_fill(~legal, -torch.inf), streams.draw(), sampling)
-        score = last.double().log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
-        total += torch.where(done, 0.0, score)
+    for count in range(max_new_tokens):
+        if count == FIRST_STEPS and device.type == "cpu" and isinstance(model, nn.Module):
+            step = recorded(one, model, rows, torch.zeros(streams.rows, dtype=torch.float64))
+        ids, rows = step(rows, streams.draw())
         written.append(ids)
-        rules = grammar.advance(rules, ids)
-        done = done | (grammar.kind[ids] == Kind.EOS)
-        if bool(done.all()):
-            return _cut(prompt_ids, torch.stack(written, dim=1), total, grammar)
-        logits, state = model(ids[:, None], state)
-        last = logits[:, -1]
-    unfinished = int((~done).sum())
+        if bool(rows.done.all()):
+            return _cut(prompt_ids, torch.stack(written, dim=1), rows.total, grammar)
     raise MusegenError(
-        f"{unfinished} of {batch} pieces had not ended after {max_new_tokens} tokens; "
+        f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
 
 
+def _step(
+    rows: _Rows, uniform: Tensor, model: Decoder, grammar: Rules, sampling: SamplingConfig
+) -> tuple[Tensor, _Rows]:
+    """One id more in every row, (B,)."""
+    legal = grammar.mask(rows.rules)
+    ids = draw_ids(rows.last.float().masked_fill(~legal, -torch.inf), uniform, sampling)
+    score = rows.last.double().log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
+    total = rows.total + torch.where(rows.done, 0.0, score)
+    rules = grammar.advance(rows.rules, ids)
+    done = rows.done | (grammar.kind[ids] == Kind.EOS)
+    logits, state = model(ids[:, None], rows.state)
+    return ids, _Rows(logits[:, -1], done, total, rules, state)
+
+
+def _count_rows(state: Any) -> int:
+    """Rows of a state, a NamedTuple of batch-first tensors."""
+    return len(state) if isinstance(state, Tensor) else _count_rows(state[0])
+
+
 def repeat_rows(state: Any, rows: int) -> Any:
-    """A state of one row, a NamedTuple of batch-first tensors, for `rows` rows."""
+    """A state of one row, a NamedTuple of batch-first tensors, for `rows` rows; of `rows` rows, as it is."""
     if isinstance(state, Tensor):
         return state.expand(rows, *state.shape[1:])
     return type(state)(*(repeat_rows(part, rows) for part in state))

@@ -1,5 +1,7 @@
 """From logits to ids: filters and one random stream a row."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,8 +21,18 @@ class RowStreams:
     """
 
     def __init__(self, seed: int, rows: range) -> None:
-        self.rows = len(rows)
         self._streams = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in rows]
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return len(self._streams)
+
+    def select(self, chosen: Sequence[int]) -> "RowStreams":
+        """Some of the rows, counted from 0, whose numbers go on where they are."""
+        some = RowStreams(0, range(0))
+        some._streams = [self._streams[row] for row in chosen]
+        return some
 
     def draw(self) -> Tensor:
         """The next number in [0, 1) of every row, (B,) float64."""

@@ -38,6 +38,8 @@ class Constraints:
     set a row; none: any."""
     tempo: bool = True
     """Whether tempo changes may be written."""
+    may_end_silent: bool = False
+    """A note in any bar will do: clips are cut out of music, so that nothing need begin in their last bar."""
 
 
 class Grammar:
@@ -170,7 +172,8 @@ class Grammar:
             return
         is_last = state.bar >= self.constraints.bars
         self._restrict(mask, Kind.BAR, ~is_last[:, None])
-        self._restrict(mask, Kind.EOS, (is_last & (state.begun == 2))[:, None])
+        is_enough = state.end_tick > 0 if self.constraints.may_end_silent else state.begun == 2
+        self._restrict(mask, Kind.EOS, (is_last & is_enough)[:, None])
 
     def _mask_metres(self, mask: Tensor, state: StreamState) -> None:
         metres = self.ids[Kind.TIME_SIGNATURE]

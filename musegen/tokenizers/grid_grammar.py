@@ -29,7 +29,7 @@ class GridState(NamedTuple):
     first_bar: Tensor
     """Ids of voices of the first bar."""
     has_sound: Tensor
-    """1 where something has sounded in this bar."""
+    """1 where something has sounded in this bar; in any, where the last may stay silent."""
     sounding: Tensor
     """(B, voices) 1 where the voice sounds and could be held."""
 
@@ -52,7 +52,7 @@ class GridGrammar:
         def column(values: object) -> Tensor:
             return torch.as_tensor(values, dtype=torch.int64, device=device)
 
-        self.constraints = constraints
+        self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
         self.kind = column(tables.kind)
         self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
@@ -92,6 +92,7 @@ class GridGrammar:
         held = state.sounding.gather(1, voice).squeeze(1)
         sounds = torch.where(kind == Kind.PITCH, 1, torch.where(kind == Kind.HOLD, held, 0))
         before = torch.where(is_slot, sounds, held)
+        asks_anew = is_bar if self.asks_anew else torch.zeros_like(is_bar)
         bar_slots = torch.where(is_metre, self.slots[ids], torch.where(is_bar, 0, state.bar_slots))
         return GridState(
             kind=kind,
@@ -99,7 +100,7 @@ class GridGrammar:
             slot=torch.where(is_bar, 0, state.slot + is_slot.long()),
             bar_slots=bar_slots,
             first_bar=torch.where(is_metre & (state.bar == 1), bar_slots, state.first_bar),
-            has_sound=torch.where(is_bar, 0, state.has_sound | (sounds & is_slot.long())),
+            has_sound=torch.where(asks_anew, 0, state.has_sound | (sounds & is_slot.long())),
             sounding=state.sounding.scatter(1, voice, before[:, None]),
         )
 
