@@ -8,7 +8,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from musegen.models.place import Place, PlaceState, hold, look_back, run_lengths, scale_shares, semitones
+from musegen.models.place import (
+    Place,
+    PlaceState,
+    count_classes,
+    hold,
+    in_this_bar,
+    look_back,
+    run_lengths,
+    scale_shares,
+    semitones,
+)
 
 _PAD, _BAR, _TIME_SIGNATURE, _PITCH, _REST = 0, 3, 4, 8, 12
 """As in tokenizers.tables.Kind; what is _PITCH or more is a voice's."""
@@ -74,7 +84,7 @@ class GridTracker(nn.Module):
             return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
 
         lags = self.num_lookbacks
-        return PlaceState(zeros(4 + 3 * self.voices), zeros(12), zeros(0), zeros(0), zeros(lags), zeros(lags))
+        return PlaceState(zeros(4 + 3 * self.voices), zeros(24), zeros(0), zeros(0), zeros(lags), zeros(lags))
 
     @torch.no_grad()
     def forward(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
@@ -120,23 +130,24 @@ class GridTracker(nn.Module):
         recent = torch.cat([last, sounding], dim=2).gather(
             2, torch.cat([order_of_turns, order_of_turns + self.voices], dim=2)
         )
-        scale, pitch_classes = scale_shares(self._pitch[ids], own[..., 0], state.pitch_classes)
+        classes = count_classes(self._pitch[ids], is_bar, state.pitch_classes)  # (B, T, 24)
         counters = torch.cat(
             [torch.stack([bar, place, torch.zeros_like(bar), metre], dim=2), last, sounding, before], dim=2
         )[:, -1]
-        after = PlaceState(counters, pitch_classes, all_ids, all_keys, back[:, -1], runs[:, -1])
+        after = PlaceState(counters, classes[:, -1], all_ids, all_keys, back[:, -1], runs[:, -1])
         told = Place(
-            bar,
-            place,
-            metre,
-            recent,
-            torch.cat(intervals, dim=2),
-            scale,
-            place // self.voices,
-            heard,
-            self._motion(heard, stood),
-            back,
-            runs,
+            bar=bar,
+            place=place,
+            metre=metre,
+            recent=recent,
+            intervals=torch.cat(intervals, dim=2),
+            scale=scale_shares(classes, own[..., 0]),
+            bar_classes=in_this_bar(classes),
+            clock=place // self.voices,
+            anchors=heard,
+            motion=self._motion(heard, stood),
+            lookback=back,
+            runs=runs,
         )
         return told, after
 

@@ -29,7 +29,7 @@ class PlaceState(NamedTuple):
     """(B, C): bar (0 before the first), place in the bar, notes at this place, metre, then the ids that
     the tracker holds: for events the three of `recent` (C = 7), for a grid three a voice."""
     pitch_classes: Tensor
-    """(B, 12) how many notes of each pitch class, C first."""
+    """(B, 24) how many notes of each pitch class, C first: so far, and before this bar."""
     ids: Tensor
     """(B, N) all ids so far."""
     keys: Tensor
@@ -59,6 +59,8 @@ class Place(NamedTuple):
     scale: Tensor
     """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
     same tune in another key looks the same."""
+    bar_classes: Tensor
+    """(B, T, 12) how many notes of each pitch class, C first, in this bar so far."""
     clock: Tensor
     """(B, T) position in the bar of the id that comes next, as far as the ids tell."""
     anchors: Tensor
@@ -128,7 +130,7 @@ class PlaceTracker(nn.Module):
             return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
 
         return PlaceState(
-            zeros(7), zeros(12), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks)
+            zeros(7), zeros(24), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks)
         )
 
     @torch.no_grad()
@@ -164,32 +166,65 @@ class PlaceTracker(nn.Module):
         foretold = torch.cat([state.expected[:, None], lookback[:, :-1]], dim=1) == ids[..., None]
         runs = run_lengths(foretold, state.runs)
         last_pitch = self._pitch[pitch]
-        scale, pitch_classes = scale_shares(self._pitch[ids], last_pitch, state.pitch_classes)
+        classes = count_classes(self._pitch[ids], kind == _BAR, state.pitch_classes)  # (B, T, 24)
         last = last_pitch[..., None]
         intervals = torch.cat(
             [semitones(self._pitch[earlier][..., None], last), semitones(last, self._pitch[lookback])], dim=2
         )  # (B, T, 1 + L)
         counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
-        after = PlaceState(counters, pitch_classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
-        clock = (place - 1).clamp(min=0)
-        still = last.new_zeros(*ids.shape, 0)
-        told = Place(bar, place, metre, recent, intervals, scale, clock, last, still, lookback, runs)
+        after = PlaceState(counters, classes[:, -1], all_ids, all_keys, lookback[:, -1], runs[:, -1])
+        told = Place(
+            bar=bar,
+            place=place,
+            metre=metre,
+            recent=recent,
+            intervals=intervals,
+            scale=scale_shares(classes, last_pitch),
+            bar_classes=in_this_bar(classes),
+            clock=(place - 1).clamp(min=0),
+            anchors=last,
+            motion=last.new_zeros(*ids.shape, 0),
+            lookback=lookback,
+            runs=runs,
+        )
         return told, after
 
 
-def scale_shares(pitch: Tensor, last_pitch: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    """`Place.scale`, and the counts after the last id.
+def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> Tensor:
+    """`PlaceState.pitch_classes` after each id, (B, T, 24).
 
     Args:
         pitch: (B, T) MIDI pitch of each id, -1 where it strikes none.
-        last_pitch: (B, T) whose pitch class is counted first.
-        before: (B, 12) counts before the first id.
+        is_bar: (B, T) whether a bar begins with it.
+        before: (B, 24) counts before the first id.
     """
     classes = torch.arange(12, device=pitch.device)
     new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
-    counts = before[:, None] + new.long().cumsum(1)  # (B, T, 12)
-    turned = counts.gather(2, (last_pitch[..., None] + classes) % 12)
-    return turned / turned.sum(dim=2, keepdim=True).clamp(min=1), counts[:, -1]
+    counts = before[:, None, :12] + new.long().cumsum(1)  # (B, T, 12)
+    earlier = hold(counts, is_bar[..., None].expand_as(counts), before[:, 12:])
+    return torch.cat([counts, earlier], dim=2)
+
+
+def in_this_bar(classes: Tensor) -> Tensor:
+    """`Place.bar_classes` of the counts, (B, T, 24)."""
+    return classes[..., :12] - classes[..., 12:]
+
+
+def scale_shares(classes: Tensor, last_pitch: Tensor) -> Tensor:
+    """`Place.scale`.
+
+    Args:
+        classes: (B, T, 24) counts.
+        last_pitch: (B, T) whose pitch class is counted first.
+    """
+    turned = turned_classes(classes[..., :12], last_pitch)
+    return turned / turned.sum(dim=2, keepdim=True).clamp(min=1)
+
+
+def turned_classes(classes: Tensor, first: Tensor) -> Tensor:
+    """Values of pitch classes, (B, T, 12) with C first, seen from others, (B, T): those first."""
+    steps = torch.arange(12, device=classes.device)
+    return classes.gather(2, (first[..., None] + steps) % 12)
 
 
 def look_back(

@@ -13,13 +13,17 @@ from torch import Tensor, nn
 
 from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
 from musegen.models.grid_place import GridTracker
-from musegen.models.place import WIDEST, Place, PlaceTracker, semitones
+from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.rnn import LockedDropout, StackedRNN
 
 _CLOCK = 1 << 14
 """More positions than any bar has: a key is bar * _CLOCK + position."""
 _AFTER = 1 << 40
 """The key of padding, after every bar."""
+
+_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key, its tonic first (Krumhansl and Kessler 1982)."""
 
 Alignment = Literal["none", "bars", "now"]
 
@@ -34,7 +38,9 @@ class Memory(NamedTuple):
     pitch: Tensor
     """(B, S) the melody's pitch at each id, -1 before the first and in rests that the ids tell."""
     classes: Tensor
-    """(B, 12) share of each pitch class in the melody's notes, C first: its key, for who can hear it."""
+    """(B, 12) share of each pitch class in the melody's notes, C first."""
+    home: Tensor
+    """(B,) pitch class of the tonic of the melody's key, of its relative major where that is minor."""
 
 
 class Seq2SeqState(NamedTuple):
@@ -54,6 +60,7 @@ class Encoder(nn.Module):
         hidden_size: H of the states returned, half of it for each direction.
         num_layers: recurrent layers a direction.
         dropout: in the inputs and between the layers.
+        is_residual: what an id says itself is added to what the layers know of it.
     """
 
     def __init__(
@@ -65,9 +72,10 @@ class Encoder(nn.Module):
         hidden_size: int,
         num_layers: int,
         dropout: float,
+        is_residual: bool = False,
     ) -> None:
         super().__init__()
-        self.tracker = tracker
+        self.tracker, self.hidden_size, self.is_residual = tracker, hidden_size, is_residual
         self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
         self.place = nn.Embedding(tracker.num_places, hidden_size)
@@ -88,15 +96,21 @@ class Encoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Memory:
         """Read a batch of melodies, (B, S), padded at the end with 0."""
+        states, place = self.read(ids)
+        begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
+        keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
+        classes = self._classes(ids)
+        return Memory(states, keys, self.tracker.sounding(place), classes, _home(classes))
+
+    def read(self, ids: Tensor) -> tuple[Tensor, Place]:
+        """What is known at each id, (B, S, H), and where it stands."""
         place, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
         inputs = self.dropout(self._inputs(ids, place))
         lengths = (ids != 0).sum(dim=1)
         ahead, _ = self.forwards(inputs, self.forwards.init_state(len(ids)))
         back, _ = self.backwards(_turned(inputs, lengths), self.backwards.init_state(len(ids)))
-        states = self.dropout(torch.cat([ahead, _turned(back, lengths)], dim=2))  # (B, S, H)
-        begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
-        keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
-        return Memory(states, keys, self.tracker.sounding(place), self._classes(ids))
+        states = torch.cat([ahead, _turned(back, lengths)], dim=2)
+        return self.dropout(states + inputs if self.is_residual else states), place
 
     def _classes(self, ids: Tensor) -> Tensor:
         pitch = self.tracker.pitch[ids]  # (B, S)
@@ -138,11 +152,16 @@ class Seq2Seq(nn.Module):
         reach: int = 2,
     ) -> None:
         super().__init__()
-        hidden_size = decoder.hidden_size
+        hidden_size, width = decoder.hidden_size, decoder.interval.embedding_dim
         self.alignment, self.reach = alignment, reach
         self.encoder, self.decoder = encoder, decoder
-        width = hidden_size + 12 + 2 * decoder.interval.embedding_dim
-        self.now = nn.Linear(width, hidden_size) if alignment == "now" else None
+        told = hidden_size + 12 + 12 + 4 * width
+        self.now = nn.Linear(told, hidden_size) if alignment == "now" else None
+        # What the key makes of pitches, the same in all keys: the melody's and this voice's, and the next.
+        self.degree = nn.Embedding(13, width)
+        self.heard_degree = nn.Embedding(13, hidden_size)
+        self.next_degree = nn.Linear(hidden_size, 12)
+        nn.init.normal_(self.heard_degree.weight, std=0.05)
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.mix = nn.Linear(2 * hidden_size, hidden_size)
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))
@@ -153,7 +172,9 @@ class Seq2Seq(nn.Module):
         Args:
             source_ids: (B, S), padded at the end with 0; it begins on the bar on which the target begins.
         """
-        memory = self.encoder(source_ids)
+        memory: Memory = self.encoder(source_ids)
+        heard = self.heard_degree(_degrees(memory.pitch, memory.home))
+        memory = memory._replace(states=memory.states + heard)
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
@@ -177,21 +198,26 @@ class Seq2Seq(nn.Module):
             # From this voice's last pitch to the melody's, now and just before: how the two move.
             melody = torch.stack([pitch, memory.pitch.gather(1, _sounding_at(now - 1, memory.keys))], dim=2)
             motion = self.decoder.interval(semitones(place.anchors[..., :1], melody)).flatten(2)
-            told = self.now(torch.cat([heard, motion, self._scale(memory.classes, pitch)], dim=2))
+            pitches = torch.stack([pitch, place.anchors[..., 0]], dim=2)
+            degrees = self.degree(_degrees(pitches, memory.home)).flatten(2)
+            home = memory.home[:, None].expand_as(pitch)
+            bar = turned_classes(place.bar_classes, home).clamp(max=4) / 4
+            scale = turned_classes(memory.classes[:, None].expand(-1, pitch.shape[1], -1), pitch.clamp(min=0))
+            told = self.now(torch.cat([heard, motion, degrees, scale, bar], dim=2))
             anchors = pitch[..., None]
             moved = (pitch - melody[..., 1]) * (melody >= 0).all(dim=2)
             moved = moved[..., None]
         output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
         asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
         output = output + torch.tanh(self.mix(asked))
-        logits = self.decoder.score(output, place, anchors, moved)
+        logits = self.decoder.score(output, place, anchors, moved, self._in_key(output, memory.home))
         return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
 
-    def _scale(self, classes: Tensor, pitch: Tensor) -> Tensor:
-        """The melody's pitch classes, (B, T, 12), its own of this moment first: alike in every key."""
-        steps = torch.arange(12, device=pitch.device)
-        order = (pitch.clamp(min=0)[..., None] + steps) % 12
-        return classes[:, None].expand(-1, pitch.shape[1], -1).gather(2, order)
+    def _in_key(self, output: Tensor, home: Tensor) -> Tensor:
+        """What speaks for each pitch by its degree, whatever the key, (B, T, P)."""
+        degrees = (self.decoder.pitches - home[:, None]) % 12  # (B, P)
+        spoken: Tensor = self.next_degree(output).gather(2, degrees[:, None].expand(-1, output.shape[1], -1))
+        return spoken
 
     def _attend(self, output: Tensor, place: Place, memory: Memory) -> Tensor:
         """What of the melody each step asks for, (B, T, H)."""
@@ -206,6 +232,21 @@ class Seq2Seq(nn.Module):
         weights = scores.masked_fill(~is_heard, -torch.inf).softmax(dim=2)
         attended: Tensor = weights.to(memory.states.dtype) @ memory.states
         return attended
+
+
+def _home(classes: Tensor) -> Tensor:
+    """`Memory.home`, by the correlation of the shares (B, 12) with the profiles of the keys."""
+    major, minor = (torch.tensor(profile, device=classes.device) for profile in (_MAJOR, _MINOR))
+    order = (torch.arange(12, device=classes.device) - torch.arange(12, device=classes.device)[:, None]) % 12
+    # Row k: the major key on k, and the minor key three semitones below, which has the same notes.
+    keys = torch.stack([(major - major.mean())[order], (minor - minor.mean())[(order + 3) % 12]])
+    return (classes @ keys.transpose(1, 2)).max(dim=0).values.argmax(dim=1)
+
+
+def _degrees(pitch: Tensor, home: Tensor) -> Tensor:
+    """Semitones of each pitch, (B, ...), above the tonic (B,), without octaves, + 1; 0 where there is none."""
+    home = home.view(-1, *[1] * (pitch.dim() - 1))
+    return torch.where(pitch >= 0, (pitch - home) % 12 + 1, 0)
 
 
 def _sounding_at(when: Tensor, keys: Tensor) -> Tensor:

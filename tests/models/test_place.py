@@ -37,6 +37,21 @@ def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -
         assert found == follow([plain.vocab[i] for i in ids])
 
 
+def test_the_pitch_classes_of_a_bar_are_counted_anew_in_each(tunes: Dataset, plain: RemiTokenizer) -> None:
+    tracker = build_tracker(plain.tables, LAGS)
+    ids = plain.encode(tunes.score(tunes.pieces[0]))
+    place, state = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
+    inside, so_far = [0] * 12, [0] * 12
+    for at, id_ in enumerate(ids.tolist()):
+        if plain.tables.kind[id_] == Kind.BAR:
+            inside = [0] * 12
+        if plain.tables.kind[id_] == Kind.PITCH:
+            inside[plain.tables.pitch[id_] % 12] += 1
+            so_far[plain.tables.pitch[id_] % 12] += 1
+        assert place.bar_classes[0, at].tolist() == inside
+    assert state.pitch_classes[0, :12].tolist() == so_far
+
+
 def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> None:
     """In a stream whose second half repeats its first, the right look-back foretells every id."""
     tracker = PlaceTracker(

@@ -13,7 +13,7 @@ from musegen.config import DataConfig, EncoderConfig, LMConfig, Seq2SeqTrainConf
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
-from musegen.models.seq2seq import _CLOCK, Seq2Seq, _sounding_at
+from musegen.models.seq2seq import _CLOCK, Seq2Seq, _degrees, _home, _sounding_at
 from musegen.tokenizers import Kind, Tables, Tokenizer
 
 KINDS = ["grid", "remi"]
@@ -138,6 +138,29 @@ def test_a_voice_knows_which_pitch_would_follow_another_in_parallel(chorales: Da
     inside = {at for (at, i), (after, _) in itertools.pairwise(slots) if after == at + 1}
     assert {pair for pair in lowered if pair[0] in inside} == expected
     assert expected
+
+
+@pytest.mark.parametrize(
+    ("scale", "home"),
+    [
+        ((2, 4, 6, 7, 9, 11, 1), 2),  # D major, its tonic and fifth most
+        ((9, 11, 0, 2, 4, 5, 8), 0),  # A minor: its relative major
+        ((7, 9, 11, 0, 2, 4, 6), 7),
+    ],
+)
+def test_home_is_the_key_of_the_melody(scale: tuple[int, ...], home: int) -> None:
+    classes = torch.zeros(1, 12)
+    for degree, weight in enumerate((4, 1, 3, 1, 3, 1, 1)):
+        classes[0, scale[degree]] = weight
+    assert _home(classes / classes.sum()).tolist() == [home]
+    assert _home(classes.roll(3, dims=1)).tolist() == [(home + 3) % 12]
+
+
+def test_degrees_are_the_same_in_every_key() -> None:
+    pitch = torch.tensor([[60, 67, -1, 71]])
+    degrees = _degrees(pitch, torch.tensor([0]))
+    assert degrees.tolist() == [[1, 8, 0, 12]]
+    assert torch.equal(_degrees(torch.where(pitch >= 0, pitch + 5, -1), torch.tensor([5])), degrees)
 
 
 def pitches_of(row: list[int], tables: Tables, rests: int | None = None) -> list[int]:
