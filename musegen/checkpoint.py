@@ -16,7 +16,15 @@ import torch
 from torch import nn
 
 from musegen import __version__
-from musegen.config import RUNS, LMConfig, Seq2SeqTrainConfig, TrainConfig, parse_config
+from musegen.config import (
+    RUNS,
+    LMConfig,
+    Seq2SeqTrainConfig,
+    TrainConfig,
+    VAEConfig,
+    VAETrainConfig,
+    parse_config,
+)
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
 from musegen.models.decoder import StreamDecoder
@@ -24,10 +32,11 @@ from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
 from musegen.models.seq2seq import Encoder, Seq2Seq
+from musegen.models.vae import VAE, ClipEncoder, Conductor, Keys
 from musegen.tokenizers import Tables, Tokenizer, load_tokenizer, melody_tokenizer
 
 FORMAT_VERSION = 1
-Model = LanguageModel | Seq2Seq
+Model = LanguageModel | Seq2Seq | VAE
 """A model of any family."""
 _SUMMED = ("config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json")
 
@@ -51,6 +60,8 @@ class Checkpoint:
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     """The model a configuration asks for, with fresh weights."""
+    if isinstance(config, VAETrainConfig):
+        return _build_vae(config.model, tokenizer.tables)
     settings: dict[str, Any] = asdict(config.model)
     target = build_tracker(tokenizer.tables, settings.pop("lookback"))
     if not isinstance(config, Seq2SeqTrainConfig):
@@ -62,6 +73,29 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
         decoder=StreamDecoder(tracker=target, more_anchors=int(is_aligned), **settings),
         alignment=config.encoder.alignment,
         reach=config.encoder.reach,
+    )
+
+
+def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
+    hidden_size = config.hidden_size
+    shared: dict[str, Any] = {
+        "cell": config.cell,
+        "embedding_dim": config.embedding_dim,
+        "hidden_size": hidden_size,
+        "dropout": config.dropout,
+    }
+    tracker = build_tracker(tables, config.lookback)
+    reader = Encoder(tracker=build_tracker(tables, ()), num_layers=1, is_residual=True, **shared)
+    is_hierarchical = config.clip_bars >= 8 if config.hierarchical is None else config.hierarchical
+    return VAE(
+        encoder=ClipEncoder(reader=reader, latent_dim=config.latent_dim),
+        decoder=StreamDecoder(
+            tracker=tracker, num_layers=config.num_layers, input_dropout=config.input_dropout, **shared
+        ),
+        conductor=Conductor(config.latent_dim) if is_hierarchical else None,
+        keys=Keys(config.clip_bars, tracker.num_places, config.latent_dim),
+        clip_bars=config.clip_bars,
+        latent_dim=config.latent_dim,
     )
 
 
@@ -172,6 +206,7 @@ def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
 
 def _read_data(path: Path) -> dict[str, Any]:
     data = _read_json(path)
+    data.setdefault("ranges", [])
     wanted = {"tempo": int | float, "program": int, "train": list, "dataset_sha256": str, "splits": dict}
     wrong = [name for name, kind in wanted.items() if not isinstance(data.get(name), kind)]
     if wrong or not all(isinstance(entry, dict) and "programs" in entry for entry in data["train"]):
@@ -248,6 +283,7 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
     what, command = {
         "lm": ("language model", f"musegen generate {name} --bars 16 --num 4 --out out/"),
         "seq2seq": ("accompanist", f"musegen accompany {name} tune.mid --num 4 --out out/"),
+        "vae": ("latent space", f"musegen generate {name} --num 8 --out out/"),
     }[config.family]
     return (
         f"# {name}\n\n"

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from musegen.errors import ConfigError
 
+Family = Literal["lm", "seq2seq", "vae"]
 Check = tuple[Callable[[Any], bool], str]
 """Whether a value fits, and in words which do."""
 
@@ -38,6 +39,13 @@ RANGES: dict[str, Check] = {
     "--model.num-layers": ONE_UP,
     "--model.dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "--model.lookback": (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64"),
+    "--model.clip-bars": (lambda value: 1 <= value <= 64, "from 1 to 64"),
+    "--model.latent-dim": (lambda value: value >= 8, "8 or more"),
+    "--model.input-dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "--latent.beta": ZERO_UP,
+    "--latent.free-bits": ZERO_UP,
+    "--latent.cycles": ONE_UP,
+    "--latent.sliders": (lambda value: value >= 0, "0 (off) or more"),
     "--encoder.num-layers": ONE_UP,
     "--encoder.reach": (lambda value: 0 <= value <= 16, "from 0 to 16 bars"),
     "--optim.lr": POSITIVE,
@@ -158,6 +166,46 @@ class LMConfig:
 
 
 @dataclass(frozen=True)
+class VAEConfig(LMConfig):
+    """The autoencoder of short clips."""
+
+    embedding_dim: int = 64
+    hidden_size: int = 256
+    num_layers: int = 1
+    dropout: float = 0.0
+    lookback: tuple[int, ...] = ()
+    clip_bars: int = 2
+    """Bars of a clip."""
+    latent_dim: int = 256
+    """Dimensions of the latent space."""
+    hierarchical: bool | None = None
+    """A conductor makes an embedding of each bar, through which alone the decoder sees z. Unset: from 8
+    bars up."""
+    input_dropout: float = 0.0
+    """Share of the steps at which training hides from the decoder what stands before."""
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """What the latent space is asked for."""
+
+    beta: float = 0.2
+    """Weight of the KL beyond the free bits: higher for a smoother space, lower for truer clips."""
+    free_bits: float = 48.0
+    """Bits a clip that cost nothing."""
+    schedule: Literal["linear", "cyclical", "constant"] = "linear"
+    """How beta comes to its height: through the first quarter of the run, again and again, or at once."""
+    cycles: int = 4
+    """How often it rises in a cyclical schedule."""
+    sliders: float = 0.0
+    """Weight of what ties the first dimensions to density, spread, complexity and pitch; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        _check_group(self, "latent.")
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """How an accompanist hears the melody."""
 
@@ -249,7 +297,7 @@ class SamplingConfig:
 class TrainConfig:
     """A whole training run; written to a checkpoint's config.json, which repeats it."""
 
-    family: Literal["lm", "seq2seq"] = field(default="lm", init=False)  # the verb says it, no flag does
+    family: Family = field(default="lm", init=False)  # the verb says it, no flag does
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -269,13 +317,39 @@ class TrainConfig:
 class Seq2SeqTrainConfig(TrainConfig):
     """A training run of an accompanist: what every run has, and an encoder."""
 
-    family: Literal["lm", "seq2seq"] = field(default="seq2seq", init=False)
+    family: Family = field(default="seq2seq", init=False)
     # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    # Four voices drawn at 1.0 cross and move in parallel twice as often as Bach's (see RESULTS.md).
+    sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(temperature=0.6, min_p=0.02))
 
 
-RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig}
+@dataclass(frozen=True)
+class VAETrainConfig(TrainConfig):
+    """A training run of a variational autoencoder."""
+
+    family: Family = field(default="vae", init=False)
+    data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
+    model: VAEConfig = field(default_factory=VAEConfig)
+    # Found on folk at equal time: see benchmarks/RESULTS.md.
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=2e-3, batch_tokens=4096))
+    latent: LatentConfig = field(default_factory=LatentConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range, and sliders of what has no line of notes."""
+        super().__post_init__()
+        if self.latent.sliders == 0:
+            return
+        is_plain = not (self.tokenizer.velocity or self.tokenizer.tempo or self.tokenizer.programs)
+        if self.data.tracks != "melody" or self.tokenizer.kind == "grid" or not is_plain:
+            raise ConfigError(
+                "--latent.sliders is for one line of notes written as events: leave out --polyphonic, "
+                "--tokenizer grid and --tokenizer.programs, .velocity and .tempo"
+            )
+
+
+RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig, "vae": VAETrainConfig}
 """The configuration of each family's runs."""
 
 T = TypeVar("T")

@@ -25,6 +25,8 @@ class Train:
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
     $ musegen train seq2seq bach-chorales --out checkpoints/chorale
     $ musegen train seq2seq songs/ --melody MELODY --out checkpoints/pop
+    $ musegen train vae folk --model.clip-bars 2 --out checkpoints/folk-2bar
+    $ musegen train vae songs/ --polyphonic --out checkpoints/poly
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/choir
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
@@ -38,6 +40,8 @@ class Train:
     """Settings from a JSON file, such as another checkpoint's config.json; flags win over it."""
     init: str | None = None
     """Start from the weights of this checkpoint (fine-tuning); tokenizer and model sizes come from it."""
+    resume: Flag = False
+    """Go on with the run in --out that was interrupted, exactly as if it had not been."""
     force: Flag = False
     """Replace the checkpoint that is there."""
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
@@ -46,8 +50,9 @@ class Train:
 FAMILIES = {
     "lm": "a language model: writes music note by note, from silence or a prompt",
     "seq2seq": "an accompanist: writes the rest of the music to a given melody",
+    "vae": "a latent space of short clips: reconstructs, interpolates, varies and samples them",
 }
-SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody"}
+SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody", "--polyphonic": "--data.tracks=all"}
 """Flags that may be typed without their group."""
 
 
@@ -77,14 +82,19 @@ def _train(arguments: Train) -> None:
     from musegen.cli.places import find_checkpoint, open_data, output_folder, refuse_taken
     from musegen.training.train import train
 
-    refuse_taken(arguments.out, force=arguments.force)
+    if arguments.resume and (arguments.force or arguments.init):
+        raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")
+    refuse_taken(arguments.out, force=arguments.force or arguments.resume)
     init = find_checkpoint(arguments.init) if arguments.init else None
     dataset = open_data(arguments.data)
     with output_folder(arguments.out):
-        out = train(arguments.run, dataset, arguments.out, init=init, force=arguments.force)
+        out = train(
+            arguments.run, dataset, arguments.out, init=init, resume=arguments.resume, force=arguments.force
+        )
     following = {
         "lm": "generate {} --bars 16 --num 4 --out out/",
         "seq2seq": "accompany {} tune.mid --out out/",
+        "vae": "reconstruct {} tune.mid --out out/",
     }
     command = following[arguments.run.family].format(shlex.quote(str(out)))
     say(f"checkpoint: {out}\nnext: musegen {command}")

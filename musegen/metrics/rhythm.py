@@ -30,13 +30,13 @@ def groove_similarity(ours: Score, human: Score, bars: Ints) -> float:
     check_ticks(ours, human)
     lengths = -(-np.diff(bars) * POSITIONS // ours.tpq)  # positions in each bar, a broken one counted
     starts = np.cumsum(lengths) - lengths
-    a, b = (_grooves(score, bars, starts, int(lengths.sum())) for score in (ours, human))
+    a, b = (grooves(score, bars, starts, int(lengths.sum())) for score in (ours, human))
     likeness = 1 - np.add.reduceat((a != b).astype(np.int64), starts) / lengths
     heard = np.add.reduceat((a | b).astype(np.int64), starts) > 0
     return float(likeness[heard].mean()) if heard.any() else float("nan")
 
 
-def _grooves(score: Score, bars: Ints, starts: Ints, count: int) -> NDArray[np.bool_]:
+def grooves(score: Score, bars: Ints, starts: Ints, count: int) -> NDArray[np.bool_]:
     """Whether a note begins at each position of the piece, (positions,); bar i begins at starts[i]."""
     near = all_onsets(score) * 2 * POSITIONS + score.tpq  # half a position later, in 1/8 ticks
     near = near[near < bars[-1] * 2 * POSITIONS]

@@ -35,6 +35,7 @@ class StreamDecoder(nn.Module):
         num_layers: recurrent layers.
         dropout: in the inputs, between the layers and before the logits.
         more_anchors: pitches beyond the tracker's from which the next may be reckoned.
+        input_dropout: share of the steps at which training hides the ids and tells the place alone.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class StreamDecoder(nn.Module):
         num_layers: int,
         dropout: float,
         more_anchors: int = 0,
+        input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self._pitch_ids: Tensor
         self._pitches: Tensor
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
         self.tracker = tracker
+        self.input_dropout = input_dropout
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         self.place = nn.Embedding(tracker.num_places, hidden_size)
         self.metre = nn.Embedding(tracker.num_metres, hidden_size)
@@ -76,6 +79,11 @@ class StreamDecoder(nn.Module):
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
         for embedding in (self.place, self.metre, self.phrase):
             nn.init.normal_(embedding.weight, std=0.05)
+
+    @property
+    def pitches(self) -> Tensor:
+        """(P,) the MIDI pitches that ids strike, ascending in their ids."""
+        return self._pitches
 
     def init_state(self, batch_size: int) -> DecoderState:
         """Silence: the state before the first id."""
@@ -110,6 +118,7 @@ class StreamDecoder(nn.Module):
         place: Place,
         anchors: Tensor | None = None,
         motion: Tensor | None = None,
+        more: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next id after each, (B, T, V).
 
@@ -118,10 +127,13 @@ class StreamDecoder(nn.Module):
             place: of the ids.
             anchors: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
             motion: (B, T, A') semitones by which each of these has just moved.
+            more: (B, T, P) what else speaks for each of `pitches`.
         """
         logits: Tensor = self.logits(output)  # (B, T, V)
         known = place.anchors if anchors is None else torch.cat([place.anchors, anchors], dim=2)
         spoken = self._leaps(output, known)
+        if more is not None:
+            spoken = spoken + more
         if self.parallel is not None:
             moved = place.motion if motion is None else torch.cat([place.motion, motion], dim=2)
             spoken = spoken + self._parallels(self.parallel(output), known, moved)
@@ -164,8 +176,12 @@ class StreamDecoder(nn.Module):
             _run_features(place.runs),
             place.scale,
         ]
+        known = torch.cat(parts, dim=-1)
+        if self.training and self.input_dropout:
+            hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.input_dropout
+            known = known.masked_fill(hidden, 0.0)
         told: Tensor = (
-            self.input(torch.cat(parts, dim=-1))
+            self.input(known)
             + self.place(place.place)
             + self.metre(place.metre)
             + self.phrase(place.bar % PHRASE_BARS)

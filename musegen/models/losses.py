@@ -1,9 +1,11 @@
 """Losses as pure functions, in nats."""
 
+import math
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 from torch.nn import functional
 
 
@@ -56,3 +58,58 @@ def stream_nats(model: Decoder, state: Any, ids: Tensor, *, chunk: int = 1024) -
         logits, state = model(inputs[:, : targets.shape[1]], state)
         nats.append(token_nats(logits, targets))
     return torch.cat(nats, dim=1)
+
+
+def kl_nats(posterior: Normal) -> Tensor:
+    """How far each posterior lies from the prior N(0, I), a dimension, (B, Z), in nats."""
+    mean, scale = posterior.loc, posterior.scale
+    return 0.5 * (mean.square() + scale.square() - 1.0) - scale.log()
+
+
+def above_free_bits(kl: Tensor, free_bits: float) -> Tensor:
+    """What of each clip's KL costs anything, (B,), in nats.
+
+    Args:
+        kl: (B, Z) in nats.
+        free_bits: bits a clip, off the total over the dimensions, as MusicVAE has it.
+    """
+    return (kl.sum(dim=1) - free_bits * math.log(2)).clamp(min=0.0)
+
+
+def beta_at(progress: float, beta: float, schedule: str, cycles: int) -> float:
+    """The weight of the KL at a moment of the training.
+
+    Args:
+        progress: share of the steps done, 0 to 1.
+        beta: the highest weight.
+        schedule: "linear": rises from 0 through the first quarter of the run, then stays; "cyclical": the
+            run is `cycles` equal parts, and in each it rises from 0 through the first half (Fu 2019,
+            arXiv:1903.10145); "constant".
+        cycles: of the cyclical schedule.
+    """
+    match schedule:
+        case "linear":
+            return beta * min(1.0, 4 * progress)
+        case "cyclical":
+            return beta * min(1.0, 2 * (progress * cycles % 1.0)) if progress < 1 else beta
+        case _:
+            return beta
+
+
+def attribute_loss(latents: Tensor, attributes: Tensor, *, steepness: float = 10.0) -> Tensor:
+    """How badly the first latent dimensions order a batch as its attributes do (Pati and Lerch 2020).
+
+    Of every two clips, tanh of the steepened difference of a dimension is compared with the sign of the
+    difference of its attribute; the mean absolute error over pairs, summed over the attributes
+    (arXiv:2004.05485, equations 4 to 7).
+
+    Args:
+        latents: (B, Z).
+        attributes: (B, A), A at most Z; NaN where a clip has none.
+        steepness: the paper's delta.
+    """
+    z = latents[:, : attributes.shape[1]].float()
+    apart = torch.tanh(steepness * (z[:, None] - z[None]))  # (B, B, A)
+    higher = attributes[:, None] - attributes[None]
+    errors = torch.where(higher.isnan(), 0.0, (apart - higher.nan_to_num().sign()).abs())
+    return errors.mean(dim=(0, 1)).sum()

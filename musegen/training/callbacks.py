@@ -13,6 +13,11 @@ from torch import Tensor
 
 from musegen.errors import MusegenError
 
+BITS_A_NOTE = {"bits_per_note": "{:.3f} bits a note"}
+
+COLLAPSED = 1.0
+"""Nats a clip below which a latent space says nothing: less than one yes or no."""
+
 
 class StopAtNaN(pl.Callback):
     """End the run at the step whose loss is not a number; the best checkpoint stays."""
@@ -36,12 +41,29 @@ class KeepBest(pl.Callback):
     Args:
         save: writes the checkpoint folder, given the metrics.
         say: prints one line for the user.
+        figure: what is compared, the lower the better.
+        shown: the figures that are said, and in which words.
     """
 
-    def __init__(self, save: Callable[[dict[str, Any]], None], say: Callable[[str], None]) -> None:
-        self.save, self.say = save, say
+    def __init__(
+        self,
+        save: Callable[[dict[str, Any]], None],
+        say: Callable[[str], None],
+        *,
+        figure: str = "val_bits_per_note",
+        shown: dict[str, str] = BITS_A_NOTE,
+    ) -> None:
+        self.save, self.say, self.figure, self.shown = save, say, figure, shown
         self.best = math.inf
         self.began = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What an interrupted run needs to go on."""
+        return {"best": self.best, "seconds": time.monotonic() - self.began}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on."""
+        self.best, self.began = state_dict["best"], time.monotonic() - state_dict["seconds"]
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Compare, save, say."""
@@ -49,27 +71,47 @@ class KeepBest(pl.Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         values = {
-            name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val_")
+            name.removeprefix("val_"): round(float(value), 6)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val_")
         }
-        bits = values["val_bits_per_note"]
         minutes = (time.monotonic() - self.began) / 60
-        better = bits < self.best
+        value = values[self.figure.removeprefix("val_")]
+        better = value < self.best
+        said = ", ".join(words.format(values[name]) for name, words in self.shown.items())
         self.say(
-            f"step {trainer.global_step}/{trainer.max_steps}  valid {bits:.3f} bits a note"
+            f"step {trainer.global_step}/{trainer.max_steps}  valid {said}"
             f"{' (best so far)' if better else ''}  {minutes:.1f} min"
         )
         if better:
-            self.best = bits
-            self.save(
-                {
-                    "valid": {
-                        "bits_per_note": round(bits, 5),
-                        "nats_per_token": round(values["val_nats_per_token"], 6),
-                    },
-                    "step": trainer.global_step,
-                    "minutes": round(minutes, 2),
-                }
-            )
+            self.best = value
+            self.save({"valid": values, "step": trainer.global_step, "minutes": round(minutes, 2)})
+
+
+class WatchCollapse(pl.Callback):
+    """Say once when a VAE tells its decoder next to nothing, and what to change.
+
+    Args:
+        say: prints one line for the user.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.has_said = say, False
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Look at the KL, once the latent space has had time to fill."""
+        del module
+        kl = trainer.callback_metrics.get("val_kl")
+        is_early = trainer.global_step < (trainer.max_steps or 0) / 4
+        if kl is None or float(kl) >= COLLAPSED or is_early or self.has_said:
+            return
+        used = int(trainer.callback_metrics["val_active_units"])
+        self.has_said = True
+        self.say(
+            f"the latent space has collapsed: KL {float(kl):.2f} nats, {used} dimensions used, so every clip "
+            "looks alike to the decoder; lower --latent.beta, raise --latent.free-bits, or set "
+            "--model.input-dropout 0.3"
+        )
 
 
 class SampleEachValidation(pl.Callback):

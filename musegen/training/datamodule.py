@@ -15,6 +15,7 @@ from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_windows
 from musegen.tokenizers import Tables
 from musegen.tokenizers.tables import Ints
+from musegen.training.order import epoch_loader
 
 Batch = dict[str, Tensor]
 POOL_BATCHES = 32
@@ -111,6 +112,11 @@ class TokenDataModule(pl.LightningDataModule):
         self.moves = [transposition_tables(each, shifts) for each in spoken]
         self.stay = [transposition_tables(each, range(1)) for each in spoken]
 
+    @property
+    def size(self) -> str:
+        """How much there is to train on, in words."""
+        return f"{len(self.windows)} windows"
+
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
@@ -119,17 +125,10 @@ class TokenDataModule(pl.LightningDataModule):
         return TokenBatches(self.view, plan, shifts, self.moves)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """This epoch's batches, this rank's share."""
+        """This epoch's batches, this rank's share, from where it was left."""
         trainer = self.trainer
         assert trainer is not None
-        batches = self.train_batches(trainer.current_epoch)
-        ranks = trainer.world_size
-        if ranks > 1:  # every rank the same number of batches, so that none waits for another
-            count = max(1, len(batches) // ranks)
-            mine = [(trainer.global_rank + i * ranks) % len(batches) for i in range(count)]
-            batches.plan = [batches.plan[i] for i in mine]
-            batches.shifts = [batches.shifts[i] for i in mine]
-        return DataLoader(batches, batch_size=None)
+        return epoch_loader(self.train_batches(trainer.current_epoch), trainer)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole validation pieces; training pieces where the dataset has no validation split."""

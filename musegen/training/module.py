@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from musegen.config import OptimConfig
 from musegen.models.losses import first_state, stream_nats, token_nats
+from musegen.training.callbacks import BITS_A_NOTE
 from musegen.training.datamodule import Batch
 
 FINAL_LR = 0.02
@@ -26,6 +27,10 @@ class DecoderModule(pl.LightningModule):
         is_note: (V,) 1 for each id that stands for one note (its pitch).
     """
 
+    figure = "val_bits_per_note"
+    """By which the best checkpoint is chosen."""
+    shown: ClassVar = BITS_A_NOTE
+
     def __init__(self, model: nn.Module, *, optim: OptimConfig, steps: int, is_note: Tensor) -> None:
         super().__init__()
         self.model = model
@@ -33,12 +38,16 @@ class DecoderModule(pl.LightningModule):
         self.steps = steps
         self.register_buffer("is_note", is_note, persistent=False)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Mean nats a token of a batch of windows."""
-        del batch_idx
         ids, targets = batch["input_ids"], batch["target_ids"]
         logits, _ = self.model(ids, first_state(self.model, len(ids), batch.get("source_ids")))
-        loss = token_nats(logits, targets).sum() / (targets != 0).sum()
+        return token_nats(logits, targets).sum() / (targets != 0).sum()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on a batch of windows."""
+        del batch_idx
+        loss = self.loss(batch)
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
 

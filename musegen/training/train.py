@@ -2,12 +2,11 @@
 
 import copy
 import logging
+import shlex
 import sys
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,27 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from musegen.checkpoint import Checkpoint, Model, build_model, load_checkpoint, save_checkpoint
+from musegen.checkpoint import load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.data.fitting import fit_tokenizer
-from musegen.data.views import TokenView, token_view
-from musegen.errors import ConfigError, DataError
+from musegen.errors import ConfigError
 from musegen.files import write_atomic
-from musegen.models.losses import first_state
-from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges
-from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
-from musegen.training.datamodule import TokenDataModule
-from musegen.training.module import DecoderModule
+from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
+from musegen.training.clips import ClipDataModule
+from musegen.training.latent import VAEModule
+from musegen.training.posterior import fit_latent_space
+from musegen.training.resume import (
+    KeepState,
+    StepSeeds,
+    WholeFiles,
+    forget_run,
+    load_run,
+    save_run,
+    state_path,
+)
 from musegen.training.sample import write_sample
-
-EPOCHS = 30
-STEPS = (200, 20_000)
-"""Fewest and most steps of a run that is sized to its data."""
-VALIDATIONS = 20
-"""Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
-STEPS_BETWEEN = 25
+from musegen.training.setup import Run, set_up
 
 
 def train(
@@ -44,6 +43,7 @@ def train(
     out: Path,
     *,
     init: Path | None = None,
+    resume: bool = False,
     force: bool = False,
     say: Callable[[str], None] = say,
 ) -> Path:
@@ -54,6 +54,7 @@ def train(
         dataset: the music.
         out: checkpoint folder, new or empty unless `force`.
         init: a checkpoint to start from; its model and tokenizer are used.
+        resume: go on with the run in `out` that was interrupted, with the settings it has.
         force: replace what is in `out`.
         say: prints one line.
 
@@ -66,138 +67,104 @@ def train(
         CheckpointError: `init` cannot be used.
         MusegenError: the loss is not a number any more.
     """
-    if out.exists() and any(out.iterdir()) and not force:
+    if out.exists() and any(out.iterdir()) and not (force or resume):
         raise ConfigError(f"--out {out} already holds files; choose another folder or add --force")
     _quiet_libraries()
+    asked, before = config, load_run(out, config, dataset) if resume else None
+    config = before.config if before else config
     pl.seed_everything(config.seed, verbose=False)
     start = load_checkpoint(init) if init else None
     if start and start.config.family != config.family:
         raise ConfigError(f"--init {start.path.name} is of family {start.config.family}, not {config.family}")
     if start and (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
         say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
-    config, tokenizer, model, view = _parts(config, dataset, start)
-    _check_view(view, say)
-    config, data = _size_run(config, view, tokenizer)
-    steps = config.trainer.max_steps
-    assert steps is not None
-    notes_of = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
-    module = DecoderModule(model, optim=config.optim, steps=steps, is_note=notes_of)
-    manifest = _manifest(dataset, view, tokenizer)
-    _announce(config, model, data, say)
+    run = set_up(config, dataset, start, say, before.tokenizer if before else None)
+    config, module, data = run.config, run.module, run.data
+    _announce(run, say)
     write_atomic(out / ".writable", b"")  # found out now, not after the first epoch
     (out / ".writable").unlink()
-    keep = {
-        "config": config,
-        "dataset": dataset.name,
-        "tokenizer": tokenizer,
-        "model": model,
-        "data": manifest,
-    }
-    for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
-        old.unlink(missing_ok=True)  # with --force: what speaks of the model that goes
+    if before is None:
+        for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
+            old.unlink(missing_ok=True)  # with --force: what speaks of the model that goes
+        save_run(out, asked, config, run.tokenizer, dataset)
+    every = config.trainer.val_check_interval or 1
+    going_on = ["musegen", "train", config.family, str(dataset.path), "--out", str(out), "--resume"]
     callbacks: list[pl.Callback] = [
+        StepSeeds(config.seed),
         StopAtNaN(),
-        KeepBest(lambda metrics: save_checkpoint(out, metrics=metrics, **keep), say),  # type: ignore[arg-type]
-        SampleEachValidation(
-            lambda path: write_sample(path, config, dataset, tokenizer, model, manifest), out / "samples"
+        KeepBest(
+            lambda metrics: _save(run, dataset, out, metrics),
+            say,
+            figure=module.figure,
+            shown=module.shown,
         ),
-        pl.callbacks.EarlyStopping("val_bits_per_note", patience=config.optim.patience),
+        SampleEachValidation(
+            lambda path: write_sample(path, config, dataset, run.tokenizer, run.model, run.manifest),
+            out / "samples",
+        ),
+        WatchCollapse(say),
+        pl.callbacks.EarlyStopping(module.figure, patience=config.optim.patience),
+        # After the others: what it saves holds what they have seen of the step.
+        KeepState(state_path(out), every=every, say=say, going_on=shlex.join(going_on)),
     ]
     if sys.stderr.isatty():
         callbacks.append(pl.callbacks.RichProgressBar())
     trainer = _trainer(config, callbacks, out, has_progress=sys.stderr.isatty())
     try:
-        trainer.fit(module, datamodule=data)
+        trainer.fit(module, datamodule=data, ckpt_path=before.state if before else None)
     except MisconfigurationException as error:
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
-    if trainer.global_step % (config.trainer.val_check_interval or 1):  # steps since the last validation
+    if trainer.global_step % every:  # steps since the last validation
         trainer.validate(module, datamodule=data, verbose=False)
+    forget_run(out)
     return out
 
 
-def _parts(
-    config: TrainConfig, dataset: Dataset, start: Checkpoint | None
-) -> tuple[TrainConfig, Tokenizer, Model, TokenView]:
-    pairs = config.family == "seq2seq"
-    if start is not None:
-        data = replace(config.data, tracks=start.config.data.tracks)
-        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
-        start.model.train()  # a loaded checkpoint is in eval mode, and Lightning leaves it so
-        view = token_view(dataset, start.tokenizer, data, pairs=pairs)
-        return config, start.tokenizer, start.model, view
-    tokenizer = fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs)
-    config = replace(config, tokenizer=tokenizer.config)
-    view = token_view(dataset, tokenizer, config.data, pairs=pairs)
-    return config, tokenizer, build_model(config, tokenizer), view
-
-
-def _check_view(view: TokenView, say: Callable[[str], None]) -> None:
-    for reason, count in view.skipped.items():
-        say(f"left out {count} piece{'s' * (count > 1)}: {reason}")
-    if not view.indices("train"):
-        raise DataError("no training piece is left; add music to the dataset and prepare it again")
-
-
-def _size_run(
-    config: TrainConfig, view: TokenView, tokenizer: Tokenizer
-) -> tuple[TrainConfig, TokenDataModule]:
-    """Fit what the configuration leaves open to the data: batch, steps, validation."""
-    tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
-    batch_tokens = min(config.optim.batch_tokens, max(2048, tokens // 8))
-    data = TokenDataModule(view, tokenizer.tables, config, batch_tokens)
-    per_epoch = len(data.train_batches(0))
-    steps = config.trainer.max_steps or max(STEPS[0], min(STEPS[1], EPOCHS * per_epoch))
-    every = config.trainer.val_check_interval or max(STEPS_BETWEEN, steps // VALIDATIONS)
-    trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
-    return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=batch_tokens)), data
-
-
-def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
-    """What data.json says: names and hashes only."""
-    return {
-        "dataset": dataset.name,
-        "dataset_sha256": dataset.sha256,
-        "licence": dataset.info.get("licence"),
-        "splits": dict(Counter(piece.split for piece in view.pieces)),
-        "skipped": view.skipped,
-        "tempo": view.tempo,
-        "program": view.program,
-        "ranges": voice_ranges(tokenizer.tables, (view.stream(i) for i in view.indices("train"))),
-        "train": [
-            {
-                "name": view.pieces[i].name,
-                "sha256": view.pieces[i].sha256,
-                "programs": roster(tokenizer.tables, view.stream(i)),
-            }
-            for i in view.indices("train")
-        ],
-    }
-
-
-def _announce(config: TrainConfig, model: Model, data: TokenDataModule, say: Callable[[str], None]) -> None:
-    weights = sum(p.numel() for p in model.parameters())
-    steps = config.trainer.max_steps or 0
-    seconds = _seconds_a_step(config, model, data)
-    say(
-        f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {data.batch_tokens} tokens "
-        f"on {len(data.windows)} windows: about {steps * seconds / 60:.1f} minutes at this machine's pace"
+def _save(run: Run, dataset: Dataset, out: Path, metrics: dict[str, Any]) -> None:
+    """Write the checkpoint; of a VAE, with what its latent space is like by now."""
+    if isinstance(run.module, VAEModule):
+        assert isinstance(run.data, ClipDataModule)
+        fit_latent_space(
+            run.module.model,
+            run.data.train_clips,
+            run.data.attributes,
+            sliders=run.module.latent.sliders > 0,
+            seed=run.config.seed,
+        )
+        metrics["valid"]["kl_per_dimension"] = run.module.kl_per_dimension
+    save_checkpoint(
+        out,
+        config=run.config,
+        dataset=dataset.name,
+        tokenizer=run.tokenizer,
+        model=run.model,
+        data=run.manifest,
+        metrics=metrics,
     )
 
 
-def _seconds_a_step(config: TrainConfig, model: Model, data: TokenDataModule) -> float:
+def _announce(run: Run, say: Callable[[str], None]) -> None:
+    weights = sum(p.numel() for p in run.module.parameters())
+    steps = run.config.trainer.max_steps or 0
+    seconds = _seconds_a_step(run)
+    say(
+        f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {run.data.batch_tokens} tokens "
+        f"on {run.data.size}: about {steps * seconds / 60:.1f} minutes at this machine's pace"
+    )
+
+
+def _seconds_a_step(run: Run) -> float:
     """Time two steps of a copy of the model, on the CPU or the first GPU; the run's random numbers stay."""
-    device = "cuda" if _on_gpu(config) else "cpu"
-    trial = copy.deepcopy(model).to(device)
-    batches = data.train_batches(0)
+    device = "cuda" if _on_gpu(run.config) else "cpu"
+    trial = copy.deepcopy(run.module).to(device)
+    batches = run.data.train_batches(0)
     with torch.random.fork_rng():
         times = []
         for index in range(min(3, len(batches))):
             began = time.perf_counter()
             batch = {name: tensor.to(device) for name, tensor in batches[index].items()}
-            ids = batch["input_ids"]
-            with torch.autocast(device, torch.bfloat16, enabled=_precision(config).startswith("bf16")):
-                logits, _ = trial(ids, first_state(trial, len(ids), batch.get("source_ids")))
-                logits.float().logsumexp(-1).mean().backward()
+            with torch.autocast(device, torch.bfloat16, enabled=_precision(run.config).startswith("bf16")):
+                trial.loss(batch).backward()  # type: ignore[no-untyped-call]
             times.append(time.perf_counter() - began)
     return min(times)
 
@@ -248,6 +215,7 @@ def _trainer(
             enable_model_summary=False,
             enable_progress_bar=has_progress,
             log_every_n_steps=10,
+            plugins=[WholeFiles()],
             callbacks=callbacks,
             logger=[
                 pl.loggers.CSVLogger(out, name="logs", version="csv"),

@@ -16,7 +16,8 @@ from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.read import read_score
 from musegen.music.write import write_score
 from musegen.training.module import lr_factor
-from musegen.training.train import _parts, train
+from musegen.training.setup import parts
+from musegen.training.train import train
 from tests.music_fixtures import TINY
 
 
@@ -131,21 +132,17 @@ def test_two_ranks_share_the_batches(tunes: Dataset, tmp_path: Path) -> None:
     from musegen.data.fitting import fit_tokenizer
     from musegen.data.views import token_view
     from musegen.training.datamodule import TokenDataModule
+    from musegen.training.order import cut_to_share
 
     tokenizer = fit_tokenizer(tunes, TINY.tokenizer)
     data = TokenDataModule(token_view(tunes, tokenizer), tokenizer.tables, TINY, 2048)
     whole = data.train_batches(0).plan
-
-    class Ranks:
-        """The two numbers that a trainer tells a data module."""
-
-        current_epoch, world_size, global_rank = 0, 2, 0
-
     shares = []
     for rank in range(2):
-        data.trainer = Ranks()  # type: ignore[assignment]
-        data.trainer.global_rank = rank  # type: ignore[misc, union-attr]
-        shares.append(data.train_dataloader().dataset.plan)  # type: ignore[attr-defined]
+        batches = data.train_batches(0)
+        cut_to_share(batches, rank, 2)
+        assert len(batches.shifts) == len(batches.plan)
+        shares.append(batches.plan)
     assert len(shares[0]) == len(shares[1]) == len(whole) // 2
     assert all(batch in whole for share in shares for batch in share)
     assert not any(batch in shares[1] for batch in shares[0])
@@ -182,7 +179,7 @@ def test_trainer_config_reaches_lightning(tunes: Dataset, tmp_path: Path) -> Non
 def test_fine_tuning_trains_with_dropout(trained: Path, tunes: Dataset) -> None:
     start = load_checkpoint(trained)
     assert not start.model.training
-    *_, model, _ = _parts(TINY, tunes, start)
+    *_, model, _ = parts(TINY, tunes, start)
     assert model.training
 
 

@@ -1,0 +1,207 @@
+"""Clips of a few bars for a VAE: cut out of a view's streams on bar lines, at every bar, in any metre.
+
+Nothing is encoded anew: a clip's ids are those of its bars, between BOS and EOS. A note that lasts over the
+end is cut to it; what began before the clip is left out. All of it is done on whole arrays.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from musegen.data.views import TokenView
+from musegen.metrics.attributes import Floats, attributes
+from musegen.metrics.note_sets import Notes
+from musegen.tokenizers import Kind, Tables
+from musegen.tokenizers.tables import Ints
+
+
+class Clips(NamedTuple):
+    """C clips of one split, in the order of the music."""
+
+    ids: npt.NDArray[np.uint16]
+    """(N,) all clips end to end, each from BOS to EOS."""
+    offsets: Ints
+    """(C + 1,) where each begins."""
+    piece: Ints
+    """(C,) index in the view of the piece it is from."""
+    first_bar: Ints
+    """(C,) the bar of the piece, from 0, with which it begins."""
+    metre: Ints
+    """(C,) id of its metre."""
+    notes: Ints
+    """(C,) notes it has."""
+    left_out: dict[str, int]
+    """How many were not made, by reason."""
+
+    def rows(self, which: Ints) -> Ints:
+        """The ids of some clips, (B, T), padded at the end with 0."""
+        starts, lengths = self.offsets[which], self.offsets[which + 1] - self.offsets[which]
+        steps = np.arange(int(lengths.max(initial=0)))
+        inside = steps < lengths[:, None]
+        at = np.minimum(starts[:, None] + steps, len(self.ids) - 1)
+        return np.where(inside, self.ids[at], 0).astype(np.int64)
+
+    def spread(self, most: int) -> Ints:
+        """At most so many of the clips, evenly spread over all."""
+        count = len(self.piece)
+        return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+class _Bars(NamedTuple):
+    """The bars of a view: where each begins and ends in the ids, (bars,)."""
+
+    start: Ints
+    stop: Ints
+    piece: Ints
+    metre: Ints
+
+
+def cut_clips(view: TokenView, tables: Tables, *, bars: int, split: str) -> Clips:
+    """Every clip of `bars` bars of one metre that has a note.
+
+    Args:
+        view: the streams.
+        tables: of their tokenizer.
+        bars: of a clip.
+        split: "train", "valid" or "test".
+    """
+    lines = _bars(view, tables)
+    first = np.flatnonzero(np.isin(lines.piece, view.indices(split)))
+    left_out = {}
+    inside = first + bars <= len(lines.start)
+    inside[inside] = lines.piece[first[inside]] == lines.piece[first[inside] + bars - 1]
+    whole = first[inside]
+    served = set(lines.piece[whole].tolist())
+    left_out["shorter than a clip (pieces)"] = len(set(view.indices(split)) - served)
+    changes = np.cumsum(np.append(False, lines.metre[1:] != lines.metre[:-1]))
+    steady = changes[whole] == changes[whole + bars - 1]
+    left_out["the metre changes inside"] = int((~steady).sum())
+    first = whole[steady]
+    struck = np.append(0, np.cumsum(tables.kind[view.ids] == Kind.PITCH))  # notes before each id
+    notes = struck[lines.stop[first + bars - 1]] - struck[lines.start[first]]
+    left_out["no note begins in it"] = int((notes == 0).sum())
+    first, notes = first[notes > 0], notes[notes > 0]
+    ids, offsets = _copied(view, tables, lines, first, bars)
+    begins = np.searchsorted(lines.piece, np.arange(len(view.pieces)))  # first bar of each piece
+    return Clips(
+        ids=ids.astype(np.uint16),
+        offsets=offsets,
+        piece=lines.piece[first],
+        first_bar=first - begins[lines.piece[first]],
+        metre=lines.metre[first],
+        notes=notes,
+        left_out={reason: count for reason, count in left_out.items() if count},
+    )
+
+
+def _bars(view: TokenView, tables: Tables) -> _Bars:
+    start = np.flatnonzero(tables.kind[view.ids] == Kind.BAR)
+    piece = np.searchsorted(view.offsets, start, side="right") - 1
+    end = view.offsets[piece + 1] - 1  # where the piece's EOS stands
+    following = np.append(start[1:], len(view.ids))
+    return _Bars(start, np.minimum(following, end), piece, view.ids[start + 1].astype(np.int64))
+
+
+def _copied(view: TokenView, tables: Tables, lines: _Bars, first: Ints, bars: int) -> tuple[Ints, Ints]:
+    """The ids of clips that begin with the bars `first` (C,), end to end, and where each begins."""
+    start, stop = lines.start[first], lines.stop[first + bars - 1]
+    length = stop - start
+    offsets = np.append(0, np.cumsum(length + 2))
+    [bos_id], [eos_id] = tables.ids(Kind.BOS), tables.ids(Kind.EOS)
+    ids = np.full(offsets[-1], bos_id)
+    ids[offsets[1:] - 1] = eos_id
+    clip = np.repeat(np.arange(len(first)), length)
+    to = np.arange(len(clip)) + 1 + 2 * clip  # behind each clip's BOS
+    source = to - offsets[clip] - 1 + start[clip]
+    ids[to] = view.ids[source]
+    if tables.voices:
+        ids[to] = _without_held_in(ids[to], clip, tables)
+    else:
+        room = lines.metre[first][clip]
+        bar = np.searchsorted(lines.start, source, side="right") - 1
+        left = (first[clip] + bars - bar) * tables.bar_positions[room]  # positions from this bar's line on
+        ids[to] = _cut_durations(ids[to], left, tables)
+    return ids, offsets
+
+
+def _cut_durations(ids: Ints, left: Ints, tables: Tables) -> Ints:
+    """The ids with every duration cut that lasts for more positions than are `left` after its bar line."""
+    kind = tables.kind[ids]
+    steps = np.arange(len(ids))
+    position = tables.position[ids[np.maximum.accumulate(np.where(kind == Kind.POSITION, steps, 0))]]
+    room = left - position
+    too_long = (kind == Kind.DURATION) & (tables.duration[ids] > room)
+    by_length = tables.ids(Kind.DURATION)
+    by_length = by_length[np.argsort(tables.duration[by_length], kind="stable")]
+    longest = np.searchsorted(tables.duration[by_length], room[too_long], side="right") - 1
+    cut = ids.copy()
+    cut[too_long] = by_length[np.maximum(longest, 0)]
+    return cut
+
+
+def _without_held_in(ids: Ints, clip: Ints, tables: Tables) -> Ints:
+    """The ids with a rest for each hold of what began before the clip."""
+    kind = tables.kind[ids]
+    is_slot = kind >= Kind.PITCH
+    # Every bar has a whole number of ids a voice, so counting through all clips keeps the voices apart.
+    voice = np.where(is_slot, (np.cumsum(is_slot) - 1) % tables.voices, -1)
+    first = np.searchsorted(clip, np.arange(clip[-1] + 1 if len(clip) else 0))  # first id of each clip
+    [rest_id] = tables.ids(Kind.REST)
+    result = ids.copy()
+    for each in range(tables.voices):
+        said = np.cumsum((voice == each) & (kind != Kind.HOLD))
+        before = said[first] - ((voice[first] == each) & (kind[first] != Kind.HOLD))
+        result[(voice == each) & (kind == Kind.HOLD) & (said == before[clip])] = rest_id
+    return result
+
+
+def clip_notes(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tables: Tables) -> Notes:
+    """What clips say, drums left out; onsets from a clip's first bar line, in ticks of 192 a quarter.
+
+    Args:
+        ids: (N,) end to end, each of one metre.
+        offsets: (C + 1,) where each begins.
+        tables: of their tokenizer.
+    """
+    ids = np.asarray(ids, dtype=np.int64)
+    kind = tables.kind[ids]
+    clip = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    metre = ids[np.asarray(offsets[:-1]) + 2]  # behind BOS and Bar
+    ticks = tables.position_ticks[metre][clip]
+    if tables.voices:
+        onset, duration, struck = _grid_times(kind, clip, np.asarray(offsets), tables.voices)
+    else:
+        struck = np.flatnonzero((kind == Kind.PITCH) & (tables.is_drum[ids] == 0))
+        lasts = np.flatnonzero(kind == Kind.DURATION)
+        duration = tables.duration[ids[lasts[np.searchsorted(lasts, struck)]]]
+        steps = np.arange(len(ids))
+        position = tables.position[ids[np.maximum.accumulate(np.where(kind == Kind.POSITION, steps, 0))]]
+        bars = np.cumsum(kind == Kind.BAR)
+        bar = bars - bars[np.asarray(offsets[:-1])][clip] - 1  # BOS comes before the first bar
+        onset = (bar * tables.bar_positions[metre][clip] + position)[struck]
+    return Notes(clip[struck], onset * ticks[struck], duration * ticks[struck], tables.pitch[ids[struck]])
+
+
+def clip_attributes(clips: Clips, tables: Tables, bars: int) -> Floats:
+    """Density, spread, complexity and pitch of every clip, (C, 4); NaN where there are drums alone."""
+    notes = clip_notes(clips.ids, clips.offsets, tables)
+    return attributes(notes.clip, notes.onset, notes.pitch, count=len(clips.piece), bars=bars)
+
+
+def _grid_times(kind: Ints, clip: Ints, offsets: Ints, voices: int) -> tuple[Ints, Ints, Ints]:
+    """Onset and duration in positions of each note of a grid, and where in the ids it is."""
+    is_slot = kind >= Kind.PITCH
+    count = np.cumsum(is_slot)
+    slot = count - 1 - count[offsets[:-1]][clip]
+    found = []
+    for voice in range(voices):
+        mine = np.flatnonzero(is_slot & (slot % voices == voice))
+        stops = np.flatnonzero((kind[mine] != Kind.HOLD) | np.append(True, np.diff(clip[mine]) > 0))
+        ends = np.append(stops[1:], len(mine))
+        is_note = kind[mine[stops]] == Kind.PITCH
+        found.append((mine[stops[is_note]], (ends - stops)[is_note]))
+    struck = np.concatenate([at for at, _ in found])
+    duration = np.concatenate([length for _, length in found])
+    order = np.argsort(struck, kind="stable")
+    return slot[struck[order]] // voices, duration[order], struck[order]

@@ -1,0 +1,63 @@
+"""A mixture of diagonal Gaussians, fitted by expectation and maximisation: what a model's z are like."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+FLOOR = 1e-3
+"""Least variance: a component cannot close in on one point."""
+
+
+class Mixture(NamedTuple):
+    """K diagonal Gaussians of Z dimensions."""
+
+    log_weights: Tensor
+    """(K,)."""
+    means: Tensor
+    """(K, Z)."""
+    scales: Tensor
+    """(K, Z) standard deviations."""
+
+
+@torch.no_grad()
+def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int = 0) -> Mixture:
+    """Fit to points, (N, Z), beginning with points drawn at random as the means.
+
+    Components that are left without points keep a weight of next to nothing.
+
+    Args:
+        points: at least one.
+        components: K.
+        rounds: of expectation and maximisation.
+        seed: of the draw.
+    """
+    points = points.double()
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(points), generator=generator).to(points.device)
+    means = points[order[torch.arange(components, device=points.device) % len(points)]]
+    spread = points.var(dim=0, correction=0) + FLOOR
+    variances = spread.expand(components, -1)
+    log_weights = points.new_full((components,), -math.log(components))
+    for _ in range(rounds):
+        shares = (log_weights + log_densities(points, means, variances)).softmax(dim=1)  # (N, K)
+        counts = shares.sum(dim=0) + 1e-9
+        means = shares.T @ points / counts[:, None]
+        squares = shares.T @ points.square() / counts[:, None]
+        # As if each component had seen one more point, as wide as all: no dimension dies.
+        variances = ((squares - means.square()).clamp(min=0) * counts[:, None] + spread) / (
+            counts[:, None] + 1
+        )
+        log_weights = (counts / counts.sum()).log()
+    return Mixture(log_weights.float(), means.float(), variances.clamp(min=FLOOR).sqrt().float())
+
+
+def log_densities(points: Tensor, means: Tensor, variances: Tensor) -> Tensor:
+    """Of each of N points, (N, Z), under each of K diagonal Gaussians, (K, Z) each: (N, K)."""
+    inverse = 1 / variances
+    distances = (
+        points.square() @ inverse.T - 2 * points @ (means * inverse).T + (means.square() * inverse).sum(dim=1)
+    )
+    constant = variances.log().sum(dim=1) + points.shape[1] * math.log(2 * math.pi)
+    return -0.5 * (distances + constant)

@@ -1,0 +1,165 @@
+"""Batches of clips for a VAE: of like length, transposed at random, made by look-up alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from musegen.config import VAETrainConfig
+from musegen.data.augment import transposition_tables
+from musegen.data.clips import Clips, clip_attributes, cut_clips
+from musegen.data.variations import changed_lines
+from musegen.data.views import TokenView
+from musegen.metrics.attributes import Floats
+from musegen.tokenizers import Tables
+from musegen.tokenizers.tables import Ints
+from musegen.training.datamodule import POOL_BATCHES, Batch
+from musegen.training.order import epoch_loader
+
+PITCH = 3
+"""Column of the attribute that transposition changes."""
+VALIDATION_CLIPS = 512
+"""At most so many, spread evenly over the split: enough to choose a checkpoint by, and cheap."""
+
+
+Change = Callable[[Ints, int], Ints]
+"""Makes of clips, (B, T), of the batch of this number changed ones, (B, S)."""
+
+
+class ClipBatches(Dataset[Batch]):
+    """A list of batches, each made when asked for.
+
+    A batch holds `ids` (B, T), padded at the end with 0, and `attributes` (B, 4) as metrics/attributes.py
+    has them; where sliders are learnt also `changed` (B, S), each clip changed as data/variations.py has it.
+
+    Args:
+        clips: all of them.
+        attributes: of all clips, (C, 4).
+        moves: `transposition_tables`, from as many semitones down as up.
+        plan: which clips each batch has.
+        shifts: by how many semitones each of them is transposed.
+        change: makes the changed clips; None: there are none.
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        attributes: Floats,
+        moves: Ints,
+        *,
+        plan: list[Ints],
+        shifts: list[Ints],
+        change: Change | None = None,
+    ) -> None:
+        self.clips, self.attributes, self.moves = clips, attributes, moves
+        self.plan, self.shifts, self.change = plan, shifts, change
+
+    def __len__(self) -> int:
+        """Batches."""
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Batch number `index`."""
+        ids, shifts = self.clips.rows(self.plan[index]), self.shifts[index]
+        moved = self.moves[shifts[:, None] + len(self.moves) // 2, ids]
+        fits = np.all(moved >= 0, axis=1)  # else a pitch would leave 0 to 127
+        attributes = self.attributes[self.plan[index]]
+        attributes[:, PITCH] += np.where(fits, shifts, 0)
+        ids = np.where(fits[:, None], moved, ids)
+        batch = {"ids": torch.from_numpy(ids), "attributes": torch.from_numpy(attributes).float()}
+        if self.change is not None:
+            batch["changed"] = torch.from_numpy(self.change(ids, index))
+        return batch
+
+
+def plan_clips(clips: Clips, *, batch_tokens: int, rng: np.random.Generator) -> list[Ints]:
+    """Shuffle clips into batches of clips of like length.
+
+    Args:
+        clips: to train on.
+        batch_tokens: ids a batch may hold, padding included.
+        rng: decides the order.
+    """
+    lengths = np.diff(clips.offsets)
+    order = rng.permutation(len(lengths))
+    pool = max(1, int(POOL_BATCHES * batch_tokens / lengths.mean()))
+    batches: list[Ints] = []
+    for start in range(0, len(order), pool):
+        chosen = order[start : start + pool]
+        chosen = chosen[np.argsort(lengths[chosen], kind="stable")]
+        rest = lengths[chosen]
+        first = 0
+        while first < len(chosen):
+            # Sorted, so that a batch up to clip i holds (i - first + 1) * rest[i] ids.
+            full = np.arange(1, len(chosen) - first + 1) * rest[first:] > batch_tokens
+            count = max(1, int(full.argmax())) if full.any() else len(full)
+            batches.append(chosen[first : first + count])
+            first += count
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+class ClipDataModule(pl.LightningDataModule):
+    """Training clips, transposed at random, and some validation clips as they are.
+
+    Args:
+        view: the token streams.
+        tables: of the tokenizer.
+        config: of the run.
+        batch_tokens: ids a batch, padding included.
+    """
+
+    def __init__(self, view: TokenView, tables: Tables, config: VAETrainConfig, batch_tokens: int) -> None:
+        super().__init__()
+        self.seed, self.batch_tokens = config.seed, batch_tokens
+        self.tables, self.has_sliders = tables, config.latent.sliders > 0
+        bars = self.bars = config.model.clip_bars
+        self.train_clips = cut_clips(view, tables, bars=bars, split="train")
+        held_out = cut_clips(view, tables, bars=bars, split="valid") if view.indices("valid") else None
+        self.valid_clips = held_out if held_out and len(held_out.piece) else self.train_clips
+        reach = config.data.transpose
+        self.reach, self.moves = reach, transposition_tables(tables, range(-reach, reach + 1))
+        self.attributes, self.valid_attributes = (
+            clip_attributes(clips, tables, bars) for clips in (self.train_clips, self.valid_clips)
+        )
+
+    @property
+    def size(self) -> str:
+        """How much there is to train on, in words."""
+        return f"{len(self.train_clips.piece)} clips"
+
+    def train_batches(self, epoch: int) -> ClipBatches:
+        """The batches of one epoch, the same at every call."""
+        rng = np.random.default_rng([self.seed, epoch])
+        plan = plan_clips(self.train_clips, batch_tokens=self.batch_tokens, rng=rng)
+        shifts = [rng.integers(-self.reach, self.reach + 1, len(batch)) for batch in plan]
+        return ClipBatches(
+            self.train_clips,
+            self.attributes,
+            self.moves,
+            plan=plan,
+            shifts=shifts,
+            change=self._change(epoch) if self.has_sliders else None,
+        )
+
+    def _change(self, epoch: int) -> Change:
+        def change(ids: Ints, index: int) -> Ints:
+            rng = np.random.default_rng([self.seed, epoch, index])
+            return changed_lines(ids, self.bars, self.tables, rng)
+
+        return change
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """This epoch's batches, this rank's share, from where it was left."""
+        trainer = self.trainer
+        assert trainer is not None
+        return epoch_loader(self.train_batches(trainer.current_epoch), trainer)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation clips; training clips where the dataset has no validation split."""
+        chosen = self.valid_clips.spread(VALIDATION_CLIPS)
+        plan = np.array_split(chosen, -(-len(chosen) // 128))
+        shifts = [np.zeros(len(batch), dtype=np.int64) for batch in plan]
+        batches = ClipBatches(self.valid_clips, self.valid_attributes, self.moves, plan=plan, shifts=shifts)
+        return DataLoader(batches, batch_size=None)

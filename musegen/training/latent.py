@@ -1,0 +1,128 @@
+"""The Lightning module of a VAE: reconstruction, KL with free bits, and the watch over the latent space."""
+
+import math
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from musegen.config import LatentConfig, OptimConfig
+from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
+from musegen.models.vae import ATTRIBUTES, VAE
+from musegen.training.datamodule import Batch
+from musegen.training.module import lr_factor, make_optimizer
+
+ACTIVE = 0.01
+"""Nats of KL from which on a dimension counts as used."""
+
+
+class VAEModule(pl.LightningModule):
+    """Trains a VAE on batches of `ClipDataModule`.
+
+    Args:
+        model: the VAE.
+        optim: how to fit it.
+        latent: what its latent space is asked for.
+        steps: steps of the whole run; learning rate and beta follow them.
+        is_note: (V,) 1 for each id that stands for one note (its pitch).
+    """
+
+    figure = "val_nats_per_clip"
+    """By which the best checkpoint is chosen: what the training lowers, at the full beta, from the mean."""
+    shown: ClassVar = {
+        "nats_per_clip": "{:.2f} nats a clip",
+        "reconstruction_nats": "{:.2f} of them the notes'",
+        "kl": "KL {:.1f}",
+        "active_units": "{:.0f} active units",
+        "pitch_accuracy": "pitches {:.1%}",
+    }
+
+    def __init__(
+        self, model: VAE, *, optim: OptimConfig, latent: LatentConfig, steps: int, is_note: Tensor
+    ) -> None:
+        super().__init__()
+        self.model, self.optim, self.latent, self.steps = model, optim, latent, steps
+        self.register_buffer("is_note", is_note, persistent=False)
+        self.kl_per_dimension: list[float] = []
+        """In nats, of the last validation."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """What a step lowers: nats a token, the KL's share of them included."""
+        ids = batch["ids"]
+        posterior = self.model.posterior(ids)
+        z = posterior.rsample()
+        kl = kl_nats(posterior)
+        beta = beta_at(
+            self.global_step / self.steps, self.latent.beta, self.latent.schedule, self.latent.cycles
+        )
+        nats = self._told(ids, z, batch.get("changed"))
+        nats = nats + beta * above_free_bits(kl, self.latent.free_bits)
+        if self.latent.sliders:
+            nats = nats + self.latent.sliders * attribute_loss(z, batch["attributes"])
+        return nats.sum() / (ids[:, 1:] != 0).sum()
+
+    def _told(self, ids: Tensor, z: Tensor, changed: Tensor | None) -> Tensor:
+        """Nats of each clip, (B,), from its z; the mean with those from a changed clip's, if there is one.
+
+        Of the changed clip's z the sliders' dimensions are the clip's own: they must tell what it was.
+        """
+        if changed is not None:
+            sliders = len(ATTRIBUTES)
+            other = self.model.posterior(changed).rsample()
+            z = torch.cat([z, torch.cat([z[:, :sliders], other[:, sliders:]], dim=1)])
+            ids = torch.cat([ids, ids])
+        logits, _ = self.model(ids[:, :-1], self.model.init_state(z))
+        nats = token_nats(logits, ids[:, 1:]).sum(dim=1)
+        return nats if changed is None else nats.view(2, -1).mean(dim=0)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on a batch of clips."""
+        del batch_idx
+        loss = self.loss(batch)
+        self.log("train_nats_per_token", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add up what some clips cost, decoded from their posterior's mean."""
+        del batch_idx
+        ids = batch["ids"]
+        posterior = self.model.posterior(ids)
+        logits, _ = self.model(ids[:, :-1], self.model.init_state(posterior.mean))
+        targets = ids[:, 1:]
+        told = token_nats(logits, targets).sum(dim=1)
+        kl = kl_nats(posterior)
+        beyond = above_free_bits(kl, self.latent.free_bits)
+        is_pitch = self.is_note[targets] == 1  # type: ignore[index]
+        right = (logits.argmax(dim=2) == targets) & is_pitch
+        rows = [told, told + self.latent.beta * beyond, right.sum(1), is_pitch.sum(1), torch.ones_like(told)]
+        self._sums += torch.stack([row.double().sum() for row in rows])
+        self._kl += kl.double().sum(dim=0)
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin the sums of a validation."""
+        self._sums = torch.zeros(5, dtype=torch.float64, device=self.device)
+        self._kl = torch.zeros(self.model.latent_dim, dtype=torch.float64, device=self.device)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures of all clips of all ranks."""
+        gathered = self.all_gather(torch.cat([self._sums, self._kl]))
+        sums = gathered.view(-1, len(self._sums) + len(self._kl)).sum(dim=0)  # type: ignore[union-attr]
+        told, objective, right, notes, clips = sums[:5].tolist()
+        kl = sums[5:] / max(clips, 1)
+        self.kl_per_dimension = [round(nats, 4) for nats in kl.tolist()]
+        figures = {
+            "val_nats_per_clip": objective / max(clips, 1),
+            "val_reconstruction_nats": told / max(clips, 1),
+            "val_bits_per_note": told / math.log(2) / max(notes, 1),
+            "val_pitch_accuracy": right / max(notes, 1),
+            "val_kl": float(kl.sum()),
+            "val_active_units": float((kl > ACTIVE).sum()),
+        }
+        self.log_dict(figures, rank_zero_only=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
+        optimizer = make_optimizer(self.optim, self.model)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
