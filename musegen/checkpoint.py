@@ -18,7 +18,6 @@ from torch import nn
 from musegen import __version__
 from musegen.config import (
     RUNS,
-    LMConfig,
     Seq2SeqTrainConfig,
     TrainConfig,
     VAEConfig,
@@ -32,13 +31,17 @@ from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
 from musegen.models.seq2seq import Encoder, Seq2Seq
-from musegen.models.vae import VAE, ClipEncoder, Conductor, Keys
+from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Conductor, Keys
 from musegen.tokenizers import Tables, Tokenizer, load_tokenizer, melody_tokenizer
+from musegen.weights import Sizes, check_sizes, load_weights
 
 FORMAT_VERSION = 1
 Model = LanguageModel | Seq2Seq | VAE
 """A model of any family."""
-_SUMMED = ("config.json", "tokenizer.json", "model.safetensors", "data.json", "metrics.json")
+_TEXTS = ("config.json", "tokenizer.json", "data.json", "metrics.json")
+_SUMMED = (*_TEXTS, "model.safetensors")
+MAX_TEXT = 1 << 25
+"""Bytes of a JSON file; a manifest of a hundred thousand pieces takes half of it."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(
             f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again"
         )
-    _check_sums(path)
+    _check_sums(path, _TEXTS)
     raw = _read_json(path / "config.json")
     if raw.get("format_version") != FORMAT_VERSION:
         raise CheckpointError(
@@ -176,9 +179,11 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
     except (ConfigError, TokenError) as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     data = _read_data(path / "data.json")
-    _check_width(config.model, path / "model.safetensors")
+    weights = path / "model.safetensors"
+    check_sizes(weights, _sizes(config, tokenizer))
+    _check_sums(path, (weights.name,))
     model = build_model(config, tokenizer)
-    _load_weights(model, path / "model.safetensors")
+    load_weights(model, weights)
     return Checkpoint(
         path=path,
         config=config,
@@ -187,7 +192,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         model=model.to(device).eval(),
         data=data,
         metrics=_read_json(path / "metrics.json"),
-        sha256=_sha256(path / "model.safetensors"),
+        sha256=_sha256(weights),
     )
 
 
@@ -216,46 +221,34 @@ def _read_data(path: Path) -> dict[str, Any]:
     return data
 
 
-def _check_width(config: LMConfig, path: Path) -> None:
-    """Compare the sizes in config.json with the weights' own before any memory is taken for them."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            embedding = file.get_slice("decoder.embedding.weight").get_shape()
-            hidden = file.get_slice("decoder.logits.weight").get_shape()
-            layers = sum(name.startswith("decoder.rnn.") and ".weight_hh_l0" in name for name in file.keys())  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
-        raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error
-    found = (embedding[-1], hidden[-1], layers)
-    if found != (config.embedding_dim, config.hidden_size, config.num_layers):
-        raise CheckpointError(
-            f"the weights in {path} do not fit config.json: they have embedding_dim, hidden_size, num_layers "
-            f"{found}; train the checkpoint again"
-        )
-
-
-def _load_weights(model: nn.Module, path: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        weights: dict[str, torch.Tensor] = load_file(path)
-        model.load_state_dict(weights)
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(
-            f"the weights in {path} do not fit config.json and tokenizer.json: {reason}"
-        ) from error
+def _sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """What the weights must be, as far as numbers in config.json and tokenizer.json decide it."""
+    model, vocab = config.model, len(tokenizer.tables.kind)
+    shapes: dict[str, tuple[int, ...]] = {
+        "decoder.embedding.weight": (vocab, model.embedding_dim),
+        "decoder.logits.weight": (vocab, model.hidden_size),
+    }
+    layers = {"decoder.rnn.": model.num_layers}
+    if isinstance(config, Seq2SeqTrainConfig):
+        heard = len(melody_tokenizer(tokenizer).tables.kind)
+        shapes["encoder.embedding.weight"] = (heard, model.embedding_dim)
+        shapes["near"] = (2 * config.encoder.reach + 1,)
+        layers["encoder.forwards."] = config.encoder.num_layers
+    if isinstance(config, VAETrainConfig):
+        shapes["mixture_means"] = (COMPONENTS, config.model.latent_dim)
+    return Sizes(shapes, layers)
 
 
-def _check_sums(path: Path) -> None:
+def _check_sums(path: Path, names: Sequence[str]) -> None:
+    large = [name for name in (*_TEXTS, "SHA256SUMS") if (path / name).stat().st_size > MAX_TEXT]
+    if large:
+        raise CheckpointError(f"{path / large[0]} is larger than {MAX_TEXT >> 20} MB: it is no checkpoint's")
     text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
     lines = (line.partition(" ") for line in text.splitlines())
     wanted = {
         name.strip().lstrip("*"): digest for digest, _, name in lines
     }  # "*" marks binary, as sha256sum has it
-    for name in _SUMMED:
+    for name in names:
         if wanted.get(name) != _sha256(path / name):
             raise CheckpointError(
                 f"{path / name} is not the file that SHA256SUMS lists: it was changed or damaged; "
