@@ -57,24 +57,25 @@ def voice_costs(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, indic
         with torch.inference_mode():
             logits, _ = model(ids[:, :-1], model.init_state(source_ids))
         for row, index in enumerate(batch):
-            nats = _slot_nats(logits[row].cpu(), view.stream(index), tokenizer.tables)
+            nats = slot_nats(logits[row].cpu(), view.stream(index), tokenizer.tables)
             begin, end = music_span(dataset, view, index, tokenizer)
             beats = (end - begin) / tokenizer.positions
             costs[index] = Cost(view.pieces[index].name, float(nats[begin:end].sum()), beats)
     return [costs[index] for index in indices]
 
 
-def _slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables) -> torch.Tensor:
+def slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables, legal: Bools | None = None) -> torch.Tensor:
     """Nats of each voice at each position, (positions, voices).
 
     Args:
         logits: (T', V) of the id after each, at least those of the stream.
         ids: (T,) the stream.
         tables: of its tokenizer.
+        legal: which id may stand where; None for `legal_ids`.
     """
     at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)
-    legal = torch.from_numpy(legal_ids(ids, tables))
-    log_p = logits[at - 1].double().masked_fill(~legal, -torch.inf).log_softmax(dim=1)
+    allowed = torch.from_numpy(legal_ids(ids, tables) if legal is None else legal)
+    log_p = logits[at - 1].double().masked_fill(~allowed, -torch.inf).log_softmax(dim=1)
     nats = -log_p.gather(1, torch.from_numpy(ids[at])[:, None])
     return nats.view(-1, tables.voices)
 

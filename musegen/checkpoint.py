@@ -276,7 +276,7 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
     what, command = {
         "lm": ("language model", f"musegen generate {name} --bars 16 --num 4 --out out/"),
         "seq2seq": ("accompanist", f"musegen accompany {name} tune.mid --num 4 --out out/"),
-        "vae": ("latent space", f"musegen generate {name} --num 8 --out out/"),
+        "vae": ("latent space of clips", f"musegen generate {name} --num 8 --out out/"),
     }[config.family]
     return (
         f"# {name}\n\n"

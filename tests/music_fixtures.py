@@ -12,6 +12,8 @@ from musegen.config import (
     TokenizerConfig,
     TrainConfig,
     TrainerConfig,
+    VAEConfig,
+    VAETrainConfig,
 )
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
@@ -78,3 +80,11 @@ def accompanist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
     """The folder of a tiny accompanist, really trained on `chorales`: soprano given, the rest wanted."""
     config = Seq2SeqTrainConfig(data=TINY.data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
     return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "choir", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def autoencoder(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model of clips of two bars, really trained on `tunes`."""
+    model = VAEConfig(embedding_dim=16, hidden_size=32, latent_dim=16, clip_bars=2)
+    config = VAETrainConfig(model=model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, tunes, tmp_path_factory.mktemp("checkpoints") / "clips", say=lambda _: None)

@@ -17,11 +17,14 @@ from musegen.cli import VERBS, main
 from musegen.cli.accompany import Accompany
 from musegen.cli.evaluate import Evaluate
 from musegen.cli.generate import Generate
+from musegen.cli.interpolate import Interpolate
+from musegen.cli.novelty import Novelty
 from musegen.cli.parse import _flags, _value
 from musegen.cli.prepare import Prepare
 from musegen.cli.ranges import RANGES
 from musegen.cli.train import Train
-from musegen.config import Seq2SeqTrainConfig
+from musegen.cli.vary import Vary
+from musegen.config import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 
 
@@ -179,10 +182,11 @@ class TestMisuse:
         assert [path.name for path in here.iterdir()] == ["bad"]
 
     def test_every_number_has_a_range(self) -> None:
-        run = Seq2SeqTrainConfig()
-        verbs = (Train, Generate, Prepare, Evaluate, Accompany, Seq2SeqTrainConfig)
+        runs = (Seq2SeqTrainConfig(), VAETrainConfig())
+        verbs = (Train, Generate, Prepare, Evaluate, Accompany, Novelty, Interpolate, Vary, *map(type, runs))
         flags = {flag for verb in verbs for flag, _ in _flags(verb)}
-        numbers = {flag for flag, path in _flags(type(run)) if type(_value(run, path)) in (int, float)}
+        values = [(flag, _value(run, path)) for run in runs for flag, path in _flags(type(run))]
+        numbers = {flag for flag, value in values if type(value) in (int, float)}
         assert numbers <= RANGES.keys() <= flags
 
     @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "data.json"])

@@ -33,10 +33,13 @@ SHORTER = {
 
 @pytest.fixture
 def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the README's reader has it: my_midis/ with twelve tunes, and tune.mid."""
+    """A folder as the README's reader has it: my_midis/ with twelve tunes, tune.mid, other.mid in its metre."""
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
         write_score(tunes.score(piece), path)
+    metre = tunes.pieces[0].time_signatures
+    other = next(piece for piece in tunes.pieces[1:] if piece.time_signatures == metre)
+    write_score(tunes.score(other), tmp_path / "other.mid")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

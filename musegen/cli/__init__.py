@@ -22,7 +22,12 @@ VERBS = {
     "train": "train a model on a dataset",
     "generate": "write new pieces, or continue a tune",
     "accompany": "write the rest of the music to a given tune",
+    "reconstruct": "a clip of a tune as a model of clips gives it back",
+    "interpolate": "from one clip to another, step by step",
+    "vary": "clips like a given one, or with more or less of something",
     "evaluate": "measure how well a model predicts music that it has not seen",
+    "compare": "measure how like generated music is to real music, without a model",
+    "novelty": "find what files copy of the music that a model learnt from",
     "info": "say what a music file, a dataset or a checkpoint holds",
     "render": "music files as pictures, and on request as notation and sound",
     "demo": "all of it once, small, on 1,059 fiddle tunes",
@@ -35,7 +40,9 @@ examples:
   musegen train lm datasets/mine --out checkpoints/mine
   musegen generate checkpoints/mine --bars 16 --num 8 --out out/
   musegen train seq2seq bach-chorales --out checkpoints/chorale
-  musegen accompany checkpoints/chorale tune.mid --out out/"""
+  musegen accompany checkpoints/chorale tune.mid --out out/
+  musegen train vae folk --out checkpoints/folk-2bar
+  musegen interpolate checkpoints/folk-2bar a.mid b.mid --num 9 --out out/"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -90,7 +97,7 @@ def _dispatch(argv: list[str]) -> None:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {verb:<10}{what}" for verb, what in VERBS.items())
+    verbs = "\n".join(f"  {verb:<13}{what}" for verb, what in VERBS.items())
     about = "Train small models on your own music and have them write new pieces as MIDI."
     usage = "usage: musegen VERB ...   (musegen VERB --help says more)"
     return f"{usage}\n\n{about}\n\nverbs:\n{verbs}\n\n{EXAMPLES}"

@@ -1,4 +1,4 @@
-"""`musegen demo`: everything once, small: data, training, four tunes, their pictures, the figures."""
+"""`musegen demo`: everything once, small: data, training, four tunes, a page that plays them, the figures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ CORPUS = "ryans-mammoth"
 DATASET = Path("datasets") / CORPUS
 CHECKPOINT = Path("checkpoints/demo")
 OUT = Path("out/demo")
+PAGE = OUT / "demo.html"
 BARS, NUM, SEED = 16, 4, 5
 TRAIN = TrainConfig(
     model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
@@ -26,6 +27,7 @@ TRAIN = TrainConfig(
 
 CLOSING = """\
 done in {minutes:.1f} minutes. What lies where:
+  {page}        open it in a browser: the tunes to see and to hear
   {out}/001.mid ...      {num} tunes of {bars} bars; open them in any notation program or DAW
   {out}/001.png ...      their piano rolls
   {checkpoint}/       the model; generation needs this folder and nothing else
@@ -63,12 +65,15 @@ def main(argv: list[str]) -> None:
     generate.main(
         [str(CHECKPOINT), *f"--bars {BARS} --num {NUM} --seed {SEED} --force --out".split(), str(OUT)]
     )
-    render.main([*map(str, sorted(OUT.glob("*.mid"))), "--force"])
+    tunes = [str(path) for path in sorted(OUT.glob("*.mid"))]
+    render.main([*tunes, "--force"])
+    render.main([*tunes, "--html", str(PAGE), "--force"])
     say("4/4 how well it predicts tunes that it has not seen")
     evaluate.main([str(CHECKPOINT), str(DATASET)])
     say(
         CLOSING.format(
             minutes=(time.monotonic() - started) / 60,
+            page=PAGE,
             out=OUT,
             num=NUM,
             bars=BARS,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure nats a token and bits a note on whole pieces; lower is better.
 
+    A model of clips gives back the clips that stand nowhere in its training music, from the mean of their
+    posterior, greedily: how many of their notes it finds again is measured, beside the nearest training clip.
+
     An accompanist also accompanies the pieces' melodies, beside three yardsticks: the human accompaniment,
     that of a training piece drawn at random and moved into the key, and block chords from a rule.
 
@@ -41,8 +44,8 @@ class Evaluate:
     seed: int | None = None
     """Of the accompaniments. Unset: 0."""
     limit: int | None = None
-    """Accompany at most so many melodies, evenly spread over the split. Unset: as many as take a few minutes:
-    all 77 chorales of a test split, or a third of 100 songs."""
+    """Accompany at most so many melodies, or give back so many clips, evenly spread over the split. Unset: as
+    many as take a few minutes: all 77 chorales of a test split, or a third of 100 songs, or 1,000 clips."""
     json: Flag = False
     """Print the result as JSON."""
 
@@ -67,19 +70,22 @@ def main(argv: list[str]) -> None:
         return
     print_facts({name: value for name, value in figures.items() if name != "systems"})
     if "systems" in figures:
-        from musegen.evaluation.measures import MEASURES
+        from musegen.evaluation import measures, reconstruction
 
-        print_systems(figures["systems"], MEASURES)
+        print_systems(figures["systems"], measures.MEASURES | reconstruction.MEASURES)
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
     from musegen.evaluation.accompaniment import evaluate_accompanist
     from musegen.evaluation.likelihood import evaluate_checkpoint
+    from musegen.evaluation.reconstruction import evaluate_vae
 
     names = ("samples", "seed", "limit")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if checkpoint.config.family == "seq2seq":
         return evaluate_accompanist(checkpoint, dataset, arguments.split, **given)
+    if checkpoint.config.family == "vae" and given.keys() <= {"limit"}:
+        return evaluate_vae(checkpoint, dataset, arguments.split, **given)
     if given:
         raise ConfigError(
             f"--{next(iter(given))} is for accompanists: {checkpoint.path.name} is of family "

@@ -7,7 +7,7 @@ import secrets
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,9 +15,18 @@ from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
 from musegen.cli.places import find_checkpoint, load_family, output_folder, read_music, refuse_taken
+from musegen.config import VAEConfig
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
+if TYPE_CHECKING:
+    from symusic import Score
+
+    from musegen.checkpoint import Checkpoint
+    from musegen.config import SamplingConfig
+    from musegen.generation.requests import Request, Result
+
+BARS = 16
 SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 
 
@@ -28,14 +37,15 @@ class Generate:
     $ musegen generate checkpoints/mine --bars 16 --num 8 --temperature 0.95 --out out/
     $ musegen generate checkpoints/mine --prompt tune.mid --bars 8 --out out/
     $ musegen generate checkpoints/mine --time-signature 6/8 --scale "D dorian" --pitch-range 55:84 --out out/
+    $ musegen generate checkpoints/folk-2bar --num 8 --out out/
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
     """A checkpoint's folder, or its name under ./checkpoints."""
     out: Path
     """A folder for the files."""
-    bars: int = 16
-    """How many new bars each piece has."""
+    bars: int | None = None
+    """How many new bars each piece has. Unset: 16, or what a model of clips writes."""
     num: int = 1
     """How many pieces."""
     prompt: Path | None = None
@@ -60,6 +70,8 @@ class Generate:
     """Quarters a minute. Unset: the prompt's, or the training data's median."""
     program: int | None = None
     """The General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data."""
+    prior: Flag = False
+    """Of a model of clips: draw from all of its latent space, not only from where the training clips lie."""
     force: Flag = False
     """Write into a folder that is not empty; files of an earlier run in it are replaced."""
     json: Flag = False
@@ -74,34 +86,20 @@ def main(argv: list[str]) -> None:
     refuse_taken(arguments.out, force=arguments.force)
     prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
+    checkpoint = load_family(folder, "lm", "vae")
+    bars = _bars(arguments, checkpoint)
 
-    checkpoint = load_family(folder, "lm")
+    from musegen.generation.requests import Request
 
-    from musegen.generation.tasks import Request, generate
-    from musegen.models.lm import LanguageModel
-
-    assert isinstance(checkpoint.model, LanguageModel)
+    request = Request(bars, metre, pitches, arguments.tempo, arguments.program)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
+    sampling = replace(checkpoint.config.sampling, **given)
     with output_folder(arguments.out):
-        results = generate(
-            checkpoint.model,
-            checkpoint.tokenizer,
-            Request(
-                bars=arguments.bars,
-                time_signature=metre,
-                pitches=pitches,
-                tempo=arguments.tempo,
-                program=arguments.program,
-            ),
-            num=arguments.num,
-            prompt=prompt,
-            sampling=replace(checkpoint.config.sampling, **given),
-            seed=seed,
-            default_tempo=checkpoint.data["tempo"],
-            default_program=checkpoint.data["program"],
-            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-        )
+        if checkpoint.config.family == "lm":
+            results = _pieces(checkpoint, request, arguments.num, prompt, sampling, seed)
+        else:
+            results = _clips(checkpoint, request, arguments.num, sampling, seed, prior=arguments.prior)
         manifest = write_outputs(
             results,
             arguments.out,
@@ -116,6 +114,81 @@ def main(argv: list[str]) -> None:
         for file in manifest["files"]:
             print(arguments.out / file["path"])
     say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
+
+
+def _bars(arguments: Generate, checkpoint: Checkpoint) -> int:
+    """New bars of each piece.
+
+    Raises:
+        ConfigError: a flag that is of no use to the checkpoint's family.
+    """
+    name, settings = checkpoint.path.name, checkpoint.config.model
+    if not isinstance(settings, VAEConfig):
+        if arguments.prior:
+            raise ConfigError(f"--prior is for models of clips, and {name} writes pieces: leave it out")
+        return arguments.bars or BARS
+    if arguments.prompt:
+        raise ConfigError(f"--prompt: {name} continues nothing; for clips like one of yours: musegen vary")
+    if arguments.bars not in (None, settings.clip_bars):
+        raise ConfigError(
+            f"--bars is {arguments.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
+        )
+    return settings.clip_bars
+
+
+def _pieces(
+    checkpoint: Checkpoint,
+    request: Request,
+    num: int,
+    prompt: Score | None,
+    sampling: SamplingConfig,
+    seed: int,
+) -> list[Result]:
+    """Pieces of a language model."""
+    from musegen.generation.tasks import generate
+    from musegen.models.lm import LanguageModel
+
+    assert isinstance(checkpoint.model, LanguageModel)
+    return generate(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        request,
+        num=num,
+        prompt=prompt,
+        sampling=sampling,
+        seed=seed,
+        default_tempo=checkpoint.data["tempo"],
+        default_program=checkpoint.data["program"],
+        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+    )
+
+
+def _clips(
+    checkpoint: Checkpoint,
+    request: Request,
+    num: int,
+    sampling: SamplingConfig,
+    seed: int,
+    *,
+    prior: bool,
+) -> list[Result]:
+    """Clips of a model with a latent space."""
+    from musegen.generation.latent import sample_clips
+    from musegen.models.vae import VAE
+
+    assert isinstance(checkpoint.model, VAE)
+    return sample_clips(
+        checkpoint.model,
+        checkpoint.tokenizer,
+        request,
+        num=num,
+        metres=checkpoint.data.get("metres", ()),
+        prior=prior,
+        sampling=sampling,
+        seed=seed,
+        default_tempo=checkpoint.data["tempo"],
+        default_program=checkpoint.data["program"],
+    )
 
 
 def _time_signature(text: str | None) -> tuple[int, int] | None:

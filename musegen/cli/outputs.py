@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from musegen import __version__
 from musegen.console import say
 from musegen.files import write_json
 
 if TYPE_CHECKING:
+    from symusic import Score
+
     from musegen.generation.tasks import Result
 
 MANIFEST = "manifest.json"
+TOGETHER = "all.mid"
+
+
+class Row(NamedTuple):
+    """Clips that belong together, in their order."""
+
+    scores: Sequence[Score]
+    titles: Sequence[str]
+    bars: int
+    """Of each."""
 
 
 def write_outputs(
@@ -26,10 +38,23 @@ def write_outputs(
     checkpoint: str,
     checkpoint_sha256: str,
     pictures: bool = False,
+    row: Row | None = None,
+    measured: Any = None,
 ) -> dict[str, Any]:
     """Write each result as a MIDI file, with its piano roll if wanted, the manifest last; returns it.
 
     What an earlier manifest of `out` lists is removed first, so that the folder holds one run.
+
+    Args:
+        results: one a file, numbered from 1.
+        out: the folder.
+        command: as typed.
+        seed: of the run.
+        checkpoint: its name.
+        checkpoint_sha256: of its weights.
+        pictures: write the piano roll of each.
+        row: clips to be written as one file end to end, all.mid, and one picture side by side, all.png.
+        measured: what else the manifest is to say.
 
     Raises:
         MidiError: a result has no notes.
@@ -49,19 +74,34 @@ def write_outputs(
         "checkpoint_sha256": checkpoint_sha256,
         "files": [{"path": path.name, **_facts(result)} for path, result in zip(paths, results, strict=True)],
     }
+    manifest |= {"together": TOGETHER} if row else {}
+    manifest |= {"measured": measured} if measured is not None else {}
     try:
         for path, result in zip(paths, results, strict=True):
             for words in write_score(result.score, path, given=result.given):
                 say(f"{path}: {words}")
             if pictures:
                 write_piano_roll(result.score, path.with_suffix(".png"))
+        if row:
+            _write_row(row, out / TOGETHER)
         write_json(out / MANIFEST, manifest)
     except BaseException:
-        for path in paths:  # all of a run or nothing
+        for path in (*paths, out / TOGETHER):  # all of a run or nothing
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
         raise
     return manifest
+
+
+def _write_row(row: Row, path: Path) -> None:
+    """Write clips end to end, and their piano rolls side by side."""
+    from musegen.evaluation.plots import write_roll_row
+    from musegen.music.excerpt import end_to_end
+    from musegen.music.write import write_score
+
+    for words in write_score(end_to_end(row.scores, row.bars), path):
+        say(f"{path}: {words}")
+    write_roll_row(row.scores, row.titles, path.with_suffix(".png"), bars=row.bars)
 
 
 def _facts(result: Result) -> dict[str, Any]:
@@ -69,17 +109,19 @@ def _facts(result: Result) -> dict[str, Any]:
 
     facts = music_facts(result.score)
     return {
-        "bars": facts.pop("bars"),
+        "bars": result.bars,
         "notes": facts.pop("notes"),
         "time_signature": facts.pop("time_signature"),
         "log_likelihood": result.log_likelihood,
-        **facts,
+        **{name: value for name, value in facts.items() if name != "bars"},
     }
 
 
 def _remove_earlier(out: Path) -> None:
     try:
-        listed = [str(file["path"]) for file in json.loads((out / MANIFEST).read_text("utf-8"))["files"]]
+        earlier = json.loads((out / MANIFEST).read_text("utf-8"))
+        listed = [str(file["path"]) for file in earlier["files"]]
+        listed += [str(earlier["together"])] if "together" in earlier else []
     except (OSError, ValueError, KeyError, TypeError):
         return  # no manifest, or not one of ours: remove nothing
     for name in listed:

@@ -105,8 +105,11 @@ def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
     return score, homes, pickup, repairs
 
 
-def load_family(folder: Path, family: str) -> Checkpoint:
-    """Load the checkpoint in a folder, if it is of the family wanted.
+FAMILY_VERBS = {"lm": "generate", "seq2seq": "accompany", "vae": "reconstruct, interpolate or vary"}
+
+
+def load_family(folder: Path, *families: str) -> Checkpoint:
+    """Load the checkpoint in a folder, if it is of a family wanted.
 
     Raises:
         CheckpointError: it is of another, or cannot be used.
@@ -114,10 +117,11 @@ def load_family(folder: Path, family: str) -> Checkpoint:
     from musegen.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(folder)
-    if checkpoint.config.family != family:
-        verb = {"lm": "generate", "seq2seq": "accompany"}[checkpoint.config.family]
+    family = checkpoint.config.family
+    if family not in families:
         raise CheckpointError(
-            f"checkpoint {folder} is of family {checkpoint.config.family}, not {family}: use musegen {verb}"
+            f"checkpoint {folder} is of family {family}, not {' or '.join(families)}: "
+            f"use musegen {FAMILY_VERBS[family]}"
         )
     return checkpoint
 

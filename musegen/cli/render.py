@@ -1,8 +1,10 @@
-"""`musegen render`: music files as pictures, as notation, as sound."""
+"""`musegen render`: music files as pictures, as notation, as sound, as a page that shows and plays them."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +26,7 @@ class Render:
 
     $ musegen render out/*.mid
     $ musegen render tune.mid --musicxml --wav --out rendered/
+    $ musegen render out/*.mid --html tunes.html
     """
 
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
@@ -34,6 +37,9 @@ class Render:
     """Write the score as MusicXML too, for notation programs such as MuseScore."""
     wav: Flag = False
     """Write the sound as WAV too: by fluidsynth where it is installed, else by sine waves."""
+    html: Path | None = None
+    """Write one page of all files in place of the pictures, under this name: piano rolls to see and to hear
+    in any browser, without a network."""
     force: Flag = False
     """Replace results that are there."""
 
@@ -46,34 +52,56 @@ def main(argv: list[str]) -> None:
         MidiError: some of the files cannot be rendered; the others have been.
     """
     arguments = parse(Render, argv, prog="musegen render")
-    if not arguments.files:
+    files = arguments.files
+    page = (arguments.out or Path()) / arguments.html if arguments.html else None
+    if not files:
         raise ConfigError("FILES must be given: name one or more music files (musegen render --help)")
-    suffixes = [".png"] + [".musicxml"] * arguments.musicxml + [".wav"] * arguments.wav
-    stems = [(arguments.out or path.parent) / path.stem for path in arguments.files]
+    suffixes = [".png"] * (not page) + [".musicxml"] * arguments.musicxml + [".wav"] * arguments.wav
+    stems = [(arguments.out or path.parent) / path.stem for path in files]
     results = [[stem.with_name(stem.name + suffix) for suffix in suffixes] for stem in stems]
-    _refuse_clashes(arguments.files, results, force=arguments.force)
+    _refuse_clashes(files, results, force=arguments.force)
+    if page:
+        _refuse_page(page, force=arguments.force)
 
+    pieces: list[tuple[str, Score]] = []
     failed: list[MusegenError] = []
     with output_folder(arguments.out) if arguments.out else nullcontext():
-        for path, wanted in zip(arguments.files, results, strict=True):
-            error = _render_file(path, wanted)
-            if error:
+        for path, title, wanted in zip(files, _titles(files), results, strict=True):
+            try:
+                score = read_music("FILES", path)
+            except MusegenError as error:
                 failed.append(error)
-        _report(failed, len(arguments.files))
+                continue
+            if page:
+                pieces.append((title, score))
+            failed += _render_all(score, path, wanted)
+        if page and pieces:
+            _render_page(pieces, page)
+        _report(failed, len(files))
 
 
-def _render_file(path: Path, wanted: list[Path]) -> MusegenError | None:
-    """Write each result of a file; why the file cannot be rendered, if it cannot."""
-    try:
-        score = read_music("FILES", path)
-    except MusegenError as error:
-        return error
+def _render_all(score: Score, source: Path, wanted: list[Path]) -> list[MidiError]:
+    """Write each result of a file until one cannot be rendered; why not, if so."""
     for result in wanted:
         try:
-            _render(score, path, result)
+            _render(score, source, result)
         except MidiError as error:
-            return error
-    return None
+            return [error]
+    return []
+
+
+def _titles(files: tuple[Path, ...]) -> list[str]:
+    """The names of the files without their endings, and their folders where that leaves two alike."""
+    stems = Counter(path.stem for path in files)
+    return [path.stem if stems[path.stem] == 1 else f"{path.parent.name}/{path.stem}" for path in files]
+
+
+def _render_page(pieces: list[tuple[str, Score]], page: Path) -> None:
+    from musegen.evaluation.page import write_page
+
+    with _written(page, "name another place with --html"):
+        write_page(pieces, page, title=page.stem)
+    print(page)
 
 
 def _report(failed: list[MusegenError], count: int) -> None:
@@ -94,16 +122,24 @@ def _render(score: Score, source: Path, result: Path) -> None:
         MidiError: the score cannot be rendered so.
         ConfigError: the result cannot be written.
     """
-    try:
-        words = _write(score, source, result)
-    except MidiError as error:
-        raise MidiError(f"{source}: {error}") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{result} cannot be written ({reason}): name a folder with --out") from error
+    with _written(result, "name a folder with --out"):
+        try:
+            words = _write(score, source, result)
+        except MidiError as error:
+            raise MidiError(f"{source}: {error}") from error
     if words:
         say(f"{result}: {'; '.join(words)}")
     print(result)
+
+
+@contextmanager
+def _written(result: Path, hint: str) -> Iterator[None]:
+    """Turn a disk that refuses `result` into one line for the user, with what to do next."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{result} cannot be written ({reason}): {hint}") from error
 
 
 def _write(score: Score, source: Path, result: Path) -> list[str]:
@@ -133,8 +169,18 @@ def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]], *, force
                 )
             if result == path:
                 raise ConfigError(f"{path} would be replaced by its own rendering: name a folder with --out")
-            if result.exists() and not force:
-                raise ConfigError(
-                    f"{result} is there already: add --force to replace it, or name another --out"
-                )
+            _refuse_taken(result, "--out", force=force)
             taken[result] = path
+
+
+def _refuse_page(page: Path, *, force: bool) -> None:
+    if page.is_dir():
+        raise ConfigError(f"--html {page} is a folder: name a file in it, such as {page / 'page.html'}")
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--html {page} is no page: name a file that ends with .html")
+    _refuse_taken(page, "--html", force=force)
+
+
+def _refuse_taken(result: Path, flag: str, *, force: bool) -> None:
+    if result.exists() and not force:
+        raise ConfigError(f"{result} is there already: add --force to replace it, or name another {flag}")

@@ -73,7 +73,7 @@ def cut_clips(view: TokenView, tables: Tables, *, bars: int, split: str) -> Clip
     inside[inside] = lines.piece[first[inside]] == lines.piece[first[inside] + bars - 1]
     whole = first[inside]
     served = set(lines.piece[whole].tolist())
-    left_out["shorter than a clip (pieces)"] = len(set(view.indices(split)) - served)
+    left_out["all there is of its piece is shorter"] = len(set(view.indices(split)) - served)
     changes = np.cumsum(np.append(False, lines.metre[1:] != lines.metre[:-1]))
     steady = changes[whole] == changes[whole + bars - 1]
     left_out["the metre changes inside"] = int((~steady).sum())

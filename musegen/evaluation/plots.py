@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from symusic import Score, Track
 
 from musegen.evaluation.names import DRUMS, instrument_name, pitch_name
 from musegen.files import write_atomic
+from musegen.music.excerpt import bar_lines
 from musegen.music.notes import note_arrays
 from musegen.music.ops import bar_ticks
 
@@ -27,6 +29,8 @@ INCHES_A_BAR = 0.75
 WIDTH = (7.0, 60.0)
 """Narrowest and widest picture in inches; at 100 dots an inch this stays within 6,000 pixels."""
 INCHES_A_SEMITONE = 0.13
+ROLLS = 16
+"""Piano rolls in a row of a picture of several."""
 NATURALS = (0, 2, 4, 5, 7, 9, 11)
 
 
@@ -36,10 +40,23 @@ def write_piano_roll(score: Score, path: Path, *, title: str = "") -> None:
     Raises:
         OSError: see `write_atomic`.
     """
+    _write_figure(piano_roll(score, title=title), path)
+
+
+def write_roll_row(scores: Sequence[Score], titles: Sequence[str], path: Path, *, bars: int) -> None:
+    """Write the piano rolls of clips of so many bars side by side as a PNG (see `roll_row`).
+
+    Raises:
+        OSError: see `write_atomic`.
+    """
+    _write_figure(roll_row(scores, titles, bars=bars), path)
+
+
+def _write_figure(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of an alphabet that the font lacks: drawn as a box
-        piano_roll(score, title=title).savefig(picture, format="png")
+        figure.savefig(picture, format="png")
     write_atomic(path, picture.getvalue())
 
 
@@ -68,6 +85,31 @@ def piano_roll(score: Score, *, title: str = "") -> Figure:
     return figure
 
 
+def roll_row(scores: Sequence[Score], titles: Sequence[str], *, bars: int) -> Figure:
+    """Piano rolls of clips of so many bars side by side, at most `ROLLS` in a row, drums left out."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    tracks = [[t for t in score.tracks if len(t.notes) and not t.is_drum] for score in scores]
+    height = max(1.2, _height([track for each in tracks for track in each]))
+    columns = min(len(scores), ROLLS)
+    rows = -(-len(scores) // columns)
+    width = float(np.clip(INCHES_A_BAR * bars, 1.2, WIDTH[1] / columns))
+    figure = Figure(figsize=(columns * width + 0.6, rows * (height + 0.5)), dpi=100, layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes, score, title, own in zip(grid, scores, titles, tracks, strict=False):
+        for track in own:
+            axes.add_collection(_note_boxes(track, mpl.color_sequences["tab10"][0]))
+        _draw_bars(axes, bar_lines(score, bars)[: bars + 1])
+        axes.set_title(title.replace("$", r"\$"), fontsize=8)
+    edges = [edge for axes, own in zip(grid, tracks, strict=False) if own for edge in axes.dataLim.intervaly]
+    for axes in grid[: len(scores)]:
+        _mark_pitches(axes, min(edges, default=60), max(edges, default=60))
+    for axes in grid[len(scores) :]:
+        axes.set_axis_off()
+    return figure
+
+
 def _height(tracks: list[Track]) -> float:
     """Inches for the range of pitches of `tracks`."""
     if not tracks:
@@ -85,7 +127,10 @@ def _draw_pitched(axes: Axes, tracks: list[Track]) -> None:
     axes.autoscale_view()
     if len(tracks) > 1:
         _draw_legend(axes, tracks, colours)
-    lowest, highest = axes.dataLim.y0, axes.dataLim.y1
+    _mark_pitches(axes, axes.dataLim.y0, axes.dataLim.y1)
+
+
+def _mark_pitches(axes: Axes, lowest: float, highest: float) -> None:
     axes.set_ylim(lowest - 1, highest + 1)
     shown = [
         p

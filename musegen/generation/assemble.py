@@ -37,6 +37,15 @@ def dress(
             track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
 
 
+def dress_like(score: ScoreTick, given: ScoreTick, tokenizer: Tokenizer) -> None:
+    """Give a decoded clip the tempo and key of a given one, and its instrument where the stream says none."""
+    score.tempos = list(given.tempos) or [Tempo(0, qpm=120.0)]
+    score.key_signatures = list(given.key_signatures)
+    if not tokenizer.config.programs:
+        for track in score.tracks:
+            track.name, track.program = given.tracks[0].name, given.tracks[0].program
+
+
 def append_bars(
     prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
 ) -> ScoreTick:

@@ -139,26 +139,31 @@ def _constraints(
         metre = metre or (last.numerator, last.denominator)
         programs = [frozenset(tokenizer.stream_programs([t for t in prompt.tracks if len(t.notes)]))]
     if request.program is not None:
-        programs = [_stream_programs(tokenizer, request.program)]
-    metre_id = None
-    if metre is not None:
-        name = f"TimeSig_{metre[0]}/{metre[1]}"
-        if name not in tokenizer.vocab:
-            known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
-            raise ConfigError(
-                f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
-            )
-        metre_id = tokenizer.vocab.index(name)
+        programs = [asked_programs(tokenizer, request.program)]
     return Constraints(
         bars=prompt_bars + request.bars,
-        time_signature_id=metre_id,
+        time_signature_id=metre_id(tokenizer, metre) if metre else None,
         pitches=request.pitches,
         programs=programs,
         tempo=request.tempo is None and prompt is None,
     )
 
 
-def _stream_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
+def metre_id(tokenizer: Tokenizer, metre: tuple[int, int]) -> int:
+    """The id of a metre.
+
+    Raises:
+        ConfigError: the tokenizer does not know it.
+    """
+    if metre not in tokenizer.time_signatures:
+        known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
+        raise ConfigError(
+            f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
+        )
+    return tokenizer.vocab.index(f"TimeSig_{metre[0]}/{metre[1]}")
+
+
+def asked_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
     """The numbers under which a program asked for stands in the stream."""
     if program < 0:
         return frozenset({DRUMS})

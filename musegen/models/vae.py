@@ -57,6 +57,16 @@ class Keys(nn.Module):
         return nn.functional.embedding(place.place, self.places)
 
 
+def _carrying(width: int, to: int) -> nn.Linear:
+    """A layer that begins as the identity: features are repeated to fill a wider output, else averaged."""
+    layer = nn.Linear(width, to)
+    with torch.no_grad():
+        apart = torch.arange(width) - torch.arange(to)[:, None]  # (to, width)
+        layer.weight.copy_(apart % min(width, to) == 0)
+        layer.weight.div_(layer.weight.sum(dim=1, keepdim=True))
+    return layer
+
+
 class ClipEncoder(nn.Module):
     """Reads a clip forwards and backwards into a Normal of z.
 
@@ -69,7 +79,7 @@ class ClipEncoder(nn.Module):
         super().__init__()
         self.reader = reader
         hidden_size = reader.hidden_size
-        self.write = nn.Identity() if latent_dim == hidden_size else nn.Linear(hidden_size, latent_dim)
+        self.write = nn.Identity() if latent_dim == hidden_size else _carrying(hidden_size, latent_dim)
         self.mean = nn.Linear(latent_dim + hidden_size, latent_dim)
         self.scale = nn.Linear(latent_dim + hidden_size, latent_dim)
         nn.init.eye_(self.mean.weight)  # the memory as it is
@@ -148,12 +158,10 @@ class VAE(nn.Module):
         self.clip_bars, self.latent_dim = clip_bars, latent_dim
         hidden_size = decoder.hidden_size
         self.memory = nn.Linear(latent_dim, latent_dim)
-        self.read = nn.Linear(latent_dim, hidden_size)
+        self.read = _carrying(latent_dim, hidden_size)
         self.whole = nn.Linear(latent_dim, hidden_size)
         self.first = nn.Linear(latent_dim, 2 * hidden_size * len(decoder.rnn.layers))
         nn.init.eye_(self.memory.weight)
-        if latent_dim == hidden_size:
-            nn.init.eye_(self.read.weight)
         self.register_buffer("mixture_log_weights", torch.full((COMPONENTS,), -math.log(COMPONENTS)))
         self.register_buffer("mixture_means", torch.zeros(COMPONENTS, latent_dim))
         self.register_buffer("mixture_scales", torch.ones(COMPONENTS, latent_dim))

@@ -121,6 +121,6 @@ def skyline(score: Score) -> Score:
             line[-1] = (above, top, min(until, onset), line[-1][3])
         line.append((onset, low, end, velocity))
     single = score.copy()
-    single.tracks = score.tracks[:1]
+    single.tracks = single.tracks[:1]
     single.tracks[0].notes = [Note(onset, end - onset, -low, v) for onset, low, end, v in line]
     return single

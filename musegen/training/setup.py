@@ -23,6 +23,8 @@ from musegen.training.module import DecoderModule
 EPOCHS = 30
 STEPS = (200, 20_000)
 """Fewest and most steps of a run that is sized to its data."""
+MOST_CLIP_STEPS = 6_000
+"""Most steps of a VAE's run that is sized to its data: clips overlap, and a VAE learns to copy soon."""
 VALIDATIONS = 20
 """Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
 STEPS_BETWEEN = 25
@@ -108,7 +110,8 @@ def _size_run(
     else:
         data = TokenDataModule(view, tokenizer.tables, config, batch_tokens)
     per_epoch = len(data.train_batches(0))
-    steps = config.trainer.max_steps or max(STEPS[0], min(STEPS[1], EPOCHS * per_epoch))
+    most = MOST_CLIP_STEPS if isinstance(data, ClipDataModule) else STEPS[1]
+    steps = config.trainer.max_steps or max(STEPS[0], min(most, EPOCHS * per_epoch))
     every = config.trainer.val_check_interval or max(STEPS_BETWEEN, steps // VALIDATIONS)
     trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
     return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=batch_tokens)), data

@@ -2,7 +2,7 @@ import pytest
 from symusic import Note, Score, Track
 
 from musegen.errors import DataError
-from musegen.music.ops import melody_track
+from musegen.music.ops import melody_track, skyline
 from tests.music.scores import line, score
 
 HIGH = [72, 72, 74, 76, 76, 74, 72, 71]
@@ -43,3 +43,10 @@ def test_a_wrong_track_names_those_there_are() -> None:
         melody_track(band(), "3")  # drums
     with pytest.raises(DataError, match="no pitched track"):
         melody_track(score(line([36], drums=True)))
+
+
+def test_a_skyline_leaves_its_score_as_it_is() -> None:
+    given = score(chords())
+    top = skyline(given)
+    assert [note.pitch for note in top.tracks[0].notes] == [79 + i % 3 for i in range(8)]
+    assert len(given.tracks[0].notes) == 24

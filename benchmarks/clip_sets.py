@@ -1,0 +1,84 @@
+"""The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from symusic.core import ScoreTick
+from torch import Tensor
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.data.clips import Clips, cut_clips
+from musegen.data.dataset import Dataset
+from musegen.errors import CheckpointError
+from musegen.evaluation.likelihood import model_view
+from musegen.generation.latent import decode_latents
+from musegen.models.vae import VAE
+from musegen.tokenizers.tables import Ints
+
+Metre = tuple[int, int]
+
+
+class ClipSet:
+    """The clips of a split, and the model to try on them.
+
+    Args:
+        checkpoint: its folder.
+        data: the dataset's folder.
+        split: "train", "valid" or "test".
+
+    Raises:
+        CheckpointError: the checkpoint has no latent space.
+    """
+
+    def __init__(self, checkpoint: Path, data: Path, split: str) -> None:
+        self.checkpoint: Checkpoint = load_checkpoint(
+            checkpoint, device="cuda" if torch.cuda.is_available() else "cpu"
+        )
+        if not isinstance(self.checkpoint.model, VAE):
+            raise CheckpointError(
+                f"checkpoint {checkpoint} is of family {self.checkpoint.config.family}, not vae"
+            )
+        self.model, self.tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        view = model_view(self.checkpoint, Dataset.open(data))
+        self.clips: Clips = cut_clips(view, self.tokenizer.tables, bars=self.model.clip_bars, split=split)
+
+    def ids(self, index: int) -> Ints:
+        """From BOS to EOS, (T,)."""
+        start, stop = self.clips.offsets[index : index + 2]
+        return self.clips.ids[start:stop].astype(np.int64)
+
+    def score(self, index: int) -> ScoreTick:
+        """A clip as music."""
+        return self.tokenizer.decode(self.ids(index))
+
+    def metre(self, index: int) -> Metre:
+        """The metre of a clip."""
+        numerator, denominator = (
+            self.tokenizer.vocab[self.clips.metre[index]].removeprefix("TimeSig_").split("/")
+        )
+        return int(numerator), int(denominator)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Ints:
+        """Some clips, none twice."""
+        return rng.permutation(len(self.clips.piece))[:count]
+
+    def draw_pairs(self, count: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+        """Pairs of clips of one metre and of different pieces."""
+        drawn = 0
+        while drawn < count:
+            first, second = rng.integers(0, len(self.clips.piece), 2).tolist()
+            same = self.clips.metre[first] == self.clips.metre[second]
+            if same and self.clips.piece[first] != self.clips.piece[second]:
+                drawn += 1
+                yield first, second
+
+    def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
+        """The clips of points, (N, Z), each in its metre, the likeliest note each time."""
+        found: dict[int, ScoreTick] = {}
+        for metre in dict.fromkeys(metres):
+            rows = [row for row, its in enumerate(metres) if its == metre]
+            results = decode_latents(self.model, self.tokenizer, z[rows], metre)
+            found |= {row: result.score for row, result in zip(rows, results, strict=True)}
+        return [found[row] for row in range(len(metres))]

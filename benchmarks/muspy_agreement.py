@@ -1,0 +1,130 @@
+"""Whether the musical measures agree with MusPy's, on real pieces.
+
+    pip install muspy
+    python -m benchmarks.muspy_agreement DATASET [--pieces 50] [--json]
+
+Prints, measure by measure, on how many pieces both have a value, and the largest difference. Where a
+definition is meant to differ (see the docstrings of musegen/metrics), MusPy is given the music in the form
+in which both mean the same: notes a tick shorter for empty beats, 4 ticks a quarter for grooves.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from symusic import Score
+
+from musegen.data.dataset import Dataset
+from musegen.errors import MusegenError
+from musegen.metrics.density import empty_beat_rate
+from musegen.metrics.groove import groove_consistency
+from musegen.metrics.pitch import pitch_class_entropy, pitch_range, pitches_used, scale_consistency
+from musegen.metrics.rhythm import POSITIONS
+from musegen.metrics.texture import polyphony, polyphony_rate
+from musegen.music.metre import bar_ticks
+from musegen.music.notes import note_arrays
+
+TOLERANCE = 1e-6
+
+
+class Agreement(NamedTuple):
+    """Of a measure, over pieces."""
+
+    pieces: int
+    """In which both have a value."""
+    difference: float
+    """The largest."""
+    mean: float
+
+
+def muspy_music(score: Score, *, shorter: int = 0) -> Any:
+    """The notes of a score in ticks as MusPy's music, each shorter by so many ticks."""
+    import muspy
+
+    tracks = []
+    for track in score.tracks:
+        rows = zip(*(column.tolist() for column in note_arrays(track)), strict=True)
+        notes = [
+            muspy.Note(onset, pitch, duration - shorter, velocity)
+            for onset, duration, pitch, velocity in rows
+        ]
+        tracks.append(muspy.Track(program=track.program, is_drum=track.is_drum, notes=notes))
+    return muspy.Music(resolution=score.tpq, tracks=tracks)
+
+
+def muspy_grooves(score: Score) -> float:
+    """MusPy's groove consistency of a score in one metre, on sixteenths; NaN where the metre changes."""
+    import muspy
+
+    bars = bar_ticks(score)
+    lengths = np.unique(np.diff(bars))
+    if len(lengths) > 1 or lengths[0] * POSITIONS % score.tpq:
+        return float("nan")
+    onsets = np.unique(np.concatenate([note_arrays(track)[0] for track in score.tracks]))
+    places = (onsets * 2 * POSITIONS + score.tpq) // (2 * score.tpq)
+    end = int(bars[-1]) * POSITIONS // score.tpq
+    places = places[places < end]
+    notes = [muspy.Note(int(place), 60, 0, 64) for place in places[:-1]]
+    notes.append(muspy.Note(int(places[-1]), 60, end - 1 - int(places[-1]), 64))
+    music = muspy.Music(resolution=POSITIONS, tracks=[muspy.Track(notes=notes)])
+    return float(muspy.groove_consistency(music, int(lengths[0]) * POSITIONS // score.tpq))
+
+
+def oracles() -> dict[str, tuple[Callable[[Score], float], Callable[[Score], float]]]:
+    """Of each measure ours and MusPy's."""
+    import muspy
+
+    return {
+        "pitch_range": (pitch_range, lambda s: muspy.pitch_range(muspy_music(s))),
+        "pitches_used": (pitches_used, lambda s: muspy.n_pitches_used(muspy_music(s))),
+        "pitch_class_entropy": (pitch_class_entropy, lambda s: muspy.pitch_class_entropy(muspy_music(s))),
+        "scale_consistency": (scale_consistency, lambda s: muspy.scale_consistency(muspy_music(s))),
+        "polyphony": (polyphony, lambda s: muspy.polyphony(muspy_music(s))),
+        "polyphony_rate": (polyphony_rate, lambda s: muspy.polyphony_rate(muspy_music(s), threshold=1)),
+        "empty_beat_rate": (empty_beat_rate, lambda s: muspy.empty_beat_rate(muspy_music(s, shorter=1))),
+        "groove_consistency": (groove_consistency, muspy_grooves),
+    }
+
+
+def agreement(scores: Sequence[Score]) -> dict[str, Agreement]:
+    """How far ours and MusPy's values are apart, measure by measure."""
+    found = {}
+    for name, (ours, theirs) in oracles().items():
+        pairs = np.array([(ours(score), theirs(score)) for score in scores])
+        pairs = pairs[~np.isnan(pairs).any(axis=1)]
+        found[name] = Agreement(
+            len(pairs), float(np.abs(pairs[:, 0] - pairs[:, 1]).max(initial=0.0)), float(pairs[:, 0].mean())
+        )
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.muspy_agreement", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("dataset", type=Path, help="a prepared dataset")
+    parser.add_argument("--pieces", type=int, default=50, help="evenly spread over the dataset (default 50)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args(argv)
+    try:
+        dataset = Dataset.open(arguments.dataset)
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    chosen = np.linspace(0, len(dataset.pieces) - 1, min(arguments.pieces, len(dataset.pieces))).astype(int)
+    found = agreement([dataset.score(dataset.pieces[index]) for index in chosen])
+    if arguments.json:
+        print(json.dumps({name: each._asdict() for name, each in found.items()}, indent=2))
+    else:
+        for name, each in found.items():
+            print(f"{name:<22}{each.pieces:>5} pieces  mean {each.mean:9.4f}  {each.difference:.1e} apart")
+    return 0 if all(each.difference <= TOLERANCE for each in found.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

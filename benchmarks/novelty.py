@@ -1,0 +1,160 @@
+"""Whether what is copied is found: runs of training pieces, planted in other music, in any key, at any speed.
+
+    python -m benchmarks.novelty DATASET [--files 100] [--run 12] [--seed 0] [--json]
+
+The other music is that of held-out pieces with their pitches shuffled, so that it quotes nothing by itself.
+A run is moved by -12 to 12 semitones, made faster or slower by any factor from 0.5 to 2, rounded to ticks,
+and put in anywhere. Prints how many are found, with the right piece among those named; how often a run as
+long is found before anything is planted; what real held-out pieces copy, and the threshold that follows; and
+the seconds.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from symusic import Note, Score, Track
+
+from musegen.data.dataset import Dataset
+from musegen.data.learnt import learnt
+from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
+from musegen.errors import DataError, MusegenError
+from musegen.evaluation.novelty import base_facts
+from musegen.metrics.lines import Line, track_lines
+
+BEATS = 4
+"""Quarters of rest before and after what is planted."""
+
+
+class Planted(NamedTuple):
+    """What was asked and answered of one file."""
+
+    source: str
+    before: int
+    """Longest copied run without the planted one."""
+    found: int
+    """And with it."""
+    is_right: bool
+    seconds: float
+
+
+def shuffled(line: Line, rng: np.random.Generator) -> Line:
+    """The line with its pitches in another order."""
+    return Line(line.onsets, rng.permutation(line.pitches))
+
+
+def plant(host: Line, run: Line, tpq: int, rng: np.random.Generator) -> Line:
+    """The host with the run put in, moved and stretched at random."""
+    low, high = max(-12, -int(run.pitches.min())), min(12, 127 - int(run.pitches.max()))
+    times = np.round((run.onsets - run.onsets[0]) * 2.0 ** rng.uniform(-1, 1)).astype(np.int64)
+    at = int(rng.integers(len(host.onsets)))
+    begin = int(host.onsets[at]) + BEATS * tpq
+    shift = begin + int(times[-1]) + BEATS * tpq - int(host.onsets[at])
+    onsets = np.concatenate([host.onsets[: at + 1], begin + times, host.onsets[at + 1 :] + shift])
+    moved = run.pitches + rng.integers(low, high + 1)
+    return Line(onsets, np.concatenate([host.pitches[: at + 1], moved, host.pitches[at + 1 :]]))
+
+
+def as_score(line: Line, tpq: int) -> Score:
+    """A line as a score of one track."""
+    score, track = Score(tpq), Track()
+    lengths = np.append(np.diff(line.onsets), tpq)
+    rows = zip(line.onsets.tolist(), lengths.tolist(), line.pitches.tolist(), strict=True)
+    track.notes = [Note(onset, length, pitch, 80) for onset, length, pitch in rows]
+    score.tracks = [track]
+    return score
+
+
+def longest_line(score: Score) -> Line:
+    """Of the lines of a score the one with the most notes; none where there is none."""
+    nothing = Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return max(track_lines(score), key=lambda line: len(line.onsets), default=nothing)
+
+
+def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed: int) -> list[Planted]:
+    """Plant a run in each of so many files, and ask the index about it.
+
+    Raises:
+        DataError: there is no piece to plant in, or none to take a run from.
+    """
+    rng = np.random.default_rng(seed)
+    hosts, sources = (dataset.split("test") or dataset.split("valid"), dataset.split("train"))
+    long = [piece for piece in sources if len(longest_line(dataset.score(piece)).onsets) >= run]
+    if not hosts or not long:
+        raise DataError(f"dataset {dataset.name} has no held-out piece, or no line of {run} notes to plant")
+    results = []
+    for number in range(files):
+        host, source = dataset.score(hosts[number % len(hosts)]), long[int(rng.integers(len(long)))]
+        theirs = dataset.score(source)
+        line = longest_line(theirs)
+        first = int(rng.integers(len(line.onsets) - run + 1))
+        chosen = Line(*(column[first : first + run] for column in line))
+        ours = shuffled(longest_line(host), rng)
+        before = max_copied_run(as_score(ours, host.tpq), index)
+        mixed = as_score(plant(ours, chosen, host.tpq, rng), host.tpq)
+        start = time.perf_counter()
+        found = copied(mixed, index)
+        seconds = time.perf_counter() - start
+        right = found.longest >= run and source.name in found.pieces
+        results.append(Planted(source.name, before, found.longest, right, seconds))
+    return results
+
+
+def figures(dataset: Dataset, files: int, run: int, seed: int) -> dict[str, Any]:
+    """Everything that is printed."""
+    base = learnt(dataset).base
+    start = time.perf_counter()
+    train = dataset.split("train")
+    index = build_index(map(dataset.score, train), [piece.name for piece in train])
+    building = time.perf_counter() - start
+    results = plant_all(dataset, index, files, run, seed)
+    return {
+        "dataset": dataset.name,
+        "training_pieces": len(index.names),
+        "motions": len(index.text),
+        "seconds_to_build": building,
+        "files": files,
+        "run": run,
+        "found": sum(each.found >= run for each in results),
+        "right_piece": sum(each.is_right for each in results),
+        "found_before_planting": sum(each.before >= run for each in results),
+        "longest_before_planting": max(each.before for each in results),
+        "seconds_a_file": {
+            "mean": float(np.mean([each.seconds for each in results])),
+            "most": max(each.seconds for each in results),
+        },
+        "held_out": base_facts(base, run),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.novelty", description=__doc__.split("\n")[0] if __doc__ else None
+    )
+    parser.add_argument("dataset", type=Path, help="a prepared dataset")
+    parser.add_argument("--files", type=int, default=100, help="to plant in (default 100)")
+    parser.add_argument("--run", type=int, default=12, help="notes of what is planted (default 12)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    arguments = parser.parse_args(argv)
+    try:
+        found = figures(Dataset.open(arguments.dataset), arguments.files, arguments.run, arguments.seed)
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            print(f"{name.replace('_', ' '):<26}{value}")
+    return 0 if found["right_piece"] == arguments.files else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""Piano rolls: nats a frame, each given all before it, as Boulanger-Lewandowski (2012) and others scored.
+
+    python -m benchmarks.piano_rolls --data ROLLS.mat [--seeds 3] [--out DIR] [train's flags]
+    python -m benchmarks.piano_rolls --data ROLLS.mat --checkpoint CKPT
+
+ROLLS is one of the published files (traindata, validdata, testdata: frames by 88 keys, a quarter each);
+reading it takes SciPy. A frame is a set of pitches, so it is written as lines of a grid, the highest pitch
+first, then silence, with equal neighbours of a line held. Ids that would break that order, or strike what
+sounds, are masked: so the writing is one to one, and the sum over the lines is the exact joint -ln P of the
+frame. Scored are all frames but the first of each piece, total nats over total frames. Every flag of
+`musegen train lm` is passed on.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from symusic import Note, Score, TimeSignature, Track
+
+from benchmarks.allan_williams import sounding_spans
+from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, slot_nats, sounding
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.data.dataset import Dataset
+from musegen.data.prepare import prepare
+from musegen.errors import DataError, MusegenError
+from musegen.evaluation.likelihood import length_batches, model_view, padded
+from musegen.files import write_atomic
+from musegen.models.lm import LanguageModel
+from musegen.music.write import midi_bytes
+from musegen.tokenizers import GridTokenizer, Kind, Tables
+from musegen.tokenizers.grid import MAX_VOICES
+
+LOWEST = 21
+"""MIDI pitch of the first key."""
+TICKS = 480
+KEYS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+JSB = (
+    ("LSTM, independent outputs", 8.45),
+    ("TCN, independent outputs", 8.10),
+    ("RNN-NADE", 5.56),
+    ("LSTM-RTRBM", 4.72),
+)
+"""Published, test set of the chorales; some of these may rest on music moved into one key."""
+
+
+class Piece(NamedTuple):
+    """A piece of the split."""
+
+    name: str
+    split: str
+    lines: Ints
+    """(frames, lines) the pitches of each frame from the highest down, then -1."""
+
+
+def read_rolls(path: Path) -> list[Piece]:
+    """The pieces of a file of rolls.
+
+    Raises:
+        DataError: it cannot be read, or a frame has more pitches than a grid has lines.
+    """
+    from scipy.io import loadmat
+
+    try:
+        rolls = {split: loadmat(path)[key][0] for split, key in KEYS.items()}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is no file of piano rolls: {error}") from error
+    lines = max(int(np.asarray(roll).sum(axis=1).max()) for pieces in rolls.values() for roll in pieces)
+    if lines > MAX_VOICES:
+        raise DataError(f"{path} has frames of {lines} pitches; a grid has at most {MAX_VOICES} lines")
+    return [
+        Piece(f"{split}{number:03}", split, ranked(np.asarray(roll), lines))
+        for split, pieces in rolls.items()
+        for number, roll in enumerate(pieces)
+    ]
+
+
+def ranked(roll: np.ndarray[Any, Any], lines: int) -> Ints:
+    """The pitches of each frame of a roll (frames, 88) from the highest down, (frames, lines)."""
+    keys = np.where(roll > 0, np.arange(roll.shape[1]) + LOWEST, -1)
+    return np.asarray(-np.sort(-keys, axis=1)[:, :lines], np.int64)
+
+
+def as_score(lines: Ints) -> Score:
+    """A piece with a track a line, a quarter a frame, in 4/4; equal neighbours held."""
+    score = Score(TICKS)
+    score.time_signatures.append(TimeSignature(0, 4, 4))
+    score.tracks = [Track(f"Line {number + 1}") for number in range(lines.shape[1])]
+    for span in sounding_spans(lines, 1):
+        score.tracks[span.voice].notes.append(Note(span.onset * TICKS, span.duration * TICKS, span.pitch, 80))
+    return score
+
+
+def build_dataset(pieces: Sequence[Piece], out: Path) -> Dataset:
+    """The pieces as MIDI files under OUT/midi, and the product's dataset of them, made once."""
+    if not (out / "data").exists():
+        for piece in pieces:
+            path = out / "midi" / piece.split / f"{piece.name}.mid"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, midi_bytes(as_score(piece.lines)))
+        prepare(str(out / "midi"), out / "data", melody="1")
+    return Dataset.open(out / "data")
+
+
+def train(dataset: Dataset, out: Path, seed: int, flags: Sequence[str]) -> Path:
+    """Train a language model by the product's own command."""
+    from musegen.cli.train import main as train_main
+
+    words = ["lm", str(dataset.path), "--out", str(out), "--seed", str(seed), "--force"]
+    train_main([*words, "--tokenizer", "grid", "--tokenizer.positions", "1", *flags])
+    return out
+
+
+def legal_lines(ids: Ints, tables: Tables) -> Bools:
+    """Which id may stand where, (frames * lines, V): on each line only what is lower than the line above."""
+    states = sounding(ids, tables)
+    pitches = np.where(states == SILENCE, -1, states)
+    above = np.concatenate([np.full_like(pitches[:, :1], SILENCE), pitches[:, :-1]], axis=1).ravel()
+    before = np.concatenate([np.full_like(pitches[:1], -1), pitches[:-1]]).ravel()
+    legal = legal_ids(ids, tables)
+    legal[:, tables.ids(Kind.PITCH)] &= tables.pitch[tables.ids(Kind.PITCH)] < above[:, None]
+    legal[before >= above] &= tables.kind != Kind.HOLD
+    return legal
+
+
+def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece], split: str) -> float:
+    """Nats a frame of a split.
+
+    Raises:
+        DataError: the checkpoint is no language model of such a grid, or a piece cannot be encoded.
+    """
+    tokenizer, model = checkpoint.tokenizer, checkpoint.model
+    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, GridTokenizer):
+        raise DataError(f"{checkpoint.path} is no language model that writes a grid")
+    if (tokenizer.positions, tokenizer.voices) != (1, pieces[0].lines.shape[1]):
+        raise DataError(f"{checkpoint.path} does not write {pieces[0].lines.shape[1]} lines on quarters")
+    view = model_view(checkpoint, dataset)
+    indices = view.indices(split)
+    if len(indices) < len(dataset.split(split)):
+        raise DataError(f"not every {split} piece can be encoded: {view.skipped}")
+    frames = {piece.name: len(piece.lines) for piece in pieces}
+    nats, count = 0.0, 0
+    for batch in length_batches(view, indices):
+        _, ids = padded(view, batch, next(model.parameters()).device)
+        with torch.inference_mode():
+            logits, _ = model(ids[:, :-1], model.init_state(len(batch)))
+        for row, index in enumerate(batch):
+            stream = view.stream(index)
+            legal = legal_lines(stream, tokenizer.tables)
+            last = frames[Path(view.pieces[index].name).name]
+            scored = slot_nats(logits[row].cpu(), stream, tokenizer.tables, legal)[1:last]
+            assert len(scored) == last - 1
+            nats, count = nats + float(scored.sum()), count + len(scored)
+    return nats / count
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.piano_rolls",
+        description=__doc__.split("\n")[0] if __doc__ else None,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--data", type=Path, required=True, help="a file of rolls, as JSB_Chorales.mat")
+    parser.add_argument("--seeds", type=int, default=3, help="runs to average (default 3)")
+    parser.add_argument("--checkpoint", type=Path, help="score this one and train none")
+    parser.add_argument("--out", type=Path, default=Path("out/piano-rolls"), help="for all that is made")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments, flags = parser.parse_known_args(argv)
+    if arguments.checkpoint and flags:
+        parser.error(f"{flags[0]} is a flag of training, and --checkpoint trains none")
+    out = arguments.out / arguments.data.stem
+    try:
+        pieces = read_rolls(arguments.data)
+        dataset = build_dataset(pieces, out)
+        folders = [arguments.checkpoint] if arguments.checkpoint else []
+        seeds = range(0 if folders else arguments.seeds)
+        folders += [train(dataset, out / f"seed-{seed}", seed, flags) for seed in seeds]
+        rows = [
+            {"system": folder.name}
+            | {
+                split: mean_nats(load_checkpoint(folder), dataset, pieces, split)
+                for split in ("valid", "test")
+            }
+            for folder in folders
+        ]
+    except (MusegenError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if len(rows) > 1:
+        means = {split: float(np.mean([row[split] for row in rows])) for split in ("valid", "test")}
+        rows.append({"system": f"mean of {len(folders)} seeds", **means})
+    rows += [{"system": name, "test": nats} for name, nats in JSB if "JSB" in arguments.data.stem]
+    print(json.dumps(rows, indent=2) if arguments.json else table(rows))
+    return 0
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as text."""
+    lines = [f"{'nats a frame':<28}{'valid':>8}{'test':>8}"]
+    for row in rows:
+        cells = (f"{row[split]:>8.3f}" if split in row else f"{'':>8}" for split in ("valid", "test"))
+        lines.append(f"{row['system']:<28}{''.join(cells)}".rstrip())
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

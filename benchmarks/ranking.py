@@ -1,0 +1,170 @@
+"""Whether the comparison of sets ranks music as it should: real, then a model's, then what is none.
+
+    python -m benchmarks.ranking CKPT DATASET [--pieces 100] [--bars 16] [--seed 0] [--json]
+
+Each set is compared with the test pieces of the dataset: other real pieces (valid), what the model writes in
+their metres, what the same model writes untrained, the other pieces with the pitches of each bar shuffled,
+and with pitches drawn at random from the range of each track. All are cut to so many bars, since form depends
+on the length. Beside every row stands that of two halves of the test pieces, the most that can be wished for.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from symusic import Score
+
+from musegen.checkpoint import build_model, load_checkpoint
+from musegen.data.dataset import Dataset
+from musegen.errors import ConfigError, MusegenError
+from musegen.evaluation.comparison import MusicSet, compare
+from musegen.generation.tasks import Request, generate
+from musegen.metrics.features import FEATURES, features
+from musegen.models.lm import LanguageModel
+from musegen.music.excerpt import excerpt
+from musegen.music.notes import note_arrays, put_notes
+from musegen.music.ops import bar_ticks
+from musegen.music.read import read_midi
+from musegen.music.write import midi_bytes
+
+ORDER = ("real", "model", "untrained", "shuffled in bars", "random pitches")
+"""Of the sets; the last two come in any order after the model, and so does the untrained one."""
+
+
+def shuffled_in_bars(score: Score, rng: np.random.Generator) -> Score:
+    """Each track with the pitches of every bar in another order: bars keep their notes and their rhythm."""
+    bars, mixed = bar_ticks(score), score.copy()
+    for track in mixed.tracks:
+        onsets, durations, pitches, velocities = note_arrays(track)
+        bar = np.searchsorted(bars, onsets, side="right")
+        order = np.lexsort((rng.random(len(bar)), bar))
+        put_notes(track, onsets, durations, pitches[order], velocities)
+    return mixed
+
+
+def random_pitches(score: Score, rng: np.random.Generator) -> Score:
+    """Each track with pitches drawn from those of the track: rhythm and range stay."""
+    noise = score.copy()
+    for track in noise.tracks:
+        onsets, durations, pitches, velocities = note_arrays(track)
+        drawn = rng.integers(pitches.min(), pitches.max() + 1, len(pitches)) if len(pitches) else pitches
+        put_notes(track, onsets, durations, drawn, velocities)
+    return noise
+
+
+def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
+    """The features of some scores; those without notes are left out."""
+    rows = [features(score) for score in scores if score.note_num()]
+    return MusicSet(name, {each: np.stack([row[each] for row in rows]) for each in FEATURES}, [])
+
+
+def written(
+    model: LanguageModel, checkpoint: Any, metres: Sequence[tuple[int, int]], bars: int, seed: int
+) -> Iterator[Score]:
+    """What a model writes, as it is read back from its file: a piece in each of the metres."""
+    for metre, count in Counter(metres).items():
+        results = generate(
+            model,
+            checkpoint.tokenizer,
+            Request(bars=bars, time_signature=metre),
+            num=count,
+            sampling=checkpoint.config.sampling,
+            seed=seed,
+            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+        )
+        for result in results:
+            if result.score.note_num():
+                yield read_midi(midi_bytes(result.score))[0]
+
+
+def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, MusicSet]:
+    """The test pieces, under "test", and every set of `ORDER`.
+
+    Raises:
+        ConfigError: the checkpoint is of no language model.
+    """
+    checkpoint = load_checkpoint(folder)
+    if not isinstance(checkpoint.model, LanguageModel):
+        raise ConfigError(f"{folder} is of family {checkpoint.config.family}: a language model is wanted")
+    torch.manual_seed(seed)
+    untrained = build_model(checkpoint.config, checkpoint.tokenizer).eval()
+    assert isinstance(untrained, LanguageModel)
+    rng = np.random.default_rng(seed)
+    test, other = (
+        [excerpt(dataset.score(piece), 0, bars) for piece in dataset.split(split)[:pieces]]
+        for split in ("test", "valid")
+    )
+    first = [score.time_signatures[0] for score in test]
+    known = {tuple(map(int, text.split("/"))) for piece in dataset.pieces for text in piece.time_signatures}
+    metres = [
+        (mark.numerator, mark.denominator) for mark in first if (mark.numerator, mark.denominator) in known
+    ]
+    made = {
+        "test": test,
+        "real": other,
+        "model": written(checkpoint.model, checkpoint, metres, bars, seed),
+        "untrained": written(untrained, checkpoint, metres, bars, seed),
+        "shuffled in bars": [shuffled_in_bars(score, rng) for score in other],
+        "random pitches": [random_pitches(score, rng) for score in other],
+    }
+    return {name: music_set(name, scores) for name, scores in made.items()}
+
+
+def ranking(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Of every set its comparison with the test pieces."""
+    made = sets(folder, dataset, pieces, bars, seed)
+    return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}
+
+
+def is_ranked(found: dict[str, dict[str, Any]]) -> bool:
+    """Whether real music is above the model, and the model above all the others."""
+    real, model, *others = (found[name]["overlap"] for name in ORDER)
+    return bool(real > model > max(others))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ranking", description=__doc__.split("\n")[0] if __doc__ else None
+    )
+    parser.add_argument("checkpoint", type=Path, help="a language model's folder")
+    parser.add_argument("dataset", type=Path, help="the dataset it was trained on")
+    parser.add_argument("--pieces", type=int, default=100, help="of each set, at most (default 100)")
+    parser.add_argument("--bars", type=int, default=16, help="of each piece (default 16)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args(argv)
+    given = (arguments.pieces, arguments.bars, arguments.seed)
+    try:
+        found = ranking(arguments.checkpoint, Dataset.open(arguments.dataset), *given)
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(table(found))
+    return 0 if is_ranked(found) else 1
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """A row a feature, a column a set: the overlap with the test pieces, and that of two halves of these."""
+    head = f"{'':<24}{'halves':>8}" + "".join(f"{name:>18}" for name in ORDER)
+    lines = [head]
+    for name, feature in FEATURES.items():
+        halves = found["real"]["features"][name]["halves"]["overlap"]["mean"]
+        cells = [found[each]["features"][name]["overlap"]["mean"] for each in ORDER]
+        lines.append(f"{feature.label:<24}{halves:>8.3f}" + "".join(f"{cell:>18.3f}" for cell in cells))
+    means = "".join(f"{found[each]['overlap']:>18.3f}" for each in ORDER)
+    lines.append(f"{'geometric mean':<24}{found['real']['halves_overlap']:>8.3f}{means}")
+    return "\n".join([*lines, "ranked as it should be" if is_ranked(found) else "NOT ranked as it should be"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

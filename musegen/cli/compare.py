@@ -1,0 +1,130 @@
+"""`musegen compare`: two sets of music, feature by feature."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.cli.places import DATASETS, output_folder, refuse_taken
+from musegen.console import print_json, say
+from musegen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from musegen.evaluation.comparison import MusicSet
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Measure how like generated music is to real music; no model is needed.
+
+    Feature by feature: means, and how far the distances within each set overlap with those between the sets
+    (Yang and Lerch 2020): 1 where the sets are alike. Beside it the same of two random halves of the real
+    set, which is as like as one can wish. A folder may hold files that cannot be read: they are listed.
+
+    $ musegen compare real_midis/ generated_midis/
+    $ musegen compare datasets/mine out/ --split test --out comparison/
+    """
+
+    real: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="REAL")]
+    """Real music: a folder, a music file or a dataset."""
+    generated: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GENERATED")]
+    """The music that is compared with it: likewise."""
+    split: Literal["all", "train", "valid", "test"] = "all"
+    """Which pieces of a dataset."""
+    seed: int = 0
+    """Of the halves, of the pieces that are drawn from sets of more than 300, and of the intervals."""
+    out: Path | None = None
+    """A folder for comparison.json and comparison.png, the distributions side by side."""
+    force: Flag = False
+    """Write into a folder that is not empty; what is there under these names is replaced."""
+    json: Flag = False
+    """Print the result as JSON."""
+
+
+def main(argv: list[str]) -> None:
+    """Compare two sets of music and print what was found."""
+    arguments = parse(Compare, argv, prog="musegen compare")
+    if arguments.out:
+        refuse_taken(arguments.out, force=arguments.force)
+
+    from musegen.evaluation.comparison import compare
+    from musegen.evaluation.distributions import write_distributions
+    from musegen.files import write_json
+
+    with output_folder(arguments.out) if arguments.out else nullcontext():
+        real, generated = (_music(name, arguments.split) for name in (arguments.real, arguments.generated))
+        found = compare(real, generated, seed=arguments.seed)
+        if arguments.out:
+            write_json(arguments.out / "comparison.json", found)
+            write_distributions(real, generated, arguments.out / "comparison.png")
+    for music in (real, generated):
+        for path, reason in music.unreadable:
+            say(f"not read: {path}: {reason}")
+    if arguments.json:
+        print_json(found)
+    else:
+        print_comparison(found)
+
+
+def _music(name: str, split: str) -> MusicSet:
+    """What a word stands for: a dataset, by its path or its name under ./datasets, or files.
+
+    Raises:
+        ConfigError: nothing of that name is there.
+        DataError: it holds no music.
+    """
+    from musegen.data.dataset import Dataset
+    from musegen.evaluation.comparison import measure_dataset, measure_files
+
+    path = Path(name)
+    for folder in (path, DATASETS / name):
+        if (folder / "dataset.json").is_file():
+            return measure_dataset(Dataset.open(folder), None if split == "all" else split)
+    if not path.exists():
+        raise ConfigError(f"{name} does not exist: name a folder of music, a music file or a dataset")
+    return measure_files(path)
+
+
+def print_comparison(found: dict[str, Any]) -> None:
+    """Print a comparison to stdout, a row a feature, and below what the features mean."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from musegen.metrics.features import FEATURES
+
+    table = Table(box=box.SIMPLE, pad_edge=False, caption="means over pieces (95% intervals)")
+    table.add_column("", style="bold", no_wrap=True)
+    for title in (_title(found["real"]), _title(found["generated"]), "overlap", "KL", "of halves", "KL"):
+        table.add_column(title, justify="right", no_wrap=title in ("overlap", "KL", "of halves"))
+    for name, each in found["features"].items():
+        halves = each["halves"]
+        shown = [_cell(each[column]) for column in ("real", "generated", "overlap")]
+        rest = (each["kl"], halves["overlap"], halves["kl"])
+        table.add_row(FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest))
+    table.add_section()
+    table.add_row(
+        "geometric mean", "", "", f"{found['overlap']:.3f}", "", f"{found['halves_overlap']:.3f}", ""
+    )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    for each in FEATURES.values():
+        console.print(f"{each.label}: {each.meaning}", markup=False)
+
+
+def _title(facts: dict[str, Any]) -> str:
+    return f"{facts['name']} ({facts['pieces']:,})"
+
+
+def _cell(found: dict[str, Any]) -> str:
+    """A mean with its interval; nothing of a histogram, which has many."""
+    if "low" not in found:
+        return ""
+    mean, low, high = (f"{found[name]:.3g}" for name in ("mean", "low", "high"))
+    return mean if low == high else f"{mean} ({low}–{high})"

@@ -1,0 +1,133 @@
+"""`musegen interpolate`: from one clip to another, step by step."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from musegen.cli.clips import Sampling, Writing, likeness, load_vae, own, print_paths, read_clip, say_likeness
+from musegen.cli.outputs import Row, write_outputs
+from musegen.cli.parse import Flag, parse
+from musegen.cli.places import output_folder, refuse_taken
+from musegen.console import print_json, say
+from musegen.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from symusic import Score
+
+    from musegen.checkpoint import Checkpoint
+    from musegen.generation.clips import Clip
+
+MOST = 128
+"""Steps: more would fit into no picture."""
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Write the way from one clip to another: both ends are your own clips, between them lie the model's.
+
+    $ musegen interpolate checkpoints/folk-2bar a.mid b.mid --num 9 --out out/
+    $ musegen interpolate checkpoints/folk-2bar a.mid b.mid --from-bar 1 17 --temperature 0.5 --out out/
+    """
+
+    checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
+    """A checkpoint's folder, or its name under ./checkpoints."""
+    first: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
+    """A music file: MIDI, MusicXML, ABC or kern."""
+    last: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
+    """Another, in the same metre."""
+    out: Path
+    """A folder for the files: 001.mid and so on, all.mid the steps end to end, all.png their piano rolls."""
+    num: int = 9
+    """How many clips, both ends included: from 2 to 128."""
+    from_bar: tuple[int, ...] = ()
+    """The first bar of both clips, or of each, from 1; a pickup is bar 1. Unset: the first with a note."""
+    melody: str | None = None
+    """The tune's track in both files, by name or by number from 1. Unset: found out, and said."""
+    linear: Flag = False
+    """Go along the straight line instead of the arc (spherical)."""
+    sampling: Annotated[Sampling, tyro.conf.arg(name="")] = field(default_factory=Sampling)
+    writing: Annotated[Writing, tyro.conf.arg(name="")] = field(default_factory=Writing)
+
+
+def main(argv: list[str]) -> None:
+    """Interpolate, write each step, and say how near the model's ends come to the user's."""
+    arguments = parse(Interpolate, argv, prog="musegen interpolate")
+    if not 2 <= arguments.num <= MOST:
+        raise ConfigError(f"--num is {arguments.num}: it must be from 2 to {MOST}, both ends included")
+    refuse_taken(arguments.out, force=arguments.writing.force)
+    checkpoint, model = load_vae(arguments.checkpoint)
+    first, last = _ends(arguments, checkpoint)
+
+    from musegen.generation.interpolate import interpolate_clips
+
+    seed = arguments.sampling.drawn_seed()
+    with output_folder(arguments.out):
+        way = interpolate_clips(
+            model,
+            checkpoint.tokenizer,
+            first,
+            last,
+            arguments.num,
+            spherical=not arguments.linear,
+            sampling=arguments.sampling.config(checkpoint.config.sampling),
+            seed=seed,
+        )
+        results = [own(first, model.clip_bars), *way.between, own(last, model.clip_bars)]
+        scores = [result.score for result in results]
+        titles = ["A", *map(str, range(2, len(results))), "B"]
+        manifest = write_outputs(
+            results,
+            arguments.out,
+            command=shlex.join(["musegen", "interpolate", *argv]),
+            seed=seed,
+            checkpoint=checkpoint.path.name,
+            checkpoint_sha256=checkpoint.sha256,
+            row=Row(scores, titles, model.clip_bars),
+            measured=_measured((first, last), [way.first.score, way.last.score], scores),
+        )
+    for name, path in (("first", arguments.first), ("last", arguments.last)):
+        say_likeness(f"{path} as the model gives it back", manifest["measured"][name])
+    if arguments.writing.json:
+        print_json(manifest)
+    else:
+        print_paths(arguments.out, manifest)
+    say(f"seed {seed}")
+
+
+def _ends(arguments: Interpolate, checkpoint: Checkpoint) -> tuple[Clip, Clip]:
+    """The clips to go from and to.
+
+    Raises:
+        DataError: they differ in metre, or one cannot be taken.
+    """
+    bars = arguments.from_bar
+    if len(bars) > 2:
+        raise ConfigError(f"--from-bar has {len(bars)} numbers: give it one for both files, or one for each")
+    each_bar = (bars[0], bars[-1]) if bars else (None, None)
+    first, last = (
+        read_clip(flag, path, checkpoint, from_bar=bar, melody=arguments.melody)
+        for flag, path, bar in zip("AB", (arguments.first, arguments.last), each_bar, strict=True)
+    )
+    if first.metre != last.metre:
+        metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (first, last)]
+        raise DataError(
+            f"the clips differ in metre: {arguments.first} is in {metres[0]}, {arguments.last} in "
+            f"{metres[1]}, and what lies between has one; choose clips of one metre (--from-bar)"
+        )
+    return first, last
+
+
+def _measured(clips: tuple[Clip, Clip], given_back: list[Score], scores: list[Score]) -> dict[str, Any]:
+    """How like the ends are as the model gives them back, and how smooth the way is; None where undefined."""
+    from musegen.metrics.smoothness import smoothness
+
+    ends = [likeness(clip.score, found) for clip, found in zip(clips, given_back, strict=True)]
+    figures = smoothness(scores)._asdict()
+    smooth = {name: None if isnan(value) else value for name, value in figures.items()}
+    return {"first": ends[0], "last": ends[1], "smoothness": smooth}

@@ -1,0 +1,110 @@
+"""`musegen novelty`: does music copy what a model learnt from?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from musegen.cli.parse import Flag, parse
+from musegen.console import print_json, say
+from musegen.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Find the longest run of notes that each file has in common with the training pieces of a dataset.
+
+    A run is known again in any key, at any speed and at any place: what counts are the intervals and the
+    proportions of the times between notes, line by line. Real pieces share runs too; what those of the test
+    split have in common with the training pieces is printed beside.
+
+    $ musegen novelty out/*.mid --against datasets/mine
+    $ musegen novelty out/ --against checkpoints/mine --json
+    """
+
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
+    """Music files, or folders of them."""
+    against: Annotated[str, tyro.conf.arg(metavar="DATA")]
+    """What was learnt: a dataset, or a checkpoint, whose dataset is looked for under ./datasets."""
+    min_run: int = 12
+    """Notes in a row that count as copied, in the share of the notes."""
+    json: Flag = False
+    """Print the result as JSON."""
+
+
+def main(argv: list[str]) -> None:
+    """Ask every file that can be read, and print what was found."""
+    arguments = parse(Novelty, argv, prog="musegen novelty")
+    if not arguments.files:
+        raise ConfigError("FILES must be given: name one or more music files (musegen novelty --help)")
+    for path in arguments.files:
+        if not path.exists():
+            raise ConfigError(f"FILES {path} does not exist: name a music file, or a folder of them")
+
+    from musegen.cli.learnt import learnt_dataset
+    from musegen.evaluation.novelty import novelty
+
+    found = novelty(arguments.files, learnt_dataset(arguments.against), min_run=arguments.min_run)
+    for each in found["unreadable"]:
+        say(f"not read: {each['path']}: {each['reason']}")
+    if not found["files"]:
+        raise DataError("none of the FILES can be read, for the reasons above")
+    if arguments.json:
+        print_json(found)
+    else:
+        print_novelty(found)
+
+
+def print_novelty(found: dict[str, Any]) -> None:
+    """Print what was found to stdout, a row a file."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for title in ("", "longest run", "in bar", f"in runs of {found['min_run']}+", "as much in real", "from"):
+        table.add_column(title, justify="left" if title in ("", "from") else "right", overflow="fold")
+    base = found["held_out"]
+    for file in found["files"]:
+        real = "–" if base is None else f"{file['held_out_as_long']:.0%}"
+        pieces = ", ".join(file["pieces"][:3]) + (", ..." if len(file["pieces"]) > 3 else "")
+        table.add_row(
+            Text(file["path"]),
+            str(file["longest"]),
+            str(file["bar"]),
+            f"{file['share']:.0%}",
+            real,
+            Text(pieces),
+        )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    for line in _summary(found):
+        console.print(line, markup=False)
+
+
+def _summary(found: dict[str, Any]) -> list[str]:
+    least, base, own = found["min_run"], found["held_out"], found["all_files"]
+    lines = [f"{own['files']} files: {_facts(own, least)}"]
+    if base is None:
+        return [
+            *lines,
+            f"dataset {found['dataset']} holds out no pieces: there is no base rate of real music",
+        ]
+    return [
+        *lines,
+        f"{base['pieces']} real {base['split']} pieces: {_facts(base, least)}",
+        f"less than 5% of those copy {base['threshold']} notes in a row; {own['copies']} of the files do",
+    ]
+
+
+def _facts(of: dict[str, Any], least: int) -> str:
+    longest, share = of["longest"], of["share"]
+    return (
+        f"longest run {longest['median']:.0f} notes in the median, {longest['most']:.0f} at most; "
+        f"{share['mean']:.1%} of the notes in runs of {least} or more"
+    )

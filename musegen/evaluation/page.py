@@ -1,0 +1,108 @@
+"""One HTML page that shows and plays pieces: a piano roll and a play button each, and nothing from outside.
+
+The page itself lies in player/: page.html with its style and its scripts. Here the music is put into it, as
+JSON, times in ticks, with the tempo map that turns them into seconds. Its content security policy names the
+style and the script by their hashes: whatever a title says, nothing else is run and nothing is fetched.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from symusic import Score
+
+from musegen.evaluation.info import music_facts
+from musegen.evaluation.names import DRUMS, instrument_name
+from musegen.files import write_atomic
+from musegen.music.metre import bar_length
+from musegen.music.notes import note_arrays
+from musegen.music.ops import bar_ticks
+
+SCRIPTS = ("synth.js", "time.js", "roll.js", "player.js")
+
+
+def write_page(pieces: Sequence[tuple[str, Score]], path: Path, *, title: str) -> None:
+    """Write the page of `pieces`: a title and a tidy Score each, in ticks, with at least one note.
+
+    Raises:
+        OSError: see `write_atomic`.
+    """
+    # a file name that is no UTF-8 has surrogates in it, which cannot be written
+    write_atomic(path, page(pieces, title=title).encode("utf-8", "replace"))
+
+
+def page(pieces: Sequence[tuple[str, Score]], *, title: str) -> str:
+    """The page of `pieces`, as in `write_page`; the same pieces give the same text."""
+    folder = files("musegen.evaluation") / "player"
+    style = (folder / "page.css").read_text("utf-8")
+    script = "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS)
+    music = {"title": title, "drums": DRUMS, "pieces": [piece_data(*piece) for piece in pieces]}
+    return Template((folder / "page.html").read_text("utf-8")).substitute(
+        title=html.escape(title),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        music=_inert(json.dumps(music, separators=(",", ":"))),
+    )
+
+
+def piece_data(title: str, score: Score) -> dict[str, Any]:
+    """What the page knows of a piece.
+
+    Returns:
+        title; facts, in words; tpq, ticks a quarter; end, the tick of the last bar line; metres, each
+        [tick, ticks a bar, beats a bar]; tempos, each [tick, microseconds a quarter]; tracks, each with its
+        name, its program (-1: drums) and its notes: onset, duration, pitch, velocity of the first, of the
+        second, and so on.
+    """
+    return {
+        "title": title,
+        "facts": _facts(score),
+        "tpq": int(score.tpq),
+        "end": int(bar_ticks(score)[-1]),
+        "metres": [
+            [int(each.time), bar_length(score.tpq, each.numerator, each.denominator), _beats(each.numerator)]
+            for each in score.time_signatures
+        ],
+        "tempos": [[int(each.time), int(each.mspq)] for each in sorted(score.tempos, key=lambda t: t.time)],
+        "tracks": [
+            {
+                "name": track.name.strip() or instrument_name(-1 if track.is_drum else track.program),
+                "program": -1 if track.is_drum else int(track.program),
+                "notes": np.stack(note_arrays(track), axis=1).ravel().tolist(),
+            }
+            for track in score.tracks
+            if len(track.notes)
+        ],
+    }
+
+
+def _beats(units: int) -> int:
+    """The beats of a bar of so many units as they are counted: compound metres in dotted beats."""
+    return units // 3 if units > 3 and units % 3 == 0 else units
+
+
+def _facts(score: Score) -> str:
+    facts = music_facts(score)
+    minutes, seconds = divmod(round(facts["seconds"]), 60)
+    bars = "1 bar" if facts["bars"] == 1 else f"{facts['bars']} bars"
+    words = [facts["key"], facts["time_signature"], bars, f"{minutes}:{seconds:02}"]
+    return " · ".join(word for word in words if word)
+
+
+def _hash(text: str) -> str:
+    """What a content security policy knows an inline text by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _inert(text: str) -> str:
+    """JSON that cannot end the element it stands in: `<` occurs in its strings alone."""
+    return text.replace("<", "\\u003c")

@@ -1,0 +1,75 @@
+"""Ways through a latent space: between two points, around one, and along its sliders."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from musegen.errors import ConfigError
+from musegen.models.vae import ATTRIBUTES
+
+PARALLEL = 1e-6
+"""Sine of an angle below which there is no one arc between two directions."""
+
+
+def interpolate(first: Tensor, second: Tensor, num: int, *, spherical: bool = True) -> Tensor:
+    """`num` points (2 or more) from one point, (Z,), to another, both included, (num, Z)."""
+    shares = torch.linspace(0, 1, num, dtype=torch.float64)
+    return between(first, second, shares, spherical=spherical)
+
+
+def between(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = True) -> Tensor:
+    """The points that lie a share of the way from one point to another, (N, Z).
+
+    On the arc between them (Shoemake 1985, slerp), where they have one; on the straight line where that is
+    wanted, and where one is zero or they lie in one direction or in opposite ones. Share 0 is exactly the
+    first point and 1 the second; between equal points every share is that point.
+
+    Args:
+        first: (Z,).
+        second: (Z,).
+        shares: (N,) from 0 to 1.
+        spherical: the arc.
+    """
+    a, b = first.double(), second.double()
+    ahead = shares.to(a)[:, None]  # (N, 1)
+    points = a + ahead * (b - a)  # (N, Z)
+    length = a.norm() * b.norm()
+    if spherical and length > 0:
+        angle = torch.arccos((a @ b / length).clamp(-1, 1))
+        if angle.sin() > PARALLEL:
+            points = (torch.sin((1 - ahead) * angle) * a + torch.sin(ahead * angle) * b) / angle.sin()
+    points = torch.where(ahead == 0, a, torch.where(ahead == 1, b, points))
+    return points.to(first)
+
+
+def vary(z: Tensor, others: Tensor, amount: float) -> Tensor:
+    """Points the share `amount` (0 to 1) of the way from z, (Z,), to each of `others`, (N, Z), on the arc.
+
+    With points drawn from the latent space as the others: 0 is z itself, 1 has nothing to do with it.
+    """
+    share = torch.tensor([amount])
+    return torch.cat([between(z, other, share) for other in others])
+
+
+def slide(z: Tensor, slope: Tensor, moves: Mapping[str, float]) -> Tensor:
+    """Points moved along sliders, (N, Z).
+
+    Args:
+        z: (N, Z); dimension i stands for `ATTRIBUTES[i]`.
+        slope: (4,) units of each attribute for one unit of its dimension, 0 where it has none.
+        moves: by how many units each attribute is to change: notes a bar (density), semitones (spread and
+            pitch), units of complexity.
+
+    Raises:
+        ConfigError: the model was trained without sliders.
+    """
+    moved = z.clone()
+    for name, move in moves.items():
+        index = ATTRIBUTES.index(name)
+        if not float(slope[index]):
+            raise ConfigError(
+                f"--{name} moves a slider, and the model was trained without: train one with --latent.sliders"
+            )
+        moved[:, index] += move / slope[index]
+    return moved

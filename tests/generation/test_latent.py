@@ -1,0 +1,161 @@
+"""Clips from points of a latent space."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.config import SamplingConfig
+from musegen.data.dataset import Dataset
+from musegen.errors import ConfigError
+from musegen.generation.clips import Clip, take_clip
+from musegen.generation.interpolate import interpolate_clips
+from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
+from musegen.generation.requests import Request
+from musegen.generation.sampling import RowStreams
+from musegen.generation.vary import vary_clip
+from musegen.models.vae import VAE
+from tests.music.scores import line, notes, score
+
+HOT = SamplingConfig(temperature=1.5)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(autoencoder: Path) -> Checkpoint:
+    return load_checkpoint(autoencoder)
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint: Checkpoint) -> VAE:
+    assert isinstance(checkpoint.model, VAE)
+    return checkpoint.model
+
+
+@pytest.fixture(scope="module")
+def clips(checkpoint: Checkpoint, tunes: Dataset) -> list[Clip]:
+    """Two clips in 2/4, of a flute and a fiddle, at 90 and 150 quarters a minute."""
+    found = [take_clip(tunes.score(p), checkpoint.tokenizer, 2) for p in tunes.pieces]
+    two = [clip for clip in found if clip.metre == (2, 4)][:2]
+    for clip, program, tempo in zip(two, (73, 40), (90, 150), strict=True):
+        clip.score.tempos = score(tempo=tempo).tempos
+        clip.score.tracks[0].program = program
+    return two
+
+
+def ids(results: list) -> list[list[int]]:  # type: ignore[type-arg]
+    return [result.ids for result in results]
+
+
+def test_every_point_is_a_clip_of_the_metre(checkpoint: Checkpoint, model: VAE) -> None:
+    z = 3 * torch.randn(6, model.latent_dim, generator=torch.Generator().manual_seed(0))
+    for metre in ((6, 8), (7, 8)):
+        for sampling in (SamplingConfig(temperature=0.0), HOT):
+            for result in decode_latents(model, checkpoint.tokenizer, z, metre, sampling=sampling):
+                [mark] = result.score.time_signatures
+                assert (mark.numerator, mark.denominator) == metre
+                assert 0 < result.score.end() <= 2 * 480 * 4 * metre[0] // metre[1]
+                assert result.score.note_num() > 0
+
+
+def test_a_point_decodes_alike_alone_and_among_others(checkpoint: Checkpoint, model: VAE) -> None:
+    z = torch.randn(70, model.latent_dim, generator=torch.Generator().manual_seed(1))  # more than go at once
+    together = decode_latents(
+        model, checkpoint.tokenizer, z, (4, 4), sampling=HOT, streams=RowStreams(3, range(70))
+    )
+    for row in (0, 65):
+        [alone] = decode_latents(
+            model,
+            checkpoint.tokenizer,
+            z[row : row + 1],
+            (4, 4),
+            sampling=HOT,
+            streams=RowStreams(3, range(row, row + 1)),
+        )
+        assert alone.ids == together[row].ids
+
+
+def test_the_point_of_a_clip_is_no_matter_of_chance(model: VAE, clips: list[Clip]) -> None:
+    assert torch.equal(latent_of(model, clips[0].ids), latent_of(model, clips[0].ids))
+    assert not torch.equal(latent_of(model, clips[0].ids), latent_of(model, clips[1].ids))
+
+
+def test_new_clips_repeat_with_their_seed_and_not_with_their_number(
+    checkpoint: Checkpoint, model: VAE
+) -> None:
+    def written(num: int, seed: int, *, prior: bool = False) -> list[list[int]]:
+        request = Request(bars=2)
+        return ids(sample_clips(model, checkpoint.tokenizer, request, num=num, seed=seed, prior=prior))
+
+    assert written(5, 1)[:2] == written(2, 1)
+    assert written(5, 1) != written(5, 2)
+    points = [draw_latents(model, RowStreams(1, range(2)), prior=prior) for prior in (False, True)]
+    assert torch.equal(points[1], draw_latents(model, RowStreams(1, range(2)), prior=True))
+
+
+def test_new_clips_keep_to_what_is_asked(checkpoint: Checkpoint, model: VAE) -> None:
+    request = Request(2, (3, 4), frozenset(range(60, 67)), tempo=77.0, program=40)
+    for clip in sample_clips(model, checkpoint.tokenizer, request, num=3):
+        assert {(t.numerator, t.denominator) for t in clip.score.time_signatures} == {(3, 4)}
+        assert {n[2] for t in clip.score.tracks for n in notes(t)} <= set(range(60, 67))
+        assert (clip.score.tracks[0].program, round(clip.score.tempos[0].qpm)) == (40, 77)
+    chosen = sample_clips(model, checkpoint.tokenizer, Request(2), num=8, metres=["9/8"])
+    assert all((c.score.time_signatures[0].numerator, c.bars) == (9, 2) for c in chosen)
+    with pytest.raises(ConfigError, match="63/64 is not known"):
+        sample_clips(model, checkpoint.tokenizer, Request(2, (63, 64)))
+
+
+def test_the_way_between_two_clips(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+    way = interpolate_clips(model, checkpoint.tokenizer, clips[0], clips[1], 5)
+    assert len(way.between) == 3
+    assert [round(r.score.tempos[0].qpm) for r in way.between] == [105, 120, 135]
+    assert {t.program for r in way.between for t in r.score.tracks} == {73}
+    for clip, end in zip(clips, (way.first, way.last), strict=True):
+        [back] = decode_latents(model, checkpoint.tokenizer, latent_of(model, clip.ids)[None], clip.metre)
+        assert end.ids == back.ids
+
+
+@pytest.mark.parametrize("spherical", [True, False])
+def test_between_equal_clips_lies_that_clip(
+    checkpoint: Checkpoint, model: VAE, clips: list[Clip], spherical: bool
+) -> None:
+    first = clips[0]
+    way = interpolate_clips(model, checkpoint.tokenizer, first, first, 9, spherical=spherical, sampling=HOT)
+    assert [notes(r.score.tracks[0]) for r in way.between] == [notes(first.score.tracks[0])] * 7
+    assert all(r.ids == first.ids[:-1].tolist() for r in way.between)
+
+
+def test_variations(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+    clip = clips[0]
+    [back] = decode_latents(model, checkpoint.tokenizer, latent_of(model, clip.ids)[None], clip.metre)
+    same = vary_clip(model, checkpoint.tokenizer, clip, num=3, amount=0.0)
+    assert ids(same) == [back.ids] * 3
+    other = vary_clip(model, checkpoint.tokenizer, clip, num=3, amount=1.0, seed=4)
+    drawn = draw_latents(model, RowStreams(4, range(3)))
+    assert ids(other) == ids(decode_latents(model, checkpoint.tokenizer, drawn, clip.metre))
+    assert ids(vary_clip(model, checkpoint.tokenizer, clip, num=2, amount=1.0, seed=4)) == ids(other)[:2]
+    assert other[0].score.tracks[0].program == 73
+
+
+def test_a_model_without_sliders_refuses_them(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+    with pytest.raises(ConfigError, match="trained without"):
+        vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
+
+
+def test_a_slider_is_the_first_dimension_moved(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+    z = latent_of(model, clips[0].ids)[None].clone()
+    z[:, 0] += 2.0 / 0.25
+    wanted = decode_latents(model, checkpoint.tokenizer, z, clips[0].metre)
+    model.slider_slope[0] = 0.25
+    try:
+        found = vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
+    finally:
+        model.slider_slope[0] = 0.0
+    assert ids(found) == ids(wanted)
+
+
+def test_a_clip_of_another_metre_is_told_apart(checkpoint: Checkpoint, model: VAE) -> None:
+    jig = take_clip(score(line([67, 69, 71] * 4), metres=[(0, 6, 8)]), checkpoint.tokenizer, 2)
+    reel = take_clip(score(line([67, 69, 71] * 4), metres=[(0, 4, 4)]), checkpoint.tokenizer, 2)
+    assert (jig.metre, reel.metre) == ((6, 8), (4, 4))
+    assert not torch.equal(latent_of(model, jig.ids), latent_of(model, reel.ids))

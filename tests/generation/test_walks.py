@@ -1,0 +1,83 @@
+"""Ways through a latent space."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from musegen.errors import ConfigError
+from musegen.generation.interpolate import choose_steps
+from musegen.generation.walks import between, interpolate, slide, vary
+
+NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3).map(torch.tensor)
+
+
+@given(NUMBERS, NUMBERS, st.integers(2, 9), st.booleans())
+def test_any_two_points_have_a_way_with_exact_ends(a: Tensor, b: Tensor, num: int, spherical: bool) -> None:
+    way = interpolate(a, b, num, spherical=spherical)
+    assert way.shape == (num, 3)
+    assert bool(way.isfinite().all())
+    assert torch.equal(way[0], a)
+    assert torch.equal(way[-1], b)
+
+
+@given(NUMBERS, st.integers(2, 9), st.booleans())
+def test_between_equal_points_lies_that_point(a: Tensor, num: int, spherical: bool) -> None:
+    assert torch.equal(interpolate(a, a.clone(), num, spherical=spherical), a.expand(num, -1))
+
+
+def test_opposite_points_and_zero_have_the_straight_way() -> None:
+    a = torch.tensor([1.0, 2.0, -2.0])
+    assert torch.allclose(interpolate(a, -a, 3)[1], torch.zeros(3))
+    assert torch.allclose(interpolate(a, torch.zeros(3), 3)[1], a / 2)
+    assert torch.allclose(interpolate(a, 3 * a, 3)[1], 2 * a)
+
+
+def test_the_arc_keeps_its_distance_from_zero_and_its_pace() -> None:
+    way = interpolate(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 5)
+    assert torch.allclose(way.norm(dim=1), torch.full((5,), 2.0))
+    turned = torch.atan2(way[:, 1], way[:, 0])
+    assert torch.allclose(turned, torch.linspace(0, math.pi / 2, 5))
+    straight = interpolate(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 3, spherical=False)
+    assert torch.allclose(straight[1], torch.tensor([1.0, 1.0]))
+
+
+def test_variations_lie_on_the_way_to_the_others() -> None:
+    z, others = torch.randn(16), torch.randn(4, 16)
+    assert torch.equal(vary(z, others, 0.0), z.expand(4, -1))
+    assert torch.equal(vary(z, others, 1.0), others)
+    some = vary(z, others, 0.3)
+    assert torch.equal(some[2:3], between(z, others[2], torch.tensor([0.3])))
+    near = torch.cosine_similarity(some, z[None], dim=1)
+    assert bool((near > torch.cosine_similarity(some, others, dim=1)).all())
+
+
+def test_a_slider_moves_its_dimension_in_units() -> None:
+    z, slope = torch.zeros(2, 8), torch.tensor([0.5, 2.0, 1.0, -4.0])
+    moved = slide(z, slope, {"density": 1.0, "pitch": 8.0})
+    assert moved[:, :4].tolist() == [[2.0, 0.0, 0.0, -2.0]] * 2
+    assert not moved[:, 4:].any()
+    assert not z.any()
+    with pytest.raises(ConfigError, match="--spread moves a slider"):
+        slide(z, torch.tensor([0.5, 0.0, 1.0, 1.0]), {"spread": 1.0})
+
+
+def test_the_steps_chosen_lead_on_evenly() -> None:
+    places = np.array([0, 0, 2, 9, 4, 4, 6, 12, 7, 8])  # on a line; two points stray from it
+    apart = np.abs(places[:, None] - places)
+    assert places[choose_steps(apart, 5)].tolist() == [0, 2, 4, 6, 8]
+    assert choose_steps(apart, 2) == [0, 9]
+    assert choose_steps(apart, 10) == list(range(10))
+
+
+@given(st.integers(3, 12), st.integers(2, 12), st.integers(0, 99))
+def test_the_steps_chosen_are_as_many_as_asked_for_and_go_onward(points: int, num: int, seed: int) -> None:
+    apart = np.random.default_rng(seed).integers(0, 30, (points, points))
+    steps = choose_steps(apart + apart.T, min(num, points))
+    assert len(steps) == min(num, points)
+    assert steps == sorted(set(steps))
+    assert (steps[0], steps[-1]) == (0, points - 1)
