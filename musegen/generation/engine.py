@@ -126,7 +126,8 @@ def _step(
 ) -> tuple[Tensor, _Rows]:
     """One id more in every row, (B,)."""
     legal = grammar.mask(rows.rules)
-    ids = draw_ids(rows.last.float().masked_fill(~legal, -torch.inf), uniform, sampling)
+    is_time = grammar.kind < Kind.PROGRAM
+    ids = draw_ids(rows.last.float().masked_fill(~legal, -torch.inf), uniform, sampling, is_time)
     score = rows.last.double().log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
     total = rows.total + torch.where(rows.done, 0.0, score)
     rules = grammar.advance(rows.rules, ids)

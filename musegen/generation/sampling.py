@@ -39,17 +39,38 @@ class RowStreams:
         return torch.from_numpy(np.array([stream.random() for stream in self._streams]))
 
 
-def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
+def temper(logits: Tensor, temperature: float, is_time: Tensor | None = None) -> Tensor:
+    """Logits at a temperature.
+
+    Where some ids tell time (bars, positions, the end), these keep their share of the probability, and what
+    is cooled or heated is the notes: else a low temperature falls silent, since the likeliest single id is
+    often that of the next bar, however many notes could come before it.
+
+    Args:
+        logits: (B, V).
+        temperature: above 0.
+        is_time: (V,) which ids tell time; None: none.
+    """
+    if is_time is None:
+        return logits / temperature
+    notes = logits.masked_fill(is_time, -torch.inf)
+    cooled = notes / temperature
+    shift = notes.logsumexp(dim=1, keepdim=True) - cooled.logsumexp(dim=1, keepdim=True)
+    return torch.where(is_time, logits, cooled + torch.where(shift.isnan(), 0.0, shift))
+
+
+def filter_logits(logits: Tensor, config: SamplingConfig, is_time: Tensor | None = None) -> Tensor:
     """Temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
 
     Args:
         logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
         config: its temperature is at least `GREEDY`.
+        is_time: (V,) see `temper`.
 
     Returns:
         (B, V), with what is not to be drawn at -inf.
     """
-    logits = logits / config.temperature
+    logits = temper(logits, config.temperature, is_time)
     if config.top_k is not None and config.top_k < logits.shape[1]:
         kth = logits.topk(config.top_k, dim=1).values[:, -1:]
         logits = logits.masked_fill(logits < kth, -torch.inf)
@@ -65,20 +86,23 @@ def filter_logits(logits: Tensor, config: SamplingConfig) -> Tensor:
     return logits
 
 
-def draw_ids(logits: Tensor, uniform: Tensor, config: SamplingConfig) -> Tensor:
+def draw_ids(
+    logits: Tensor, uniform: Tensor, config: SamplingConfig, is_time: Tensor | None = None
+) -> Tensor:
     """One id a row, by inverting the cumulative distribution at `uniform`; the likeliest at temperature 0.
 
     Args:
         logits: (B, V), illegal ids at -inf.
         uniform: (B,) in [0, 1).
         config: how to draw.
+        is_time: (V,) see `temper`.
 
     Returns:
         (B,) ids, each of non-zero probability.
     """
     if config.temperature < GREEDY:
         return logits.argmax(dim=1)
-    probs = filter_logits(logits.double(), config).softmax(dim=1)
+    probs = filter_logits(logits.double(), config, is_time).softmax(dim=1)
     cumulative = probs.cumsum(dim=1)
     wanted = uniform.to(probs.device)[:, None] * cumulative[:, -1:]
     drawn = torch.searchsorted(cumulative, wanted, right=True).squeeze(1)

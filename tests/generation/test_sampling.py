@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from musegen.config import SamplingConfig
-from musegen.generation.sampling import RowStreams, draw_ids, filter_logits
+from musegen.generation.sampling import RowStreams, draw_ids, filter_logits, temper
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
@@ -52,3 +53,16 @@ def test_a_row_does_not_depend_on_how_many_there_are() -> None:
         assert alone[0] == together[0]
         assert len(set(together.tolist())) == 8
     assert RowStreams(6, range(1)).draw() != RowStreams(5, range(1)).draw()
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.6, 1.0, 3.0])
+def test_a_temperature_leaves_time_its_share(temperature: float) -> None:
+    """By hand: the notes hold .7 of the probability, and share it as powers of their own."""
+    probs = torch.tensor([[0.4, 0.2, 0.1, 0.25, 0.05]], dtype=torch.float64)
+    is_time = torch.tensor([False, False, False, True, True])
+    found = temper(probs.log() + 3, temperature, is_time).softmax(dim=1)[0]
+    powers = probs[0, :3] ** (1 / temperature)
+    assert torch.allclose(found[:3], 0.7 * powers / powers.sum())
+    assert torch.allclose(found[3:], probs[0, 3:])
+    only_time = torch.tensor([[-torch.inf, -torch.inf, -torch.inf, 0.0, 1.0]], dtype=torch.float64)
+    assert torch.equal(temper(only_time, temperature, is_time), only_time)
