@@ -321,8 +321,6 @@ class Seq2SeqTrainConfig(TrainConfig):
     # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    # Four voices drawn at 1.0 cross and move in parallel twice as often as Bach's (see RESULTS.md).
-    sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(temperature=0.6, min_p=0.02))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`musegen render`: pictures, notation and sound of music files."""
 
+import re
 import wave
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -31,6 +32,11 @@ def render(capsys: pytest.CaptureFixture[str], *argv: object, code: int = 0) -> 
     return out.splitlines(), err.splitlines()
 
 
+def titles(path: str) -> list[str]:
+    """Of the pieces on a page."""
+    return re.findall(r'{"title":"([^"]*)","facts"', Path(path).read_text("utf-8"))
+
+
 class TestResults:
     def test_a_picture_lies_beside_its_file(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert render(capsys, tune) == (["tune.png"], [])
@@ -55,6 +61,72 @@ class TestResults:
         assert out == [str(folder / f"{name}{suffix}") for suffix in (".png", ".musicxml", ".wav")]
         root = ET.parse(out[1]).getroot()  # noqa: S314
         assert [part.text for part in root.iter("part-name")] == [name, "$x$"]
+
+
+class TestPage:
+    def test_holds_all_files_in_place_of_pictures(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_score(score(line([60, 64, 67])), Path("more/tune.mid"))
+        write_score(score(line([60, 64, 67])), Path("more/chord.mid"))
+        files = (tune, "more/tune.mid", "more/chord.mid")
+        assert render(capsys, *files, "--html", "tunes.html") == (["tunes.html"], [])
+        assert titles("tunes.html") == ["/tune", "more/tune", "chord"]
+        assert not list(Path().rglob("*.png"))
+        first = Path("tunes.html").read_bytes()
+        assert render(capsys, *files, "--html", "tunes.html", "--out", "r", "--musicxml", code=2)[0] == []
+        out, _ = render(capsys, *files[1:], "--html", "tunes.html", "--out", "r", "--musicxml")
+        assert out == ["r/tune.musicxml", "r/chord.musicxml", "r/tunes.html"]
+        render(capsys, *files, "--html", "tunes.html", "--force")
+        assert Path("tunes.html").read_bytes() == first
+
+    def test_bad_files_are_named_and_the_others_are_on_it(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("text.mid").write_text("no music\n")
+        out, err = render(capsys, "text.mid", tune, "none.mid", "--html", "page.html", code=2)
+        assert out == ["page.html"]
+        assert titles("page.html") == ["tune"]
+        assert [line_.partition(":")[0] for line_ in err] == ["not rendered", "not rendered", "error"]
+        assert err[-1] == "error: 2 of 3 FILES could not be rendered, for the reasons above"
+        render(capsys, "text.mid", "--html", "nothing.html", code=2)
+        assert not Path("nothing.html").exists()
+
+    def test_what_cannot_be_heard_as_wav_is_on_it_all_the_same(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_score(score(line([60], start=480 * 40 * 60, step=480), tempo=60), Path("long.mid"))
+        out, _ = render(capsys, "long.mid", tune, "--wav", "--html", "page.html", code=2)
+        assert out == ["tune.wav", "page.html"]
+        assert titles("page.html") == ["long", "tune"]
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("tune.mid", "--html tune.mid is no page: name a file that ends with .html"),
+            (
+                "folder.html",
+                "--html folder.html is a folder: name a file in it, such as folder.html/page.html",
+            ),
+            ("mine.html", "mine.html is there already: add --force to replace it, or name another --html"),
+        ],
+    )
+    def test_names_that_are_refused(
+        self, name: str, words: str, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("folder.html").mkdir()
+        Path("mine.html").write_text("mine")
+        before = tune.read_bytes()
+        assert render(capsys, tune, "--html", name, code=2) == ([], [f"error: {words}"])
+        if name == "tune.mid":
+            render(capsys, tune, "--html", name, "--force", code=2)
+        assert (tune.read_bytes(), Path("mine.html").read_text()) == (before, "mine")
+
+    def test_where_it_cannot_be_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        _, err = render(capsys, tune, "--html", "tune.mid/page.html", code=2)
+        assert err == [
+            "error: tune.mid/page.html cannot be written (not a directory): name another place with --html"
+        ]
 
 
 class TestRejects:

@@ -93,7 +93,9 @@ def _render_all(score: Score, source: Path, wanted: list[Path]) -> list[MidiErro
 def _titles(files: tuple[Path, ...]) -> list[str]:
     """The names of the files without their endings, and their folders where that leaves two alike."""
     stems = Counter(path.stem for path in files)
-    return [path.stem if stems[path.stem] == 1 else f"{path.parent.name}/{path.stem}" for path in files]
+    return [
+        path.stem if stems[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}" for path in files
+    ]
 
 
 def _render_page(pieces: list[tuple[str, Score]], page: Path) -> None:

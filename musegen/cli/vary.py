@@ -34,8 +34,8 @@ AMOUNT, NUM = 0.3, 4
 class Vary:
     """Write clips like one of yours, or with more or less of something; its metre and tempo are kept.
 
-    Each variation lies a share of the way (--amount) from your clip to a clip drawn at random; with sliders
-    alone there is one, and nothing is drawn.
+    Each variation lies a share of the way (--amount), counted in notes that change, from your clip to a clip
+    drawn at random; with sliders alone there is one, and nothing is drawn.
 
     $ musegen vary checkpoints/folk-2bar tune.mid --amount 0.3 --num 4 --out out/
     $ musegen vary checkpoints/folk-2bar tune.mid --density +2 --spread -5 --out out/

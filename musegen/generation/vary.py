@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from musegen.config import SamplingConfig
 from musegen.generation.assemble import dress_like
 from musegen.generation.clips import Clip
-from musegen.generation.latent import GREEDY, decode_latents, draw_latents, latent_of
+from musegen.generation.latent import GREEDY, Metre, decode_latents, draw_latents, latent_of
 from musegen.generation.requests import Result
 from musegen.generation.sampling import RowStreams
-from musegen.generation.walks import slide, vary
+from musegen.generation.walks import interpolate, slide
+from musegen.metrics.smoothness import note_distances
 from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
+
+POINTS = 32
+"""Clips on the way to each drawn point, from which the variation is chosen."""
 
 
 def vary_clip(
@@ -26,9 +34,10 @@ def vary_clip(
 ) -> list[Result]:
     """Clips like one: first away from its point at random, then along the sliders.
 
-    Each variation lies the share `amount` of the way from the clip's point (the mean of its posterior) to a
-    point drawn as `generate` draws it, on the arc between the two. At 0 that is the clip as the model gives
-    it back, at 1 a clip that has nothing to do with it.
+    Each variation lies on the arc from the clip's point (the mean of its posterior) to a point drawn as
+    `generate` draws it, the share `amount` of the way as it is heard: of all the note edits between the
+    clips at both ends, that share is done. At 0 that is the clip as the model gives it back, at 1 a clip
+    that has nothing to do with it.
 
     Args:
         model: in eval mode.
@@ -45,7 +54,9 @@ def vary_clip(
         MusegenError: a clip did not end.
     """
     streams = RowStreams(seed, range(num))
-    z = vary(latent_of(model, clip.ids), draw_latents(model, streams), amount)
+    home = latent_of(model, clip.ids)
+    others = draw_latents(model, streams)
+    z = torch.stack([_on_the_way(model, tokenizer, home, other, clip.metre, amount) for other in others])
     results = decode_latents(
         model,
         tokenizer,
@@ -58,3 +69,18 @@ def vary_clip(
     for result in results:
         dress_like(result.score, clip.score, tokenizer)
     return results
+
+
+def _on_the_way(
+    model: VAE, tokenizer: Tokenizer, home: Tensor, other: Tensor, metre: Metre, amount: float
+) -> Tensor:
+    """The point, (Z,), the share `amount` of the way from one to another, in note edits of their clips.
+
+    Equal steps of z are not: a good model gives the same clip back from far around its point.
+    """
+    shares = np.linspace(0, 1, POINTS)
+    points = interpolate(home, other, POINTS)
+    clips = [result.score for result in decode_latents(model, tokenizer, points, metre)]
+    edits = note_distances(clips)[0]
+    missed = np.abs(edits - amount * edits[-1]) + 1e-3 * np.abs(shares - amount)  # of points alike the nearer
+    return points[int(missed.argmin())]

@@ -1,4 +1,4 @@
-"""Ways through a latent space: between two points, around one, and along its sliders."""
+"""Ways through a latent space: between two points, and along its sliders."""
 
 from collections.abc import Mapping
 
@@ -41,15 +41,6 @@ def between(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = 
             points = (torch.sin((1 - ahead) * angle) * a + torch.sin(ahead * angle) * b) / angle.sin()
     points = torch.where(ahead == 0, a, torch.where(ahead == 1, b, points))
     return points.to(first)
-
-
-def vary(z: Tensor, others: Tensor, amount: float) -> Tensor:
-    """Points the share `amount` (0 to 1) of the way from z, (Z,), to each of `others`, (N, Z), on the arc.
-
-    With points drawn from the latent space as the others: 0 is z itself, 1 has nothing to do with it.
-    """
-    share = torch.tensor([amount])
-    return torch.cat([between(z, other, share) for other in others])
 
 
 def slide(z: Tensor, slope: Tensor, moves: Mapping[str, float]) -> Tensor:

@@ -244,7 +244,7 @@ def _home(classes: Tensor) -> Tensor:
 
 
 def _degrees(pitch: Tensor, home: Tensor) -> Tensor:
-    """Semitones of each pitch, (B, ...), above the tonic (B,), without octaves, + 1; 0 where there is none."""
+    """Semitones of each pitch, (B, ...), above the tonic (B,), no octaves, + 1; 0 where there is none."""
     home = home.view(-1, *[1] * (pitch.dim() - 1))
     return torch.where(pitch >= 0, (pitch - home) % 12 + 1, 0)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from musegen.checkpoint import Checkpoint, Model, build_model
-from musegen.config import TrainConfig, VAETrainConfig
+from musegen.config import SamplingConfig, TrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
@@ -20,6 +20,8 @@ from musegen.training.datamodule import TokenDataModule
 from musegen.training.latent import VAEModule
 from musegen.training.module import DecoderModule
 
+CHOIR = SamplingConfig(temperature=0.6, min_p=0.02)
+"""At 1.0 voices cross and move in parallel more often than Bach's (see benchmarks/RESULTS.md)."""
 EPOCHS = 30
 STEPS = (200, 20_000)
 """Fewest and most steps of a run that is sized to its data."""
@@ -88,9 +90,15 @@ def parts(
         view = token_view(dataset, start.tokenizer, data, pairs=pairs)
         return config, start.tokenizer, start.model, view
     tokenizer = tokenizer or fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs)
-    config = replace(config, tokenizer=tokenizer.config)
+    config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
     view = token_view(dataset, tokenizer, config.data, pairs=pairs)
     return config, tokenizer, build_model(config, tokenizer), view
+
+
+def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingConfig:
+    """The settings asked for; of an accompanist of voices, where none are, what suits voices."""
+    is_choir = config.family == "seq2seq" and tokenizer.tables.voices > 1
+    return CHOIR if is_choir and config.sampling == SamplingConfig() else config.sampling
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ from musegen.generation.latent import decode_latents, draw_latents, latent_of, s
 from musegen.generation.requests import Request
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
+from musegen.metrics.smoothness import note_edit_distance
 from musegen.models.vae import VAE
 from tests.music.scores import line, notes, score
 
@@ -133,7 +134,11 @@ def test_variations(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> No
     other = vary_clip(model, checkpoint.tokenizer, clip, num=3, amount=1.0, seed=4)
     drawn = draw_latents(model, RowStreams(4, range(3)))
     assert ids(other) == ids(decode_latents(model, checkpoint.tokenizer, drawn, clip.metre))
-    assert ids(vary_clip(model, checkpoint.tokenizer, clip, num=2, amount=1.0, seed=4)) == ids(other)[:2]
+    some = vary_clip(model, checkpoint.tokenizer, clip, num=2, amount=0.5, seed=4)
+    assert ids(vary_clip(model, checkpoint.tokenizer, clip, num=1, amount=0.5, seed=4)) == ids(some)[:1]
+    for between, far in zip(some, other, strict=False):
+        near = note_edit_distance(back.score, between.score)
+        assert 0 < near < note_edit_distance(back.score, far.score)
     assert other[0].score.tracks[0].program == 73
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musegen.errors import ConfigError
 from musegen.generation.interpolate import choose_steps
-from musegen.generation.walks import between, interpolate, slide, vary
+from musegen.generation.walks import interpolate, slide
 
 NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3).map(torch.tensor)
 
@@ -44,16 +44,6 @@ def test_the_arc_keeps_its_distance_from_zero_and_its_pace() -> None:
     assert torch.allclose(turned, torch.linspace(0, math.pi / 2, 5))
     straight = interpolate(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 3, spherical=False)
     assert torch.allclose(straight[1], torch.tensor([1.0, 1.0]))
-
-
-def test_variations_lie_on_the_way_to_the_others() -> None:
-    z, others = torch.randn(16), torch.randn(4, 16)
-    assert torch.equal(vary(z, others, 0.0), z.expand(4, -1))
-    assert torch.equal(vary(z, others, 1.0), others)
-    some = vary(z, others, 0.3)
-    assert torch.equal(some[2:3], between(z, others[2], torch.tensor([0.3])))
-    near = torch.cosine_similarity(some, z[None], dim=1)
-    assert bool((near > torch.cosine_similarity(some, others, dim=1)).all())
 
 
 def test_a_slider_moves_its_dimension_in_units() -> None:

@@ -60,6 +60,9 @@ function* noise() {
   }
 }
 
+/** A sample as it is up to 0.7, and ever less of it above. */
+const rounded = (x) => Math.sign(x) * (Math.abs(x) < 0.7 ? Math.abs(x) : 0.7 + 0.3 * Math.tanh((Math.abs(x) - 0.7) / 0.3));
+
 /** Channels and voices of an audio context, through a small room and a gentle limiter, into `output`. */
 class Synth {
   constructor(context) {
@@ -72,7 +75,9 @@ class Synth {
     room.buffer = this.echo(1.5);
     this.input.connect(limiter);
     this.input.connect(wet).connect(room).connect(limiter);
-    limiter.connect(this.output).connect(context.destination);
+    // the limiter is late for the first milliseconds of a loud chord: what is over 0.7 then is rounded off
+    const round = new WaveShaperNode(context, {curve: Float32Array.from({length: 2049}, (_, i) => rounded(i / 1024 - 1))});
+    limiter.connect(round).connect(this.output).connect(context.destination);
     this.hiss = this.filled(1, 1, (value) => value);
     this.waves = new Map();
     this.wobble = new OscillatorNode(context, {frequency: 5.3});
