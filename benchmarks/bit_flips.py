@@ -2,8 +2,8 @@
 
     python -m benchmarks.bit_flips CKPT [--flips 1000] [--seed 0]
 
-Each flip is one bit of one file that SHA256SUMS covers, or of SHA256SUMS itself, the files in turn; the folder is
-a copy, and the flip is taken back before the next.
+Each flip is one bit of one file that SHA256SUMS covers, or of SHA256SUMS itself, the files in turn; the
+folder is a copy, and the flip is taken back before the next.
 """
 
 import argparse

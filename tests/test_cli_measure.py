@@ -123,3 +123,30 @@ class TestNovelty:
         code, out, err = call(capsys, "novelty made/bad.mid --against", tunes.path)
         assert (code, out) == (2, "")
         assert "none of the FILES can be read" in err
+
+
+class TestMaxCopy:
+    def test_nothing_written_copies_more(
+        self, trained: Path, tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out, words = tmp_path / "out", f"generate {trained} --bars 4 --num 3 --seed 2"
+        code, _, err = call(capsys, f"{words} --max-copy 5 --against {tunes.path} --out {out}")
+        assert code == 0
+        assert "copying more than 5 notes in a row" in err
+        code, found, _ = call(capsys, "novelty --json --against", tunes.path, *sorted(out.glob("*.mid")))
+        assert code == 0
+        assert all(file["longest"] <= 5 for file in json.loads(found)["files"])
+
+    def test_misuse_is_one_line(
+        self, trained: Path, tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = f"generate {trained} --bars 2 --out {tmp_path / 'out'}"
+        for more, told in (
+            (f"--against {tunes.path}", "--against says what --max-copy is held against"),
+            ("--max-copy 0", "from 1 to 10000 notes"),
+            ("--max-copy 5", "name its folder instead"),
+        ):
+            code, _, err = call(capsys, f"{words} {more}")
+            assert code == 2
+            assert told in err
+        assert not (tmp_path / "out").exists()

@@ -33,7 +33,7 @@ SHORTER = {
 
 @pytest.fixture
 def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the README's reader has it: my_midis/ with twelve tunes, tune.mid, other.mid in its metre."""
+    """A folder as the README's reader has it: my_midis/ with twelve tunes, tune.mid, other.mid like it."""
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
         write_score(tunes.score(piece), path)

@@ -19,6 +19,7 @@ RANGES: dict[str, Check] = config.RANGES | {
     "--complexity": (lambda move: abs(move) <= 1, "a share of the rhythm, as +0.3 or -0.3"),
     "--pitch": (lambda move: abs(move) <= 127, "a number of semitones, as +7 or -7"),
     "--prompt-bars": (lambda value: 0 <= value <= 10_000, "from 0 to 10000"),
+    "--max-copy": (lambda value: 1 <= value <= 10_000, "from 1 to 10000 notes"),
     "--min-run": (lambda value: 2 <= value <= 10_000, "from 2 to 10000 notes"),
     "--workers": ONE_UP,
     "--limit": ONE_UP,
