@@ -97,10 +97,12 @@ def test_the_likelihood_is_that_of_every_family(
 def test_samples_follow_from_the_seed_and_a_piece_is_their_mean(
     checkpoint: Checkpoint, short: Dataset
 ) -> None:
-    view = model_view(checkpoint, short)
+    # Without the ranges of its voices, so that there are notes beyond them to count.
+    wild = replace(checkpoint, data=checkpoint.data | {"ranges": []})
+    view = model_view(wild, short)
 
     def rates(samples: int, seed: int) -> list[float]:
-        values = measure_accompaniments(checkpoint, short, view, samples=samples, seed=seed)
+        values = measure_accompaniments(wild, short, view, samples=samples, seed=seed)
         return [float(values["model"][name][0]) for name in ("groove_similarity", "range_errors")]
 
     assert rates(1, 0) == rates(1, 0) != rates(1, 5)

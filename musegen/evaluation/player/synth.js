@@ -16,21 +16,21 @@ const BELL = {partials: [1, 0, 0, 0.42, 0, 0, 0, 0, 0, 0.13], detune: 0, attack:
 const ORGAN = {partials: [0.8, 0.7, 0.35, 0.4, 0.1, 0.15, 0, 0.2], detune: 4, attack: 0.012, decay: 0.1, sustain: 1,
   release: 0.05, bright: [12, 12], level: 0.12};
 const PLUCK = {partials: [1, 0.62, 0.5, 0.3, 0.26, 0.16, 0.12, 0.1, 0.06], detune: 0, attack: 0.002, decay: 0.42,
-  sustain: 0, release: 0.07, bright: [10, 1.8], level: 0.38, struck: true};
+  sustain: 0, release: 0.07, bright: [10, 1.8], level: 0.46, struck: true};
 const BASS = {partials: [1, 0.55, 0.28, 0.18, 0.1, 0.06], detune: 0, attack: 0.006, decay: 0.6, sustain: 0.25,
   release: 0.06, bright: [8, 2.5], level: 0.42};
 const STRINGS = {partials: [1, 0.58, 0.42, 0.3, 0.22, 0.17, 0.12, 0.09, 0.07], detune: 7, attack: 0.05, decay: 0.5,
   sustain: 0.85, release: 0.12, bright: [4, 5], level: 0.14, vibrato: 9};
-const ENSEMBLE = {...STRINGS, detune: 13, attack: 0.08, release: 0.18, bright: [3, 4], level: 0.13, vibrato: 5};
+const ENSEMBLE = {...STRINGS, detune: 13, attack: 0.08, release: 0.18, bright: [3, 4], level: 0.15, vibrato: 5};
 const BRASS = {partials: [0.8, 0.9, 0.75, 0.55, 0.4, 0.28, 0.18, 0.1], detune: 4, attack: 0.035, decay: 0.2,
-  sustain: 0.85, release: 0.07, bright: [2, 5], level: 0.14, vibrato: 4};
+  sustain: 0.85, release: 0.07, bright: [2, 5], level: 0.18, vibrato: 4};
 const REED = {partials: [1, 0.16, 0.62, 0.12, 0.36, 0.08, 0.18, 0.05, 0.1], detune: 0, attack: 0.025, decay: 0.3,
   sustain: 0.9, release: 0.06, bright: [5, 6], level: 0.24, vibrato: 7};
 const PIPE = {partials: [1, 0.22, 0.1, 0.03], detune: 0, attack: 0.035, decay: 0.3, sustain: 0.92, release: 0.07,
-  bright: [6, 6], level: 0.32, vibrato: 11};
+  bright: [6, 6], level: 0.26, vibrato: 11};
 const LEAD = {partials: [1, 0, 0.34, 0, 0.2, 0, 0.14, 0, 0.1], detune: 6, attack: 0.006, decay: 0.25, sustain: 0.75,
   release: 0.06, bright: [9, 5], level: 0.13, vibrato: 6};
-const PAD = {...ENSEMBLE, attack: 0.22, release: 0.4, bright: [2, 3], level: 0.12};
+const PAD = {...ENSEMBLE, attack: 0.22, release: 0.4, bright: [2, 3], level: 0.16};
 const PATCHES = [ // one for each family of eight programs
   PIANO, BELL, ORGAN, PLUCK, BASS, STRINGS, ENSEMBLE, BRASS, REED, PIPE, LEAD, PAD, PAD, PLUCK, BELL, PAD,
 ];
