@@ -1,6 +1,6 @@
 """Interpolation between random pairs of test clips: how smooth, how musical, and never broken.
 
-    python -m benchmarks.interpolation CKPT DATA [--pairs 200] [--num 9] [--linear] [--split test] [--seed 0]
+    python -m benchmarks.interpolation CKPT DATA [--pairs 200] [--num 9] [--path both] [--seed 0]
 
 Pairs are of one metre and of different pieces, and differ in at least one note. Four ways lead from the one
 to the other: "verb" as `musegen interpolate` writes it, both ends the given clips themselves; "even" the same
@@ -22,6 +22,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from musegen.errors import MusegenError
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import POINTS, choose_steps, interpolate_clips
 from musegen.generation.latent import latent_of
-from musegen.generation.walks import interpolate
+from musegen.generation.walks import Route, candidates
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.pitch import scale_consistency
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
@@ -42,23 +43,22 @@ SAME = 20
 """Clips that are interpolated with themselves."""
 
 
-def ways(
-    clips: ClipSet, pairs: list[tuple[int, int]], num: int, *, spherical: bool
-) -> dict[str, list[list[Score]]]:
+def ways(clips: ClipSet, pairs: list[tuple[int, int]], num: int, path: Route) -> dict[str, list[list[Score]]]:
     """The clips from the first to the second of each pair, by system."""
     fine = max(POINTS, num)
     latents = [[latent_of(clips.model, clips.ids(index)) for index in pair] for pair in pairs]
-    found = {}
-    for count in (fine, num):
-        z = [interpolate(first, last, count, spherical=spherical) for first, last in latents]
-        decoded = clips.decode(torch.cat(z), [clips.metre(first) for first, _ in pairs for _ in range(count)])
-        found[count] = [decoded[start : start + count] for start in range(0, len(decoded), count)]
+    found = []
+    for count, way in ((fine, path), (num, "linear" if path == "linear" else "spherical")):
+        z = torch.stack([candidates(first, last, count, way) for first, last in latents])  # (pairs, N, Z)
+        metres = [clips.metre(first) for first, _ in pairs for _ in range(z.shape[1])]
+        decoded = clips.decode(z.flatten(0, 1), metres)
+        found.append([decoded[start : start + z.shape[1]] for start in range(0, len(decoded), z.shape[1])])
     ends = [(clips.score(first), clips.score(second)) for first, second in pairs]
-    rows = [[a, *way, b] for (a, b), way in zip(ends, found[fine], strict=True)]
+    rows = [[a, *way, b] for (a, b), way in zip(ends, found[0], strict=True)]
     return {
         "verb": [[row[step] for step in choose_steps(note_distances(row), num)] for row in rows],
-        "even": [[a, *way[1:-1], b] for (a, b), way in zip(ends, found[num], strict=True)],
-        "latent": found[num],
+        "even": [[a, *way[1:-1], b] for (a, b), way in zip(ends, found[1], strict=True)],
+        "latent": found[1],
         "crossfade": [crossfade(a, b, num, seed=seed) for seed, (a, b) in enumerate(ends)],
     }
 
@@ -87,18 +87,18 @@ def identical(clips: ClipSet, chosen: Sequence[int], num: int) -> int:
     return kept
 
 
-def measure(clips: ClipSet, *, pairs: int, num: int, spherical: bool, seed: int) -> dict[str, object]:
+def measure(clips: ClipSet, *, pairs: int, num: int, path: Route, seed: int) -> dict[str, object]:
     """Everything, ready for JSON."""
     drawn = clips.draw_pairs(2 * pairs, np.random.default_rng(seed))
     differ = [(a, b) for a, b in drawn if note_edit_distance(clips.score(a), clips.score(b))][:pairs]
-    found = ways(clips, differ, num, spherical=spherical)
+    found = ways(clips, differ, num, path)
     ends = [clips.score(index) for pair in differ for index in pair]
     back = [end for way in found["latent"] for end in (way[0], way[-1])]
     same = [first for first, _ in differ[:SAME]]
     return {
         "pairs": len(differ),
         "num": num,
-        "spherical": spherical,
+        "path": path,
         "systems": {name: figures(each) for name, each in found.items()},
         "ends_in_scale": float(np.mean([scale_consistency(clip) for clip in ends])),
         "ends_note_f1": float(np.mean([note_scores(a, b).f1 for a, b in zip(ends, back, strict=True)])),
@@ -116,10 +116,9 @@ def table(measured: dict[str, object]) -> str:
             f"{name:<11}{each['away']:>8.3f}{each['back']:>8.3f}{each['jump']:>8.3f}"
             f"{each['in_scale']:>10.3f}{each['empty']:>7}"
         )
-    kind = "spherical" if measured["spherical"] else "linear"
     lines.append(
-        f"\n{measured['pairs']} pairs, {measured['num']} steps, {kind}; the given clips in scale "
-        f"{measured['ends_in_scale']:.3f}, given back with note F1 {measured['ends_note_f1']:.3f}; "
+        f"\n{measured['pairs']} pairs, {measured['num']} steps, path {measured['path']}; given clips in scale"
+        f" {measured['ends_in_scale']:.3f}, given back with note F1 {measured['ends_note_f1']:.3f}; "
         f"identical ends: {measured['identical_ends']}"
     )
     return "\n".join(lines)
@@ -134,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="a prepared dataset")
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--num", type=int, default=9, help="clips from end to end (9)")
-    parser.add_argument("--linear", action="store_true", help="along the straight line")
+    parser.add_argument("--path", choices=get_args(Route), default="both", help="of the points (both)")
     parser.add_argument("--split", default="test")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -145,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             clips,
             pairs=arguments.pairs,
             num=arguments.num,
-            spherical=not arguments.linear,
+            path=arguments.path,
             seed=arguments.seed,
         )
     except MusegenError as error:

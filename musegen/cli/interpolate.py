@@ -6,13 +6,13 @@ import shlex
 from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from musegen.cli.clips import Sampling, Writing, likeness, load_vae, own, print_paths, read_clip, say_likeness
 from musegen.cli.outputs import Row, write_outputs
-from musegen.cli.parse import Flag, parse
+from musegen.cli.parse import parse
 from musegen.cli.places import output_folder, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError, DataError
@@ -49,8 +49,8 @@ class Interpolate:
     """The first bar of both clips, or of each, from 1; a pickup is bar 1. Unset: the first with a note."""
     melody: str | None = None
     """The tune's track in both files, by name or by number from 1. Unset: found out, and said."""
-    linear: Flag = False
-    """Go along the straight line instead of the arc (spherical)."""
+    path: Literal["both", "spherical", "linear"] = "both"
+    """Go along the arc (spherical), the straight line, or whichever leads on more evenly, step by step."""
     sampling: Annotated[Sampling, tyro.conf.arg(name="")] = field(default_factory=Sampling)
     writing: Annotated[Writing, tyro.conf.arg(name="")] = field(default_factory=Writing)
 
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
             first,
             last,
             arguments.num,
-            spherical=not arguments.linear,
+            path=arguments.path,
             sampling=arguments.sampling.config(checkpoint.config.sampling),
             seed=seed,
         )

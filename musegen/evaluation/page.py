@@ -92,9 +92,8 @@ def _beats(units: int) -> int:
 
 def _facts(score: Score) -> str:
     facts = music_facts(score)
-    minutes, seconds = divmod(round(facts["seconds"]), 60)
     bars = "1 bar" if facts["bars"] == 1 else f"{facts['bars']} bars"
-    words = [facts["key"], facts["time_signature"], bars, f"{minutes}:{seconds:02}"]
+    words = [facts["key"], facts["time_signature"], bars]
     return " · ".join(word for word in words if word)
 
 

@@ -12,14 +12,16 @@ from musegen.generation.clips import Clip
 from musegen.generation.latent import GREEDY, decode_latents, latent_of
 from musegen.generation.requests import Result
 from musegen.generation.sampling import RowStreams
-from musegen.generation.walks import interpolate
+from musegen.generation.walks import Route, candidates
 from musegen.metrics.smoothness import note_distances
 from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 
 POINTS = 64
-"""Clips on the way from which the steps are chosen: as many as are decoded at once."""
+"""Clips on a path from which the steps are chosen: as many as are decoded at once."""
+POWER = 6
+"""How much a long step counts: with 3 the longest is a little longer (see benchmarks/RESULTS.md)."""
 IDLE = 3
 """How much longer a step counts for each note by which it does not lead on."""
 
@@ -42,13 +44,13 @@ def interpolate_clips(
     last: Clip,
     num: int,
     *,
-    spherical: bool = True,
+    path: Route = "both",
     sampling: SamplingConfig = GREEDY,
     seed: int = 0,
 ) -> Way:
     """The clips between two of one metre, with the first one's instrument and a tempo between theirs.
 
-    Equal steps of z are not heard as equal: of `POINTS` clips on the way those are taken that lead there
+    Equal steps of z are not heard as equal: of `POINTS` clips on each path those are taken that lead there
     most evenly (`choose_steps`). Between two clips that are alike lies that clip itself.
 
     Args:
@@ -57,7 +59,7 @@ def interpolate_clips(
         first: where to begin.
         last: where to end.
         num: clips, both ends included.
-        spherical: along the arc; else along the straight line.
+        path: where the points lie.
         sampling: how ids are drawn; unset, the likeliest each time.
         seed: fixes everything.
 
@@ -65,7 +67,7 @@ def interpolate_clips(
         MusegenError: a clip did not end.
     """
     ends = latent_of(model, first.ids), latent_of(model, last.ids)
-    z = interpolate(*ends, num=max(POINTS, num), spherical=spherical)
+    z = candidates(*ends, max(POINTS, num), path)
     found = decode_latents(
         model,
         tokenizer,
@@ -88,7 +90,7 @@ def interpolate_clips(
 def choose_steps(apart: Ints, num: int) -> list[int]:
     """Of points in a row, which `num` lead most evenly from the first to the last, both of them included.
 
-    Least is the sum of the cubes of the steps' lengths: many small steps rather than a large one. A step
+    Least is the sum of the sixth powers of the steps' lengths: many small ones rather than a large one. A step
     that does not lead away from the first point, or not nearer to the last, counts as so much longer.
 
     Args:
@@ -97,7 +99,7 @@ def choose_steps(apart: Ints, num: int) -> list[int]:
     """
     away, near = apart[0], apart[-1]
     idle = np.maximum(0, 1 + away[:, None] - away) + np.maximum(0, 1 + near - near[:, None])
-    costs = (apart + IDLE * idle).astype(np.float64) ** 3
+    costs = (apart + IDLE * idle).astype(np.float64) ** POWER
     costs[np.tril_indices(len(apart))] = np.inf  # ever onward
     best, before = costs[0], []
     for _ in range(num - 2):

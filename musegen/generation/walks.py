@@ -1,6 +1,7 @@
 """Ways through a latent space: between two points, and along its sliders."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,6 +9,8 @@ from torch import Tensor
 from musegen.errors import ConfigError
 from musegen.models.vae import ATTRIBUTES
 
+Route = Literal["both", "spherical", "linear"]
+"""Along the arc, along the straight line, or whichever of the two leads on more evenly, step by step."""
 PARALLEL = 1e-6
 """Sine of an angle below which there is no one arc between two directions."""
 
@@ -16,6 +19,16 @@ def interpolate(first: Tensor, second: Tensor, num: int, *, spherical: bool = Tr
     """`num` points (2 or more) from one point, (Z,), to another, both included, (num, Z)."""
     shares = torch.linspace(0, 1, num, dtype=torch.float64)
     return between(first, second, shares, spherical=spherical)
+
+
+def candidates(first: Tensor, second: Tensor, num: int, path: Route) -> Tensor:
+    """Points between two, in the order in which they lead on: `num` of a path, 2 num of both, (N, Z)."""
+    ways = [
+        interpolate(first, second, num, spherical=kind == "spherical")
+        for kind in ("spherical", "linear")
+        if path in (kind, "both")
+    ]
+    return torch.stack(ways, dim=1).flatten(0, 1)
 
 
 def between(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = True) -> Tensor:

@@ -241,8 +241,8 @@ def test_strokes_fall_on_their_beats(opened: Opened) -> None:
     opened.page.evaluate(
         "musegen.players[0].piece.notes = musegen.players[0].piece.notes.filter((n) => n.drum)"
     )
-    sound = np.abs(np.diff(opened.recorded(0, 20)))
-    beats = [0.5 * beat for beat in range(24)] + [12 + 0.3 * beat for beat in range(24)]
+    sound = np.abs(np.diff(opened.recorded(0, 14)))
+    beats = [0.5 * beat for beat in range(24)] + [12 + 0.3 * beat for beat in range(6)]
     for beat in beats[1:]:
         before, after = (
             sound[int((beat + shift) * RATE) :][: int(0.015 * RATE)].max() for shift in (-0.02, 0.006)

@@ -15,6 +15,7 @@ from musegen.generation.latent import decode_latents, draw_latents, latent_of, s
 from musegen.generation.requests import Request
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
+from musegen.generation.walks import Route
 from musegen.metrics.smoothness import note_edit_distance
 from musegen.models.vae import VAE
 from tests.music.scores import line, notes, score
@@ -116,12 +117,12 @@ def test_the_way_between_two_clips(checkpoint: Checkpoint, model: VAE, clips: li
         assert end.ids == back.ids
 
 
-@pytest.mark.parametrize("spherical", [True, False])
+@pytest.mark.parametrize("path", ["both", "spherical", "linear"])
 def test_between_equal_clips_lies_that_clip(
-    checkpoint: Checkpoint, model: VAE, clips: list[Clip], spherical: bool
+    checkpoint: Checkpoint, model: VAE, clips: list[Clip], path: Route
 ) -> None:
     first = clips[0]
-    way = interpolate_clips(model, checkpoint.tokenizer, first, first, 9, spherical=spherical, sampling=HOT)
+    way = interpolate_clips(model, checkpoint.tokenizer, first, first, 9, path=path, sampling=HOT)
     assert [notes(r.score.tracks[0]) for r in way.between] == [notes(first.score.tracks[0])] * 7
     assert all(r.ids == first.ids[:-1].tolist() for r in way.between)
 

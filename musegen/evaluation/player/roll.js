@@ -3,7 +3,7 @@
 The canvas is as wide as what is seen of it and stays in place while the roll is scrolled; it is drawn anew then. */
 "use strict";
 
-const RULER = 18, KEYS = 34, DRUM_NAMES = 82, DRUM_ROW = 11; // pixels
+const RULER = 18, KEYS = 34, DRUM_NAMES = 82, DRUM_ROW = 12; // pixels
 const QUARTER = [13, 72]; // narrowest and widest, in pixels
 const SEMITONE = [3.5, 8]; // the same of a pitch
 const HEIGHT = 200; // of all pitches together, if it can be had
@@ -88,8 +88,8 @@ class Roll {
     this.drawRows(pen, colours);
     this.drawBars(pen, colours);
     this.drawNotes(pen, colours, position);
-    this.drawCursor(pen, colours, position);
     this.drawKeys(pen, colours);
+    this.drawCursor(pen, colours, position);
   }
 
   drawRows(pen, colours) {
@@ -149,7 +149,7 @@ class Roll {
       pen.fill();
       if (!sounds || faint) continue;
       pen.strokeStyle = colours.ink;
-      pen.lineWidth = 1.25;
+      pen.lineWidth = this.row > 5 ? 1.25 : 0.75;
       pen.stroke();
     }
     pen.globalAlpha = 1;
@@ -174,6 +174,7 @@ class Roll {
 
   drawCursor(pen, colours, position) {
     const x = this.x(this.piece.clock.ticks(position));
+    if (x < this.left - 1) return; // behind the keys
     pen.fillStyle = colours.cursor;
     pen.fillRect(x - 0.75, RULER - 6, 1.5, this.height);
     pen.beginPath();
@@ -183,7 +184,7 @@ class Roll {
     pen.fill();
   }
 
-  /** The keyboard, and the names of the drums, before everything. */
+  /** The keyboard, and the names of the drums, before the notes that are scrolled out. */
   drawKeys(pen, colours) {
     pen.fillStyle = colours.sheet;
     pen.fillRect(0, 0, this.left, this.height);
