@@ -90,8 +90,8 @@ def interpolate_clips(
 def choose_steps(apart: Ints, num: int) -> list[int]:
     """Of points in a row, which `num` lead most evenly from the first to the last, both of them included.
 
-    Least is the sum of the sixth powers of the steps' lengths: many small ones rather than a large one. A step
-    that does not lead away from the first point, or not nearer to the last, counts as so much longer.
+    Least is the sum of the sixth powers of the steps' lengths: many small ones, rather than a large one. A
+    step that does not lead away from the first point, or not nearer to the last, counts as so much longer.
 
     Args:
         apart: (P, P) distances between the points.
