@@ -11,7 +11,7 @@ from musegen.config import LatentConfig, OptimConfig
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.training.datamodule import Batch
-from musegen.training.module import lr_factor, make_optimizer
+from musegen.training.module import make_schedule
 
 ACTIVE = 0.01
 """Nats of KL from which on a dimension counts as used."""
@@ -123,6 +123,4 @@ class VAEModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
-        optimizer = make_optimizer(self.optim, self.model)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return make_schedule(self.optim, self.model, self.steps)

@@ -75,9 +75,14 @@ class DecoderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
-        optimizer = make_optimizer(self.optim, self.model)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return make_schedule(self.optim, self.model, self.steps)
+
+
+def make_schedule(config: OptimConfig, model: nn.Module, steps: int) -> dict[str, Any]:
+    """The optimizer of a run and how its learning rate goes, as Lightning wants them."""
+    optimizer = make_optimizer(config, model)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(steps, config.warmup))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:

@@ -8,6 +8,7 @@ when the run is asked to stop. Lightning's own files are written and read here, 
 
 import io
 import json
+import pickle
 import shutil
 import signal
 import sys
@@ -142,7 +143,7 @@ class WholeFiles(TorchCheckpointIO):
         del map_location, weights_only
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged: {error}; train from the start") from error
         return state
 
