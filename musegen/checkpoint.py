@@ -26,13 +26,15 @@ from musegen.config import (
 )
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
+from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.grid_place import GridTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
+from musegen.models.plan import Planner, PlanReader
 from musegen.models.seq2seq import Encoder, Seq2Seq
-from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Conductor, Keys
-from musegen.tokenizers import Tables, Tokenizer, load_tokenizer, melody_tokenizer
+from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Keys
+from musegen.tokenizers import Kind, Tables, Tokenizer, load_tokenizer, melody_tokenizer
 from musegen.weights import Sizes, check_sizes, load_weights
 
 FORMAT_VERSION = 1
@@ -70,13 +72,41 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     if not isinstance(config, Seq2SeqTrainConfig):
         return LanguageModel(StreamDecoder(tracker=target, **settings))
     is_aligned = config.encoder.alignment == "now"
-    source = build_tracker(melody_tokenizer(tokenizer).tables, ())
+    listener = melody_tokenizer(tokenizer).tables
+    is_planned = has_plans(config, tokenizer.tables)
+    lengths = _bar_positions(tokenizer.tables)
     return Seq2Seq(
-        encoder=Encoder(tracker=source, **settings | {"num_layers": config.encoder.num_layers}),
+        encoder=Encoder(
+            tracker=build_tracker(listener, ()),
+            bar_positions=_bar_positions(listener),
+            **settings | {"num_layers": config.encoder.num_layers},
+        ),
         decoder=StreamDecoder(tracker=target, more_anchors=int(is_aligned), **settings),
         alignment=config.encoder.alignment,
         reach=config.encoder.reach,
+        planner=Planner() if is_planned else None,
+        reader=PlanReader(hidden_size=config.model.hidden_size, bar_positions=lengths)
+        if is_planned
+        else None,
     )
+
+
+def has_plans(config: TrainConfig, tables: Tables) -> bool:
+    """Whether the model of a configuration makes plans.
+
+    Raises:
+        ConfigError: plans are wanted of voices on a grid.
+    """
+    if not isinstance(config, Seq2SeqTrainConfig):
+        return False
+    if config.encoder.plan and tables.voices:
+        raise ConfigError("--encoder.plan is for notes written as events: leave it out, or --tokenizer grid")
+    return not tables.voices if config.encoder.plan is None else config.encoder.plan
+
+
+def _bar_positions(tables: Tables) -> torch.Tensor:
+    """Positions of a bar of each metre, by its rank from 1 up; before the first metre a bar never ends."""
+    return torch.from_numpy(np.append(1 << 20, tables.bar_positions[tables.ids(Kind.TIME_SIGNATURE)]))
 
 
 def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
@@ -88,17 +118,34 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
         "dropout": config.dropout,
     }
     tracker = build_tracker(tables, config.lookback)
-    reader = Encoder(tracker=build_tracker(tables, ()), num_layers=1, is_residual=True, **shared)
-    is_hierarchical = config.clip_bars >= 8 if config.hierarchical is None else config.hierarchical
+    lengths = _bar_positions(tables)
+    reader = Encoder(
+        tracker=build_tracker(tables, ()), bar_positions=lengths, num_layers=1, is_residual=True, **shared
+    )
+    decoder = StreamDecoder(
+        tracker=tracker, num_layers=config.num_layers, input_dropout=config.input_dropout, **shared
+    )
+    bars, latent_dim = config.clip_bars, config.latent_dim
+    is_hierarchical = bars >= 8 if config.hierarchical is None else config.hierarchical
+    if not is_hierarchical:
+        return VAE(
+            encoder=ClipEncoder(reader=reader, latent_dim=latent_dim),
+            decoder=decoder,
+            conductor=None,
+            keys=Keys(bars, tracker.num_places, latent_dim),
+            clip_bars=bars,
+            latent_dim=latent_dim,
+        )
+    if latent_dim < 2 * bars:
+        raise ConfigError(f"--model.latent-dim is {latent_dim}: {bars} bars want at least {2 * bars}")
+    slots = Slots.of(latent_dim, bars)
     return VAE(
-        encoder=ClipEncoder(reader=reader, latent_dim=config.latent_dim),
-        decoder=StreamDecoder(
-            tracker=tracker, num_layers=config.num_layers, input_dropout=config.input_dropout, **shared
-        ),
-        conductor=Conductor(config.latent_dim) if is_hierarchical else None,
-        keys=Keys(config.clip_bars, tracker.num_places, config.latent_dim),
-        clip_bars=config.clip_bars,
-        latent_dim=config.latent_dim,
+        encoder=BarEncoder(reader=reader, slots=slots),
+        decoder=decoder,
+        conductor=Conductor(slots=slots, width=hidden_size),
+        keys=BarKeys(tracker.num_places, hidden_size),
+        clip_bars=bars,
+        latent_dim=latent_dim,
     )
 
 

@@ -216,6 +216,9 @@ class EncoderConfig:
     """Recurrent layers of the encoder, forwards and backwards."""
     reach: int = 2
     """Bars before and after the present one that attention covers."""
+    plan: bool | None = None
+    """First plan chords and how busy the accompaniment is, half a bar at a time, then write its notes. Unset:
+    where notes are events."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""

@@ -4,10 +4,32 @@ import os
 
 import torch
 
-from tests.music_fixtures import accompanist, autoencoder, choir, chorales, line, plain, rich, trained, tunes
+from tests.music_fixtures import (
+    accompanist,
+    autoencoder,
+    choir,
+    chorales,
+    line,
+    pianist,
+    plain,
+    rich,
+    trained,
+    tunes,
+)
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the commands that tests start
 
-__all__ = ["accompanist", "autoencoder", "choir", "chorales", "line", "plain", "rich", "trained", "tunes"]
+__all__ = [
+    "accompanist",
+    "autoencoder",
+    "choir",
+    "chorales",
+    "line",
+    "pianist",
+    "plain",
+    "rich",
+    "trained",
+    "tunes",
+]

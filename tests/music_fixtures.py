@@ -83,6 +83,19 @@ def accompanist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def pianist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the rest written as events, which makes plans."""
+    config = Seq2SeqTrainConfig(
+        data=TINY.data,
+        tokenizer=TokenizerConfig(kind="remi"),
+        model=TINY.model,
+        optim=TINY.optim,
+        trainer=TINY.trainer,
+    )
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "piano", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def autoencoder(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model of clips of two bars, really trained on `tunes`."""
     model = VAEConfig(embedding_dim=16, hidden_size=32, latent_dim=16, clip_bars=2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from musegen.cli.chords import chords_of
 from musegen.cli.generate import SAMPLING
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
@@ -27,6 +28,7 @@ class Accompany:
 
     $ musegen accompany checkpoints/chorale tune.mid --num 4 --seed 3 --out out/
     $ musegen accompany checkpoints/pop song.mid --melody 2 --prompt-bars 4 --temperature 0.9 --out out/
+    $ musegen accompany checkpoints/pop tune.mid --chords "C Am F G" --out out/
     $ musegen accompany checkpoints/chorale tune.abc --pitch-range bass=36:60 alto=C4:C5 --out out/
     """
 
@@ -50,6 +52,11 @@ class Accompany:
     """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    chords: str | None = None
+    """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
+    last. Unset: the model's choice."""
+    plan_temperature: float | None = None
+    """Above 0.5 bolder in chords and in how busy it is, below safer; 0 always takes the likeliest."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     scale: str | None = None
@@ -74,18 +81,23 @@ def main(argv: list[str]) -> None:
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "seq2seq")
 
-    from musegen.generation.accompany import Accompaniment, Players, accompany
+    from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Players, accompany
     from musegen.generation.assemble import join
     from musegen.models.seq2seq import Seq2Seq
+    from musegen.music.ops import bar_ticks
 
     assert isinstance(checkpoint.model, Seq2Seq)
 
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
+    bars = len(bar_ticks(tune.melody)) - 1
+    plan_temperature = arguments.plan_temperature
     wanted = Accompaniment(
         pitches=pitches,
         part_pitches=part_pitches(arguments.pitch_range, _part_names(checkpoint.tokenizer)),
         prompt_bars=arguments.prompt_bars,
+        chords=chords_of(arguments.chords, bars) if arguments.chords is not None else (),
+        plan_temperature=PLAN_TEMPERATURE if plan_temperature is None else plan_temperature,
     )
     with output_folder(arguments.out):
         results = accompany(

@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint import Checkpoint, has_plans
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.losses import first_state, stream_nats
 from musegen.tokenizers import Kind, Tables
+from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384
@@ -101,11 +102,16 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     if not indices:
         raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
     nats = np.zeros(len(view.pieces))
+    is_planned = has_plans(checkpoint.config, checkpoint.tokenizer.tables)
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
-        source_ids, ids = padded(view, batch, next(checkpoint.model.parameters()).device)
-        state = first_state(checkpoint.model, len(batch), source_ids)
-        nats[batch] = stream_nats(checkpoint.model, state, ids).double().sum(dim=1).cpu().numpy()
+        device = next(checkpoint.model.parameters()).device
+        source_ids, ids = padded(view, batch, device)
+        plan = _plans(view, batch, checkpoint.tokenizer.tables).to(device) if is_planned else None
+        with torch.no_grad():
+            state, planned = first_state(checkpoint.model, len(batch), source_ids, plan)
+        found = stream_nats(checkpoint.model, state, ids).double().sum(dim=1) + planned
+        nats[batch] = found.cpu().numpy()
     return Likelihood(
         indices=indices,
         nats=nats[indices],
@@ -137,6 +143,12 @@ def padded(
 
     source_ids = None if view.sources is None else rows([view.source(index) for index in batch])
     return source_ids, rows([view.stream(index) for index in batch])
+
+
+def _plans(view: TokenView, batch: list[int], tables: Tables) -> torch.Tensor:
+    """What the streams' plans are, (B, K, 2)."""
+    plans = [torch.from_numpy(stream_plan(view.stream(index), tables)) for index in batch]
+    return pad_sequence(plans, batch_first=True, padding_value=UNKNOWN)
 
 
 def filled_up(view: TokenView, index: int, tables: Tables) -> float:

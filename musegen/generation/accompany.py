@@ -4,22 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from symusic import Note, Tempo
 from symusic.core import ScoreTick
+from torch import Tensor
 
 from musegen.config import SamplingConfig
 from musegen.data.pairs import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
+from musegen.generation.plans import draw_plans
 from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
-from musegen.models.seq2seq import Seq2Seq
+from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.ops import bar_ticks, skyline
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
+from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
+
+PLAN_TEMPERATURE = 0.5
+"""Of chords a listener expects the likely ones (chosen on validation songs, see benchmarks/RESULTS.md)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class Accompaniment:
     """The only pitches allowed to a part, by its number in the stream. Unset: as training pieces have it."""
     prompt_bars: int = 0
     """Bars of the prompt that are kept."""
+    chords: Sequence[int] = ()
+    """The chord of each half bar, as numbered in tokenizers/plan.py, for a model that plans; beyond them it
+    chooses."""
+    plan_temperature: float = PLAN_TEMPERATURE
+    """At which chords and how busy it is are drawn, by a model that plans them."""
 
 
 class Players(NamedTuple):
@@ -90,6 +102,10 @@ def accompany(
         raise ConfigError(
             f"--prompt-bars is {wanted.prompt_bars}: it must be below the {bars} bars of the tune, from 0 up"
         )
+    if not 0 <= wanted.plan_temperature <= 100:
+        raise ConfigError(
+            f"--plan-temperature is {wanted.plan_temperature}: it must be from 0 (the likeliest) to 100"
+        )
     source, metre_ids = _source(melody, tokenizer, bars)
     kept = first_bars(prompt, wanted.prompt_bars) if prompt is not None and wanted.prompt_bars else None
     head, _ = prompt_ids(tokenizer, kept, wanted.prompt_bars)
@@ -103,27 +119,59 @@ def accompany(
         tempo=False,
     )
     results = []
-    with torch.inference_mode():
-        state = model.init_state(torch.from_numpy(source)[None].to(device))
+    melody_ids = torch.from_numpy(source)[None].to(device)
     for first in range(0, num, ROWS_AT_ONCE):
         streams = RowStreams(seed, range(first, min(first + ROWS_AT_ONCE, num)))
+        state, nats = _first_state(model, tokenizer, melody_ids, head, wanted, streams)
         rules = constraints
         if players.rosters and tokenizer.config.programs and not constraints.programs:
             drawn = (streams.draw() * len(players.rosters)).long().tolist()
             rules = replace(constraints, programs=[frozenset(players.rosters[i]) for i in drawn])
-        for stream in sample_streams(
-            model,
-            state,
-            make_grammar(tokenizer.tables, rules, device=device),
-            prompt_ids=torch.tensor(head, device=device),
-            sampling=sampling or SamplingConfig(),
-            streams=streams,
-            max_new_tokens=longest_bar(tokenizer) * bars + 1,
+        for planned, stream in zip(
+            nats,
+            sample_streams(
+                model,
+                state,
+                make_grammar(tokenizer.tables, rules, device=device),
+                prompt_ids=torch.tensor(head, device=device),
+                sampling=sampling or SamplingConfig(),
+                streams=streams,
+                max_new_tokens=longest_bar(tokenizer) * bars + 1,
+            ),
+            strict=True,
         ):
             score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, players.program)
-            mean = stream.log_likelihood / stream.new_ids
-            results.append((mean, Result(score, stream.log_likelihood, bars, stream.ids)))
+            likelihood = stream.log_likelihood - planned
+            results.append((likelihood / stream.new_ids, Result(score, likelihood, bars, stream.ids)))
     return [result for _, result in sorted(results, key=lambda pair: -pair[0])]
+
+
+@torch.inference_mode()
+def _first_state(
+    model: Seq2Seq,
+    tokenizer: Tokenizer,
+    melody_ids: Tensor,
+    head: list[int],
+    wanted: Accompaniment,
+    streams: RowStreams,
+) -> tuple[Seq2SeqState, list[float]]:
+    """The melody read, once for all rows or with a plan for each; and what each row's plan costs, in nats."""
+    state = model.init_state(melody_ids)
+    if model.planner is None:
+        if wanted.chords:
+            raise ConfigError(
+                "--chords is for models that plan: train one on tracks that are no single voices"
+            )
+        return state, [0.0] * streams.rows
+    heard = model.hear(state.memory)
+    given = torch.full((int(heard.spans), 2), UNKNOWN)
+    given[: len(wanted.chords), 0] = torch.tensor(wanted.chords, dtype=torch.int64)[: len(given)]
+    if wanted.prompt_bars:
+        kept = stream_plan(np.array(head), tokenizer.tables)
+        given[: len(kept)] = torch.from_numpy(kept)
+    plan = draw_plans(model.planner, heard, streams, temperature=wanted.plan_temperature, given=given)
+    state = model.init_state(melody_ids.expand(streams.rows, -1), plan)
+    return state, model.plan_nats(state).tolist()
 
 
 def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:

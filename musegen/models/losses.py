@@ -17,9 +17,21 @@ class Decoder(Protocol):
         ...
 
 
-def first_state(model: Any, rows: int, source_ids: Tensor | None) -> Any:
-    """The state before the first id: of silence for `rows` rows, or of melodies (B, S)."""
-    return model.init_state(rows if source_ids is None else source_ids)
+def first_state(
+    model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None
+) -> tuple[Any, Tensor | float]:
+    """The state before the first id, and what its plan costs, (rows,) in nats.
+
+    Args:
+        model: of any family but VAEs.
+        rows: how many.
+        source_ids: melodies, (rows, S); None: there are none.
+        plan: of their accompaniments, (rows, K, 2); None: there is none.
+    """
+    if source_ids is None:
+        return model.init_state(rows), 0.0
+    state = model.init_state(source_ids, plan)
+    return state, 0.0 if plan is None else model.plan_nats(state)
 
 
 def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:

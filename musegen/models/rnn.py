@@ -117,3 +117,25 @@ class StackedRNN(nn.Module):
         c1 = torch.sigmoid(f) * c0[0] + torch.sigmoid(i) * torch.tanh(g)
         h1 = torch.sigmoid(o) * torch.tanh(c1)
         return h1[:, None], (h1[None], c1[None])
+
+
+def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:
+    """What two stacks know at each step, one having read up to it and one back to it, (B, T, 2H).
+
+    Args:
+        forwards: H wide.
+        backwards: H wide.
+        inputs: (B, T, input_size).
+        lengths: (B,) steps of each row; what follows is padding.
+    """
+    ahead, _ = forwards(inputs, forwards.init_state(len(inputs)))
+    back, _ = backwards(_turned(inputs, lengths), backwards.init_state(len(inputs)))
+    return torch.cat([ahead, _turned(back, lengths)], dim=2)
+
+
+def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:
+    """(B, T, H) with the first `lengths` steps of each row in reverse order."""
+    steps = torch.arange(inputs.shape[1], device=inputs.device)
+    mirrored = lengths[:, None] - 1 - steps
+    order = torch.where(mirrored >= 0, mirrored, steps)
+    return inputs.gather(1, order[..., None].expand_as(inputs))

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
 from musegen.models.grid_place import GridTracker
 from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
-from musegen.models.rnn import LockedDropout, StackedRNN
+from musegen.models.plan import POINTS, Heard, Planner, PlanReader
+from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
+from musegen.tokenizers.plan import HALVES
 
 _CLOCK = 1 << 14
 """More positions than any bar has: a key is bar * _CLOCK + position."""
@@ -41,6 +43,10 @@ class Memory(NamedTuple):
     """(B, 12) share of each pitch class in the melody's notes, C first."""
     home: Tensor
     """(B,) pitch class of the tonic of the melody's key, of its relative major where that is minor."""
+    bar_positions: Tensor
+    """(B, bars) length of each bar; 0 beyond the end."""
+    plan: Tensor
+    """(B, K, 2) what the accompaniment is to be like (see `tokenizers/plan.py`); K = 0 without a planner."""
 
 
 class Seq2SeqState(NamedTuple):
@@ -55,6 +61,7 @@ class Encoder(nn.Module):
 
     Args:
         tracker: follows the source through its bars; without look-back.
+        bar_positions: (M + 1,) positions of a bar of each metre, by its rank from 1 up.
         cell: "lstm", "gru" or "rnn".
         embedding_dim: width of the token embedding.
         hidden_size: H of the states returned, half of it for each direction.
@@ -67,6 +74,7 @@ class Encoder(nn.Module):
         self,
         *,
         tracker: PlaceTracker | GridTracker,
+        bar_positions: Tensor,
         cell: str,
         embedding_dim: int,
         hidden_size: int,
@@ -75,6 +83,8 @@ class Encoder(nn.Module):
         is_residual: bool = False,
     ) -> None:
         super().__init__()
+        self._bar_positions: Tensor
+        self.register_buffer("_bar_positions", bar_positions, persistent=False)
         self.tracker, self.hidden_size, self.is_residual = tracker, hidden_size, is_residual
         self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
@@ -100,16 +110,31 @@ class Encoder(nn.Module):
         begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
         keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
         classes = self._classes(ids)
-        return Memory(states, keys, self.tracker.sounding(place), classes, _home(classes))
+        return Memory(
+            states=states,
+            keys=keys,
+            pitch=self.tracker.sounding(place),
+            classes=classes,
+            home=_home(classes),
+            bar_positions=self._bars(ids, place),
+            plan=keys.new_zeros(len(ids), 0, 2),
+        )
+
+    def _bars(self, ids: Tensor, place: Place) -> Tensor:
+        """`Memory.bar_positions`: every bar line is followed by its metre."""
+        lengths = place.bar.new_zeros(len(ids), int(place.bar.max()) + 1)
+        is_line = nn.functional.pad(place.bar[:, 1:] > place.bar[:, :-1], (1, 0))
+        is_line[:, 0] = place.bar[:, 0] > 0
+        behind = nn.functional.pad(is_line[:, :-1], (1, 0))  # the metre's id
+        own = torch.where(behind, self._bar_positions[place.metre], 0)
+        return lengths.scatter_reduce(1, place.bar, own, "amax")[:, 1:]
 
     def read(self, ids: Tensor) -> tuple[Tensor, Place]:
         """What is known at each id, (B, S, H), and where it stands."""
         place, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
         inputs = self.dropout(self._inputs(ids, place))
         lengths = (ids != 0).sum(dim=1)
-        ahead, _ = self.forwards(inputs, self.forwards.init_state(len(ids)))
-        back, _ = self.backwards(_turned(inputs, lengths), self.backwards.init_state(len(ids)))
-        states = torch.cat([ahead, _turned(back, lengths)], dim=2)
+        states = both_ways(self.forwards, self.backwards, inputs, lengths)
         return self.dropout(states + inputs if self.is_residual else states), place
 
     def _classes(self, ids: Tensor) -> Tensor:
@@ -135,12 +160,17 @@ class Seq2Seq(nn.Module):
 
     All at once equals step by step: for any cutting of T into chunks the logits are the same.
 
+    With a planner, an accompaniment follows a plan of chords and of how busy it is, half a bar at a time
+    (see `models/plan.py`); its likelihood is then that of its plan and of its ids given that plan.
+
     Args:
         encoder: reads the melody; its clock is the decoder's.
         decoder: of the same width; with one more anchor where `alignment` is "now".
         alignment: "now": the encoder's state of this moment is an input, and attention covers the bars
             around; "bars": attention over the bars around alone; "none": over the whole melody.
         reach: bars before and after this one that attention covers.
+        planner: foretells the plan; None: there is none.
+        reader: tells it the decoder; None: there is none.
     """
 
     def __init__(
@@ -148,6 +178,8 @@ class Seq2Seq(nn.Module):
         *,
         encoder: Encoder,
         decoder: StreamDecoder,
+        planner: Planner | None = None,
+        reader: PlanReader | None = None,
         alignment: Alignment = "now",
         reach: int = 2,
     ) -> None:
@@ -155,6 +187,7 @@ class Seq2Seq(nn.Module):
         hidden_size, width = decoder.hidden_size, decoder.interval.embedding_dim
         self.alignment, self.reach = alignment, reach
         self.encoder, self.decoder = encoder, decoder
+        self.planner, self.reader = planner, reader
         told = hidden_size + 12 + 12 + 4 * width
         self.now = nn.Linear(told, hidden_size) if alignment == "now" else None
         # What the key makes of pitches, the same in all keys: the melody's and this voice's, and the next.
@@ -166,16 +199,47 @@ class Seq2Seq(nn.Module):
         self.mix = nn.Linear(2 * hidden_size, hidden_size)
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))
 
-    def init_state(self, source_ids: Tensor) -> Seq2SeqState:
+    def init_state(self, source_ids: Tensor, plan: Tensor | None = None) -> Seq2SeqState:
         """The melody read, and nothing written yet.
 
         Args:
             source_ids: (B, S), padded at the end with 0; it begins on the bar on which the target begins.
+            plan: (B, K, 2) of the accompaniment (see `tokenizers/plan.py`); None: of nothing, which a model
+                with a planner has not been trained on.
         """
         memory: Memory = self.encoder(source_ids)
         heard = self.heard_degree(_degrees(memory.pitch, memory.home))
         memory = memory._replace(states=memory.states + heard)
+        if plan is not None:
+            memory = memory._replace(plan=plan)
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
+
+    def hear(self, memory: Memory) -> Heard:
+        """The melody as the planner reads it: what sounds at `POINTS` points of each half bar.
+
+        Raises:
+            ValueError: there is no planner.
+        """
+        if self.planner is None:
+            raise ValueError("this model makes no plans")
+        lengths = memory.bar_positions  # (B, bars)
+        points = torch.arange(HALVES * POINTS, device=lengths.device)
+        bars = torch.arange(1, lengths.shape[1] + 1, device=lengths.device)
+        when = (bars * _CLOCK)[:, None] + lengths[..., None] * points // (HALVES * POINTS)
+        at = _sounding_at(when.flatten(1), memory.keys)  # (B, bars * HALVES * POINTS)
+        degrees = _degrees(memory.pitch.gather(1, at), memory.home)
+        struck = nn.functional.pad(at[:, 1:] != at[:, :-1], (1, 0), value=True)
+        spans = (lengths > 0).sum(dim=1) * HALVES
+        shape = (len(at), -1, POINTS)
+        heard: Heard = self.planner(degrees.view(shape), struck.view(shape), memory.home, spans)
+        return heard
+
+    def plan_nats(self, state: Seq2SeqState) -> Tensor:
+        """Negative log-likelihood of each row's plan, (B,), in nats; 0 without a planner."""
+        plan = state.memory.plan
+        if self.planner is None:
+            return torch.zeros(len(plan), device=plan.device)
+        return self.planner.nats(self.hear(state.memory), plan).sum(dim=1)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
         """Follow T ids of the target.
@@ -207,10 +271,19 @@ class Seq2Seq(nn.Module):
             anchors = pitch[..., None]
             moved = (pitch - melody[..., 1]) * (melody >= 0).all(dim=2)
             moved = moved[..., None]
+        span = None
+        if self.reader is not None and memory.plan.shape[1]:
+            span = self.reader.span(place.bar, place.clock, place.metre)
+            written = place.bar_classes.sum(dim=2)
+            planned = self.reader.told(memory.plan, memory.home, span, written)
+            told = planned if told is None else told + planned
         output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
         asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
         output = output + torch.tanh(self.mix(asked))
-        logits = self.decoder.score(output, place, anchors, moved, self._in_key(output, memory.home))
+        spoken = self._in_key(output, memory.home)
+        if self.reader is not None and span is not None:
+            spoken = spoken + self.reader.spoken(output, memory.plan, span, self.decoder.pitches)
+        logits = self.decoder.score(output, place, anchors, moved, spoken)
         return logits, Seq2SeqState(memory, DecoderState(rnn_state, place_state))
 
     def _in_key(self, output: Tensor, home: Tensor) -> Tensor:
@@ -257,11 +330,3 @@ def _sounding_at(when: Tensor, keys: Tensor) -> Tensor:
         keys: (B, S).
     """
     return (torch.searchsorted(keys.contiguous(), when, right=True) - 1).clamp(min=0)
-
-
-def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:
-    """(B, S, H) with the first `lengths` steps of each row in reverse order."""
-    steps = torch.arange(inputs.shape[1], device=inputs.device)
-    mirrored = lengths[:, None] - 1 - steps
-    order = torch.where(mirrored >= 0, mirrored, steps)
-    return inputs.gather(1, order[..., None].expand_as(inputs))

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from musegen.models.conductor import BarEncoder, BarKeys, Conductor
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.place import Place
-from musegen.models.rnn import RNNState, StackedRNN
+from musegen.models.rnn import RNNState
 from musegen.models.seq2seq import Encoder
 
 COMPONENTS = 64
@@ -30,7 +31,7 @@ class VAEState(NamedTuple):
     """Everything the next step needs."""
 
     code: Tensor
-    """(B, K, Z) what the decoder may read: what z holds (K = 1), or an embedding of each bar."""
+    """What the decoder may read: what z holds, (B, 1, Z), or an embedding of each bar, (B, K, E)."""
     decoder: DecoderState
 
 
@@ -103,26 +104,6 @@ class ClipEncoder(nn.Module):
         return Normal(self.mean(found).float(), nn.functional.softplus(self.scale(found).float()) + 1e-4)
 
 
-class Conductor(nn.Module):
-    """Makes an embedding of each bar from what z says of it, by recurrent layers over the bars.
-
-    Args:
-        latent_dim: Z.
-    """
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.rnn = StackedRNN(
-            cell="lstm", input_size=latent_dim, hidden_size=latent_dim, num_layers=1, dropout=0.0
-        )
-
-    def forward(self, memory: Tensor, keys: Keys) -> Tensor:
-        """Embeddings of the bars, (B, K, Z), from what z holds, (B, Z)."""
-        inputs = memory[:, None] * keys.bars  # (B, K, Z)
-        embeddings: Tensor = self.rnn(inputs, self.rnn.init_state(len(memory)))[0]
-        return embeddings
-
-
 class VAE(nn.Module):
     """Writes the clip, (B, T), that a point z, (B, Z), stands for.
 
@@ -131,8 +112,9 @@ class VAE(nn.Module):
     Args:
         encoder: from clips to z.
         decoder: from z to clips.
-        conductor: makes an embedding of each bar, through which alone the decoder sees z; None: it sees z.
-        keys: by which encoder, conductor and decoder tell places apart.
+        conductor: makes an embedding of each bar, through which alone the decoder sees z, and goes with a
+            `BarEncoder` and `BarKeys`; None: the decoder sees z.
+        keys: by which encoder and decoder tell places apart.
         clip_bars: bars of a clip.
         latent_dim: Z.
     """
@@ -146,10 +128,10 @@ class VAE(nn.Module):
     def __init__(
         self,
         *,
-        encoder: ClipEncoder,
+        encoder: ClipEncoder | BarEncoder,
         decoder: StreamDecoder,
         conductor: Conductor | None,
-        keys: Keys,
+        keys: Keys | BarKeys,
         clip_bars: int,
         latent_dim: int,
     ) -> None:
@@ -157,11 +139,13 @@ class VAE(nn.Module):
         self.encoder, self.decoder, self.conductor, self.keys = encoder, decoder, conductor, keys
         self.clip_bars, self.latent_dim = clip_bars, latent_dim
         hidden_size = decoder.hidden_size
-        self.memory = nn.Linear(latent_dim, latent_dim)
-        self.read = _carrying(latent_dim, hidden_size)
-        self.whole = nn.Linear(latent_dim, hidden_size)
-        self.first = nn.Linear(latent_dim, 2 * hidden_size * len(decoder.rnn.layers))
-        nn.init.eye_(self.memory.weight)
+        width = keys.places.shape[1]
+        if conductor is None:
+            self.memory = nn.Linear(latent_dim, latent_dim)
+            nn.init.eye_(self.memory.weight)
+        self.read = _carrying(width, hidden_size)
+        self.whole = nn.Linear(width, hidden_size)
+        self.first = nn.Linear(width, 2 * hidden_size * len(decoder.rnn.layers))
         self.register_buffer("mixture_log_weights", torch.full((COMPONENTS,), -math.log(COMPONENTS)))
         self.register_buffer("mixture_means", torch.zeros(COMPONENTS, latent_dim))
         self.register_buffer("mixture_scales", torch.ones(COMPONENTS, latent_dim))
@@ -175,8 +159,7 @@ class VAE(nn.Module):
 
     def init_state(self, z: Tensor) -> VAEState:
         """Nothing written yet of the clips that z, (B, Z), stands for."""
-        memory = self.memory(z)
-        code = memory[:, None] if self.conductor is None else self.conductor(memory, self.keys)  # (B, K, Z)
+        code = self.memory(z)[:, None] if self.conductor is None else self.conductor(z)  # (B, K, Z or E)
         begin = self.decoder.init_state(len(z))
         layers, width = begin.rnn.hidden.shape[1:]
         hidden, cell = torch.tanh(self.first(code[:, 0]).float()).view(-1, layers, 2 * width).chunk(2, dim=2)
@@ -202,7 +185,7 @@ class VAE(nn.Module):
         bar = (place.bar - 1).clamp(0, code.shape[1] - 1)[..., None]  # (B, T, 1)
         memory = code.gather(1, bar.expand(-1, -1, code.shape[2]))
         key = self.keys.of_place(place)
-        if self.conductor is None:
+        if isinstance(self.keys, Keys):
             key = key * self.keys.of_bar(place)
         told: Tensor = self.read(memory * key) + self.whole(memory)
         return told

@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
+from musegen.checkpoint import has_plans
 from musegen.config import TrainConfig
 from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_windows
 from musegen.tokenizers import Tables
+from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.order import epoch_loader
 
@@ -26,19 +28,26 @@ class TokenBatches(Dataset[Batch]):
     """A list of batches, each made when asked for.
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), and where the streams accompany melodies
-    source_ids (B, S): all padded at the end with 0.
+    source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the streams' plan
+    (B, K, 2), padded with `UNKNOWN`.
 
     Args:
         view: the streams.
         plan: the windows of each batch.
         shifts: by which row of `moves` each window is transposed.
         moves: `transposition_tables` of the streams, and of their melodies if there are any.
+        planned: tables by which the streams' plans are read; None: none are wanted.
     """
 
     def __init__(
-        self, view: TokenView, plan: list[list[Window]], shifts: list[list[int]], moves: list[Ints]
+        self,
+        view: TokenView,
+        plan: list[list[Window]],
+        shifts: list[list[int]],
+        moves: list[Ints],
+        planned: Tables | None = None,
     ) -> None:
-        self.view, self.plan, self.shifts, self.moves = view, plan, shifts, moves
+        self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
 
     def __len__(self) -> int:
         """Batches."""
@@ -55,6 +64,9 @@ class TokenBatches(Dataset[Batch]):
         batch = {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths}
         if self.view.sources is not None:
             batch["source_ids"] = _pad([streams[1] for streams in rows])
+        if self.planned is not None:
+            plans = [stream_plan(streams[0], self.planned) for streams in rows]
+            batch["plan"] = _pad(plans, UNKNOWN)
         return batch
 
     def _streams(self, window: Window) -> list[Ints]:
@@ -65,8 +77,8 @@ class TokenBatches(Dataset[Batch]):
         return streams
 
 
-def _pad(rows: list[Ints]) -> Tensor:
-    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+def _pad(rows: list[Ints], value: int = 0) -> Tensor:
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value)
 
 
 def plan_batches(windows: list[Window], *, batch_tokens: int, rng: np.random.Generator) -> list[list[Window]]:
@@ -111,6 +123,7 @@ class TokenDataModule(pl.LightningDataModule):
         spoken = [tables] if view.sources is None else [tables, view.sources.tables]
         self.moves = [transposition_tables(each, shifts) for each in spoken]
         self.stay = [transposition_tables(each, range(1)) for each in spoken]
+        self.planned = tables if has_plans(config, tables) else None
 
     @property
     def size(self) -> str:
@@ -122,7 +135,7 @@ class TokenDataModule(pl.LightningDataModule):
         rng = np.random.default_rng([self.seed, epoch])
         plan = plan_batches(self.windows, batch_tokens=self.batch_tokens, rng=rng)
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
-        return TokenBatches(self.view, plan, shifts, self.moves)
+        return TokenBatches(self.view, plan, shifts, self.moves, self.planned)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This epoch's batches, this rank's share, from where it was left."""
@@ -149,4 +162,4 @@ class TokenDataModule(pl.LightningDataModule):
         # Any first few batches, which --trainer.limit-val-batches takes, hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
-        return DataLoader(TokenBatches(self.view, plan, shifts, self.stay), batch_size=None)
+        return DataLoader(TokenBatches(self.view, plan, shifts, self.stay, self.planned), batch_size=None)

@@ -41,8 +41,10 @@ class DecoderModule(pl.LightningModule):
     def loss(self, batch: Batch) -> Tensor:
         """Mean nats a token of a batch of windows."""
         ids, targets = batch["input_ids"], batch["target_ids"]
-        logits, _ = self.model(ids, first_state(self.model, len(ids), batch.get("source_ids")))
-        return token_nats(logits, targets).sum() / (targets != 0).sum()
+        state, planned = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        logits, _ = self.model(ids, state)
+        nats = token_nats(logits, targets).sum(dim=1) + planned
+        return nats.sum() / (targets != 0).sum()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch of windows."""
@@ -55,7 +57,8 @@ class DecoderModule(pl.LightningModule):
         """Add up nats, tokens and notes of whole pieces."""
         del batch_idx
         ids = torch.cat([batch["input_ids"], batch["target_ids"][:, -1:]], dim=1)
-        nats = stream_nats(self.model, first_state(self.model, len(ids), batch.get("source_ids")), ids)
+        state, planned = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        nats = stream_nats(self.model, state, ids).sum(dim=1) + planned
         targets = batch["target_ids"]
         self._totals += torch.stack(
             [nats.double().sum(), (targets != 0).sum().double(), self.is_note[targets].sum().double()]  # type: ignore[index]

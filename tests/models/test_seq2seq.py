@@ -13,8 +13,10 @@ from musegen.config import DataConfig, EncoderConfig, LMConfig, Seq2SeqTrainConf
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
+from musegen.models.plan import relative
 from musegen.models.seq2seq import _CLOCK, Seq2Seq, _degrees, _home, _sounding_at
 from musegen.tokenizers import Kind, Tables, Tokenizer
+from musegen.tokenizers.plan import UNKNOWN, stream_plan
 
 KINDS = ["grid", "remi"]
 ALIGNMENTS = ["now", "bars", "none"]
@@ -40,17 +42,26 @@ def batch_of(view: TokenView, rows: int) -> tuple[Tensor, Tensor]:
     return sources, targets[:, :300]
 
 
+def plans(model: Seq2Seq, tokenizer: Tokenizer, view: TokenView, rows: int) -> Tensor | None:
+    """(B, K, 2) of the first streams, None for a model without a planner."""
+    if model.planner is None:
+        return None
+    own = [torch.from_numpy(stream_plan(view.stream(row), tokenizer.tables)) for row in range(rows)]
+    return pad_sequence(own, batch_first=True, padding_value=UNKNOWN)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_any_cutting_gives_the_same_logits(kind: str, alignment: str, chorales: Dataset) -> None:
-    model, _, view = made(chorales, kind, alignment)
+    model, tokenizer, view = made(chorales, kind, alignment)
     sources, ids = batch_of(view, 3)
+    plan = plans(model, tokenizer, view, 3)
     rng = np.random.default_rng(0)
     with torch.inference_mode():
-        whole, _ = model(ids, model.init_state(sources))
+        whole, _ = model(ids, model.init_state(sources, plan))
         for pieces in (2, 9, 300):
             cuts = np.sort(rng.choice(np.arange(1, 300), pieces - 1, replace=False)).tolist()
-            state, parts = model.init_state(sources), []
+            state, parts = model.init_state(sources, plan), []
             for begin, end in zip([0, *cuts], [*cuts, ids.shape[1]], strict=True):
                 logits, state = model(ids[:, begin:end], state)
                 parts.append(logits)
@@ -171,3 +182,41 @@ def pitches_of(row: list[int], tables: Tables, rests: int | None = None) -> list
         kept = last if rests is None or tables.kind[id_] != Kind.REST else rests
         pitches.append(int(tables.pitch[id_]) if tables.kind[id_] == Kind.PITCH else kept)
     return pitches[1:]
+
+
+def test_a_bar_line_knows_both_halves_of_its_plan_and_nothing_later(chorales: Dataset) -> None:
+    model, tokenizer, view = made(chorales, "remi")
+    sources, ids = batch_of(view, 1)
+    plan = plans(model, tokenizer, view, 1)
+    assert plan is not None
+    at = int(np.flatnonzero(tokenizer.tables.kind[ids[0]] == Kind.BAR)[0])
+    with torch.inference_mode():
+        before, _ = model(ids, model.init_state(sources, plan))
+        for span, moved in ((0, True), (1, True), (2, False)):
+            other = plan.clone()
+            other[0, span] = torch.tensor([7, 5])
+            after, _ = model(ids, model.init_state(sources, other))
+            assert torch.allclose(before[0, at], after[0, at], atol=1e-6) is not moved
+
+
+def test_nats_of_a_plan_are_those_of_its_choices_one_after_the_other(chorales: Dataset) -> None:
+    model, tokenizer, view = made(chorales, "remi")
+    sources, _ = batch_of(view, 2)
+    plan = plans(model, tokenizer, view, 2)
+    assert plan is not None
+    with torch.inference_mode():
+        state = model.init_state(sources, plan)
+        found = model.plan_nats(state)
+        assert model.planner is not None
+        heard = model.hear(state.memory)
+        for row in range(2):
+            own = plan[row][plan[row, :, 0] != UNKNOWN]
+            chords, total = relative(own[None, :, 0], heard.home[row : row + 1])[0], 0.0
+            chord = notes = torch.zeros(2, dtype=torch.int64)
+            for span in range(len(own)):
+                told = model.planner.chord_logits(heard, span, chord)[row].log_softmax(dim=0)
+                chord = chords[span].expand(2)
+                here = model.planner.notes_logits(heard, span, notes, chord)[row].log_softmax(dim=0)
+                notes = own[span, 1].expand(2)
+                total -= float(told[chord[0]] + here[notes[0]])
+            assert float(found[row]) == pytest.approx(total, rel=1e-4)

@@ -1,0 +1,134 @@
+"""Clips of many bars: z has a place for each bar and one for the whole, and a conductor reads them.
+
+As in MusicVAE (Roberts 2018, arXiv:1803.05428) a conductor makes an embedding of each bar from z, and the
+decoder sees z through it alone. Its mirror image reads: what the recurrent layers make of each bar is summed
+up, layers over the bars relate it to the other bars, and each bar has dimensions of its own in z, so that no
+bar has to be carried through all those that follow it.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from musegen.models.place import Place
+from musegen.models.rnn import StackedRNN, both_ways
+from musegen.models.seq2seq import Encoder
+
+WHOLE = 8
+"""One dimension of z in so many is for the whole clip."""
+
+
+class Slots(NamedTuple):
+    """How z is shared out: first the whole clip's dimensions, then each bar's."""
+
+    whole: int
+    each: int
+    bars: int
+
+    @classmethod
+    def of(cls, latent_dim: int, bars: int) -> "Slots":
+        """The bars get as many dimensions each as leave one in `WHOLE` or more for the whole."""
+        each = max(1, (latent_dim - latent_dim // WHOLE) // bars)
+        return cls(latent_dim - each * bars, each, bars)
+
+    def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, whole) and (B, bars, each) of points (B, Z)."""
+        return z[:, : self.whole], z[:, self.whole :].view(len(z), self.bars, self.each)
+
+
+class _OverBars(nn.Module):
+    """Relates embeddings of bars, (B, K, E), to each other and adds that to them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.forwards, self.backwards = (
+            StackedRNN(cell="lstm", input_size=width, hidden_size=width // 2, num_layers=1, dropout=0.0)
+            for _ in range(2)
+        )
+        self.wide, self.back = nn.Linear(2 * width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, bars: Tensor) -> Tensor:
+        lengths = torch.full(bars.shape[:1], bars.shape[1], device=bars.device)
+        related = both_ways(self.forwards, self.backwards, bars, lengths)
+        told: Tensor = self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2))))
+        return bars + told
+
+
+class BarEncoder(nn.Module):
+    """Reads a clip, bar by bar, into a Normal of z.
+
+    Args:
+        reader: the recurrent layers, E wide.
+        slots: how z is shared out.
+    """
+
+    def __init__(self, *, reader: Encoder, slots: Slots) -> None:
+        super().__init__()
+        self.reader, self.slots = reader, slots
+        width = reader.hidden_size
+        self.over_bars = _OverBars(width)
+        self.mean, self.scale = nn.Linear(width, slots.each), nn.Linear(width, slots.each)
+        self.whole_mean, self.whole_scale = nn.Linear(width, slots.whole), nn.Linear(width, slots.whole)
+        for scale in (self.scale, self.whole_scale):
+            nn.init.constant_(scale.bias, -1.5)
+
+    def forward(self, ids: Tensor, keys: "BarKeys") -> Normal:
+        """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
+
+        Args:
+            ids: (B, S).
+            keys: to which what is read is bound.
+        """
+        states, place = self.reader.read(ids)  # (B, S, E)
+        heard = (ids != 0)[..., None]
+        bound = states * keys.of_place(place) * heard
+        number = (place.bar - 1).clamp(0, self.slots.bars - 1)[..., None]
+        bars = bound.new_zeros(len(ids), self.slots.bars, bound.shape[2])
+        memory = bars.scatter_add(1, number.expand_as(bound), bound)  # (B, K, E)
+        sizes = heard.new_zeros(len(ids), self.slots.bars, 1, dtype=bound.dtype)
+        counts = sizes.scatter_add(1, number, heard.to(bound.dtype))
+        bars = self.over_bars(memory / counts.clamp(min=1).sqrt())
+        whole = bars.mean(dim=1)
+        mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1)
+        scale = torch.cat([self.whole_scale(whole), self.scale(bars).flatten(1)], dim=1)
+        return Normal(mean.float(), nn.functional.softplus(scale.float()) + 1e-4)
+
+
+class Conductor(nn.Module):
+    """Makes an embedding of each bar, (B, K, E), from z, (B, Z).
+
+    Args:
+        slots: how z is shared out.
+        width: E.
+    """
+
+    def __init__(self, *, slots: Slots, width: int) -> None:
+        super().__init__()
+        self.slots = slots
+        self.bar, self.whole = nn.Linear(slots.each, width), nn.Linear(slots.whole, width)
+        self.over_bars = _OverBars(width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Embeddings of the bars."""
+        whole, bars = self.slots.split(z)
+        embeddings: Tensor = self.over_bars(self.bar(bars) + self.whole(whole)[:, None])
+        return embeddings
+
+
+class BarKeys(nn.Module):
+    """A learnt vector for each place in a bar; random signs to begin with.
+
+    Args:
+        num_places: places of a bar.
+        width: E, of the vectors.
+    """
+
+    def __init__(self, num_places: int, width: int) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.randn(num_places, width).sign())
+
+    def of_place(self, place: Place) -> Tensor:
+        """(B, T, E)."""
+        return nn.functional.embedding(place.place, self.places)
