@@ -2,8 +2,8 @@
 
     python -m benchmarks.sliders CKPT DATA [--clips 200] [--split test] [--seed 0]
 
-Each slider is set to 7 values for each of some test clips: evenly from the 5th to the 95th percentile of what
-the split's clips have of its attribute, the other dimensions of z staying the clip's own. Printed are
+Each slider is set to 7 values for each of some test clips, as `musegen vary` sets it: evenly from the 5th to
+the 95th percentile of what the split's clips have of its attribute. Printed are
 
     the matrix       Spearman's correlation of what a slider (row) was set to and what the clips then have
                      of each attribute (column), pooled over clips and settings
@@ -22,19 +22,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from symusic import Score
 
 from benchmarks.clip_sets import ClipSet
-from musegen.errors import ConfigError, MusegenError
+from musegen.errors import MusegenError
 from musegen.generation.latent import latent_of
+from musegen.generation.sliders import POINTS, Walk, attribute_units, chosen, slider_points
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.correlation import spearman
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES
 
 SETTINGS = 7
-Floats = NDArray[np.float64]
 
 
 def measure(clips: ClipSet, *, count: int, seed: int) -> dict[str, Any]:
@@ -43,25 +42,28 @@ def measure(clips: ClipSet, *, count: int, seed: int) -> dict[str, Any]:
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    slope = clips.model.slider_slope.cpu().double().numpy()
-    offset = clips.model.slider_offset.cpu().double().numpy()
-    if not slope.all():
-        raise ConfigError("the model was trained without sliders: train one with --latent.sliders 1")
-    chosen = clips.draw(count, np.random.default_rng(seed)).tolist()
-    given = [clips.score(index) for index in chosen]
-    metres = [clips.metre(index) for index in chosen]
+    drawn = clips.draw(count, np.random.default_rng(seed)).tolist()
+    given = [clips.score(index) for index in drawn]
+    metres = [clips.metre(index) for index in drawn]
     own = score_attributes(given, clips.model.clip_bars)  # (clips, 4)
-    z = torch.stack([latent_of(clips.model, clips.ids(index)) for index in chosen])
+    z = torch.stack([latent_of(clips.model, clips.ids(index)) for index in drawn])
     plain = survival(given, clips.decode(z, metres))
+    units = attribute_units(clips.model)
     rows = {}
     for index, name in enumerate(ATTRIBUTES):
         low, high = np.nanquantile(own[:, index], [0.05, 0.95]).tolist()
         values = np.linspace(low, high, SETTINGS)
-        moved = z.repeat(SETTINGS, 1)  # all clips at the first setting, then at the second, ...
-        asked = np.repeat(values, len(chosen))
-        moved[:, index] = torch.from_numpy((asked - offset[index]) / slope[index]).to(moved)
-        found = clips.decode(moved, metres * SETTINGS)
-        have = score_attributes(found, clips.model.clip_bars)
+        asked = np.repeat(values, len(drawn))  # all clips at the first setting, then at the second, ...
+        points = slider_points(clips.model, z, index)  # (clips, P, Z)
+        along = clips.decode(points.flatten(0, 1), [metre for metre in metres for _ in range(POINTS)])
+        heard = score_attributes(along, clips.model.clip_bars).reshape(len(drawn), POINTS, -1)
+        best = [
+            [chosen(Walk(points[row], heard[row]), index, value, heard[row, 0], units) for value in values]
+            for row in range(len(drawn))
+        ]
+        taken = [(row, best[row][setting]) for setting in range(SETTINGS) for row in range(len(drawn))]
+        found = [along[row * POINTS + point] for row, point in taken]
+        have = np.stack([heard[row, point] for row, point in taken])
         rows[name] = {
             "settings": values.tolist(),
             "spearman": {other: spearman(asked, have[:, i]) for i, other in enumerate(ATTRIBUTES)},
@@ -69,7 +71,7 @@ def measure(clips: ClipSet, *, count: int, seed: int) -> dict[str, Any]:
             **survival(given * SETTINGS, found),
         }
     return {
-        "clips": len(chosen),
+        "clips": len(drawn),
         "sliders": rows,
         "corpus": {
             name: {other: spearman(own[:, i], own[:, j]) for j, other in enumerate(ATTRIBUTES)}

@@ -12,7 +12,8 @@ from musegen.generation.clips import Clip
 from musegen.generation.latent import GREEDY, Metre, decode_latents, draw_latents, latent_of
 from musegen.generation.requests import Result
 from musegen.generation.sampling import RowStreams
-from musegen.generation.walks import interpolate, slide
+from musegen.generation.sliders import set_sliders
+from musegen.generation.walks import interpolate
 from musegen.metrics.smoothness import note_distances
 from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
@@ -45,7 +46,8 @@ def vary_clip(
         clip: to vary; its metre, tempo and instrument are kept.
         num: how many.
         amount: from 0 to 1.
-        moves: by how many units each attribute is to change (see `slide`).
+        moves: by how many units each attribute is to change as they are heard (see
+            `set_sliders`).
         sampling: how ids are drawn; unset, the likeliest each time.
         seed: fixes everything; variation i of a seed does not depend on `num`.
 
@@ -60,7 +62,7 @@ def vary_clip(
     results = decode_latents(
         model,
         tokenizer,
-        slide(z, model.slider_slope.cpu(), moves or {}),
+        set_sliders(model, tokenizer, z, clip.metre, moves or {}),
         clip.metre,
         sampling=sampling,
         streams=streams,

@@ -1,13 +1,9 @@
-"""Ways through a latent space: between two points, and along its sliders."""
+"""Ways through a latent space between two points."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
-
-from musegen.errors import ConfigError
-from musegen.models.vae import ATTRIBUTES
 
 Route = Literal["both", "spherical", "linear"]
 """Along the arc, along the straight line, or whichever of the two leads on more evenly, step by step."""
@@ -54,26 +50,3 @@ def between(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = 
             points = (torch.sin((1 - ahead) * angle) * a + torch.sin(ahead * angle) * b) / angle.sin()
     points = torch.where(ahead == 0, a, torch.where(ahead == 1, b, points))
     return points.to(first)
-
-
-def slide(z: Tensor, slope: Tensor, moves: Mapping[str, float]) -> Tensor:
-    """Points moved along sliders, (N, Z).
-
-    Args:
-        z: (N, Z); dimension i stands for `ATTRIBUTES[i]`.
-        slope: (4,) units of each attribute for one unit of its dimension, 0 where it has none.
-        moves: by how many units each attribute is to change: notes a bar (density), semitones (spread and
-            pitch), units of complexity.
-
-    Raises:
-        ConfigError: the model was trained without sliders.
-    """
-    moved = z.clone()
-    for name, move in moves.items():
-        index = ATTRIBUTES.index(name)
-        if not float(slope[index]):
-            raise ConfigError(
-                f"--{name} moves a slider, and the model was trained without: train one with --latent.sliders"
-            )
-        moved[:, index] += move / slope[index]
-    return moved

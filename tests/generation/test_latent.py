@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from musegen.generation.interpolate import interpolate_clips
 from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
 from musegen.generation.requests import Request
 from musegen.generation.sampling import RowStreams
+from musegen.generation.sliders import POINTS, Walk, chosen, slider_points
 from musegen.generation.vary import vary_clip
 from musegen.generation.walks import Route
 from musegen.metrics.smoothness import note_edit_distance
@@ -148,16 +150,30 @@ def test_a_model_without_sliders_refuses_them(checkpoint: Checkpoint, model: VAE
         vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
 
 
-def test_a_slider_is_the_first_dimension_moved(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
-    z = latent_of(model, clips[0].ids)[None].clone()
-    z[:, 0] += 2.0 / 0.25
-    wanted = decode_latents(model, checkpoint.tokenizer, z, clips[0].metre)
+def test_a_slider_is_set_by_ear(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+    """However little the dimension does, the clip comes no less near to what is asked for than it was."""
     model.slider_slope[0] = 0.25
     try:
-        found = vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
+        [found] = vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
+        z = latent_of(model, clips[0].ids)[None]
+        points = slider_points(model, z, 0)[0]
     finally:
         model.slider_slope[0] = 0.0
-    assert ids(found) == ids(wanted)
+    assert torch.equal(points[0], z[0])
+    assert torch.equal(points[:, 1:], z[:, 1:].expand(POINTS, -1))
+    along = decode_latents(model, checkpoint.tokenizer, points, clips[0].metre)
+    counts = [result.score.note_num() for result in along]
+    assert found.score.note_num() in counts
+    assert abs(found.score.note_num() - (counts[0] + 4)) <= 4
+
+
+def test_of_points_alike_the_one_that_moves_least_besides_is_chosen() -> None:
+    attributes = np.array([[4, 7, 0.5, 60], [6, 12, 0.5, 60], [6, 8, 0.5, 60], [np.nan, 7, 0.5, 60]])
+    walk = Walk(torch.zeros(4, 8), attributes)
+    units = np.array([1.0, 4.0, 0.2, 5.0])
+    assert chosen(walk, 0, 6.0, attributes[0], units) == 2
+    assert chosen(walk, 0, 4.1, attributes[0], units) == 0
+    assert chosen(walk, 1, 11.0, attributes[0], units) == 1
 
 
 def test_a_clip_of_another_metre_is_told_apart(checkpoint: Checkpoint, model: VAE) -> None:

@@ -3,15 +3,13 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from musegen.errors import ConfigError
 from musegen.generation.interpolate import choose_steps
-from musegen.generation.walks import interpolate, slide
+from musegen.generation.walks import interpolate
 
 NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3).map(torch.tensor)
 
@@ -44,16 +42,6 @@ def test_the_arc_keeps_its_distance_from_zero_and_its_pace() -> None:
     assert torch.allclose(turned, torch.linspace(0, math.pi / 2, 5))
     straight = interpolate(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 3, spherical=False)
     assert torch.allclose(straight[1], torch.tensor([1.0, 1.0]))
-
-
-def test_a_slider_moves_its_dimension_in_units() -> None:
-    z, slope = torch.zeros(2, 8), torch.tensor([0.5, 2.0, 1.0, -4.0])
-    moved = slide(z, slope, {"density": 1.0, "pitch": 8.0})
-    assert moved[:, :4].tolist() == [[2.0, 0.0, 0.0, -2.0]] * 2
-    assert not moved[:, 4:].any()
-    assert not z.any()
-    with pytest.raises(ConfigError, match="--spread moves a slider"):
-        slide(z, torch.tensor([0.5, 0.0, 1.0, 1.0]), {"spread": 1.0})
 
 
 def test_the_steps_chosen_lead_on_evenly() -> None:
