@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from musegen.cli.chords import chords_of
 from musegen.cli.generate import SAMPLING
 from musegen.cli.outputs import write_outputs
 from musegen.cli.parse import Flag, parse
@@ -81,6 +80,7 @@ def main(argv: list[str]) -> None:
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "seq2seq")
 
+    from musegen.cli.chords import chords_of  # with torch, which --help does without
     from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Players, accompany
     from musegen.generation.assemble import join
     from musegen.models.seq2seq import Seq2Seq
