@@ -26,7 +26,7 @@ from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 
 PLAN_TEMPERATURE = 0.5
-"""Of chords a listener expects the likely ones (chosen on validation songs, see benchmarks/RESULTS.md)."""
+"""The likeliest choice each time copies its own errors on (tried against 0.01, see benchmarks/RESULTS.md)."""
 
 
 @dataclass(frozen=True)
