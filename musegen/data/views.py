@@ -257,6 +257,29 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
     return windows
 
 
+def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> list[Window]:
+    """Stretches of so many bars, or whole pieces that have fewer, of the training pieces, every half of that.
+
+    They begin with a bar line or BOS, overlap, and the last of a piece ends where it ends.
+
+    Args:
+        view: the streams.
+        kind: `Kind` of each id, (V,).
+        bars: how many.
+    """
+    excerpts = []
+    for index in view.indices("train"):
+        begin, end = int(view.offsets[index]), int(view.offsets[index + 1])
+        lines = begin + np.flatnonzero(kind[view.ids[begin:end]] == Kind.BAR)
+        latest = max(0, len(lines) - bars)
+        for first in sorted({*range(0, latest, max(1, bars // 2)), latest}):
+            last = min(first + bars, len(lines))
+            start = int(lines[first]) if first else begin
+            stop = int(lines[last]) if last < len(lines) else end
+            excerpts.append(Window(start, stop, *_source_bars(view, index, first, last)))
+    return excerpts
+
+
 def _cut_bars(bars: npt.NDArray[np.int64], begin: int, end: int, longest: int) -> list[int]:
     """The bars, from 0, with which windows begin."""
     cuts, start, bar = [0], begin, 0

@@ -14,6 +14,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.losses import first_state, stream_nats
+from musegen.models.seq2seq import Seq2Seq
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
@@ -109,7 +110,8 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         source_ids, ids = padded(view, batch, device)
         plan = _plans(view, batch, checkpoint.tokenizer.tables).to(device) if is_planned else None
         with torch.no_grad():
-            state, planned = first_state(checkpoint.model, len(batch), source_ids, plan)
+            state = first_state(checkpoint.model, len(batch), source_ids, plan)
+            planned = checkpoint.model.plan_nats(state) if isinstance(checkpoint.model, Seq2Seq) else 0.0
         found = stream_nats(checkpoint.model, state, ids).double().sum(dim=1) + planned
         nats[batch] = found.cpu().numpy()
     return Likelihood(

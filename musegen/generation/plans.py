@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from musegen.config import SamplingConfig
-from musegen.generation.sampling import RowStreams, draw_ids
-from musegen.models.plan import Heard, Planner, absolute, relative
+from musegen.generation.sampling import GREEDY, RowStreams, draw_ids
+from musegen.models.plan import Chain, Heard, Planner, absolute, relative
 
 
 @torch.inference_mode()
@@ -18,20 +18,45 @@ def draw_plans(
         planner: in eval mode.
         heard: the melody, of one row.
         streams: B random streams; each row takes two numbers a span.
-        temperature: 0 takes the likeliest each time.
+        temperature: 0 takes the likeliest chords, then the likeliest numbers of notes.
         given: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
     """
-    sampling = SamplingConfig(temperature=temperature)
     rows, home = streams.rows, heard.home.expand(streams.rows)
+    settled = given.to(home.device).expand(rows, -1, -1)
+    unary = planner.chord_unary(heard).expand(rows, -1, -1)
+    chord = draw_labels(planner.chords, unary, relative(settled[..., 0], home), streams, temperature)
     heard = Heard(heard.states.expand(rows, -1, -1), home, heard.spans.expand(rows))
-    given = given.to(home.device)
-    chord = notes = torch.zeros_like(home)
-    drawn = []
-    for span in range(len(given)):
-        settled = relative(given[span, 0].expand(rows), home), given[span, 1].expand(rows)
-        free = draw_ids(planner.chord_logits(heard, span, chord), streams.draw(), sampling)
-        chord = torch.where(settled[0] >= 0, settled[0], free)
-        free = draw_ids(planner.notes_logits(heard, span, notes, chord), streams.draw(), sampling)
-        notes = torch.where(settled[1] >= 0, settled[1], free)
-        drawn.append(torch.stack([absolute(chord, home), notes], dim=1))
-    return torch.stack(drawn, dim=1)
+    unary = planner.notes_unary(heard, chord)
+    notes = draw_labels(planner.note_counts, unary, settled[..., 1], streams, temperature)
+    return torch.stack([absolute(chord, home), notes], dim=2)
+
+
+def draw_labels(
+    chain: Chain, unary: Tensor, settled: Tensor, streams: RowStreams, temperature: float
+) -> Tensor:
+    """Labels of whole rows, (B, K), drawn exactly: the sums over all ways forwards, then back through them.
+
+    Args:
+        chain: over them.
+        unary: (B, K, C) what speaks for each label.
+        settled: (B, K) labels that are not to be drawn; less than 0 elsewhere.
+        streams: B random streams; each row takes a number a span.
+        temperature: of whole labellings; 0 takes the likeliest (Viterbi 1967).
+    """
+    is_likeliest = temperature < GREEDY
+    scale, sampling = (
+        (1.0, SamplingConfig(temperature=0.0)) if is_likeliest else (temperature, SamplingConfig())
+    )
+    labels = torch.arange(unary.shape[2], device=unary.device)
+    is_out = (settled >= 0)[..., None] & (labels != settled[..., None])  # (B, K, C)
+    unary = (unary.double() / scale).masked_fill(is_out, -torch.inf)
+    moves = chain.moves.double() / scale
+    ways = [unary[:, 0]]
+    for span in range(1, unary.shape[1]):
+        before = ways[-1][:, :, None] + moves
+        ways.append((before.amax(dim=1) if is_likeliest else before.logsumexp(dim=1)) + unary[:, span])
+    drawn: list[Tensor] = []
+    for way in reversed(ways):
+        logits = way + moves[:, drawn[-1]].T if drawn else way
+        drawn.append(draw_ids(logits, streams.draw(), sampling))
+    return torch.stack(drawn[::-1], dim=1)

@@ -17,10 +17,8 @@ class Decoder(Protocol):
         ...
 
 
-def first_state(
-    model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None
-) -> tuple[Any, Tensor | float]:
-    """The state before the first id, and what its plan costs, (rows,) in nats.
+def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None) -> Any:
+    """The state before the first id.
 
     Args:
         model: of any family but VAEs.
@@ -28,10 +26,7 @@ def first_state(
         source_ids: melodies, (rows, S); None: there are none.
         plan: of their accompaniments, (rows, K, 2); None: there is none.
     """
-    if source_ids is None:
-        return model.init_state(rows), 0.0
-    state = model.init_state(source_ids, plan)
-    return state, 0.0 if plan is None else model.plan_nats(state)
+    return model.init_state(rows) if source_ids is None else model.init_state(source_ids, plan)
 
 
 def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:

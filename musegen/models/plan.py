@@ -43,15 +43,46 @@ def absolute(chords: Tensor, home: Tensor) -> Tensor:
     return relative(chords, -home)
 
 
+class Chain(nn.Module):
+    """A linear-chain conditional random field over the spans of a piece (Lafferty 2001).
+
+    It is normalised over whole sequences of labels, so that one doubtful label does not lead to the next, as
+    happens where each is drawn given the one before.
+
+    Args:
+        labels: C.
+    """
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.moves = nn.Parameter(torch.zeros(labels, labels))
+
+    def nats(self, unary: Tensor, labels: Tensor) -> Tensor:
+        """Negative log-likelihood of labels, (B,).
+
+        Args:
+            unary: (B, K, C) what speaks for each label of each span.
+            labels: (B, K), `UNKNOWN` beyond a row's end.
+        """
+        unary, is_there, own = unary.float(), labels != UNKNOWN, labels.clamp(min=0)
+        spoken = unary.gather(2, own[..., None])[..., 0] * is_there
+        moved = self.moves[own[:, :-1], own[:, 1:]] * is_there[:, 1:]
+        ahead = unary[:, 0]
+        for span in range(1, unary.shape[1]):
+            further = (ahead[:, :, None] + self.moves).logsumexp(dim=1) + unary[:, span]
+            ahead = torch.where(is_there[:, span, None], further, ahead)
+        return ahead.logsumexp(dim=1) - spoken.sum(dim=1) - moved.sum(dim=1)
+
+
 class Planner(nn.Module):
-    """Foretells the plan of an accompaniment from its melody.
+    """Foretells the plan of an accompaniment from its melody: its chords, then how busy it is given these.
 
     Args:
         width: W, of its layers.
         dropout: in the inputs, between the layers and before the logits.
     """
 
-    def __init__(self, *, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(self, *, width: int = 256, dropout: float = 0.3) -> None:
         super().__init__()
         self.input = nn.Linear(POINTS * 14, width)
         self.phrase = nn.Embedding(PHRASE_SPANS, width)
@@ -60,13 +91,10 @@ class Planner(nn.Module):
             for _ in range(2)
         )
         self.dropout = LockedDropout(dropout)
-        self.chord_hidden, self.notes_hidden = nn.Linear(width, width), nn.Linear(width, width)
-        self.chord_before, self.notes_before = (
-            nn.Embedding(CHORDS, width),
-            nn.Embedding(len(NOTE_COUNTS), width),
-        )
-        self.chord_here = nn.Embedding(CHORDS, width)
-        self.chord, self.notes = nn.Linear(width, CHORDS), nn.Linear(width, len(NOTE_COUNTS))
+        self.chord, self.chords = nn.Linear(width, CHORDS), Chain(CHORDS)
+        self.notes_hidden, self.chord_here = nn.Linear(width, width), nn.Embedding(CHORDS, width)
+        self.notes, self.note_counts = nn.Linear(width, len(NOTE_COUNTS)), Chain(len(NOTE_COUNTS))
+        nn.init.normal_(self.phrase.weight, std=0.05)
 
     def forward(self, degrees: Tensor, struck: Tensor, home: Tensor, spans: Tensor) -> Heard:
         """Read a batch of melodies.
@@ -84,38 +112,27 @@ class Planner(nn.Module):
         states = both_ways(self.forwards, self.backwards, inputs, spans)
         return Heard(self.dropout(states + inputs), home, spans)
 
-    def chord_logits(self, heard: Heard, span: Tensor | int | slice, before: Tensor) -> Tensor:
-        """Of the chord of spans, as seen from the tonic, given that of the span before, (..., CHORDS)."""
-        logits: Tensor = self.chord(
-            torch.relu(self.chord_hidden(heard.states[:, span]) + self.chord_before(before))
-        )
-        return logits
+    def chord_unary(self, heard: Heard) -> Tensor:
+        """What speaks for each chord, as seen from the tonic, (B, K, CHORDS)."""
+        unary: Tensor = self.chord(heard.states)
+        return unary
 
-    def notes_logits(self, heard: Heard, span: Tensor | int | slice, before: Tensor, chord: Tensor) -> Tensor:
-        """Of the class of how many notes begin in spans, given the span before and the chord."""
-        told = self.notes_hidden(heard.states[:, span]) + self.notes_before(before) + self.chord_here(chord)
-        logits: Tensor = self.notes(torch.relu(told))
-        return logits
+    def notes_unary(self, heard: Heard, chord: Tensor) -> Tensor:
+        """What speaks for each class of how many notes begin, given the chords (B, K) from the tonic."""
+        unary: Tensor = self.notes(torch.relu(self.notes_hidden(heard.states) + self.chord_here(chord)))
+        return unary
 
     def nats(self, heard: Heard, plan: Tensor) -> Tensor:
-        """Negative log-likelihood of plans, (B, K, 2), a span, (B, K); 0 where they are `UNKNOWN`."""
-        chord, notes = relative(plan[..., 0], heard.home), plan[..., 1]  # (B, K) each
-        chord_before, notes_before = (
-            torch.cat([torch.zeros_like(each[:, :1]), each[:, :-1]], dim=1).clamp(min=0)
-            for each in (chord, notes)
-        )
-        everywhere = slice(None)
-        logits = (
-            self.chord_logits(heard, everywhere, chord_before),
-            self.notes_logits(heard, everywhere, notes_before, chord.clamp(min=0)),
-        )
-        told = [
-            nn.functional.cross_entropy(
-                each.float().flatten(0, 1), target.flatten(), ignore_index=UNKNOWN, reduction="none"
-            )
-            for each, target in zip(logits, (chord, notes), strict=True)
-        ]
-        return (told[0] + told[1]).view_as(chord)
+        """Negative log-likelihood of plans, (B,).
+
+        Args:
+            heard: the melodies.
+            plan: (B, K, 2), `UNKNOWN` beyond a row's end.
+        """
+        chord, notes = relative(plan[..., 0], heard.home), plan[..., 1]
+        of_chords: Tensor = self.chords.nats(self.chord_unary(heard), chord)
+        of_notes: Tensor = self.note_counts.nats(self.notes_unary(heard, chord.clamp(min=0)), notes)
+        return of_chords + of_notes
 
 
 class PlanReader(nn.Module):

@@ -16,7 +16,7 @@ from musegen.models.grid_place import GridTracker
 from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.plan import POINTS, Heard, Planner, PlanReader
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
-from musegen.tokenizers.plan import HALVES
+from musegen.tokenizers.plan import HALVES, UNKNOWN
 
 _CLOCK = 1 << 14
 """More positions than any bar has: a key is bar * _CLOCK + position."""
@@ -34,7 +34,7 @@ class Memory(NamedTuple):
     """The melody as the encoder has read it, S ids."""
 
     states: Tensor
-    """(B, S, H)."""
+    """(B, S, H); of a melody only listened to, (B, S, 0)."""
     keys: Tensor
     """(B, S) when each id begins, ascending; `_AFTER` at padding."""
     pitch: Tensor
@@ -107,11 +107,19 @@ class Encoder(nn.Module):
     def forward(self, ids: Tensor) -> Memory:
         """Read a batch of melodies, (B, S), padded at the end with 0."""
         states, place = self.read(ids)
+        return self._memory(ids, place)._replace(states=states)
+
+    def listen(self, ids: Tensor) -> Memory:
+        """What is known of melodies, (B, S), without the layers: all that a planner asks for."""
+        place, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        return self._memory(ids, place)
+
+    def _memory(self, ids: Tensor, place: Place) -> Memory:
         begins = place.clock if isinstance(self.tracker, PlaceTracker) else (place.place - 1).clamp(min=0)
         keys = torch.where(ids != 0, place.bar * _CLOCK + begins, _AFTER)
         classes = self._classes(ids)
         return Memory(
-            states=states,
+            states=self.input.weight.new_zeros(*ids.shape, 0),
             keys=keys,
             pitch=self.tracker.sounding(place),
             classes=classes,
@@ -239,7 +247,23 @@ class Seq2Seq(nn.Module):
         plan = state.memory.plan
         if self.planner is None:
             return torch.zeros(len(plan), device=plan.device)
-        return self.planner.nats(self.hear(state.memory), plan).sum(dim=1)
+        nats: Tensor = self.planner.nats(self.hear(state.memory), plan)
+        return nats
+
+    def planning_loss(self, source_ids: Tensor, plan: Tensor) -> Tensor:
+        """Mean negative log-likelihood of a span of plans, in nats, the melodies listened to alone.
+
+        Args:
+            source_ids: (B, S), padded at the end with 0.
+            plan: (B, K, 2), padded with `UNKNOWN`.
+
+        Raises:
+            ValueError: there is no planner.
+        """
+        heard = self.hear(self.encoder.listen(source_ids))
+        assert self.planner is not None  # or there would be nothing to hear
+        nats: Tensor = self.planner.nats(heard, plan).sum() / (plan[..., 0] != UNKNOWN).sum()
+        return nats
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
         """Follow T ids of the target.

@@ -3,6 +3,8 @@
 Everything drawn at random is a function of (seed, epoch), so that a run can be repeated.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -13,13 +15,17 @@ from torch.utils.data import DataLoader, Dataset
 from musegen.checkpoint import has_plans
 from musegen.config import TrainConfig
 from musegen.data.augment import transpose_together, transposition_tables
-from musegen.data.views import TokenView, Window, cut_windows
+from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Tables
 from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.order import epoch_loader
 
 Batch = dict[str, Tensor]
+EXCERPT_BARS = 32
+"""Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
+EXCERPTS = 16
+"""A batch; they cost little, since only the planner reads them."""
 POOL_BATCHES = 32
 """Windows are shuffled, then sorted by length within pools of so many batches, to pad little."""
 
@@ -29,7 +35,8 @@ class TokenBatches(Dataset[Batch]):
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), and where the streams accompany melodies
     source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the streams' plan
-    (B, K, 2), padded with `UNKNOWN`.
+    (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts, excerpt_ids (R, S),
+    with their plans, excerpt_plan (R, K, 2).
 
     Args:
         view: the streams.
@@ -37,6 +44,8 @@ class TokenBatches(Dataset[Batch]):
         shifts: by which row of `moves` each window is transposed.
         moves: `transposition_tables` of the streams, and of their melodies if there are any.
         planned: tables by which the streams' plans are read; None: none are wanted.
+        excerpts: of which some are put into each batch, drawn anew by where its first window begins.
+        seed: of the draw.
     """
 
     def __init__(
@@ -46,8 +55,12 @@ class TokenBatches(Dataset[Batch]):
         shifts: list[list[int]],
         moves: list[Ints],
         planned: Tables | None = None,
+        *,
+        excerpts: list[Window] | None = None,
+        seed: Sequence[int] = (),
     ) -> None:
         self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
+        self.excerpts, self.seed = excerpts, seed
 
     def __len__(self) -> int:
         """Batches."""
@@ -67,7 +80,20 @@ class TokenBatches(Dataset[Batch]):
         if self.planned is not None:
             plans = [stream_plan(streams[0], self.planned) for streams in rows]
             batch["plan"] = _pad(plans, UNKNOWN)
+            if self.excerpts:
+                batch |= self._excerpts(self.excerpts, self.plan[index][0].start, self.planned)
         return batch
+
+    def _excerpts(self, excerpts: list[Window], key: int, planned: Tables) -> Batch:
+        rng = np.random.default_rng([*self.seed, key])
+        chosen = [excerpts[i] for i in rng.integers(0, len(excerpts), EXCERPTS)]
+        shifts = rng.integers(0, len(self.moves[0]), EXCERPTS).tolist()
+        rows = [
+            transpose_together(self._streams(window), self.moves, shift)
+            for window, shift in zip(chosen, shifts, strict=True)
+        ]
+        plans = [stream_plan(streams[0], planned) for streams in rows]
+        return {"excerpt_ids": _pad([streams[1] for streams in rows]), "excerpt_plan": _pad(plans, UNKNOWN)}
 
     def _streams(self, window: Window) -> list[Ints]:
         streams = [self.view.ids[window.start : window.stop].astype(np.int64)]
@@ -124,6 +150,7 @@ class TokenDataModule(pl.LightningDataModule):
         self.moves = [transposition_tables(each, shifts) for each in spoken]
         self.stay = [transposition_tables(each, range(1)) for each in spoken]
         self.planned = tables if has_plans(config, tables) else None
+        self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
 
     @property
     def size(self) -> str:
@@ -135,7 +162,15 @@ class TokenDataModule(pl.LightningDataModule):
         rng = np.random.default_rng([self.seed, epoch])
         plan = plan_batches(self.windows, batch_tokens=self.batch_tokens, rng=rng)
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
-        return TokenBatches(self.view, plan, shifts, self.moves, self.planned)
+        return TokenBatches(
+            self.view,
+            plan,
+            shifts,
+            self.moves,
+            self.planned,
+            excerpts=self.excerpts,
+            seed=(self.seed, epoch),
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This epoch's batches, this rank's share, from where it was left."""

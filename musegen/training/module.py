@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from musegen.config import OptimConfig
 from musegen.models.losses import first_state, stream_nats, token_nats
+from musegen.models.seq2seq import Seq2Seq
 from musegen.training.callbacks import BITS_A_NOTE
 from musegen.training.datamodule import Batch
 
@@ -39,26 +40,31 @@ class DecoderModule(pl.LightningModule):
         self.register_buffer("is_note", is_note, persistent=False)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean nats a token of a batch of windows."""
+        """Mean nats a token of a batch of windows, given their plans where there are any."""
         ids, targets = batch["input_ids"], batch["target_ids"]
-        state, planned = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
         logits, _ = self.model(ids, state)
-        nats = token_nats(logits, targets).sum(dim=1) + planned
-        return nats.sum() / (targets != 0).sum()
+        return token_nats(logits, targets).sum() / (targets != 0).sum()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on a batch of windows."""
+        """One step on a batch of windows, and on the plans of its excerpts."""
         del batch_idx
         loss = self.loss(batch)
         self.log("train_nats_per_token", loss, prog_bar=True)
+        if isinstance(self.model, Seq2Seq) and "excerpt_ids" in batch:
+            planning = self.model.planning_loss(batch["excerpt_ids"], batch["excerpt_plan"])
+            self.log("train_nats_per_span", planning)
+            loss = loss + planning
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up nats, tokens and notes of whole pieces."""
         del batch_idx
         ids = torch.cat([batch["input_ids"], batch["target_ids"][:, -1:]], dim=1)
-        state, planned = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
-        nats = stream_nats(self.model, state, ids).sum(dim=1) + planned
+        state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        nats = stream_nats(self.model, state, ids).sum(dim=1)
+        if isinstance(self.model, Seq2Seq):
+            nats = nats + self.model.plan_nats(state)
         targets = batch["target_ids"]
         self._totals += torch.stack(
             [nats.double().sum(), (targets != 0).sum().double(), self.is_note[targets].sum().double()]  # type: ignore[index]

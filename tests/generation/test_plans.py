@@ -1,5 +1,6 @@
 """Plans drawn by a planner, and what users settle of them."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from musegen.cli import main
 from musegen.cli.chords import chords_of
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
-from musegen.generation.plans import draw_plans
+from musegen.generation.plans import draw_labels, draw_plans
 from musegen.generation.sampling import RowStreams
-from musegen.models.plan import Heard, Planner, absolute, relative
+from musegen.models.plan import Chain, Heard, Planner, absolute, relative
 from musegen.models.seq2seq import Seq2Seq
 from musegen.music.ops import bar_ticks
 from musegen.music.write import write_score
@@ -23,7 +24,10 @@ from tests.generation.test_accompany import tune
 @pytest.fixture(scope="module")
 def planner() -> Planner:
     torch.manual_seed(3)
-    return Planner(width=16).eval()
+    made = Planner(width=16)
+    for chain in (made.chords, made.note_counts):  # fresh ones let any label follow any other
+        torch.nn.init.normal_(chain.moves)
+    return made.eval()
 
 
 def heard(spans: int = 12) -> Heard:
@@ -55,15 +59,61 @@ def test_what_is_settled_stays_and_the_rest_follows_it(planner: Planner) -> None
     assert not torch.equal(plans[:, 3:6], free[:, 3:6])
 
 
-def test_at_temperature_0_each_choice_is_the_likeliest(planner: Planner) -> None:
-    plan = draw_plans(planner, heard(), RowStreams(4, range(2)), temperature=0.0, given=NOTHING)
-    assert torch.equal(plan[0], plan[1])
-    with torch.inference_mode():
-        chord = notes = torch.zeros(1, dtype=torch.int64)
-        for span in range(12):
-            chord = planner.chord_logits(heard(), span, chord).argmax(dim=1)
-            notes = planner.notes_logits(heard(), span, notes, chord).argmax(dim=1)
-            assert plan[0, span].tolist() == [int(absolute(chord, torch.tensor([7]))), int(notes)]
+def labellings(chain: Chain, unary: torch.Tensor) -> tuple[list[tuple[int, ...]], torch.Tensor]:
+    """Every labelling of one short row, and its log-probability, by adding up one after the other."""
+    spans, count = unary.shape
+    every = list(itertools.product(range(count), repeat=spans))
+    scores = [
+        sum(float(unary[k, label]) for k, label in enumerate(labels))
+        + sum(float(chain.moves[a, b]) for a, b in itertools.pairwise(labels))
+        for labels in every
+    ]
+    return every, torch.tensor(scores).log_softmax(dim=0)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Chain:
+    torch.manual_seed(5)
+    made = Chain(3)
+    torch.nn.init.normal_(made.moves, std=1.5)
+    return made.requires_grad_(False)
+
+
+def test_a_chain_is_normalised_over_whole_labellings(chain: Chain) -> None:
+    unary = torch.randn(4, 3, generator=torch.Generator().manual_seed(2))
+    every, log_probs = labellings(chain, unary)
+    found = chain.nats(unary.expand(len(every), -1, -1), torch.tensor(every))
+    assert torch.allclose(found, -log_probs, atol=1e-5)
+    longer = torch.cat([unary, torch.randn(2, 3)])[None]
+    beyond = torch.tensor([[*every[40], UNKNOWN, UNKNOWN]])
+    assert float(chain.nats(longer, beyond)) == pytest.approx(float(found[40]), abs=1e-5)
+
+
+@pytest.mark.parametrize(("temperature", "settled"), [(1.0, -1), (0.5, -1), (1.0, 2)])
+def test_labels_are_drawn_as_often_as_they_are_likely(chain: Chain, temperature: float, settled: int) -> None:
+    unary = torch.randn(4, 3, generator=torch.Generator().manual_seed(2))
+    every, log_probs = labellings(chain, unary)
+    wanted = (log_probs / temperature).exp()
+    if settled >= 0:
+        wanted = wanted * torch.tensor([labels[1] == settled for labels in every])
+    wanted = wanted / wanted.sum()
+    rows = 20_000
+    given = torch.full((rows, 4), UNKNOWN)
+    given[:, 1] = settled
+    streams = RowStreams(7, range(rows))
+    drawn = draw_labels(chain, unary.expand(rows, -1, -1), given, streams, temperature)
+    numbers = (drawn * torch.tensor([27, 9, 3, 1])).sum(dim=1)
+    found = torch.bincount(numbers, minlength=81) / rows
+    assert bool(((found - wanted).abs() <= 4.5 * (wanted * (1 - wanted) / rows).sqrt() + 1e-9).all())
+
+
+def test_at_temperature_0_the_likeliest_labelling_is_taken(chain: Chain) -> None:
+    for seed in range(20):
+        unary = torch.randn(4, 3, generator=torch.Generator().manual_seed(seed))
+        every, log_probs = labellings(chain, unary)
+        given = torch.full((2, 4), UNKNOWN)
+        drawn = draw_labels(chain, unary.expand(2, -1, -1), given, RowStreams(seed, range(2)), 0.0)
+        assert drawn.tolist() == [list(every[int(log_probs.argmax())])] * 2
 
 
 def test_chords_seen_from_a_tonic_and_back() -> None:

@@ -1,0 +1,85 @@
+"""Excerpts of whole phrases, from which a planner learns."""
+
+import numpy as np
+import torch
+
+from musegen.config import DataConfig, Seq2SeqTrainConfig, TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.fitting import fit_tokenizer
+from musegen.data.views import TokenView, cut_excerpts, token_view
+from musegen.tokenizers import Kind, Tables, Tokenizer
+from musegen.tokenizers.plan import CHORDS, UNKNOWN, stream_plan
+from musegen.tokenizers.tables import Ints
+from musegen.training.datamodule import EXCERPTS, TokenDataModule
+from musegen.training.order import cut_to_share
+
+BARS = 4
+
+
+def paired(chorales: Dataset) -> tuple[Tokenizer, TokenView]:
+    tokenizer = fit_tokenizer(chorales, TokenizerConfig(kind="remi"), pairs=True)
+    return tokenizer, token_view(chorales, tokenizer, DataConfig(), pairs=True)
+
+
+def test_excerpts_are_whole_bars_of_melody_and_stream_and_leave_nothing_out(chorales: Dataset) -> None:
+    tokenizer, view = paired(chorales)
+    assert view.sources is not None
+    excerpts = cut_excerpts(view, tokenizer.tables.kind, BARS)
+    covered = np.zeros(len(view.ids), dtype=bool)
+    for excerpt in excerpts:
+        covered[excerpt.start : excerpt.stop] = True
+        stream = view.ids[excerpt.start : excerpt.stop].astype(np.int64)
+        source = view.sources.ids[excerpt.source_start : excerpt.source_stop].astype(np.int64)
+        assert stream[0] == tokenizer.bos_id or tokenizer.tables.kind[stream[0]] == Kind.BAR
+        bars = int((tokenizer.tables.kind[stream] == Kind.BAR).sum())
+        assert 1 <= bars <= BARS
+        assert bars == int((view.sources.tables.kind[source] == Kind.BAR).sum())
+    for index, piece in enumerate(view.pieces):
+        own = covered[view.offsets[index] : view.offsets[index + 1]]
+        assert own.all() if piece.split == "train" else not own.any()
+
+
+def test_a_batch_has_the_plans_of_its_excerpts_on_every_rank_the_same(chorales: Dataset) -> None:
+    tokenizer, view = paired(chorales)
+    data = TokenDataModule(view, tokenizer.tables, Seq2SeqTrainConfig(), 2048)
+    whole = data.train_batches(0)
+    batch = whole[1]
+    ids, plan = batch["excerpt_ids"], batch["excerpt_plan"]
+    assert len(ids) == len(plan) == EXCERPTS
+    assert view.sources is not None
+    bars = torch.from_numpy(view.sources.tables.kind)[ids] == Kind.BAR
+    assert torch.equal(2 * bars.sum(dim=1), (plan[..., 0] != UNKNOWN).sum(dim=1))
+    assert int(plan.max()) < CHORDS
+    rank = data.train_batches(0)
+    cut_to_share(rank, 1, 2)
+    assert torch.equal(rank[0]["excerpt_ids"], ids)
+    assert not torch.equal(whole[0]["excerpt_ids"][:, :8], ids[:, :8])
+    later = data.train_batches(1)
+    assert not any(torch.equal(later[i]["excerpt_ids"][:, :8], ids[:, :8]) for i in range(2))
+
+
+def chord_tones(source: Ints, plan: Ints, tables: Tables) -> list[bool]:
+    """Whether the first note of each bar of a melody lies in the chord planned there."""
+    found = []
+    for bar, at in enumerate(np.flatnonzero(tables.kind[source] == Kind.BAR)):
+        first = [int(tables.pitch[i]) for i in source[at : at + 5] if tables.pitch[i] >= 0][:1]
+        chord = int(plan[2 * bar, 0])
+        if first and chord > 0:
+            root, is_minor = divmod(chord - 1, 2)
+            found.append((first[0] - root) % 12 in (0, 4 - is_minor, 7))
+    return found
+
+
+def test_an_excerpt_and_its_plan_are_transposed_together(chorales: Dataset) -> None:
+    """The notes of the melodies lie in their chords as often as they did."""
+    tokenizer, view = paired(chorales)
+    assert view.sources is not None
+    tables, found, own = view.sources.tables, [], []
+    data = TokenDataModule(view, tokenizer.tables, Seq2SeqTrainConfig(), 2048)
+    for batch in (data.train_batches(0)[index] for index in range(2)):
+        for ids, plan in zip(batch["excerpt_ids"].numpy(), batch["excerpt_plan"].numpy(), strict=True):
+            found += chord_tones(ids, plan, tables)
+    for index in view.indices("train"):
+        own += chord_tones(view.source(index), stream_plan(view.stream(index), tokenizer.tables), tables)
+    assert len(found) > 100
+    assert np.mean(found) > 0.8 * np.mean(own) > 0.4
