@@ -27,7 +27,7 @@ from symusic import Score
 from benchmarks.clip_sets import ClipSet
 from musegen.errors import MusegenError
 from musegen.generation.latent import latent_of
-from musegen.generation.sliders import POINTS, Walk, attribute_units, chosen, slider_points
+from musegen.generation.sliders import Walk, along_slider, attribute_units, chosen
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.correlation import spearman
 from musegen.metrics.note_f1 import note_scores
@@ -54,16 +54,18 @@ def measure(clips: ClipSet, *, count: int, seed: int) -> dict[str, Any]:
         low, high = np.nanquantile(own[:, index], [0.05, 0.95]).tolist()
         values = np.linspace(low, high, SETTINGS)
         asked = np.repeat(values, len(drawn))  # all clips at the first setting, then at the second, ...
-        points = slider_points(clips.model, z, index)  # (clips, P, Z)
-        along = clips.decode(points.flatten(0, 1), [metre for metre in metres for _ in range(POINTS)])
-        heard = score_attributes(along, clips.model.clip_bars).reshape(len(drawn), POINTS, -1)
-        best = [
-            [chosen(Walk(points[row], heard[row]), index, value, heard[row, 0], units) for value in values]
+        walks: dict[int, Walk] = {}
+        for metre in dict.fromkeys(metres):
+            rows_of = [row for row, its in enumerate(metres) if its == metre]
+            ways = along_slider(clips.model, clips.tokenizer, z[rows_of], metre, index, seed=seed)
+            walks |= dict(zip(rows_of, ways, strict=True))
+        taken = [
+            (walks[row], chosen(walks[row], index, value, walks[row].attributes[0], units))
+            for value in values
             for row in range(len(drawn))
         ]
-        taken = [(row, best[row][setting]) for setting in range(SETTINGS) for row in range(len(drawn))]
-        found = [along[row * POINTS + point] for row, point in taken]
-        have = np.stack([heard[row, point] for row, point in taken])
+        found = [walk.results[best].score for walk, best in taken]
+        have = np.stack([walk.attributes[best] for walk, best in taken])
         rows[name] = {
             "settings": values.tolist(),
             "spearman": {other: spearman(asked, have[:, i]) for i, other in enumerate(ATTRIBUTES)},

@@ -73,6 +73,7 @@ def sample_streams(
     sampling: SamplingConfig,
     streams: RowStreams,
     max_new_tokens: int,
+    pitches_alone: bool = False,
 ) -> list[Stream]:
     """Write streams until each has ended.
 
@@ -85,6 +86,8 @@ def sample_streams(
         sampling: how to draw.
         streams: B random streams.
         max_new_tokens: ids a row may take.
+        pitches_alone: the temperature is of pitches; durations, holds and rests keep their share as bars and
+            positions do.
 
     Raises:
         MusegenError: a row has not ended within `max_new_tokens`.
@@ -103,8 +106,12 @@ def sample_streams(
     done = torch.zeros(streams.rows, dtype=torch.bool, device=device)
     rows = _Rows(last, done, torch.zeros(streams.rows, dtype=torch.float64, device=device), rules, state)
 
+    is_time = grammar.kind < Kind.PROGRAM
+    if pitches_alone:
+        is_time = is_time | (grammar.kind >= Kind.DURATION)
+
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
-        return _step(rows, uniform, model, grammar, sampling)
+        return _step(rows, uniform, model, grammar, sampling, is_time)
 
     step: Step[_Rows] = one
     written: list[Tensor] = []
@@ -122,11 +129,15 @@ def sample_streams(
 
 
 def _step(
-    rows: _Rows, uniform: Tensor, model: Decoder, grammar: Rules, sampling: SamplingConfig
+    rows: _Rows,
+    uniform: Tensor,
+    model: Decoder,
+    grammar: Rules,
+    sampling: SamplingConfig,
+    is_time: Tensor,
 ) -> tuple[Tensor, _Rows]:
     """One id more in every row, (B,)."""
     legal = grammar.mask(rows.rules)
-    is_time = grammar.kind < Kind.PROGRAM
     ids = draw_ids(rows.last.float().masked_fill(~legal, -torch.inf), uniform, sampling, is_time)
     score = rows.last.double().log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
     total = rows.total + torch.where(rows.done, 0.0, score)

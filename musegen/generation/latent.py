@@ -44,6 +44,7 @@ def decode_latents(
     pitches: frozenset[int] | None = None,
     programs: Sequence[frozenset[int]] = (),
     ticks_per_quarter: int = 480,
+    pitches_alone: bool = False,
 ) -> list[Result]:
     """The clips that points stand for.
 
@@ -57,6 +58,7 @@ def decode_latents(
         pitches: MIDI pitches allowed, drums aside.
         programs: the one set of programs (or parts) that may play; none: any.
         ticks_per_quarter: of the scores.
+        pitches_alone: see `sample_streams`.
 
     Raises:
         ConfigError: the tokenizer does not know the metre, or no pitch is left.
@@ -80,7 +82,13 @@ def decode_latents(
     for first in range(0, len(z), ROWS_AT_ONCE):
         rows = range(first, min(first + ROWS_AT_ONCE, len(z)))
         for stream in _streams(
-            model, tokenizer, z[rows.start : rows.stop], grammar, sampling, streams.select(rows)
+            model,
+            tokenizer,
+            z[rows.start : rows.stop],
+            grammar,
+            sampling,
+            streams.select(rows),
+            pitches_alone=pitches_alone,
         ):
             score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
             trim(score, bars)
@@ -96,6 +104,8 @@ def _streams(
     grammar: Rules,
     sampling: SamplingConfig,
     streams: RowStreams,
+    *,
+    pitches_alone: bool,
 ) -> list[Stream]:
     device = next(model.parameters()).device
     return sample_streams(
@@ -106,6 +116,7 @@ def _streams(
         sampling=sampling,
         streams=streams,
         max_new_tokens=longest_bar(tokenizer) * model.clip_bars + 1,
+        pitches_alone=pitches_alone,
     )
 
 

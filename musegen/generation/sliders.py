@@ -1,8 +1,11 @@
-"""Sliders: points along one dimension of z, and the one whose clip has what is asked for, as it is heard.
+"""Sliders: clips along one dimension of z, and the one that has what is asked for, as it is heard.
 
 A decoder follows its sliders' dimensions, but not evenly: between two settings nothing may change, and then
 much at once. So a slider is not set by its dimension but by ear: clips are decoded all along it, their
-attributes measured, and the clip taken that comes nearest to what was asked for and moves least besides.
+attributes measured, and the clip taken that comes nearest to what was asked for and changes least besides.
+
+The likeliest clip hardly has more notes wherever its point lies, for of all the places where one could be
+added none is likely by itself. So for density rhythms are drawn as well, with the likeliest pitches.
 """
 
 from collections.abc import Mapping
@@ -12,26 +15,90 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from musegen.config import SamplingConfig
 from musegen.errors import ConfigError
-from musegen.generation.latent import Metre, decode_latents
+from musegen.generation.latent import GREEDY, Metre, decode_latents
+from musegen.generation.requests import Result
+from musegen.generation.sampling import RowStreams
 from musegen.metrics.attributes import Floats, score_attributes
+from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.tokenizers import Tokenizer
 
 POINTS = 33
 REACH = 5.0
 """Standard deviations of a slider's dimension, over training clips, to either side of where these lie."""
+RHYTHMS = {"density": 2}
+"""How many rhythms are drawn at each point of a slider."""
+LIKELIEST_PITCHES = SamplingConfig(temperature=0.01)
 LEAK = 0.25
 """How much a move of another attribute counts beside a miss of the one that is set."""
+CHANGE = 0.1
+"""How much the share of notes that change counts beside a miss of one unit."""
 
 
 class Walk(NamedTuple):
-    """What lies along a slider for one clip."""
+    """What lies along a slider for one clip: first the clip itself, as it is given back."""
 
     points: Tensor
-    """(P, Z)."""
+    """(C, Z) of the candidates."""
+    results: list[Result]
+    """Their clips."""
     attributes: Floats
-    """(P, 4) of the clips that they stand for."""
+    """(C, 4) of the clips."""
+    changed: Floats
+    """(C,) how far each clip is from the first: 1 less the F1 of its notes."""
+
+
+def along_slider(
+    model: VAE,
+    tokenizer: Tokenizer,
+    z: Tensor,
+    metre: Metre,
+    slider: int,
+    *,
+    sampling: SamplingConfig = GREEDY,
+    seed: int = 0,
+    ticks_per_quarter: int = 480,
+) -> list[Walk]:
+    """Candidates for each of N points, (N, Z).
+
+    Args:
+        model: in eval mode.
+        tokenizer: the model's own.
+        z: where the clips are.
+        metre: in which they are decoded.
+        slider: number of the attribute.
+        sampling: how ids are drawn where no rhythms are; unset, the likeliest each time.
+        seed: of what is drawn; what belongs to a point does not depend on N.
+        ticks_per_quarter: of the scores.
+
+    Raises:
+        ConfigError: the model was trained without sliders.
+    """
+    points = slider_points(model, z, slider)  # (N, P, Z)
+    more = points[:, 1:].repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+
+    def clips(z: Tensor, *, rhythms: bool) -> list[list[Result]]:
+        results = decode_latents(
+            model,
+            tokenizer,
+            z.flatten(0, 1),
+            metre,
+            sampling=LIKELIEST_PITCHES if rhythms else sampling,
+            streams=RowStreams(seed, range(z.shape[0] * z.shape[1])),
+            ticks_per_quarter=ticks_per_quarter,
+            pitches_alone=rhythms,
+        )
+        return [results[row * z.shape[1] : (row + 1) * z.shape[1]] for row in range(len(z))]
+
+    walks = []
+    plain, drawn = clips(points, rhythms=False), clips(more, rhythms=True)
+    for z_row, results in zip(torch.cat([points, more], dim=1), map(list.__add__, plain, drawn), strict=True):
+        scores = [result.score for result in results]
+        changed = np.array([1 - note_scores(scores[0], score).f1 for score in scores])
+        walks.append(Walk(z_row, results, score_attributes(scores, model.clip_bars), changed))
+    return walks
 
 
 def slider_points(model: VAE, z: Tensor, slider: int) -> Tensor:
@@ -53,7 +120,7 @@ def slider_points(model: VAE, z: Tensor, slider: int) -> Tensor:
 
 
 def chosen(walk: Walk, slider: int, value: float, own: Floats, units: Floats) -> int:
-    """Which point of a walk has the value asked for, or comes nearest to it.
+    """Which candidate has the value asked for, or comes nearest to it.
 
     Args:
         walk: along the slider.
@@ -65,7 +132,7 @@ def chosen(walk: Walk, slider: int, value: float, own: Floats, units: Floats) ->
     away = np.nan_to_num(np.abs(walk.attributes - own) / units, nan=np.inf)
     away[:, slider] = np.nan_to_num(np.abs(walk.attributes[:, slider] - value) / units[slider], nan=np.inf)
     others = np.arange(len(units)) != slider
-    return int((away[:, slider] + LEAK * away[:, others].sum(axis=1)).argmin())
+    return int((away[:, slider] + LEAK * away[:, others].sum(axis=1) + CHANGE * walk.changed).argmin())
 
 
 def attribute_units(model: VAE) -> Floats:
@@ -76,37 +143,57 @@ def attribute_units(model: VAE) -> Floats:
 
 
 def set_sliders(
-    model: VAE, tokenizer: Tokenizer, z: Tensor, metre: Metre, moves: Mapping[str, float]
-) -> Tensor:
-    """Points moved along sliders, one after the other, (N, Z), until their clips have changed by so much.
+    model: VAE,
+    tokenizer: Tokenizer,
+    z: Tensor,
+    metre: Metre,
+    moves: Mapping[str, float],
+    *,
+    sampling: SamplingConfig = GREEDY,
+    seed: int = 0,
+    ticks_per_quarter: int = 480,
+) -> list[Result]:
+    """Clips moved along sliders, one after the other, until each has changed by so much.
 
     Args:
         model: in eval mode.
         tokenizer: the model's own.
-        z: (N, Z).
-        metre: in which the clips are decoded, the likeliest note each time.
-        moves: by how many units each attribute is to change: notes a bar (density), semitones (spread and
-            pitch), units of complexity.
+        z: (N, Z) where the clips are.
+        metre: in which they are decoded.
+        moves: by how many units each attribute is to change, at least one: notes a bar (density), semitones
+            (spread and pitch), units of complexity.
+        sampling: how ids are drawn; unset, the likeliest each time.
+        seed: of what is drawn; clip i does not depend on N.
+        ticks_per_quarter: of the scores.
 
     Raises:
         ConfigError: the model was trained without sliders.
     """
-
-    def heard(points: Tensor) -> Floats:
-        results = decode_latents(model, tokenizer, points, metre)
-        return score_attributes([result.score for result in results], model.clip_bars)
-
-    units = attribute_units(model)
-    wanted = heard(z) if moves else np.zeros((0, len(ATTRIBUTES)))
-    for name, move in moves.items():
+    units, results = attribute_units(model), []
+    wanted: list[Floats] = []
+    # The one that draws rhythms comes last: another after it would go back to the likeliest.
+    for name in sorted(moves, key=lambda name: RHYTHMS.get(name, 0)):
         slider = ATTRIBUTES.index(name)
-        wanted[:, slider] += move
-        moved = []
-        for points, own in zip(slider_points(model, z, slider), wanted, strict=True):
-            walk = Walk(points, heard(points))
-            moved.append(points[chosen(walk, slider, float(own[slider]), own, units)])
-        z = torch.stack(moved)
-    return z
+        walks = along_slider(
+            model,
+            tokenizer,
+            z,
+            metre,
+            slider,
+            sampling=sampling,
+            seed=seed,
+            ticks_per_quarter=ticks_per_quarter,
+        )
+        wanted = wanted or [walk.attributes[0].copy() for walk in walks]
+        for own in wanted:
+            own[slider] += moves[name]
+        taken = [
+            chosen(walk, slider, float(own[slider]), own, units)
+            for walk, own in zip(walks, wanted, strict=True)
+        ]
+        z = torch.stack([walk.points[best] for walk, best in zip(walks, taken, strict=True)])
+        results = [walk.results[best] for walk, best in zip(walks, taken, strict=True)]
+    return results
 
 
 def _spread(model: VAE) -> tuple[Tensor, Tensor]:

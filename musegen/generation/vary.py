@@ -59,15 +59,15 @@ def vary_clip(
     home = latent_of(model, clip.ids)
     others = draw_latents(model, streams)
     z = torch.stack([_on_the_way(model, tokenizer, home, other, clip.metre, amount) for other in others])
-    results = decode_latents(
-        model,
-        tokenizer,
-        set_sliders(model, tokenizer, z, clip.metre, moves or {}),
-        clip.metre,
-        sampling=sampling,
-        streams=streams,
-        ticks_per_quarter=clip.score.ticks_per_quarter,
-    )
+    ticks = clip.score.ticks_per_quarter
+    if moves:
+        results = set_sliders(
+            model, tokenizer, z, clip.metre, moves, sampling=sampling, seed=seed, ticks_per_quarter=ticks
+        )
+    else:
+        results = decode_latents(
+            model, tokenizer, z, clip.metre, sampling=sampling, streams=streams, ticks_per_quarter=ticks
+        )
     for result in results:
         dress_like(result.score, clip.score, tokenizer)
     return results

@@ -1,5 +1,6 @@
 """Clips from points of a latent space."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ from musegen.generation.interpolate import interpolate_clips
 from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
 from musegen.generation.requests import Request
 from musegen.generation.sampling import RowStreams
-from musegen.generation.sliders import POINTS, Walk, chosen, slider_points
+from musegen.generation.sliders import POINTS, Walk, along_slider, chosen
 from musegen.generation.vary import vary_clip
 from musegen.generation.walks import Route
 from musegen.metrics.smoothness import note_edit_distance
-from musegen.models.vae import VAE
+from musegen.models.vae import ATTRIBUTES, VAE
 from tests.music.scores import line, notes, score
 
 HOT = SamplingConfig(temperature=1.5)
@@ -150,28 +151,51 @@ def test_a_model_without_sliders_refuses_them(checkpoint: Checkpoint, model: VAE
         vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
 
 
-def test_a_slider_is_set_by_ear(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
-    """However little the dimension does, the clip comes no less near to what is asked for than it was."""
-    model.slider_slope[0] = 0.25
-    try:
-        [found] = vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
-        z = latent_of(model, clips[0].ids)[None]
-        points = slider_points(model, z, 0)[0]
-    finally:
-        model.slider_slope[0] = 0.0
-    assert torch.equal(points[0], z[0])
-    assert torch.equal(points[:, 1:], z[:, 1:].expand(POINTS, -1))
-    along = decode_latents(model, checkpoint.tokenizer, points, clips[0].metre)
-    counts = [result.score.note_num() for result in along]
-    assert found.score.note_num() in counts
-    assert abs(found.score.note_num() - (counts[0] + 4)) <= 4
+@pytest.fixture
+def slidable(model: VAE) -> Iterator[VAE]:
+    """The model as if its first dimensions had been trained to stand for attributes."""
+    model.slider_slope.fill_(0.25)
+    yield model
+    model.slider_slope.zero_()
 
 
-def test_of_points_alike_the_one_that_moves_least_besides_is_chosen() -> None:
-    attributes = np.array([[4, 7, 0.5, 60], [6, 12, 0.5, 60], [6, 8, 0.5, 60], [np.nan, 7, 0.5, 60]])
-    walk = Walk(torch.zeros(4, 8), attributes)
+def test_candidates_lie_along_one_dimension(checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]) -> None:
+    z = latent_of(slidable, clips[0].ids)[None].repeat(2, 1)
+    for slider, count in ((ATTRIBUTES.index("density"), 3 * POINTS - 2), (1, POINTS)):
+        walks = along_slider(slidable, checkpoint.tokenizer, z, clips[0].metre, slider)
+        for walk in walks:
+            assert len(walk.points) == len(walk.results) == len(walk.attributes) == count
+            assert torch.equal(walk.points[0], z[0])
+            others = [dimension for dimension in range(z.shape[1]) if dimension != slider]
+            assert torch.equal(walk.points[:, others], z[:1, others].expand(count, -1))
+            assert walk.changed[0] == 0
+        plain = decode_latents(slidable, checkpoint.tokenizer, walks[0].points[:POINTS], clips[0].metre)
+        assert ids(walks[0].results[:POINTS]) == ids(walks[1].results[:POINTS]) == ids(plain)
+        alone = along_slider(slidable, checkpoint.tokenizer, z[:1], clips[0].metre, slider)
+        assert ids(alone[0].results) == ids(walks[0].results)
+
+
+def test_a_slider_is_set_by_ear(checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]) -> None:
+    """However little the dimension does, the clip comes nearer to what is asked for than it was."""
+    tokenizer, clip = checkpoint.tokenizer, clips[0]
+    [plain] = decode_latents(slidable, tokenizer, latent_of(slidable, clip.ids)[None], clip.metre)
+    for move in (2.0, -1.0):
+        [found, other] = vary_clip(slidable, tokenizer, clip, moves={"density": move}, num=2, seed=3)
+        assert (found.score.note_num() - plain.score.note_num()) * np.sign(move) > 0
+        assert ids(vary_clip(slidable, tokenizer, clip, moves={"density": move}, seed=3)) == [found.ids]
+        assert tokenizer.decode(other.ids).note_num() == other.score.note_num()
+    [both] = vary_clip(slidable, tokenizer, clip, moves={"density": 2.0, "pitch": 3.0})
+    assert both.score.note_num() > plain.score.note_num()
+
+
+def test_of_candidates_alike_the_one_that_changes_least_besides_is_chosen() -> None:
+    attributes = np.array(
+        [[4, 7, 0.5, 60], [6, 12, 0.5, 60], [6, 8, 0.5, 60], [np.nan, 7, 0.5, 60], [6, 8, 0.5, 60]]
+    )
+    changed = np.array([0.0, 0.1, 0.6, 0.0, 0.5])
+    walk = Walk(torch.zeros(5, 8), [], attributes, changed)
     units = np.array([1.0, 4.0, 0.2, 5.0])
-    assert chosen(walk, 0, 6.0, attributes[0], units) == 2
+    assert chosen(walk, 0, 6.0, attributes[0], units) == 4
     assert chosen(walk, 0, 4.1, attributes[0], units) == 0
     assert chosen(walk, 1, 11.0, attributes[0], units) == 1
 
