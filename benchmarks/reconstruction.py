@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     from musegen.checkpoint import load_checkpoint
     from musegen.cli.tables import print_facts, print_systems
     from musegen.data.dataset import Dataset
-    from musegen.evaluation.reconstruction import CLIPS, MEASURES, evaluate_vae
+    from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction
 
     parser = argparse.ArgumentParser(prog="benchmarks.reconstruction", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="the folder of a VAE")
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
-        figures = evaluate_vae(checkpoint, dataset, arguments.split, limit=arguments.limit)
+        figures = measure_reconstruction(checkpoint, dataset, arguments.split, limit=arguments.limit)
         figures["decoded_clips_per_second"] = decoded_per_second(checkpoint)
     except MusegenError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -125,6 +125,32 @@ def test_generate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads((here / "p" / "manifest.json").read_text())["files"][0]["time_signature"] == "3/4"
 
 
+def test_evaluate(here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["clips", tunes.path, "--split", "train", "--limit", 20, "--samples", 10]
+    figures = json.loads("\n".join(run(capsys, "evaluate", *words, "--json")[0]))
+    assert figures["measured"] == 20
+    samples = figures["samples"]
+    assert samples.keys() == {"real", "real, other half", "mixture", "prior", "given back"}
+    assert samples["real"]["pitch"] == pytest.approx(1.0)
+    assert samples["real"]["copied_run"] > samples["mixture"]["copied_run"]  # training clips themselves
+    assert figures["interpolation"]["systems"]["crossfade"]["away"] > 0.9
+    assert "sliders" not in figures
+
+
+def test_a_split_too_small_to_compare_with_still_has_its_figures(
+    here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tunes.path, here / "few")
+    rows = [json.loads(row) for row in (here / "few" / "index.jsonl").read_text("utf-8").splitlines()]
+    tests = [row for row in rows if row["split"] == "test"]
+    for row in tests[1:]:
+        row["split"] = "train"
+    (here / "few" / "index.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    shown = "\n".join(run(capsys, "evaluate", "clips", here / "few", "--limit", 5)[0])
+    assert all(word in shown for word in ("note F1", "other half"))
+    assert "crossfade" not in shown
+
+
 def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "interpolate", "clips", "a.mid", "b.mid", "--out", "o")
     (here / "o" / "mine.txt").write_text("mine")

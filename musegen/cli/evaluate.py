@@ -9,7 +9,7 @@ import tyro
 
 from musegen.cli.parse import Flag, parse
 from musegen.cli.places import DATASETS, find_checkpoint, open_data
-from musegen.cli.tables import print_facts, print_systems
+from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
@@ -24,6 +24,7 @@ class Evaluate:
 
     A model of clips gives back the clips that stand nowhere in its training music, from the mean of their
     posterior, greedily: how many of their notes it finds again is measured, beside the nearest training clip.
+    So is what it draws from its latent space, how smoothly it leads from clip to clip, and its sliders.
 
     An accompanist also accompanies the pieces' melodies, beside three yardsticks: the human accompaniment,
     that of a training piece drawn at random and moved into the key, and block chords from a rule.
@@ -40,9 +41,9 @@ class Evaluate:
     split: Literal["train", "valid", "test"] = "test"
     """Which pieces."""
     samples: int | None = None
-    """Accompaniments to each melody, of an accompanist. Unset: 1."""
+    """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200)."""
     seed: int | None = None
-    """Of the accompaniments. Unset: 0."""
+    """Of what is drawn. Unset: 0."""
     limit: int | None = None
     """Accompany at most so many melodies, or give back so many clips, evenly spread over the split. Unset: as
     many as take a few minutes: all 77 chorales of a test split, or a third of 100 songs, or 1,000 clips."""
@@ -68,30 +69,50 @@ def main(argv: list[str]) -> None:
     if arguments.json:
         print_json(figures)
         return
-    print_facts({name: value for name, value in figures.items() if name != "systems"})
+    parts = ("systems", "samples", "interpolation", "sliders")
+    print_facts({name: value for name, value in figures.items() if name not in parts})
     if "systems" in figures:
         from musegen.evaluation import measures, reconstruction
 
         print_systems(figures["systems"], measures.MEASURES | reconstruction.MEASURES)
+    if "samples" in figures:
+        _print_latent_space(figures)
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
     from musegen.evaluation.accompaniment import evaluate_accompanist
     from musegen.evaluation.likelihood import evaluate_checkpoint
-    from musegen.evaluation.reconstruction import evaluate_vae
+    from musegen.evaluation.vae import evaluate_vae
 
     names = ("samples", "seed", "limit")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if checkpoint.config.family == "seq2seq":
         return evaluate_accompanist(checkpoint, dataset, arguments.split, **given)
-    if checkpoint.config.family == "vae" and given.keys() <= {"limit"}:
+    if checkpoint.config.family == "vae":
         return evaluate_vae(checkpoint, dataset, arguments.split, **given)
     if given:
         raise ConfigError(
-            f"--{next(iter(given))} is for accompanists: {checkpoint.path.name} is of family "
-            f"{checkpoint.config.family}; leave it out"
+            f"--{next(iter(given))} is for accompanists and models of clips: {checkpoint.path.name} is of "
+            f"family {checkpoint.config.family}; leave it out"
         )
     return evaluate_checkpoint(checkpoint, dataset, arguments.split)
+
+
+def _print_latent_space(figures: dict[str, Any]) -> None:
+    print_rows(figures["samples"], "clips drawn beside real ones: overlap of features, and what is copied")
+    found = figures["interpolation"]
+    if found["pairs"]:
+        title = (
+            f"interpolation of {found['pairs']} pairs, {found['num']} steps: Spearman of step and distance"
+        )
+        print_rows(found["systems"], title)
+    if "sliders" in figures:
+        rows = {
+            name: row["spearman"] | {"missed": row["missed"], "notes": row["notes"]}
+            for name, row in figures["sliders"]["sliders"].items()
+        }
+        print_rows(rows, "sliders: Spearman of what each (row) was set to with each attribute")
+        print_rows(figures["sliders"]["corpus"], "the same between attributes of real clips")
 
 
 def _device() -> str:

@@ -79,3 +79,21 @@ def _interval(found: Mapping[str, float], scale: int) -> str:
     digits = 1 if scale == 100 else 2
     mean, low, high = (f"{scale * found[name]:.{digits}f}" for name in ("mean", "low", "high"))
     return mean if low == high else f"{mean} ({low}–{high})"
+
+
+def print_rows(rows: Mapping[str, Mapping[str, float]], title: str = "") -> None:
+    """Print figures, a row for each name; a column that a row lacks is left empty."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    table = Table(
+        box=box.SIMPLE, pad_edge=False, collapse_padding=True, title=title or None, title_justify="left"
+    )
+    table.add_column(style="bold", no_wrap=True)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[column]:.3f}" if column in row else "" for column in columns))
+    Console(highlight=False).print(table)

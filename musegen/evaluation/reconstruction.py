@@ -69,7 +69,7 @@ class _Chosen(NamedTuple):
     """Share of the split's clips that stand in training music."""
 
 
-def evaluate_vae(
+def measure_reconstruction(
     checkpoint: Checkpoint, dataset: Dataset, split: str = "test", *, limit: int | None = None
 ) -> dict[str, Any]:
     """Reconstruction, likelihood and latent space of a split, means over clips with 95% intervals.

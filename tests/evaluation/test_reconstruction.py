@@ -11,7 +11,7 @@ from musegen.config import OptimConfig, VAEConfig, VAETrainConfig
 from musegen.data.clips import clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
-from musegen.evaluation.reconstruction import choose, evaluate_vae
+from musegen.evaluation.reconstruction import choose, measure_reconstruction
 from musegen.metrics.note_sets import Notes, found_again, positions
 from musegen.models.vae import VAE
 from musegen.training.train import train
@@ -63,8 +63,8 @@ def untrained(learnt: Checkpoint, tunes: Dataset, tmp_path_factory: pytest.TempP
 
 
 def test_training_makes_clips_come_back(learnt: Checkpoint, untrained: Checkpoint, tunes: Dataset) -> None:
-    figures = evaluate_vae(learnt, tunes, limit=60)
-    before = evaluate_vae(untrained, tunes, limit=60)
+    figures = measure_reconstruction(learnt, tunes, limit=60)
+    before = measure_reconstruction(untrained, tunes, limit=60)
     f1, fresh_f1 = (found["systems"]["model"]["note_f1"]["mean"] for found in (figures, before))
     assert f1 > fresh_f1 + 0.15
     assert figures["reconstruction_nats"] < before["reconstruction_nats"] / 2
@@ -76,7 +76,7 @@ def test_training_makes_clips_come_back(learnt: Checkpoint, untrained: Checkpoin
 
 
 def test_the_nearest_training_clip_of_a_training_clip_is_itself(learnt: Checkpoint, tunes: Dataset) -> None:
-    figures = evaluate_vae(learnt, tunes, "train", limit=20)
+    figures = measure_reconstruction(learnt, tunes, "train", limit=20)
     assert figures["known_share"] == 1.0
     assert figures["systems"]["nearest_training_clip"]["whole"]["mean"] == 1.0
 

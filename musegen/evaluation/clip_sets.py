@@ -1,14 +1,12 @@
 """The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import torch
 from symusic.core import ScoreTick
 from torch import Tensor
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint import Checkpoint
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
@@ -18,30 +16,29 @@ from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
 Metre = tuple[int, int]
+TRIES = 1000
+"""Draws for each pair wanted; most metres are rare."""
 
 
 class ClipSet:
     """The clips of a split, and the model to try on them.
 
     Args:
-        checkpoint: its folder.
-        data: the dataset's folder.
+        checkpoint: of the model.
+        dataset: the music.
         split: "train", "valid" or "test".
 
     Raises:
         CheckpointError: the checkpoint has no latent space.
     """
 
-    def __init__(self, checkpoint: Path, data: Path, split: str) -> None:
-        self.checkpoint: Checkpoint = load_checkpoint(
-            checkpoint, device="cuda" if torch.cuda.is_available() else "cpu"
-        )
-        if not isinstance(self.checkpoint.model, VAE):
+    def __init__(self, checkpoint: Checkpoint, dataset: Dataset, split: str) -> None:
+        if not isinstance(checkpoint.model, VAE):
             raise CheckpointError(
-                f"checkpoint {checkpoint} is of family {self.checkpoint.config.family}, not vae"
+                f"checkpoint {checkpoint.path} is of family {checkpoint.config.family}, not vae"
             )
-        self.model, self.tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
-        view = model_view(self.checkpoint, Dataset.open(data))
+        self.checkpoint, self.model, self.tokenizer = checkpoint, checkpoint.model, checkpoint.tokenizer
+        view = model_view(checkpoint, dataset)
         self.clips: Clips = cut_clips(view, self.tokenizer.tables, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:
@@ -65,9 +62,11 @@ class ClipSet:
         return rng.permutation(len(self.clips.piece))[:count]
 
     def draw_pairs(self, count: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-        """Pairs of clips of one metre and of different pieces."""
+        """Pairs of clips of one metre and of different pieces; fewer where these are rare."""
         drawn = 0
-        while drawn < count:
+        for _ in range(TRIES * count):
+            if drawn == count:
+                return
             first, second = rng.integers(0, len(self.clips.piece), 2).tolist()
             same = self.clips.metre[first] == self.clips.metre[second]
             if same and self.clips.piece[first] != self.clips.piece[second]:

@@ -1,0 +1,110 @@
+"""Interpolation between pairs of clips: how smooth, how musical, and never broken."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from symusic.core import ScoreTick
+
+from musegen.evaluation.clip_sets import ClipSet
+from musegen.generation.clips import Clip
+from musegen.generation.interpolate import POINTS, choose_steps, interpolate_clips
+from musegen.generation.latent import latent_of
+from musegen.generation.walks import Route, candidates
+from musegen.metrics.note_f1 import note_scores
+from musegen.metrics.pitch import scale_consistency
+from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
+from musegen.music.crossfade import crossfade
+
+SAME = 5
+"""Clips that are interpolated with themselves."""
+PAIRS = 20
+"""Unless another number is asked for."""
+
+
+def measure_interpolation(
+    clips: ClipSet, *, pairs: int = PAIRS, num: int = 9, path: Route = "both", seed: int = 0
+) -> dict[str, Any]:
+    """Ways between random pairs of one metre and of different pieces that differ in at least one note.
+
+    Four ways lead from the one to the other: "verb" as `musegen interpolate` writes it, both ends the given
+    clips themselves; "even" the same with equal steps of z; "latent" with both ends as the model gives them
+    back, too; "crossfade" without a model (music/crossfade.py). Of each: "away" and "back", Spearman's
+    correlation of the step and the note edit distance from the first clip, or the last, mean over pairs;
+    "jump", the largest distance between neighbours as a share of the whole, median over pairs; "in_scale",
+    what of the middle step's notes lies in the best major or minor scale; "empty", clips without a note.
+
+    Args:
+        clips: of the split, and the model.
+        pairs: how many; fewer where there are no more.
+        num: clips from end to end.
+        path: of the points.
+        seed: of the pairs.
+
+    Returns:
+        Ready for JSON; no systems where there is no such pair.
+    """
+    drawn = clips.draw_pairs(2 * pairs, np.random.default_rng(seed))
+    differ = [(a, b) for a, b in drawn if note_edit_distance(clips.score(a), clips.score(b))][:pairs]
+    if not differ:
+        return {"pairs": 0, "num": num, "path": path, "systems": {}}
+    found = _ways(clips, differ, num, path)
+    ends = [clips.score(index) for pair in differ for index in pair]
+    back = [end for way in found["latent"] for end in (way[0], way[-1])]
+    same = [first for first, _ in differ[:SAME]]
+    return {
+        "pairs": len(differ),
+        "num": num,
+        "path": path,
+        "systems": {name: _figures(each) for name, each in found.items()},
+        "ends_in_scale": float(np.mean([scale_consistency(clip) for clip in ends])),
+        "ends_note_f1": float(np.mean([note_scores(a, b).f1 for a, b in zip(ends, back, strict=True)])),
+        "identical_ends": f"{_identical(clips, same, num)} of {len(same)} stay one clip",
+    }
+
+
+def _ways(
+    clips: ClipSet, pairs: list[tuple[int, int]], num: int, path: Route
+) -> dict[str, list[list[ScoreTick]]]:
+    """The clips from the first to the second of each pair, by system."""
+    fine = max(POINTS, num)
+    latents = [[latent_of(clips.model, clips.ids(index)) for index in pair] for pair in pairs]
+    found = []
+    for count, way in ((fine, path), (num, "linear" if path == "linear" else "spherical")):
+        z = torch.stack([candidates(first, last, count, way) for first, last in latents])  # (pairs, N, Z)
+        metres = [clips.metre(first) for first, _ in pairs for _ in range(z.shape[1])]
+        decoded = clips.decode(z.flatten(0, 1), metres)
+        found.append([decoded[start : start + z.shape[1]] for start in range(0, len(decoded), z.shape[1])])
+    ends = [(clips.score(first), clips.score(second)) for first, second in pairs]
+    rows = [[a, *way, b] for (a, b), way in zip(ends, found[0], strict=True)]
+    return {
+        "verb": [[row[step] for step in choose_steps(note_distances(row), num)] for row in rows],
+        "even": [[a, *way[1:-1], b] for (a, b), way in zip(ends, found[1], strict=True)],
+        "latent": found[1],
+        "crossfade": [crossfade(a, b, num, seed=seed) for seed, (a, b) in enumerate(ends)],
+    }
+
+
+def _figures(found: list[list[ScoreTick]]) -> dict[str, float]:
+    """What is measured of one system's ways."""
+    smooth = np.array([smoothness(way) for way in found])  # (pairs, 3); NaN where both ends came out alike
+    middles = [scale_consistency(way[len(way) // 2]) for way in found]
+    return {
+        "away": float(np.nanmean(smooth[:, 0])),
+        "back": float(np.nanmean(smooth[:, 1])),
+        "jump": float(np.nanmedian(smooth[:, 2])),
+        "in_scale": float(np.nanmean(middles)),
+        "empty": sum(clip.note_num() == 0 for way in found for clip in way),
+        "undefined": int(np.isnan(smooth[:, 2]).sum()),
+    }
+
+
+def _identical(clips: ClipSet, chosen: Sequence[int], num: int) -> int:
+    """Of clips interpolated with themselves by the product's own function, how many stay one clip."""
+    kept = 0
+    for index in chosen:
+        clip = Clip(clips.score(index), clips.ids(index), clips.metre(index), [])
+        way = interpolate_clips(clips.model, clips.tokenizer, clip, clip, num)
+        kept += all(not note_edit_distance(clip.score, result.score) for result in way.between)
+    return kept

@@ -1,0 +1,114 @@
+"""Whether what a model of clips draws from its latent space is like real clips, and whether it copies."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from symusic.core import ScoreTick
+
+from musegen.data.novelty import NoveltyIndex, copied
+from musegen.evaluation.clip_sets import ClipSet
+from musegen.generation.latent import latent_of, sample_clips
+from musegen.generation.requests import Request
+from musegen.metrics.lines import intervals
+from musegen.music.notes import note_arrays
+from musegen.tokenizers.tables import Ints
+
+SAMPLES = 200
+"""Clips of each system, unless another number is asked for."""
+
+
+def measure_samples(
+    clips: ClipSet, index: NoveltyIndex, *, num: int = SAMPLES, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """What is drawn beside real clips: of each system the overlaps with these, and what it copies.
+
+    Real clips stand first, then as many others ("real, other half"); clips drawn from the mixture fitted to
+    the training clips ("mixture", the default of `musegen generate`), those of the plain prior, and real ones
+    sent through the model ("given back").
+
+    Args:
+        clips: of the split, and the model.
+        index: of the training pieces.
+        num: clips of each system, at most half of the split's.
+        seed: of all that is drawn.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    real: list[ScoreTick] = []
+    for name, scores in _systems(clips, num, seed):
+        real = real or scores
+        sounding = [score for score in scores if score.note_num()]
+        empty = {"empty": float(len(scores) - len(sounding))}
+        rows[name] = overlaps(sounding, real) | _character(sounding, index) | empty
+    return rows
+
+
+def pitches_of(score: ScoreTick) -> Ints:
+    """MIDI pitches of all notes."""
+    return np.concatenate([np.zeros(0, np.int64), *(note_arrays(track)[2] for track in score.tracks)])
+
+
+def durations_of(score: ScoreTick) -> Ints:
+    """Durations of all notes in 24ths of a quarter."""
+    durations = np.concatenate([np.zeros(0, np.int64), *(note_arrays(track)[1] for track in score.tracks)])
+    return np.asarray(np.round(durations * 24 / score.ticks_per_quarter), np.int64)
+
+
+FEATURES: dict[str, Callable[[ScoreTick], Ints]] = {
+    "pitch": pitches_of,
+    "duration": durations_of,
+    "interval": intervals,
+}
+
+
+def overlap(some: Ints, others: Ints) -> float:
+    """Of two sets of whole numbers, the sum over values of the smaller share, 0 to 1."""
+    values = np.unique(np.concatenate([some, others]))
+    shares = [np.searchsorted(np.sort(each), values, side="right") for each in (some, others)]
+    p, q = (np.diff(counts, prepend=0) / max(1, counts[-1]) for counts in shares)
+    return float(np.minimum(p, q).sum())
+
+
+def overlaps(some: Sequence[ScoreTick], others: Sequence[ScoreTick]) -> dict[str, float]:
+    """Of each feature."""
+    return {
+        name: overlap(*(np.concatenate([np.zeros(0), *map(read, each)]) for each in (some, others)))
+        for name, read in FEATURES.items()
+    }
+
+
+def _character(scores: Sequence[ScoreTick], index: NoveltyIndex) -> dict[str, float]:
+    """How many notes clips have, how wide they reach in semitones, and how much stands in training pieces."""
+    if not scores:
+        return dict.fromkeys(("notes", "range", "copied_run", "copied_whole"), float("nan"))
+    found = [copied(score, index) for score in scores]
+    notes = [len(each.runs) for each in found]
+    whole = [each.longest >= count for each, count in zip(found, notes, strict=True)]
+    return {
+        "notes": float(np.mean(notes)),
+        "range": float(np.mean([np.ptp(pitches_of(score)) for score in scores])),
+        "copied_run": float(np.mean([each.longest for each in found])),
+        "copied_whole": float(np.mean(whole)),
+    }
+
+
+def _systems(clips: ClipSet, num: int, seed: int) -> Iterator[tuple[str, list[ScoreTick]]]:
+    """The clips of every system: the two real ones first."""
+    drawn = clips.draw(2 * num, np.random.default_rng(seed))
+    real, other = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
+    yield "real", [clips.score(int(index)) for index in real]
+    yield "real, other half", [clips.score(int(index)) for index in other]
+    for name, is_prior in (("mixture", False), ("prior", True)):
+        results = sample_clips(
+            clips.model,
+            clips.tokenizer,
+            Request(bars=clips.model.clip_bars),
+            num=len(real),
+            metres=clips.checkpoint.data.get("metres", ()),
+            prior=is_prior,
+            sampling=clips.checkpoint.config.sampling,
+            seed=seed,
+        )
+        yield name, [result.score for result in results]
+    z = torch.stack([latent_of(clips.model, clips.ids(int(index))) for index in other])
+    yield "given back", clips.decode(z, [clips.metre(int(index)) for index in other])
