@@ -110,6 +110,9 @@ def _bar_positions(tables: Tables) -> torch.Tensor:
 
 
 def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
+    config = config.settled()
+    assert config.latent_dim is not None
+    assert config.input_dropout is not None
     hidden_size = config.hidden_size
     shared: dict[str, Any] = {
         "cell": config.cell,
@@ -126,8 +129,7 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
         tracker=tracker, num_layers=config.num_layers, input_dropout=config.input_dropout, **shared
     )
     bars, latent_dim = config.clip_bars, config.latent_dim
-    is_hierarchical = bars >= 8 if config.hierarchical is None else config.hierarchical
-    if not is_hierarchical:
+    if not config.hierarchical:
         return VAE(
             encoder=ClipEncoder(reader=reader, latent_dim=latent_dim),
             decoder=decoder,
@@ -282,7 +284,9 @@ def _sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
         shapes["near"] = (2 * config.encoder.reach + 1,)
         layers["encoder.forwards."] = config.encoder.num_layers
     if isinstance(config, VAETrainConfig):
-        shapes["mixture_means"] = (COMPONENTS, config.model.latent_dim)
+        latent_dim = config.model.settled().latent_dim
+        assert latent_dim is not None
+        shapes["mixture_means"] = (COMPONENTS, latent_dim)
     return Sizes(shapes, layers)
 
 

@@ -7,9 +7,9 @@ its help text.
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from musegen.errors import ConfigError
 
@@ -176,13 +176,21 @@ class VAEConfig(LMConfig):
     lookback: tuple[int, ...] = ()
     clip_bars: int = 2
     """Bars of a clip."""
-    latent_dim: int = 256
-    """Dimensions of the latent space."""
+    latent_dim: int | None = None
+    """Dimensions of the latent space. Unset: 256; 512 with a conductor."""
     hierarchical: bool | None = None
     """A conductor makes an embedding of each bar, through which alone the decoder sees z. Unset: from 8
     bars up."""
-    input_dropout: float = 0.0
-    """Share of the steps at which training hides from the decoder what stands before."""
+    input_dropout: float | None = None
+    """Share of the steps at which training hides from the decoder what stands before. Unset: 0; 0.5 with a
+    conductor, so that one wrong note does not lead to the next."""
+
+    def settled(self) -> Self:
+        """The same, with what is unset filled in."""
+        is_hierarchical = self.clip_bars >= 8 if self.hierarchical is None else self.hierarchical
+        latent_dim = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
+        hidden = (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
+        return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=hidden)
 
 
 @dataclass(frozen=True)
@@ -191,8 +199,8 @@ class LatentConfig:
 
     beta: float = 0.2
     """Weight of the KL beyond the free bits: higher for a smoother space, lower for truer clips."""
-    free_bits: float = 48.0
-    """Bits a clip that cost nothing."""
+    free_bits: float | None = None
+    """Bits a clip that cost nothing. Unset: 48; 256 with a conductor (Roberts 2018)."""
     schedule: Literal["linear", "cyclical", "constant"] = "linear"
     """How beta comes to its height: through the first quarter of the run, again and again, or at once."""
     cycles: int = 4
@@ -348,6 +356,13 @@ class VAETrainConfig(TrainConfig):
                 "--latent.sliders is for one line of notes written as events: leave out --polyphonic, "
                 "--tokenizer grid and --tokenizer.programs, .velocity and .tempo"
             )
+
+    def settled(self) -> Self:
+        """The same, with what is unset of the model and its latent space filled in."""
+        model = self.model.settled()
+        free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
+        latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)
+        return replace(self, model=model, latent=latent)
 
 
 RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig, "vae": VAETrainConfig}

@@ -1,9 +1,10 @@
 """Recording what one step of sampling computes, so that later steps skip the Python around it.
 
-A step is some 250 small tensor operations; on a CPU most of its time is Python's. `torch.jit.trace` writes
-the operations down once and runs the same ones on other tensors: the ids drawn are the same, bit for bit.
-It is deprecated, but torch.compile and torch.export take minutes or a C++ compiler for what takes it half a
-second; the range of torch versions in pyproject.toml keeps it there.
+A step is some 250 small tensor operations; on a CPU most of its time is Python's. torch's tracer writes the
+operations down once and runs the same ones on other tensors: the ids drawn are the same, bit for bit. It is
+called where `torch.jit.trace` calls it, since what that makes is kept by the process for ever: some 10 MB for
+each piece written. torch.compile and torch.export take minutes or a C++ compiler for what the tracer takes
+half a second; the range of torch versions in pyproject.toml keeps it there.
 """
 
 import warnings
@@ -20,18 +21,6 @@ Step = Callable[[T, Tensor], tuple[Tensor, T]]
 """From the state of all rows and (B,) random numbers to (B,) ids and the state after them."""
 
 
-class _Flat(nn.Module):
-    """A step from tensors to tensors, with the model's weights as weights of its own."""
-
-    def __init__(self, step: "Step[T]", like: T, model: nn.Module) -> None:
-        super().__init__()
-        self.step, self.like, self.model = step, like, model
-
-    def forward(self, uniform: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
-        ids, after = self.step(_filled(self.like, list(parts)), uniform)
-        return (ids, *_parts(after))
-
-
 def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "Step[T]":
     """The same step, recorded.
 
@@ -41,11 +30,25 @@ def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "S
         state: of rows, NamedTuples of tensors in one another; the rows stay as many as they are here.
         uniform: (B,).
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of deprecation, and of branches on shapes
-        flat = _Flat(step, state, model).eval()
-        run = torch.jit.trace(flat, (uniform, *_parts(state)), check_trace=False)  # type: ignore[no-untyped-call]
-        run = torch.jit.freeze(run)
+
+    def flat(uniform: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        ids, after = step(_filled(state, list(parts)), uniform)
+        return (ids, *_parts(after))
+
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    strict, outplace = True, False
+    try:
+        for weight in weights:
+            weight.requires_grad = False  # or it could be no constant of the graph
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of branches on shapes
+            graph, _ = torch._C._create_graph_by_tracing(  # noqa: SLF001
+                flat, [uniform, *_parts(state)], lambda _: "", strict, outplace
+            )
+    finally:
+        for weight in weights:
+            weight.requires_grad = True
+    run = torch._C._create_function_from_graph("step", graph)  # noqa: SLF001
 
     def again(rows: T, uniform: Tensor) -> tuple[Tensor, T]:
         ids, *parts = run(uniform, *_parts(rows))

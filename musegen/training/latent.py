@@ -23,7 +23,7 @@ class VAEModule(pl.LightningModule):
     Args:
         model: the VAE.
         optim: how to fit it.
-        latent: what its latent space is asked for.
+        latent: what its latent space is asked for, its free bits included.
         steps: steps of the whole run; learning rate and beta follow them.
         is_note: (V,) 1 for each id that stands for one note (its pitch).
     """
@@ -42,7 +42,9 @@ class VAEModule(pl.LightningModule):
         self, model: VAE, *, optim: OptimConfig, latent: LatentConfig, steps: int, is_note: Tensor
     ) -> None:
         super().__init__()
+        assert latent.free_bits is not None
         self.model, self.optim, self.latent, self.steps = model, optim, latent, steps
+        self.free_bits = latent.free_bits
         self.register_buffer("is_note", is_note, persistent=False)
         self.kl_per_dimension: list[float] = []
         """In nats, of the last validation."""
@@ -57,7 +59,7 @@ class VAEModule(pl.LightningModule):
             self.global_step / self.steps, self.latent.beta, self.latent.schedule, self.latent.cycles
         )
         nats = self._told(ids, z, batch.get("changed"))
-        nats = nats + beta * above_free_bits(kl, self.latent.free_bits)
+        nats = nats + beta * above_free_bits(kl, self.free_bits)
         if self.latent.sliders:
             nats = nats + self.latent.sliders * attribute_loss(z, batch["attributes"])
         return nats.sum() / (ids[:, 1:] != 0).sum()
@@ -92,7 +94,7 @@ class VAEModule(pl.LightningModule):
         targets = ids[:, 1:]
         told = token_nats(logits, targets).sum(dim=1)
         kl = kl_nats(posterior)
-        beyond = above_free_bits(kl, self.latent.free_bits)
+        beyond = above_free_bits(kl, self.free_bits)
         is_pitch = self.is_note[targets] == 1  # type: ignore[index]
         right = (logits.argmax(dim=2) == targets) & is_pitch
         rows = [told, told + self.latent.beta * beyond, right.sum(1), is_pitch.sum(1), torch.ones_like(told)]

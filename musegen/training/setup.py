@@ -66,6 +66,8 @@ def set_up(
         DataError: nothing to train on.
     """
     config, tokenizer, model, view = parts(config, dataset, start, tokenizer)
+    if isinstance(config, VAETrainConfig):
+        config = config.settled()
     _say_skipped(view.skipped, "piece", say)
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")

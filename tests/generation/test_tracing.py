@@ -1,5 +1,7 @@
 """A recorded step draws the ids that the step itself draws."""
 
+import gc
+import resource
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,20 @@ def test_an_accompanist_writes_the_same(accompanist: Path, monkeypatch: pytest.M
             drawn(accompany(checkpoint.model, checkpoint.tokenizer, tune(), num=2, seed=4, players=players))
         )
     assert written[0] == written[1]
+
+
+def test_what_is_recorded_is_forgotten(rich: RemiTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece after piece in one process takes no more memory; and a model can still be trained."""
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=24)), rich).eval()
+    assert isinstance(model, LanguageModel)
+    monkeypatch.setattr(engine, "FIRST_STEPS", 5)
+
+    def resident_after(pieces: int) -> float:
+        for seed in range(pieces):
+            generate(model, rich, Request(bars=1), num=1, seed=seed)
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize() / 2**20
+
+    before = resident_after(3)
+    assert resident_after(12) - before < 60  # MiB; it took some 170 once
+    assert all(weight.requires_grad for weight in model.parameters())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from musegen.checkpoint import build_model
-from musegen.config import DataConfig, TokenizerConfig, VAEConfig, VAETrainConfig
+from musegen.config import DataConfig, LatentConfig, TokenizerConfig, VAEConfig, VAETrainConfig
 from musegen.data.clips import cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
@@ -112,3 +112,18 @@ def test_points_are_drawn_from_the_mixture_or_the_prior(tunes: Dataset) -> None:
     assert drawn.std().item() == pytest.approx(0.5, abs=0.02)
     assert (prior.mean().item(), prior.std().item()) == pytest.approx((0.0, 1.0), abs=0.02)
     assert torch.equal(model.sample_latent(uniform[5:6]), drawn[5:6])
+
+
+def test_what_is_unset_follows_from_how_long_clips_are() -> None:
+    short = VAETrainConfig(model=VAEConfig(clip_bars=2)).settled()
+    assert (short.model.hierarchical, short.model.latent_dim, short.model.input_dropout) == (False, 256, 0.0)
+    assert short.latent.free_bits == 48.0
+    long = VAETrainConfig(model=VAEConfig(clip_bars=16)).settled()
+    assert (long.model.hierarchical, long.model.latent_dim, long.model.input_dropout) == (True, 512, 0.5)
+    assert long.latent.free_bits == 256.0
+    asked = VAETrainConfig(
+        model=VAEConfig(clip_bars=16, latent_dim=64, input_dropout=0.0, hierarchical=False),
+        latent=LatentConfig(free_bits=8.0),
+    )
+    assert asked.settled() == asked
+    assert long.settled() == long
