@@ -11,8 +11,7 @@ on the length. Beside every row stands that of two halves of the test pieces, th
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ from musegen.checkpoint import build_model, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import MusicSet, compare
-from musegen.generation.tasks import Request, generate
-from musegen.metrics.features import FEATURES, features
+from musegen.evaluation.lm import first_metre, music_set, written
+from musegen.metrics.features import FEATURES
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt
 from musegen.music.notes import note_arrays, put_notes
 from musegen.music.ops import bar_ticks
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
 
 ORDER = ("real", "model", "untrained", "shuffled in bars", "random pitches")
 """Of the sets; the last two come in any order after the model, and so does the untrained one."""
@@ -58,31 +55,6 @@ def random_pitches(score: Score, rng: np.random.Generator) -> Score:
     return noise
 
 
-def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
-    """The features of some scores; those without notes are left out."""
-    rows = [features(score) for score in scores if score.note_num()]
-    return MusicSet(name, {each: np.stack([row[each] for row in rows]) for each in FEATURES}, [])
-
-
-def written(
-    model: LanguageModel, checkpoint: Any, metres: Sequence[tuple[int, int]], bars: int, seed: int
-) -> Iterator[Score]:
-    """What a model writes, as it is read back from its file: a piece in each of the metres."""
-    for metre, count in Counter(metres).items():
-        results = generate(
-            model,
-            checkpoint.tokenizer,
-            Request(bars=bars, time_signature=metre),
-            num=count,
-            sampling=checkpoint.config.sampling,
-            seed=seed,
-            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-        )
-        for result in results:
-            if result.score.note_num():
-                yield read_midi(midi_bytes(result.score))[0]
-
-
 def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, MusicSet]:
     """The test pieces, under "test", and every set of `ORDER`.
 
@@ -100,11 +72,8 @@ def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> d
         [excerpt(dataset.score(piece), 0, bars) for piece in dataset.split(split)[:pieces]]
         for split in ("test", "valid")
     )
-    first = [score.time_signatures[0] for score in test]
     known = {tuple(map(int, text.split("/"))) for piece in dataset.pieces for text in piece.time_signatures}
-    metres = [
-        (mark.numerator, mark.denominator) for mark in first if (mark.numerator, mark.denominator) in known
-    ]
+    metres = [metre for metre in map(first_metre, test) if metre in known]
     made = {
         "test": test,
         "real": other,

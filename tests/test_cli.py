@@ -398,6 +398,23 @@ class TestWork:
         )
         assert "did you mean checkpoints/mine?" in refused(capsys, "generate", "mien", "--out", "o")
 
+    def test_evaluate_holds_what_a_model_writes_against_real_music(
+        self, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ["evaluate", trained, tunes.path, "--samples", 4]
+        figures = json.loads(run(capsys, *words, "--json", "--out", "found"))
+        assert json.loads((here / "found" / "evaluation.json").read_text("utf-8")) == figures
+        assert (here / "found" / "comparison.png").stat().st_size > 10_000
+        compared = figures["comparison"]
+        assert compared["generated"]["pieces"] <= 4
+        assert 0 < compared["overlap"] < compared["halves_overlap"] <= 1
+        shown = run(capsys, *words)
+        assert all(word in shown for word in ("by kind of token", "pitch", "geometric mean"))
+        alone = json.loads(run(capsys, "evaluate", trained, tunes.path, "--samples", 1, "--json"))
+        assert alone == {name: value for name, value in figures.items() if name != "comparison"}
+        assert "--out found is there already" in refused(capsys, *words, "--out", "found")
+        assert "--samples is 0" in refused(capsys, "evaluate", trained, tunes.path, "--samples", 0)
+
     def test_evaluate_a_checkpoint_that_may_only_be_read(
         self,
         trained: Path,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from musegen.cli.compare import print_comparison
 from musegen.cli.parse import Flag, parse
-from musegen.cli.places import DATASETS, find_checkpoint, open_data
+from musegen.cli.places import DATASETS, find_checkpoint, open_data, output_folder, refuse_taken
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
+from musegen.files import write_json
 
 if TYPE_CHECKING:
     from musegen.checkpoint import Checkpoint
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Evaluate:
     """Measure nats a token and bits a note on whole pieces; lower is better.
+
+    A language model also writes pieces in the metres of the split's, which are held against its 16 first bars
+    feature by feature, as `musegen compare` does.
 
     A model of clips gives back the clips that stand nowhere in its training music, from the mean of their
     posterior, greedily: how many of their notes it finds again is measured, beside the nearest training clip.
@@ -41,12 +48,17 @@ class Evaluate:
     split: Literal["train", "valid", "test"] = "test"
     """Which pieces."""
     samples: int | None = None
-    """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200)."""
+    """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200);
+    pieces of a language model's own (50; from 2 up)."""
     seed: int | None = None
     """Of what is drawn. Unset: 0."""
     limit: int | None = None
     """Accompany at most so many melodies, or give back so many clips, evenly spread over the split. Unset: as
     many as take a few minutes: all 77 chorales of a test split, or a third of 100 songs, or 1,000 clips."""
+    out: Path | None = None
+    """A folder for evaluation.json and, of a language model, comparison.png, distributions side by side."""
+    force: Flag = False
+    """Write into a folder that is not empty; what is there under these names is replaced."""
     json: Flag = False
     """Print the result as JSON."""
 
@@ -55,11 +67,17 @@ def main(argv: list[str]) -> None:
     """Evaluate a checkpoint and print its figures."""
     arguments = parse(Evaluate, argv, prog="musegen evaluate")
 
+    if arguments.out:
+        refuse_taken(arguments.out, force=arguments.force)
+
     from musegen.checkpoint import load_checkpoint, write_metrics
 
     checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=_device())
     dataset = open_data(arguments.data or str(DATASETS / checkpoint.dataset))
-    figures = _figures(checkpoint, dataset, arguments)
+    with output_folder(arguments.out) if arguments.out else nullcontext():
+        figures = _figures(checkpoint, dataset, arguments)
+        if arguments.out:
+            write_json(arguments.out / "evaluation.json", figures)
     # What other music gives is no property of the checkpoint, nor what a part of the split gives.
     if dataset.sha256 == checkpoint.data["dataset_sha256"] and arguments.limit is None:
         try:
@@ -69,19 +87,25 @@ def main(argv: list[str]) -> None:
     if arguments.json:
         print_json(figures)
         return
-    parts = ("systems", "samples", "interpolation", "sliders")
-    print_facts({name: value for name, value in figures.items() if name not in parts})
+    parts = ("systems", "samples", "interpolation", "sliders", "comparison", "by_kind")
+    tables = {name for name in parts if isinstance(figures.get(name), dict)}
+    print_facts({name: value for name, value in figures.items() if name not in tables})
+    if "by_kind" in figures:
+        print_rows(figures["by_kind"], "by kind of token")
     if "systems" in figures:
         from musegen.evaluation import measures, reconstruction
 
         print_systems(figures["systems"], measures.MEASURES | reconstruction.MEASURES)
-    if "samples" in figures:
+    if "interpolation" in figures:
         _print_latent_space(figures)
+    if "comparison" in figures:
+        print_comparison(figures["comparison"])
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
     from musegen.evaluation.accompaniment import evaluate_accompanist
-    from musegen.evaluation.likelihood import evaluate_checkpoint
+    from musegen.evaluation.distributions import write_distributions
+    from musegen.evaluation.lm import evaluate_lm
     from musegen.evaluation.vae import evaluate_vae
 
     names = ("samples", "seed", "limit")
@@ -90,12 +114,15 @@ def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> d
         return evaluate_accompanist(checkpoint, dataset, arguments.split, **given)
     if checkpoint.config.family == "vae":
         return evaluate_vae(checkpoint, dataset, arguments.split, **given)
-    if given:
+    if "limit" in given:
         raise ConfigError(
-            f"--{next(iter(given))} is for accompanists and models of clips: {checkpoint.path.name} is of "
-            f"family {checkpoint.config.family}; leave it out"
+            f"--limit is for accompanists and models of clips: {checkpoint.path.name} is of family "
+            f"{checkpoint.config.family}; leave it out"
         )
-    return evaluate_checkpoint(checkpoint, dataset, arguments.split)
+    figures, compared = evaluate_lm(checkpoint, dataset, arguments.split, **given)
+    if arguments.out and compared:
+        write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
+    return figures
 
 
 def _print_latent_space(figures: dict[str, Any]) -> None:

@@ -95,5 +95,11 @@ def print_rows(rows: Mapping[str, Mapping[str, float]], title: str = "") -> None
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for name, row in rows.items():
-        table.add_row(name, *(f"{row[column]:.3f}" if column in row else "" for column in columns))
+        table.add_row(name.replace("_", " "), *(_figure(row.get(column)) for column in columns))
     Console(highlight=False).print(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -36,6 +36,10 @@ class Likelihood(NamedTuple):
     """Notes that the ids write."""
     beats: Floats
     """Quarters from the first onset of a pickup, or the first bar line, to the last bar line."""
+    bars: Floats
+    """Bars begun."""
+    kinds: dict[str, tuple[float, int]]
+    """Of each kind of id, over all the pieces: nats, and how many there are; of a plan its half bars."""
 
 
 def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
@@ -53,7 +57,8 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
 
     Bits a note is the negative log2-likelihood of all ids after the first of each stream, over the
     notes of the scores; so it can be compared across tokenizers, and counts what bars, positions
-    and the end of the piece cost. Nats a beat is the same over the quarters that the pieces last.
+    and the end of the piece cost. Nats a beat is the same over the quarters that the pieces last, bits a bar
+    over their bars. By kind of id stands what each costs; of an accompanist that plans, its plan too.
 
     Args:
         checkpoint: the model and its tokenizer.
@@ -76,6 +81,7 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
 def total_figures(found: Likelihood) -> dict[str, Any]:
     """Total over total: long pieces weigh more."""
     nats, tokens, notes = (float(values.sum()) for values in (found.nats, found.tokens, found.notes))
+    bits = nats / math.log(2)
     return {
         "pieces": len(found.indices),
         "notes": int(notes),
@@ -83,7 +89,12 @@ def total_figures(found: Likelihood) -> dict[str, Any]:
         "nats_per_token": nats / tokens,
         "perplexity": math.exp(nats / tokens),
         "nats_per_beat": nats / float(found.beats.sum()),
-        "bits_per_note": nats / math.log(2) / notes,
+        "bits_per_note": bits / notes,
+        "bits_per_bar": bits / float(found.bars.sum()),
+        "by_kind": {
+            kind: {"count": count, "nats_each": kind_nats / count, "share_of_nats": kind_nats / nats}
+            for kind, (kind_nats, count) in found.kinds.items()
+        },
     }
 
 
@@ -102,7 +113,9 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     indices = view.indices(split)
     if not indices:
         raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
-    nats = np.zeros(len(view.pieces))
+    nats, bars = np.zeros(len(view.pieces)), np.zeros(len(view.pieces))
+    kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
+    kind_of = checkpoint.tokenizer.tables.kind
     is_planned = has_plans(checkpoint.config, checkpoint.tokenizer.tables)
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
@@ -112,14 +125,29 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         with torch.no_grad():
             state = first_state(checkpoint.model, len(batch), source_ids, plan)
             planned = checkpoint.model.plan_nats(state) if isinstance(checkpoint.model, Seq2Seq) else 0.0
-        found = stream_nats(checkpoint.model, state, ids).double().sum(dim=1) + planned
-        nats[batch] = found.cpu().numpy()
+        found = stream_nats(checkpoint.model, state, ids).double().cpu().numpy()
+        kinds = kind_of[ids[:, 1:].cpu().numpy()]
+        kind_nats += np.bincount(kinds.ravel(), weights=found.ravel(), minlength=len(Kind))
+        kind_counts += np.bincount(kinds.ravel(), minlength=len(Kind))
+        bars[batch] = (kinds == Kind.BAR).sum(axis=1)
+        nats[batch] = found.sum(axis=1)
+        if plan is not None and isinstance(planned, torch.Tensor):
+            nats[batch] += planned.double().cpu().numpy()
+            plan_nats += float(planned.double().sum())
+            spans += int((plan[..., 0] != UNKNOWN).sum())
+    of_kinds = {
+        kind.name.lower(): (float(kind_nats[kind]), int(kind_counts[kind]))
+        for kind in Kind
+        if kind is not Kind.PAD and kind_counts[kind]
+    }
     return Likelihood(
         indices=indices,
         nats=nats[indices],
         tokens=np.diff(view.offsets)[indices] - 1.0,
         notes=view.notes[indices].astype(np.float64),
         beats=np.array([_beats(view, index, checkpoint.tokenizer.tables) for index in indices]),
+        bars=bars[indices],
+        kinds=of_kinds | ({"plan": (plan_nats, spans)} if spans else {}),
     )
 
 

@@ -158,8 +158,8 @@ class TestCommand:
         assert json.loads(capsys.readouterr().out)["accompanied"] == 1
         assert (folder / "metrics.json").read_bytes() == before
 
-    def test_samples_are_an_accompanists(
+    def test_a_limit_is_for_what_takes_long(
         self, trained: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["evaluate", str(trained), str(tunes.path), "--samples", "2"]) == 2
-        assert "--samples is for accompanists" in capsys.readouterr().err
+        assert main(["evaluate", str(trained), str(tunes.path), "--limit", "2"]) == 2
+        assert "--limit is for accompanists" in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from musegen.errors import DataError
 from musegen.evaluation.likelihood import evaluate_checkpoint
 from musegen.models.losses import stream_nats, token_nats
 from musegen.music.ops import bar_ticks
+from musegen.tokenizers import Kind
 
 
 def test_token_nats_by_hand() -> None:
@@ -51,6 +53,30 @@ def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Da
     assert any(piece.pickup for piece in tunes.split("test"))
     assert found["nats_per_beat"] == pytest.approx(nats / beats, rel=1e-4)
     assert found["nats_per_token"] == pytest.approx(nats / tokens, rel=1e-4)
+
+
+def test_each_kind_of_id_has_its_share_and_padding_none(trained: Path, tunes: Dataset) -> None:
+    checkpoint = load_checkpoint(trained)
+    found = evaluate_checkpoint(checkpoint, tunes, "test")
+    nats: dict[str, float] = {}
+    count: Counter[str] = Counter()
+    for piece in tunes.split("test"):
+        ids = torch.from_numpy(checkpoint.tokenizer.encode(tunes.score(piece)))
+        with torch.inference_mode():
+            logits, _ = checkpoint.model(ids[None, :-1], checkpoint.model.init_state(1))
+        each = -logits[0].double().log_softmax(-1).gather(1, ids[1:, None])[:, 0]
+        for id_, cost in zip(ids[1:].tolist(), each.tolist(), strict=True):
+            kind = Kind(checkpoint.tokenizer.tables.kind[id_]).name.lower()
+            nats[kind] = nats.get(kind, 0.0) + cost
+            count[kind] += 1
+    kinds = found["by_kind"]
+    assert kinds.keys() == nats.keys() > {"bar", "position", "pitch", "duration", "eos"}
+    for kind, row in kinds.items():
+        assert row["count"] == count[kind]
+        assert row["nats_each"] == pytest.approx(nats[kind] / count[kind], rel=1e-4)
+    assert sum(row["share_of_nats"] for row in kinds.values()) == pytest.approx(1.0)
+    bits = sum(nats.values()) / math.log(2)
+    assert found["bits_per_bar"] == pytest.approx(bits / count["bar"], rel=1e-4)
 
 
 def test_an_empty_split_is_one_line(trained: Path, tunes: Dataset) -> None:
