@@ -55,7 +55,7 @@ class Accompany:
     """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
     last. Unset: the model's choice."""
     plan_temperature: float | None = None
-    """Above 0.5 bolder in chords and in how busy it is, below safer; 0 always takes the likeliest."""
+    """How freely a model that plans chords draws them. Unset: 0, the likeliest; 0.5 and 1 are bolder."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     scale: str | None = None

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -80,14 +81,18 @@ def main(argv: list[str]) -> None:
 
 def _train(arguments: Train) -> None:
     from musegen.cli.places import find_checkpoint, open_data, output_folder, refuse_taken
+    from musegen.processes import is_first_process
     from musegen.training.train import train
 
     if arguments.resume and (arguments.force or arguments.init):
         raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")
-    refuse_taken(arguments.out, force=arguments.force or arguments.resume)
+    # Other processes of the run find what the first has begun to write.
+    is_first = is_first_process()
+    if is_first:
+        refuse_taken(arguments.out, force=arguments.force or arguments.resume)
     init = find_checkpoint(arguments.init) if arguments.init else None
     dataset = open_data(arguments.data)
-    with output_folder(arguments.out):
+    with output_folder(arguments.out) if is_first else nullcontext():
         out = train(
             arguments.run, dataset, arguments.out, init=init, resume=arguments.resume, force=arguments.force
         )
@@ -96,6 +101,8 @@ def _train(arguments: Train) -> None:
         "seq2seq": "accompany {} tune.mid --out out/",
         "vae": "reconstruct {} tune.mid --out out/",
     }
+    if not is_first:
+        return
     command = following[arguments.run.family].format(shlex.quote(str(out)))
     say(f"checkpoint: {out}\nnext: musegen {command}")
 

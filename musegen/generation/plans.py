@@ -7,6 +7,9 @@ from musegen.config import SamplingConfig
 from musegen.generation.sampling import GREEDY, RowStreams, draw_ids
 from musegen.models.plan import Chain, Heard, Planner, absolute, relative
 
+NOTES_TEMPERATURE = 0.5
+"""At which numbers of notes are drawn: melodies leave them open, and the likeliest are too few."""
+
 
 @torch.inference_mode()
 def draw_plans(
@@ -18,7 +21,7 @@ def draw_plans(
         planner: in eval mode.
         heard: the melody, of one row.
         streams: B random streams; each row takes two numbers a span.
-        temperature: 0 takes the likeliest chords, then the likeliest numbers of notes.
+        temperature: of the chords; see `draw_labels`.
         given: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
     """
     rows, home = streams.rows, heard.home.expand(streams.rows)
@@ -27,7 +30,7 @@ def draw_plans(
     chord = draw_labels(planner.chords, unary, relative(settled[..., 0], home), streams, temperature)
     heard = Heard(heard.states.expand(rows, -1, -1), home, heard.spans.expand(rows))
     unary = planner.notes_unary(heard, chord)
-    notes = draw_labels(planner.note_counts, unary, settled[..., 1], streams, temperature)
+    notes = draw_labels(planner.note_counts, unary, settled[..., 1], streams, NOTES_TEMPERATURE)
     return torch.stack([absolute(chord, home), notes], dim=2)
 
 
@@ -41,22 +44,26 @@ def draw_labels(
         unary: (B, K, C) what speaks for each label.
         settled: (B, K) labels that are not to be drawn; less than 0 elsewhere.
         streams: B random streams; each row takes a number a span.
-        temperature: of whole labellings; 0 takes the likeliest (Viterbi 1967).
+        temperature: of whole labellings; 0 takes the likeliest label of each span over all labellings, which
+            is right more often than the labels of the likeliest labelling are.
     """
     is_likeliest = temperature < GREEDY
-    scale, sampling = (
-        (1.0, SamplingConfig(temperature=0.0)) if is_likeliest else (temperature, SamplingConfig())
-    )
+    scale = 1.0 if is_likeliest else temperature
     labels = torch.arange(unary.shape[2], device=unary.device)
     is_out = (settled >= 0)[..., None] & (labels != settled[..., None])  # (B, K, C)
     unary = (unary.double() / scale).masked_fill(is_out, -torch.inf)
     moves = chain.moves.double() / scale
     ways = [unary[:, 0]]
     for span in range(1, unary.shape[1]):
-        before = ways[-1][:, :, None] + moves
-        ways.append((before.amax(dim=1) if is_likeliest else before.logsumexp(dim=1)) + unary[:, span])
+        ways.append((ways[-1][:, :, None] + moves).logsumexp(dim=1) + unary[:, span])
+    if is_likeliest:
+        ahead = [torch.zeros_like(ways[0])]  # the sums over what follows each span
+        for span in range(unary.shape[1] - 1, 0, -1):
+            ahead.append((moves + (unary[:, span] + ahead[-1])[:, None]).logsumexp(dim=2))
+        both = zip(ways, reversed(ahead), strict=True)
+        return torch.stack([(before + after).argmax(dim=1) for before, after in both], dim=1)
     drawn: list[Tensor] = []
     for way in reversed(ways):
         logits = way + moves[:, drawn[-1]].T if drawn else way
-        drawn.append(draw_ids(logits, streams.draw(), sampling))
+        drawn.append(draw_ids(logits, streams.draw(), SamplingConfig()))
     return torch.stack(drawn[::-1], dim=1)

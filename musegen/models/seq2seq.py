@@ -16,7 +16,7 @@ from musegen.models.grid_place import GridTracker
 from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.plan import POINTS, Heard, Planner, PlanReader
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
-from musegen.tokenizers.plan import HALVES, UNKNOWN
+from musegen.tokenizers.plan import HALVES
 
 _CLOCK = 1 << 14
 """More positions than any bar has: a key is bar * _CLOCK + position."""
@@ -250,8 +250,8 @@ class Seq2Seq(nn.Module):
         nats: Tensor = self.planner.nats(self.hear(state.memory), plan)
         return nats
 
-    def planning_loss(self, source_ids: Tensor, plan: Tensor) -> Tensor:
-        """Mean negative log-likelihood of a span of plans, in nats, the melodies listened to alone.
+    def planning_nats(self, source_ids: Tensor, plan: Tensor) -> Tensor:
+        """Negative log-likelihood of each row's plan, (B,), in nats, the melodies listened to alone.
 
         Args:
             source_ids: (B, S), padded at the end with 0.
@@ -262,7 +262,7 @@ class Seq2Seq(nn.Module):
         """
         heard = self.hear(self.encoder.listen(source_ids))
         assert self.planner is not None  # or there would be nothing to hear
-        nats: Tensor = self.planner.nats(heard, plan).sum() / (plan[..., 0] != UNKNOWN).sum()
+        nats: Tensor = self.planner.nats(heard, plan)
         return nats
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,31 @@ COLLAPSED = 1.0
 
 
 class StopAtNaN(pl.Callback):
-    """End the run at the step whose loss is not a number; the best checkpoint stays."""
+    """End the run at the step whose loss is not a number; the best checkpoint stays.
+
+    Args:
+        names: of the pieces, by which those of the batch are named.
+    """
+
+    SHOWN = 8
+    """Pieces that are named."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
     ) -> None:
         """Look at every loss."""
-        del module, batch, index
+        del module, index
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
         if not bool(torch.isfinite(loss)):
+            pieces = [self.names[index] for index in batch["piece"].unique().tolist()]
+            more = f" and {len(pieces) - self.SHOWN} more" if len(pieces) > self.SHOWN else ""
             raise MusegenError(
-                f"training diverged at step {trainer.global_step}: the loss is {loss.item()}; "
-                "what was saved before is kept; try a lower --optim.lr"
+                f"training diverged at step {trainer.global_step}: the loss is {loss.item()}, on "
+                f"{', '.join(pieces[: self.SHOWN])}{more}; what was saved before is kept; "
+                "try a lower --optim.lr"
             )
 
 

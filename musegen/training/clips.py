@@ -16,7 +16,7 @@ from musegen.metrics.attributes import Floats
 from musegen.tokenizers import Tables
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import POOL_BATCHES, Batch
-from musegen.training.order import epoch_loader
+from musegen.training.order import epoch_loader, share_of
 
 PITCH = 3
 """Column of the attribute that transposition changes."""
@@ -31,8 +31,9 @@ Change = Callable[[Ints, int], Ints]
 class ClipBatches(Dataset[Batch]):
     """A list of batches, each made when asked for.
 
-    A batch holds `ids` (B, T), padded at the end with 0, and `attributes` (B, 4) as metrics/attributes.py
-    has them; where sliders are learnt also `changed` (B, S), each clip changed as data/variations.py has it.
+    A batch holds `ids` (B, T), padded at the end with 0, `piece` (B,), which of the view's pieces each clip
+    is from, and `attributes` (B, 4) as metrics/attributes.py has them; where sliders are learnt also
+    `changed` (B, S), each clip changed as data/variations.py has it.
 
     Args:
         clips: all of them.
@@ -55,6 +56,7 @@ class ClipBatches(Dataset[Batch]):
     ) -> None:
         self.clips, self.attributes, self.moves = clips, attributes, moves
         self.plan, self.shifts, self.change = plan, shifts, change
+        self.share = 0, 1
 
     def __len__(self) -> int:
         """Batches."""
@@ -68,10 +70,15 @@ class ClipBatches(Dataset[Batch]):
         attributes = self.attributes[self.plan[index]]
         attributes[:, PITCH] += np.where(fits, shifts, 0)
         ids = np.where(fits[:, None], moved, ids)
-        batch = {"ids": torch.from_numpy(ids), "attributes": torch.from_numpy(attributes).float()}
+        batch = {
+            "ids": torch.from_numpy(ids),
+            "attributes": torch.from_numpy(attributes).float(),
+            "piece": torch.from_numpy(self.clips.piece[self.plan[index]]),
+        }
+        batch["tokens"] = (batch["ids"][:, 1:] != 0).sum().float()
         if self.change is not None:
             batch["changed"] = torch.from_numpy(self.change(ids, index))
-        return batch
+        return share_of(batch, "tokens", *self.share)
 
 
 def plan_clips(clips: Clips, *, batch_tokens: int, rng: np.random.Generator) -> list[Ints]:
@@ -113,6 +120,7 @@ class ClipDataModule(pl.LightningDataModule):
     def __init__(self, view: TokenView, tables: Tables, config: VAETrainConfig, batch_tokens: int) -> None:
         super().__init__()
         self.seed, self.batch_tokens = config.seed, batch_tokens
+        self.names = [piece.name for piece in view.pieces]
         self.tables, self.has_sliders = tables, config.latent.sliders > 0
         bars = self.bars = config.model.clip_bars
         self.train_clips = cut_clips(view, tables, bars=bars, split="train")

@@ -19,12 +19,12 @@ from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Tables
 from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
-from musegen.training.order import epoch_loader
+from musegen.training.order import epoch_loader, share_of
 
 Batch = dict[str, Tensor]
 EXCERPT_BARS = 32
 """Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
-EXCERPTS = 16
+EXCERPTS = 48
 """A batch; they cost little, since only the planner reads them."""
 POOL_BATCHES = 32
 """Windows are shuffled, then sorted by length within pools of so many batches, to pad little."""
@@ -33,10 +33,11 @@ POOL_BATCHES = 32
 class TokenBatches(Dataset[Batch]):
     """A list of batches, each made when asked for.
 
-    A batch holds input_ids and target_ids (B, T), lengths (B,), and where the streams accompany melodies
-    source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the streams' plan
-    (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts, excerpt_ids (R, S),
-    with their plans, excerpt_plan (R, K, 2).
+    A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
+    row is from, tokens, what their sum is divided by (see `share_of`), and where the streams accompany
+    melodies source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the
+    streams' plan (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts,
+    excerpt_ids (R, S), with their plans, excerpt_plan (R, K, 2), and spans, what their sum is divided by.
 
     Args:
         view: the streams.
@@ -61,6 +62,7 @@ class TokenBatches(Dataset[Batch]):
     ) -> None:
         self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
         self.excerpts, self.seed = excerpts, seed
+        self.share = 0, 1
 
     def __len__(self) -> int:
         """Batches."""
@@ -74,14 +76,19 @@ class TokenBatches(Dataset[Batch]):
         ]
         ids = _pad([streams[0] for streams in rows])
         lengths = torch.tensor([len(streams[0]) - 1 for streams in rows])
-        batch = {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths}
+        starts = [window.start for window in self.plan[index]]
+        piece = torch.from_numpy(np.searchsorted(self.view.offsets, starts, side="right") - 1)
+        batch = {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths, "piece": piece}
+        batch["tokens"] = lengths.sum().float()
         if self.view.sources is not None:
             batch["source_ids"] = _pad([streams[1] for streams in rows])
         if self.planned is not None:
             plans = [stream_plan(streams[0], self.planned) for streams in rows]
             batch["plan"] = _pad(plans, UNKNOWN)
-            if self.excerpts:
-                batch |= self._excerpts(self.excerpts, self.plan[index][0].start, self.planned)
+        batch = share_of(batch, "tokens", *self.share)
+        if self.planned is not None and self.excerpts:
+            excerpts = self._excerpts(self.excerpts, self.plan[index][0].start, self.planned)
+            batch |= share_of(excerpts, "spans", *self.share)
         return batch
 
     def _excerpts(self, excerpts: list[Window], key: int, planned: Tables) -> Batch:
@@ -93,7 +100,11 @@ class TokenBatches(Dataset[Batch]):
             for window, shift in zip(chosen, shifts, strict=True)
         ]
         plans = [stream_plan(streams[0], planned) for streams in rows]
-        return {"excerpt_ids": _pad([streams[1] for streams in rows]), "excerpt_plan": _pad(plans, UNKNOWN)}
+        return {
+            "excerpt_ids": _pad([streams[1] for streams in rows]),
+            "excerpt_plan": _pad(plans, UNKNOWN),
+            "spans": torch.tensor(float(sum(map(len, plans)))),
+        }
 
     def _streams(self, window: Window) -> list[Ints]:
         streams = [self.view.ids[window.start : window.stop].astype(np.int64)]
@@ -143,6 +154,7 @@ class TokenDataModule(pl.LightningDataModule):
     def __init__(self, view: TokenView, tables: Tables, config: TrainConfig, batch_tokens: int) -> None:
         super().__init__()
         self.view, self.seed, self.batch_tokens = view, config.seed, batch_tokens
+        self.names = [piece.name for piece in view.pieces]
         self.windows = cut_windows(view, tables.kind, split="train", longest=config.data.window)
         reach = config.data.transpose
         shifts = range(-reach + 1, reach + 1) if reach else range(1)

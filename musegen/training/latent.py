@@ -62,7 +62,7 @@ class VAEModule(pl.LightningModule):
         nats = nats + beta * above_free_bits(kl, self.free_bits)
         if self.latent.sliders:
             nats = nats + self.latent.sliders * attribute_loss(z, batch["attributes"])
-        return nats.sum() / (ids[:, 1:] != 0).sum()
+        return nats.sum() / batch["tokens"]
 
     def _told(self, ids: Tensor, z: Tensor, changed: Tensor | None) -> Tensor:
         """Nats of each clip, (B,), from its z; the mean with those from a changed clip's, if there is one.

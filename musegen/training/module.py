@@ -44,7 +44,7 @@ class DecoderModule(pl.LightningModule):
         ids, targets = batch["input_ids"], batch["target_ids"]
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
         logits, _ = self.model(ids, state)
-        return token_nats(logits, targets).sum() / (targets != 0).sum()
+        return token_nats(logits, targets).sum() / batch["tokens"]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch of windows, and on the plans of its excerpts."""
@@ -52,7 +52,8 @@ class DecoderModule(pl.LightningModule):
         loss = self.loss(batch)
         self.log("train_nats_per_token", loss, prog_bar=True)
         if isinstance(self.model, Seq2Seq) and "excerpt_ids" in batch:
-            planning = self.model.planning_loss(batch["excerpt_ids"], batch["excerpt_plan"])
+            nats = self.model.planning_nats(batch["excerpt_ids"], batch["excerpt_plan"])
+            planning = nats.sum() / batch["spans"]
             self.log("train_nats_per_span", planning)
             loss = loss + planning
         return loss

@@ -1,19 +1,22 @@
-"""Which batches an epoch still has: this rank's share, from where an interrupted epoch was left."""
+"""Which batches an epoch still has, from where it was interrupted, and which rows of them a rank has.
+
+Every batch is shared by all ranks: whatever their number, a step is on the same music.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 
 class Planned(Protocol):
     """A list of batches that are made when asked for."""
 
-    plan: list[Any]
-    """What each batch holds."""
-    shifts: list[Any]
-    """How it is transposed."""
+    share: tuple[int, int]
+    """The rank that they are made for, and how many ranks share each."""
 
     def __len__(self) -> int:
         """Batches."""
@@ -38,8 +41,8 @@ class _Rest(Sampler[int]):
 
 
 def epoch_loader(batches: Planned, trainer: pl.Trainer) -> DataLoader[Any]:
-    """A loader of the batches of this epoch that this rank has not seen yet; the plan is cut to its share."""
-    cut_to_share(batches, trainer.global_rank, trainer.world_size)
+    """A loader of the batches of this epoch that have not been seen yet, of each this rank's share."""
+    batches.share = trainer.global_rank, trainer.world_size
     done = _batches_done(trainer)
     limit = trainer.limit_train_batches
     count = len(batches) if limit == 1.0 else int(limit if isinstance(limit, int) else limit * len(batches))
@@ -47,14 +50,23 @@ def epoch_loader(batches: Planned, trainer: pl.Trainer) -> DataLoader[Any]:
     return DataLoader(batches, batch_size=None, sampler=_Rest(start, len(batches)))  # type: ignore[arg-type]
 
 
-def cut_to_share(batches: Planned, rank: int, ranks: int) -> None:
-    """Leave of a plan what one rank has; every rank has as many, so that none waits for another."""
+def share_of(batch: dict[str, Tensor], divisor: str, rank: int, ranks: int) -> dict[str, Tensor]:
+    """This rank's rows of a batch; the mean of all ranks' losses is that of the batch on one of them.
+
+    Args:
+        batch: tensors of B rows, and numbers.
+        divisor: name of the number by which the sum over the rows is divided for the loss.
+        rank: from 0.
+        ranks: how many share the batch. Where it has too few rows for all, the others repeat its first row
+            and count it for nothing.
+    """
     if ranks == 1:
-        return
-    count = max(1, len(batches) // ranks)
-    mine = [(rank + i * ranks) % len(batches) for i in range(count)]
-    batches.plan = [batches.plan[i] for i in mine]
-    batches.shifts = [batches.shifts[i] for i in mine]
+        return batch
+    is_idle = rank >= max(len(each) for each in batch.values() if each.dim())
+    rows = slice(0, 1) if is_idle else slice(rank, None, ranks)
+    share = {name: each[rows] if each.dim() else each for name, each in batch.items()}
+    share[divisor] = torch.full((), torch.inf) if is_idle else batch[divisor] / ranks
+    return share
 
 
 def _batches_done(trainer: pl.Trainer) -> int:

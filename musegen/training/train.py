@@ -14,12 +14,13 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from musegen.checkpoint import load_checkpoint, save_checkpoint
+from musegen.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musegen.config import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.errors import ConfigError
+from musegen.errors import ConfigError, MusegenError
 from musegen.files import write_atomic
+from musegen.processes import is_first_process
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
 from musegen.training.clips import ClipDataModule
 from musegen.training.latent import VAEModule
@@ -67,31 +68,31 @@ def train(
         CheckpointError: `init` cannot be used.
         MusegenError: the loss is not a number any more.
     """
-    if out.exists() and any(out.iterdir()) and not (force or resume):
-        raise ConfigError(f"--out {out} already holds files; choose another folder or add --force")
+    say = say if is_first_process() else _nothing
+    if not (force or resume):
+        _refuse_taken(out)
     _quiet_libraries()
     asked, before = config, load_run(out, config, dataset) if resume else None
     config = before.config if before else config
     pl.seed_everything(config.seed, verbose=False)
-    start = load_checkpoint(init) if init else None
-    if start and start.config.family != config.family:
-        raise ConfigError(f"--init {start.path.name} is of family {start.config.family}, not {config.family}")
-    if start and (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
-        say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
+    start = _start(init, config, say) if init else None
     run = set_up(config, dataset, start, say, before.tokenizer if before else None)
     config, module, data = run.config, run.module, run.data
     _announce(run, say)
-    write_atomic(out / ".writable", b"")  # found out now, not after the first epoch
-    (out / ".writable").unlink()
-    if before is None:
-        for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
-            old.unlink(missing_ok=True)  # with --force: what speaks of the model that goes
+    if is_first_process():
+        _clear(out, is_new=before is None)
+    if is_first_process() and before is None:
         save_run(out, asked, config, run.tokenizer, dataset)
     every = config.trainer.val_check_interval or 1
     going_on = ["musegen", "train", config.family, str(dataset.path), "--out", str(out), "--resume"]
+    died = (
+        "another process of this run has died (see what it said above), so the run ends; what was saved "
+        f"before is kept; go on with: {shlex.join(going_on)}"
+    )
+    _say_when_one_dies(say, died)
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
-        StopAtNaN(),
+        StopAtNaN(data.names),
         KeepBest(
             lambda metrics: _save(run, dataset, out, metrics),
             say,
@@ -114,10 +115,44 @@ def train(
         trainer.fit(module, datamodule=data, ckpt_path=before.state if before else None)
     except MisconfigurationException as error:
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
+    except RuntimeError as error:
+        if trainer.world_size == 1 or not _is_lost_connection(error):
+            raise
+        raise MusegenError(died) from error
     if trainer.global_step % every:  # steps since the last validation
         trainer.validate(module, datamodule=data, verbose=False)
-    forget_run(out)
+    if is_first_process():
+        forget_run(out)
     return out
+
+
+def _refuse_taken(out: Path) -> None:
+    """Refuse a folder that holds files; processes but the first find what it has begun to write."""
+    if is_first_process() and out.exists() and any(out.iterdir()):
+        raise ConfigError(f"--out {out} already holds files; choose another folder or add --force")
+
+
+def _start(init: Path, config: TrainConfig, say: Callable[[str], None]) -> Checkpoint:
+    """The checkpoint to start from."""
+    start = load_checkpoint(init)
+    if start.config.family != config.family:
+        raise ConfigError(f"--init {start.path.name} is of family {start.config.family}, not {config.family}")
+    if (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
+        say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
+    return start
+
+
+def _clear(out: Path, *, is_new: bool) -> None:
+    """Find out whether the folder can be written, before the first epoch, and remove what an old model left.
+
+    Raises:
+        OSError: it cannot.
+    """
+    write_atomic(out / ".writable", b"")
+    (out / ".writable").unlink()
+    if is_new:
+        for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
+            old.unlink(missing_ok=True)
 
 
 def _save(run: Run, dataset: Dataset, out: Path, metrics: dict[str, Any]) -> None:
@@ -224,6 +259,29 @@ def _trainer(
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
+
+
+def _nothing(line: str) -> None:
+    """What processes but the first say."""
+    del line
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    """Whether an error is what a process hears of another's death; gloo's has no type of its own."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
+
+
+def _say_when_one_dies(say: Callable[[str], None], died: str) -> None:
+    """Where a process of a run dies, Lightning kills the others, and says so where nobody listens."""
+
+    def heard(record: logging.LogRecord) -> bool:
+        if "terminated with code" in record.getMessage():
+            say(f"error: {died}")
+        return False
+
+    logger = logging.getLogger("lightning_fabric.strategies.launchers.subprocess_script")
+    logger.setLevel(logging.INFO)
+    logger.filters = [heard]
 
 
 def _quiet_libraries() -> None:

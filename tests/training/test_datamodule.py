@@ -11,7 +11,6 @@ from musegen.tokenizers import Kind, Tables, Tokenizer
 from musegen.tokenizers.plan import CHORDS, UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import EXCERPTS, TokenDataModule
-from musegen.training.order import cut_to_share
 
 BARS = 4
 
@@ -39,7 +38,7 @@ def test_excerpts_are_whole_bars_of_melody_and_stream_and_leave_nothing_out(chor
         assert own.all() if piece.split == "train" else not own.any()
 
 
-def test_a_batch_has_the_plans_of_its_excerpts_on_every_rank_the_same(chorales: Dataset) -> None:
+def test_a_batch_has_the_plans_of_its_excerpts_and_each_rank_its_rows(chorales: Dataset) -> None:
     tokenizer, view = paired(chorales)
     data = TokenDataModule(view, tokenizer.tables, Seq2SeqTrainConfig(), 2048)
     whole = data.train_batches(0)
@@ -51,8 +50,9 @@ def test_a_batch_has_the_plans_of_its_excerpts_on_every_rank_the_same(chorales: 
     assert torch.equal(2 * bars.sum(dim=1), (plan[..., 0] != UNKNOWN).sum(dim=1))
     assert int(plan.max()) < CHORDS
     rank = data.train_batches(0)
-    cut_to_share(rank, 1, 2)
-    assert torch.equal(rank[0]["excerpt_ids"], ids)
+    rank.share = 1, 2
+    assert torch.equal(rank[1]["excerpt_ids"], ids[1::2])
+    assert float(rank[1]["spans"]) == float(batch["spans"]) / 2 == int((plan[..., 0] != UNKNOWN).sum()) / 2
     assert not torch.equal(whole[0]["excerpt_ids"][:, :8], ids[:, :8])
     later = data.train_batches(1)
     assert not any(torch.equal(later[i]["excerpt_ids"][:, :8], ids[:, :8]) for i in range(2))

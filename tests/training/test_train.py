@@ -2,20 +2,30 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint import build_model, load_checkpoint
 from musegen.config import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
+from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
+from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.read import read_score
 from musegen.music.write import write_score
-from musegen.training.module import lr_factor
+from musegen.training.datamodule import TokenDataModule
+from musegen.training.module import DecoderModule, lr_factor
 from musegen.training.setup import parts
 from musegen.training.train import train
 from tests.music_fixtures import TINY
@@ -103,8 +113,12 @@ def test_diverging_stops_at_once_and_says_so(tunes: Dataset, tmp_path: Path) -> 
     config = replace(
         TINY, optim=OptimConfig(optimizer="sgd", lr=1e30, clip=1e30, warmup=0.0, batch_tokens=2048)
     )
-    with pytest.raises(MusegenError, match="lower --optim"):
+    with pytest.raises(MusegenError, match="lower --optim") as caught:
         train(config, tunes, tmp_path / "out", say=quiet)
+    named = str(caught.value).partition(", on ")[2].partition(";")[0]
+    assert 1 <= len(named.split(", ")) <= 8  # and how many more there are
+    known = {piece.name for piece in tunes.split("train")}
+    assert all(name.partition(" and ")[0] in known for name in named.split(", "))
 
 
 def test_a_taken_folder_is_left_alone(trained: Path, tunes: Dataset) -> None:
@@ -127,25 +141,74 @@ def test_bad_trainer_settings_are_one_line(tunes: Dataset, tmp_path: Path) -> No
         train(config, tunes, tmp_path / "out", say=quiet)
 
 
-def test_two_ranks_share_the_batches(tunes: Dataset, tmp_path: Path) -> None:
-    """One epoch's batches are dealt to ranks without overlap; the shares are equal."""
-    from musegen.data.fitting import fit_tokenizer
-    from musegen.data.views import token_view
-    from musegen.training.datamodule import TokenDataModule
-    from musegen.training.order import cut_to_share
-
+@pytest.mark.parametrize("ranks", [2, 3, 40])
+def test_ranks_share_each_batch(ranks: int, tunes: Dataset) -> None:
+    """Whatever their number, the mean of their losses is the loss of the batch."""
     tokenizer = fit_tokenizer(tunes, TINY.tokenizer)
     data = TokenDataModule(token_view(tunes, tokenizer), tokenizer.tables, TINY, 2048)
-    whole = data.train_batches(0).plan
-    shares = []
-    for rank in range(2):
+    model = build_model(TINY, tokenizer).eval()
+    is_note = torch.from_numpy((tokenizer.tables.pitch >= 0).astype("int64"))
+    module = DecoderModule(model, optim=TINY.optim, steps=1, is_note=is_note)
+    whole = data.train_batches(0)[0]
+    losses, rows = [], 0
+    for rank in range(ranks):
         batches = data.train_batches(0)
-        cut_to_share(batches, rank, 2)
-        assert len(batches.shifts) == len(batches.plan)
-        shares.append(batches.plan)
-    assert len(shares[0]) == len(shares[1]) == len(whole) // 2
-    assert all(batch in whole for share in shares for batch in share)
-    assert not any(batch in shares[1] for batch in shares[0])
+        assert len(batches) == len(data.train_batches(0))
+        batches.share = rank, ranks
+        share = batches[0]
+        assert torch.equal(share["piece"], whole["piece"][rank::ranks]) or rank >= len(whole["piece"])
+        rows += len(share["piece"]) * int(torch.isfinite(share["tokens"]))
+        losses.append(module.loss(share).item())
+    assert rows == len(whole["piece"])
+    assert np.mean(losses) == pytest.approx(module.loss(whole).item(), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_weights_of_one(tunes: Dataset, tmp_path: Path) -> None:
+    """The same global batch, divided; only the order of the sums differs."""
+    flags = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--model.dropout", "0"]
+    flags += ["--trainer.max-steps", "8", "--optim.batch-tokens", "2048", "--trainer.accelerator", "cpu"]
+    # Adam makes much of the least gradients, and half precision of the order of sums.
+    flags += ["--optim.optimizer", "sgd", "--optim.lr", "0.1", "--trainer.precision", "32-true"]
+    weights = []
+    for ranks in (1, 2):
+        strategy = ["--trainer.devices", str(ranks), "--trainer.strategy", "ddp" if ranks > 1 else "auto"]
+        out = ["--out", str(tmp_path / str(ranks))]
+        command = [sys.executable, "-m", "musegen", "train", "lm", str(tunes.path), *out, *flags, *strategy]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        weights.append(load_file(tmp_path / str(ranks) / "model.safetensors"))
+    one, two = weights
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.allclose(one[name], two[name], atol=1e-6), name
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_ends_the_run_which_then_goes_on(tunes: Dataset, tmp_path: Path) -> None:
+    flags = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--optim.batch-tokens", "2048"]
+    flags += ["--trainer.max-steps", "4000", "--trainer.val-check-interval", "4"]
+    flags += ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "musegen", "train", "lm", str(tunes.path), "--out", str(out)]
+    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True) as run:
+        while not (out / "model.safetensors").exists():
+            assert run.poll() is None
+            time.sleep(0.5)
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text("ascii").split()
+        ranks = [pid for pid in map(int, children) if b"musegen" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(ranks[-1], signal.SIGKILL)
+        _, said = run.communicate(timeout=60)
+        assert run.returncode != 0
+    assert "another process of this run has died" in said, said
+    assert "--resume" in said
+    load_checkpoint(out)
+    with subprocess.Popen([*command, "--resume"], stderr=subprocess.PIPE, text=True) as run:
+        before = (out / "model.safetensors").stat().st_mtime_ns
+        while (out / "model.safetensors").stat().st_mtime_ns == before:
+            assert run.poll() is None
+            time.sleep(0.5)
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=60)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
