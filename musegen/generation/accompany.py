@@ -158,10 +158,11 @@ def _first_state(
     """The melody read, once for all rows or with a plan for each; and what each row's plan costs, in nats."""
     state = model.init_state(melody_ids)
     if model.planner is None:
-        if wanted.chords:
-            raise ConfigError(
-                "--chords is for models that plan: train one on tracks that are no single voices"
-            )
+        for flag, is_asked in (("chords", wanted.chords), ("plan-temperature", wanted.plan_temperature)):
+            if is_asked:
+                raise ConfigError(
+                    f"--{flag} is for models that plan: train one on tracks that are no single voices"
+                )
         return state, [0.0] * streams.rows
     heard = model.hear(state.memory)
     given = torch.full((int(heard.spans), 2), UNKNOWN)

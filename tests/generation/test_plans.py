@@ -162,7 +162,7 @@ def test_the_command_takes_chords(
     pianist: Path, accompanist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_score(tune(), tmp_path / "tune.mid", given=(0,))
-    for name, flags in (("a", []), ("b", ["--chords", "C G,Am"]), ("c", ["--plan-temperature", "0"])):
+    for name, flags in (("a", []), ("b", ["--chords", "C G,Am"]), ("c", ["--plan-temperature", "2"])):
         out = ["--seed", "1", "--out", str(tmp_path / name)]
         assert main(["accompany", str(pianist), str(tmp_path / "tune.mid"), *out, *flags]) == 0
     first, second = ((tmp_path / name / "001.mid").read_bytes() for name in "ab")
@@ -172,6 +172,7 @@ def test_the_command_takes_chords(
         (pianist, ["--chords", "C H"], "which is no chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
         (accompanist, ["--chords", "C"], "--chords is for models that plan"),
+        (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),
     ):
         out = ["--out", str(tmp_path / "no"), *flags]
         assert main(["accompany", str(path), str(tmp_path / "tune.mid"), *out]) == 2
