@@ -30,10 +30,12 @@ REACH = 5.0
 """Standard deviations of a slider's dimension, over training clips, to either side of where these lie."""
 RHYTHMS = {"density": 2}
 """How many rhythms are drawn at each point of a slider."""
+RHYTHM_REACH = 9.0
+"""The same for the points at which rhythms are drawn."""
 LIKELIEST_PITCHES = SamplingConfig(temperature=0.01)
 LEAK = 0.25
 """How much a move of another attribute counts beside a miss of the one that is set."""
-CHANGE = 0.1
+CHANGE = 0.2
 """How much the share of notes that change counts beside a miss of one unit."""
 
 
@@ -77,7 +79,8 @@ def along_slider(
         ConfigError: the model was trained without sliders.
     """
     points = slider_points(model, z, slider)  # (N, P, Z)
-    more = points[:, 1:].repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+    further = slider_points(model, z, slider, reach=RHYTHM_REACH)[:, 1:]
+    more = further.repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
 
     def clips(z: Tensor, *, rhythms: bool) -> list[list[Result]]:
         results = decode_latents(
@@ -101,8 +104,14 @@ def along_slider(
     return walks
 
 
-def slider_points(model: VAE, z: Tensor, slider: int) -> Tensor:
+def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -> Tensor:
     """Points along a slider for each of N points, (N, P, Z), the point itself first.
+
+    Args:
+        model: in eval mode.
+        z: (N, Z).
+        slider: number of the attribute.
+        reach: as `REACH` says.
 
     Raises:
         ConfigError: the model was trained without sliders.
@@ -113,7 +122,7 @@ def slider_points(model: VAE, z: Tensor, slider: int) -> Tensor:
             f"--{name} moves a slider, and the model was trained without: train one with --latent.sliders 5"
         )
     mean, deviation = _spread(model)
-    ahead = torch.linspace(-REACH, REACH, POINTS - 1)
+    ahead = torch.linspace(-reach, reach, POINTS - 1)
     points = z[:, None].repeat(1, POINTS, 1)
     points[:, 1:, slider] = mean[slider] + deviation[slider] * ahead
     return points
