@@ -1,0 +1,200 @@
+"""How fast training and sampling are beside a bare nn.LSTM of the same size, as ratios within one run.
+
+    python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--json]
+
+CKPT is of a language model. Both sides take turns, and each ratio is the median over the rounds:
+
+    sampling    ids a second of `generate` (grammar, filters, look-back, notes decoded), at batch 1, 8, 64 and
+                256, against an embedding, an nn.LSTM and a linear layer stepped as they are, drawing from the
+                softmax, the same widths, layers, vocabulary and threads
+    roofline    steps a second at batch 1 against the most that memory allows: the bytes of the weights that a
+                step reads over the bandwidth of copying a large tensor
+    training    steps a second of our model and loss against the bare one's, the same batches, AdamW, in
+                single precision on both sides
+
+Seconds from a cold start, of `--help` and of one piece, are printed as they are.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.cli.tables import print_facts
+from musegen.data.dataset import Dataset
+from musegen.errors import ConfigError, MusegenError
+from musegen.evaluation.likelihood import model_view
+from musegen.generation.tasks import Request, generate
+from musegen.models.lm import LanguageModel
+from musegen.training.datamodule import Batch, TokenDataModule
+from musegen.training.module import DecoderModule
+
+BATCHES = (1, 8, 64, 256)
+STEPS = 4
+"""Of training in a round."""
+
+
+class Bare(nn.Module):
+    """What one writes oneself: embedding, nn.LSTM, linear layer."""
+
+    def __init__(self, vocab: int, config: Any) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab, config.embedding_dim)
+        self.rnn = nn.LSTM(config.embedding_dim, config.hidden_size, config.num_layers, batch_first=True)
+        self.logits = nn.Linear(config.hidden_size, vocab)
+
+    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """(B, T) ids to (B, T, V) logits and the next state."""
+        output, state = self.rnn(self.embedding(ids), state)
+        return self.logits(output), state
+
+
+@torch.inference_mode()
+def bare_sampling(bare: Bare, rows: int, steps: int) -> None:
+    """Draw so many ids in each row."""
+    ids, state = torch.ones(rows, 1, dtype=torch.int64), None
+    for _ in range(steps):
+        logits, state = bare(ids, state)
+        ids = torch.multinomial(logits[:, -1].softmax(dim=1), 1)
+
+
+def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
+    """How long a call takes, and what it gives."""
+    began = time.perf_counter()
+    result = call()
+    return time.perf_counter() - began, result
+
+
+def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Ids a second of both sides, and the ratio, at every batch."""
+    assert isinstance(checkpoint.model, LanguageModel)
+    model, rows = checkpoint.model, {}
+    for batch in BATCHES:
+        ours, theirs = [], []
+        for seed in range(rounds):
+            taken, results = seconds(
+                lambda batch=batch, seed=seed: generate(
+                    model, checkpoint.tokenizer, Request(bars=bars), num=batch, seed=seed
+                )
+            )
+            lengths = [len(result.ids) for result in results]
+            ours.append(sum(lengths) / taken)
+            steps = min(max(lengths), 200)
+            taken, _ = seconds(lambda batch=batch, steps=steps: bare_sampling(bare, batch, steps))
+            theirs.append(batch * steps / taken)
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        rows[f"batch {batch}"] = {"ids/s": median(ours), "bare": median(theirs), "ratio": median(ratios)}
+    return rows
+
+
+def bandwidth() -> float:
+    """Bytes a second that copying a large tensor reads and writes."""
+    source = torch.ones(64 * 2**20)
+    target = torch.empty_like(source)
+    taken = min(seconds(lambda: target.copy_(source))[0] for _ in range(5))
+    return 2 * source.numel() * source.element_size() / taken
+
+
+def read_by_a_step(model: LanguageModel) -> int:
+    """Bytes of the weights that a step reads: not those of embeddings, of which it looks up a few rows."""
+    tables = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
+    return sum(w.numel() * w.element_size() for w in model.parameters() if id(w) not in tables)
+
+
+def training(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int) -> dict[str, float]:
+    """Steps a second of both sides, and the ratio."""
+    config, tables = checkpoint.config, checkpoint.tokenizer.tables
+    view = model_view(checkpoint, dataset)
+    batches = TokenDataModule(view, tables, config, config.optim.batch_tokens).train_batches(0)
+    checkpoint.model.train()
+    is_note = torch.from_numpy((tables.pitch >= 0).astype("int64"))
+    module = DecoderModule(checkpoint.model, optim=config.optim, steps=1, is_note=is_note)
+
+    def bare_loss(batch: Batch) -> Tensor:
+        logits, _ = bare(batch["input_ids"])
+        targets = batch["target_ids"].flatten()
+        return nn.functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
+
+    def steps(loss: Callable[[Batch], Tensor], model: nn.Module, first: int) -> float:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+        made = [batches[(first + i) % len(batches)] for i in range(STEPS)]
+        began = time.perf_counter()
+        for batch in made:
+            optimizer.zero_grad()
+            loss(batch).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        return STEPS / (time.perf_counter() - began)
+
+    ours, theirs = [], []
+    for turn in range(rounds):
+        ours.append(steps(module.loss, checkpoint.model, turn * STEPS))
+        theirs.append(steps(bare_loss, bare, turn * STEPS))
+    checkpoint.model.eval()
+    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
+    return {"steps/s": median(ours), "bare": median(theirs), "ratio": ratio}
+
+
+def cold(checkpoint: Path, bars: int) -> dict[str, float]:
+    """Seconds of commands in processes of their own."""
+    command = [sys.executable, "-m", "musegen"]
+    with tempfile.TemporaryDirectory() as folder:
+        piece = ["generate", str(checkpoint), "--bars", str(bars), "--out", str(Path(folder) / "out")]
+        words = {"--help": ["--help"], f"{bars} bars": piece}
+        return {
+            name: seconds(
+                lambda each=each: subprocess.run([*command, *each], check=True, capture_output=True)
+            )[0]
+            for name, each in words.items()
+        }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=__doc__.split("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("checkpoint", type=Path, help="a language model's folder")
+    parser.add_argument("dataset", type=Path, help="a prepared dataset")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bars", type=int, default=16)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    arguments = parser.parse_args(argv)
+    try:
+        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
+        if not isinstance(checkpoint.model, LanguageModel):
+            raise ConfigError(f"{arguments.checkpoint} is of family {checkpoint.config.family}, not lm")
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model)
+    rates = sampling(checkpoint, bare, bars=arguments.bars, rounds=arguments.rounds)
+    most = bandwidth() / read_by_a_step(checkpoint.model)
+    found: dict[str, Any] = {
+        "threads": torch.get_num_threads(),
+        "weights": sum(weight.numel() for weight in checkpoint.model.parameters()),
+        "bare_weights": sum(weight.numel() for weight in bare.parameters()),
+        "sampling": rates,
+        "roofline": {"steps/s": most, "share reached": rates["batch 1"]["ids/s"] / most},
+        "training": training(checkpoint, dataset, bare, rounds=arguments.rounds),
+        "cold_start_seconds": cold(arguments.checkpoint, arguments.bars),
+    }
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print_facts(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
