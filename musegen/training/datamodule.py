@@ -24,7 +24,7 @@ from musegen.training.order import epoch_loader, share_of
 Batch = dict[str, Tensor]
 EXCERPT_BARS = 32
 """Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
-EXCERPTS = 48
+EXCERPTS = 16
 """A batch; they cost little, since only the planner reads them."""
 POOL_BATCHES = 32
 """Windows are shuffled, then sorted by length within pools of so many batches, to pad little."""
