@@ -15,9 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from musegen.checkpoint import load_checkpoint
+import torch
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.errors import MusegenError
+from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.accompaniment import Values, measure_accompaniments
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.bootstrap import Interval, bootstrap_mean
@@ -91,6 +93,19 @@ def _shown(interval: Interval) -> str:
     return mean if low == high else f"{mean} ({low}–{high})"
 
 
+def forbid_parallels(checkpoint: Checkpoint) -> None:
+    """Make what keeps an octave (unison) or fifth between moving voices next to impossible, not just dear.
+
+    Raises:
+        ConfigError: the model does not write voices on a grid.
+    """
+    parallel = checkpoint.model.decoder.parallel
+    if parallel is None:
+        raise ConfigError("--rules is for models that write voices on a grid")
+    with torch.no_grad():
+        parallel.bias[[0, 7]] = -50.0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -101,11 +116,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=4, help="accompaniments a piece (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--limit", type=int, default=sys.maxsize, help="at most so many pieces (default all)")
+    parser.add_argument("--rules", action="store_true", help="forbid what keeps an octave or fifth in motion")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args(argv)
     try:
         checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
         view = model_view(checkpoint, dataset)
+        if arguments.rules:
+            forbid_parallels(checkpoint)
         given: dict[str, Any] = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
         found = bars(measure_accompaniments(checkpoint, dataset, view, **given))
     except MusegenError as error:
