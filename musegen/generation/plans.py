@@ -20,7 +20,7 @@ def draw_plans(
     Args:
         planner: in eval mode.
         heard: the melody, of one row.
-        streams: B random streams; each row takes two numbers a span.
+        streams: B random streams; each row takes at most two numbers a span.
         temperature: of the chords; see `draw_labels`.
         given: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
     """
@@ -39,11 +39,13 @@ def draw_labels(
 ) -> Tensor:
     """Labels of whole rows, (B, K), drawn exactly: the sums over all ways forwards, then back through them.
 
+    The forward-backward algorithm, and forward filtering with backward sampling (Scott 2002).
+
     Args:
         chain: over them.
         unary: (B, K, C) what speaks for each label.
         settled: (B, K) labels that are not to be drawn; less than 0 elsewhere.
-        streams: B random streams; each row takes a number a span.
+        streams: B random streams; each row takes a number a span, none at temperature 0.
         temperature: of whole labellings; 0 takes the likeliest label of each span over all labellings, which
             is right more often than the labels of the likeliest labelling are.
     """

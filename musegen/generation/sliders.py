@@ -31,7 +31,7 @@ REACH = 5.0
 RHYTHMS = {"density": 2}
 """How many rhythms are drawn at each point of a slider."""
 RHYTHM_REACH = 9.0
-"""The same for the points at which rhythms are drawn."""
+"""`REACH` of the points at which rhythms are drawn."""
 LIKELIEST_PITCHES = SamplingConfig(temperature=0.01)
 LEAK = 0.25
 """How much a move of another attribute counts beside a miss of the one that is set."""
