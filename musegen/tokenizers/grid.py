@@ -26,7 +26,8 @@ from musegen.tokenizers.voices import voice_spans
 
 UNNAMED = "Voice "
 """How the parts begin of a dataset whose tracks have no common names: they go by their order."""
-MAX_VOICES = 8
+MAX_VOICES = 12
+"""More lines than anything is scored for that a grid suits; each costs an id a position."""
 VELOCITY = 90
 """Of decoded notes: a grid does not say how loud they are."""
 
