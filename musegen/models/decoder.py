@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.grid_place import GridTracker
+from musegen.models.lookups import Lookups, look_up, tabled
 from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
@@ -65,6 +66,8 @@ class StreamDecoder(nn.Module):
         told = embedding_dim * (1 + tracker.num_recent + lags) + 2 * lags + 12
         told += embedding_dim // 2 * tracker.num_intervals
         self.input = nn.Linear(told, hidden_size)
+        self.prepared: Lookups | None = None
+        """`tables`, kept where the weights stay as they are (see models/stepping.py)."""
         self.dropout = LockedDropout(dropout)
         self.rnn = StackedRNN(
             cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
@@ -168,20 +171,24 @@ class StreamDecoder(nn.Module):
         is_there = (self._pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, pitches)
         return torch.where(is_there, spoken[..., None], 0.0).sum(dim=-2)
 
+    def tables(self) -> Lookups:
+        """The input layer as tables."""
+        tracker = self.tracker
+        tokens = 1 + tracker.num_recent + tracker.num_lookbacks
+        return tabled(self.input, [(self.embedding, tokens), (self.interval, tracker.num_intervals)])
+
     def _inputs(self, ids: Tensor, place: Place) -> Tensor:
-        tokens = torch.cat([ids[..., None], place.recent, place.lookback], dim=-1)  # (B, T, 1 + R + L)
-        parts = [
-            self.embedding(tokens).flatten(2),
-            self.interval(place.intervals).flatten(2),
-            _run_features(place.runs),
-            place.scale,
-        ]
-        known = torch.cat(parts, dim=-1)
+        # (B, T, 1 + R + L + I)
+        indices = torch.cat([ids[..., None], place.recent, place.lookback, place.intervals], dim=-1)
+        features = torch.cat([_run_features(place.runs), place.scale], dim=-1)
+        tables = self.prepared or self.tables()
+        known = look_up(tables, indices, features)
         if self.training and self.input_dropout:
             hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.input_dropout
             known = known.masked_fill(hidden, 0.0)
         told: Tensor = (
-            self.input(known)
+            known
+            + tables.bias
             + self.place(place.place)
             + self.metre(place.metre)
             + self.phrase(place.bar % PHRASE_BARS)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
 from musegen.models.grid_place import GridTracker
+from musegen.models.lookups import look_up, tabled
 from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.plan import POINTS, Heard, Planner, PlanReader
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
@@ -152,10 +153,12 @@ class Encoder(nn.Module):
         return total / total.sum(dim=1, keepdim=True).clamp(min=1)
 
     def _inputs(self, ids: Tensor, place: Place) -> Tensor:
-        tokens = torch.cat([ids[..., None], place.recent], dim=-1)  # (B, S, 1 + R)
-        parts = [self.embedding(tokens).flatten(2), self.interval(place.intervals).flatten(2), place.scale]
+        indices = torch.cat([ids[..., None], place.recent, place.intervals], dim=-1)  # (B, S, 1 + R + I)
+        slots = [(self.embedding, 1 + self.tracker.num_recent), (self.interval, self.tracker.num_intervals)]
+        tables = tabled(self.input, slots)
         told: Tensor = (
-            self.input(torch.cat(parts, dim=-1))
+            look_up(tables, indices, place.scale)
+            + tables.bias
             + self.place(place.place)
             + self.metre(place.metre)
             + self.phrase(place.bar % PHRASE_BARS)
