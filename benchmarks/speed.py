@@ -6,7 +6,7 @@ CKPT is of a language model. Both sides take turns, and each ratio is the median
 
     sampling    ids a second of `generate` (grammar, filters, look-back, notes decoded), at batch 1, 8, 64 and
                 256, against an embedding, an nn.LSTM and a linear layer stepped as they are, drawing from the
-                softmax, the same widths, layers, vocabulary and threads
+                softmax, the same threads; its nn.LSTM has the layers and widths, inputs too, of ours
     roofline    steps a second at batch 1 against the most that memory allows: the bytes of the weights that a
                 step reads over the bandwidth of copying a large tensor
     training    steps a second of our model and loss against the bare one's, the same batches, AdamW, in
@@ -45,12 +45,12 @@ STEPS = 4
 
 
 class Bare(nn.Module):
-    """What one writes oneself: embedding, nn.LSTM, linear layer."""
+    """What one writes oneself: an embedding, an nn.LSTM of the widths and layers of ours, a linear layer."""
 
     def __init__(self, vocab: int, config: Any) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab, config.embedding_dim)
-        self.rnn = nn.LSTM(config.embedding_dim, config.hidden_size, config.num_layers, batch_first=True)
+        self.embedding = nn.Embedding(vocab, config.hidden_size)
+        self.rnn = nn.LSTM(config.hidden_size, config.hidden_size, config.num_layers, batch_first=True)
         self.logits = nn.Linear(config.hidden_size, vocab)
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -106,8 +106,9 @@ def bandwidth() -> float:
 
 
 def read_by_a_step(model: LanguageModel) -> int:
-    """Bytes of the weights that a step reads: not those of embeddings, of which it looks up a few rows."""
+    """Bytes of the weights that a step reads: not those of which it looks up a few rows."""
     tables = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
+    tables |= {id(model.decoder.input.weight)}
     return sum(w.numel() * w.element_size() for w in model.parameters() if id(w) not in tables)
 
 

@@ -10,10 +10,15 @@ from musegen.errors import MusegenError
 from musegen.generation.sampling import RowStreams, draw_ids
 from musegen.generation.tracing import FIRST_STEPS, Step, recorded
 from musegen.models.losses import Decoder
+from musegen.models.stepping import stepping
 from musegen.tokenizers import Kind
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
+FEW = 8
+"""Rows up to which a step is recorded, since Python takes most of its time, and no row leaves the batch."""
+LEFT = 0.75
+"""Rows that have ended leave a larger batch once no more than this share of it goes on."""
 
 
 class Rules(Protocol):
@@ -36,6 +41,10 @@ class Rules(Protocol):
 
     def mask(self, state: Any) -> Tensor:
         """Which ids may come next, (B, V)."""
+        ...
+
+    def select(self, rows: Tensor) -> "Rules":
+        """The rules of some of the rows, by number, (B',)."""
         ...
 
 
@@ -105,27 +114,79 @@ def sample_streams(
     device = prompt_ids.device
     done = torch.zeros(streams.rows, dtype=torch.bool, device=device)
     rows = _Rows(last, done, torch.zeros(streams.rows, dtype=torch.float64, device=device), rules, state)
-
     is_time = grammar.kind < Kind.PROGRAM
     if pitches_alone:
         is_time = is_time | (grammar.kind >= Kind.DURATION)
+    is_stepped = device.type == "cpu" and isinstance(model, nn.Module)
+    stepper: Any = stepping(model) if is_stepped else model  # type: ignore[arg-type]
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
-        return _step(rows, uniform, model, grammar, sampling, is_time)
+        return _step(rows, uniform, stepper, grammar, sampling, is_time)
 
     step: Step[_Rows] = one
-    written: list[Tensor] = []
+    kept = _Kept(prompt_ids.tolist(), streams.rows)
+    begun = 0  # the step from which on the rows are those there are
     for count in range(max_new_tokens):
-        if count == FIRST_STEPS and device.type == "cpu" and isinstance(model, nn.Module):
-            step = recorded(one, model, rows, torch.zeros(streams.rows, dtype=torch.float64))
+        if is_stepped and len(rows.done) <= FEW and count == begun + FIRST_STEPS:
+            step = recorded(one, stepper, rows, torch.zeros(len(rows.done), dtype=torch.float64))
         ids, rows = step(rows, streams.draw())
-        written.append(ids)
-        if bool(rows.done.all()):
-            return _cut(prompt_ids, torch.stack(written, dim=1), rows.total, grammar)
+        kept.add(ids)
+        left = int((~rows.done).sum())
+        if left == 0:
+            kept.flush(rows.total)
+            return kept.streams(grammar)
+        if len(rows.done) > FEW and left <= LEFT * len(rows.done):
+            going = torch.nonzero(~rows.done).flatten()
+            kept.flush(rows.total, going)
+            rows, streams, grammar = (
+                _chosen(rows, going),
+                streams.select(going.tolist()),
+                grammar.select(going),
+            )
+            step, begun = one, count + 1
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
+
+
+class _Kept:
+    """What has been written of all rows, those that have ended and left the batch among them.
+
+    Args:
+        prompt: with which each begins.
+        rows: how many.
+    """
+
+    def __init__(self, prompt: list[int], rows: int) -> None:
+        self._prompt, self._rows = prompt, list(range(rows))
+        self._new: list[list[int]] = [[] for _ in range(rows)]
+        self._totals = [0.0] * rows
+        self._steps: list[Tensor] = []
+
+    def add(self, ids: Tensor) -> None:
+        """One id more in every row that is left, (B,)."""
+        self._steps.append(ids)
+
+    def flush(self, totals: Tensor, going: Tensor | None = None) -> None:
+        """Write down the steps so far, and the log-likelihoods (B,); `going` are the rows from now on."""
+        for row, ids, total in zip(
+            self._rows, torch.stack(self._steps, dim=1).tolist(), totals.tolist(), strict=True
+        ):
+            self._new[row] += ids
+            self._totals[row] = total
+        self._steps = []
+        if going is not None:
+            self._rows = [self._rows[i] for i in going.tolist()]
+
+    def streams(self, grammar: Rules) -> list[Stream]:
+        """All rows, each cut at its end."""
+        kind = grammar.kind.tolist()
+        made = []
+        for new, total in zip(self._new, self._totals, strict=True):
+            end = next(i for i, id_ in enumerate(new) if kind[id_] == Kind.EOS)
+            made.append(Stream(self._prompt + new[:end], total, end + 1))
+        return made
 
 
 def _step(
@@ -159,9 +220,8 @@ def repeat_rows(state: Any, rows: int) -> Any:
     return type(state)(*(repeat_rows(part, rows) for part in state))
 
 
-def _cut(prompt: Tensor, new: Tensor, total: Tensor, grammar: Rules) -> list[Stream]:
-    ends = (grammar.kind[new] == Kind.EOS).long().argmax(dim=1)  # (B,)
-    return [
-        Stream(prompt.tolist() + row[:end], log_likelihood, end + 1)
-        for row, end, log_likelihood in zip(new.tolist(), ends.tolist(), total.tolist(), strict=True)
-    ]
+def _chosen(state: Any, rows: Tensor) -> Any:
+    """Some rows of a state, a NamedTuple of batch-first tensors."""
+    if isinstance(state, Tensor):
+        return state.index_select(0, rows)
+    return type(state)(*(_chosen(part, rows) for part in state))

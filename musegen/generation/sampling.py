@@ -51,6 +51,8 @@ def temper(logits: Tensor, temperature: float, is_time: Tensor | None = None) ->
         temperature: above 0.
         is_time: (V,) which ids tell time; None: none.
     """
+    if temperature == 1.0:
+        return logits
     if is_time is None:
         return logits / temperature
     notes = logits.masked_fill(is_time, -torch.inf)

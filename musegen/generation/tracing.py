@@ -4,7 +4,7 @@ A step is some 250 small tensor operations; on a CPU most of its time is Python'
 operations down once and runs the same ones on other tensors: the ids drawn are the same, bit for bit. It is
 called where `torch.jit.trace` calls it, since what that makes is kept by the process for ever: some 10 MB for
 each piece written. torch.compile and torch.export take minutes or a C++ compiler for what the tracer takes
-half a second; the range of torch versions in pyproject.toml keeps it there.
+a tenth of a second; the range of torch versions in pyproject.toml keeps it there.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-FIRST_STEPS = 96
+FIRST_STEPS = 12
 """Steps that are taken as they are: what is longer is likely to be long enough for recording to pay."""
 T = TypeVar("T", bound=NamedTuple)
 Step = Callable[[T, Tensor], tuple[Tensor, T]]
@@ -51,7 +51,9 @@ def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "S
     run = torch._C._create_function_from_graph("step", graph)  # noqa: SLF001
 
     def again(rows: T, uniform: Tensor) -> tuple[Tensor, T]:
-        ids, *parts = run(uniform, *_parts(rows))
+        # What torch would rewrite the graph to, over some hundred milliseconds, is no faster.
+        with torch.jit.optimized_execution(should_optimize=False):  # type: ignore[attr-defined]
+            ids, *parts = run(uniform, *_parts(rows))
         return ids, _filled(state, parts)
 
     return again

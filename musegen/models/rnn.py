@@ -94,7 +94,7 @@ class StackedRNN(nn.Module):
             h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
             c0 = state.cell[:, index].unsqueeze(0).contiguous()
             if self.cell == "lstm":
-                result, (h1, c1) = self._lstm(layer, output, h0, c0)
+                result, (h1, c1) = layer(output, (h0, c0))
             else:
                 result, h1 = layer(output, h0)
                 c1 = c0
@@ -102,21 +102,6 @@ class StackedRNN(nn.Module):
             hidden.append(h1[0])
             cell.append(c1[0])
         return output, RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
-
-    def _lstm(
-        self, layer: nn.Module, inputs: Tensor, h0: Tensor, c0: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        if inputs.shape[1] > 1 or inputs.device.type != "cpu" or self.training:
-            output, state = layer(inputs, (h0, c0))
-            return output, state
-        # One step on a CPU: the same sums by hand, several times faster, since oneDNN packs the
-        # weights anew at every call.
-        gates = nn.functional.linear(inputs[:, 0], layer.weight_ih_l0, layer.bias_ih_l0)  # type: ignore[arg-type]
-        gates = gates + nn.functional.linear(h0[0], layer.weight_hh_l0, layer.bias_hh_l0)  # type: ignore[arg-type]
-        i, f, g, o = gates.chunk(4, dim=-1)  # (B, H) each
-        c1 = torch.sigmoid(f) * c0[0] + torch.sigmoid(i) * torch.tanh(g)
-        h1 = torch.sigmoid(o) * torch.tanh(c1)
-        return h1[:, None], (h1[None], c1[None])
 
 
 def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ with one; something begins in the last bar. With a number of bars given, the str
 no note crosses their end, and a note begins in the last one.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -149,6 +150,15 @@ class Grammar:
     def silence(self, state: StreamState) -> StreamState:
         """The state with every note ended by the last bar line."""
         return self.follower.silence(state)
+
+    def select(self, rows: Tensor) -> "Grammar":
+        """The grammar of some of the rows, by number, (B',)."""
+        if len(self.allowed) == 1:
+            return self
+        chosen = copy.copy(self)
+        chosen.allowed, chosen.spare = self.allowed[rows], self.spare[rows]
+        chosen.follower = Follower(self.of, chosen.allowed)
+        return chosen
 
     def mask(self, state: StreamState) -> Tensor:
         """Which ids may come next, (B, V); at least one a row."""

@@ -5,6 +5,7 @@ position; only what sounds is held; with a number of bars given, the stream has 
 something sounds in the last one.
 """
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -107,6 +108,14 @@ class GridGrammar:
     def silence(self, state: GridState) -> GridState:
         """The state with nothing sounding."""
         return state._replace(sounding=torch.zeros_like(state.sounding))
+
+    def select(self, rows: Tensor) -> "GridGrammar":
+        """The grammar of some of the rows, by number, (B',)."""
+        if len(self.sings) == 1:
+            return self
+        chosen = copy.copy(self)
+        chosen.sings, chosen.last_singer = self.sings[rows], self.last_singer[rows]
+        return chosen
 
     def mask(self, state: GridState) -> Tensor:
         """Which ids may come next, (B, V); at least one a row."""
