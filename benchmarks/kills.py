@@ -51,7 +51,7 @@ def killed(words: list[str], after: float, environment: dict[str, str]) -> bool:
 
 def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], environment: dict[str, str]) -> str:
     """Go on with a run until it has ended; how it began."""
-    if (out / ".resume" / "state.ckpt").exists():
+    if any((out / ".resume").glob("*.ckpt")):
         how, words = "resumed", command(family, dataset, out, "--resume")
     else:  # killed before the state before the first step was whole
         how, words = "from the start", command(family, dataset, out, *flags, "--force")

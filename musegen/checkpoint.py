@@ -300,9 +300,11 @@ def _check_sums(path: Path, names: Sequence[str]) -> None:
         name.strip().lstrip("*"): digest for digest, _, name in lines
     }  # "*" marks binary, as sha256sum has it
     for name in names:
-        if wanted.get(name) != _sha256(path / name):
+        found = _sha256(path / name)
+        if wanted.get(name) != found:
             raise CheckpointError(
-                f"{path / name} is not the file that SHA256SUMS lists: it was changed or damaged; "
+                f"{path / name} is not the file that SHA256SUMS lists ({found[:12]}, not "
+                f"{wanted.get(name, 'any')[:12]}): it was changed, damaged or is another model's; "
                 "restore it or train the checkpoint again"
             )
 

@@ -82,7 +82,6 @@ def main(argv: list[str]) -> None:
 def _train(arguments: Train) -> None:
     from musegen.cli.places import find_checkpoint, open_data, output_folder, refuse_taken
     from musegen.processes import is_first_process
-    from musegen.training.train import train
 
     if arguments.resume and (arguments.force or arguments.init):
         raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")
@@ -91,8 +90,10 @@ def _train(arguments: Train) -> None:
     if is_first:
         refuse_taken(arguments.out, force=arguments.force or arguments.resume)
     init = find_checkpoint(arguments.init) if arguments.init else None
-    dataset = open_data(arguments.data)
     with output_folder(arguments.out) if is_first else nullcontext():
+        dataset = open_data(arguments.data)
+        from musegen.training.train import train  # takes seconds
+
         out = train(
             arguments.run, dataset, arguments.out, init=init, resume=arguments.resume, force=arguments.force
         )

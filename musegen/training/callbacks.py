@@ -20,17 +20,18 @@ COLLAPSED = 1.0
 
 
 class StopAtNaN(pl.Callback):
-    """End the run at the step whose loss is not a number; the best checkpoint stays.
+    """End the run where loss, validation or weights are not numbers; what was kept before stays.
 
     Args:
         names: of the pieces, by which those of the batch are named.
+        figure: of the validation.
     """
 
     SHOWN = 8
     """Pieces that are named."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = names
+    def __init__(self, names: Sequence[str], figure: str) -> None:
+        self.names, self.figure = names, figure
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
@@ -41,11 +42,27 @@ class StopAtNaN(pl.Callback):
         if not bool(torch.isfinite(loss)):
             pieces = [self.names[index] for index in batch["piece"].unique().tolist()]
             more = f" and {len(pieces) - self.SHOWN} more" if len(pieces) > self.SHOWN else ""
-            raise MusegenError(
-                f"training diverged at step {trainer.global_step}: the loss is {loss.item()}, on "
-                f"{', '.join(pieces[: self.SHOWN])}{more}; what was saved before is kept; "
-                "try a lower --optim.lr"
-            )
+            raise _diverged(trainer, f"the loss is {loss.item()}, on {', '.join(pieces[: self.SHOWN])}{more}")
+
+    def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Look at what would be compared."""
+        del module
+        value = float(trainer.callback_metrics[self.figure])
+        if not math.isfinite(value):
+            raise _diverged(trainer, f"{self.figure} is {value}")
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+        """Look at weights that the step just done may have spoilt: no loss has seen them yet."""
+        del checkpoint
+        if not all(bool(weights.isfinite().all()) for weights in module.parameters()):
+            raise _diverged(trainer, "some weights are not numbers any more")
+
+
+def _diverged(trainer: pl.Trainer, what: str) -> MusegenError:
+    return MusegenError(
+        f"training diverged at step {trainer.global_step}: {what}; what was saved before is kept; "
+        "try a lower --optim.lr"
+    )
 
 
 class KeepBest(pl.Callback):

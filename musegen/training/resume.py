@@ -1,11 +1,13 @@
 """Going on with a run that was interrupted, to the same last bit.
 
 What a step does follows from (seed, epoch, step) and the weights before it: the order of the batches, the
-transpositions, and what dropout and sampling draw. So it is enough to keep the weights, the optimizer's state
-and the counters, in `.resume/` of the run's own folder: before the first step, after each validation, and
-when the run is asked to stop. Lightning's own files are written and read here, and by nothing else.
+transpositions, and what dropout and sampling draw. So it is enough to keep weights, the optimizer's state,
+the counters and the settings, in `.resume/` of the run's own folder: before the first step, after each
+validation, and when the run is asked to stop. The state before the last stays, in case the last is damaged.
+Lightning's own files are written and read here, and by nothing else.
 """
 
+import hashlib
 import io
 import json
 import pickle
@@ -28,10 +30,15 @@ from musegen.checkpoint import parse_checkpoint_config
 from musegen.config import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError, ConfigError, TokenError
-from musegen.files import write_atomic, write_json
+from musegen.files import write_atomic
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
-_FOLDER, _RUN, _STATE = ".resume", "run.json", "state.ckpt"
+_FOLDER, _STATE, _BEFORE = ".resume", "state.ckpt", "before.ckpt"
+_RUN = "musegen_run"
+"""Key of a state under which the settings of its run stand, as JSON."""
+_DIGEST = 32
+"""Bytes of a SHA-256, the last of a state's file; neither torch nor Lightning notices a flipped bit."""
+_AFRESH = "train from the start: leave --resume out and add --force"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -52,18 +59,24 @@ def state_path(out: Path) -> Path:
     return out / _FOLDER / _STATE
 
 
-def save_run(out: Path, asked: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> None:
-    """Note what the run in `out` is, before its first step.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    forget_run(out)
+def describe_run(asked: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> str:
+    """What a run is, as every state of it says: the settings as typed and as fitted, tokenizer, music."""
     configs = {
         name: {"family": each.family} | asdict(each) for name, each in (("asked", asked), ("config", config))
     }
-    facts = configs | {"tokenizer": tokenizer.to_dict(), "dataset": data.name, "dataset_sha256": data.sha256}
-    write_json(out / _FOLDER / _RUN, facts)
+    return json.dumps(
+        configs | {"tokenizer": tokenizer.to_dict(), "dataset": data.name, "dataset_sha256": data.sha256}
+    )
+
+
+def has_state(out: Path) -> bool:
+    """Whether there is something to go on from in `out`."""
+    return any(path.is_file() for path in _states(out))
+
+
+def _states(out: Path) -> tuple[Path, Path]:
+    """The last state and the one before."""
+    return state_path(out), out / _FOLDER / _BEFORE
 
 
 def forget_run(out: Path) -> None:
@@ -71,35 +84,52 @@ def forget_run(out: Path) -> None:
     shutil.rmtree(out / _FOLDER, ignore_errors=True)
 
 
-def load_run(out: Path, asked: TrainConfig, dataset: Dataset) -> Interrupted:
+def load_run(out: Path, asked: TrainConfig, dataset: Dataset, say: Callable[[str], None]) -> Interrupted:
     """The run in `out` that was interrupted.
 
     Args:
         out: its folder.
         asked: what is asked for now: nothing, or the same as then.
         dataset: its music.
+        say: prints one line.
 
     Raises:
         ConfigError: there is nothing to go on with, or something else is asked for.
         CheckpointError: what was noted is damaged.
     """
-    if not state_path(out).is_file():
+    if not has_state(out):
         whole = (out / "SHA256SUMS").is_file()
         fault = "holds a run that has ended" if whole else "holds no run that was interrupted"
         raise ConfigError(f"--resume: {out} {fault}; leave --resume out to train from the start")
+    path, state = _whole_state(out, say)
     try:
-        facts = json.loads((out / _FOLDER / _RUN).read_text("utf-8"))
+        facts = json.loads(state[_RUN])
         then, config = (parse_checkpoint_config(facts[name])[0] for name in ("asked", "config"))
         tokenizer = load_tokenizer(facts["tokenizer"])
         sha256, name = facts["dataset_sha256"], facts["dataset"]
-    except (OSError, ValueError, KeyError, TypeError, ConfigError, TokenError) as error:
-        raise CheckpointError(f"{out / _FOLDER / _RUN} is damaged: {error}; train from the start") from error
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError, TokenError) as error:
+        raise CheckpointError(f"{path} is no state of a run: {error}; {_AFRESH}") from error
     if sha256 != dataset.sha256:
         raise ConfigError(
             f"--resume: the run in {out} learns from another state of {name}, not from this music"
         )
     _check_settings(then, asked)
-    return Interrupted(then, config, tokenizer, state_path(out))
+    return Interrupted(then, config, tokenizer, path)
+
+
+def _whole_state(out: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
+    """The last state that is not damaged."""
+    faults = []
+    for path in filter(Path.is_file, _states(out)):
+        try:
+            state = WholeFiles().load_checkpoint(path)
+        except CheckpointError as error:
+            faults.append(str(error))
+        else:
+            if faults:
+                say(f"warning: {faults[0]}; going on from the state before it")
+            return path, state
+    raise CheckpointError(f"{'; '.join(faults)}; {_AFRESH}")
 
 
 def _check_settings(then: TrainConfig, now: TrainConfig) -> None:
@@ -124,14 +154,19 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Lightning's states: written whole beside where they lie, not through $TMPDIR; read as data alone."""
+    """Lightning's states: whole files beside where they lie, not through $TMPDIR; read as data alone."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write through a temporary file beside `path`."""
+        """Write through a temporary file beside `path`; what is there becomes the state before."""
         del storage_options
+        path = Path(path)
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_atomic(Path(path), buffer.getvalue())
+        buffer.seek(0, io.SEEK_END)
+        buffer.write(hashlib.sha256(buffer.getbuffer()).digest())
+        if path.exists():
+            path.replace(path.with_name(_BEFORE))
+        write_atomic(path, buffer.getvalue())
 
     def load_checkpoint(
         self,
@@ -141,10 +176,15 @@ class WholeFiles(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Read tensors and plain values; nothing else is let in."""
         del map_location, weights_only
+        data = memoryview(Path(path).read_bytes())
+        if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+            raise CheckpointError(f"{path} is damaged: it does not have the SHA-256 at its end")
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(data[:-_DIGEST]), map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-            raise CheckpointError(f"{path} is damaged: {error}; train from the start") from error
+            raise CheckpointError(f"{path} is damaged: {error}") from error
+        if not isinstance(state, dict):
+            raise CheckpointError(f"{path} is damaged: it holds no state")
         return state
 
 
@@ -168,13 +208,16 @@ class KeepState(pl.Callback):
 
     Args:
         path: of the state.
+        run: what `describe_run` says of it.
         every: steps between validations.
         say: prints one line.
         going_on: the command that goes on.
     """
 
-    def __init__(self, path: Path, *, every: int, say: Callable[[str], None], going_on: str) -> None:
-        self.path, self.every, self.say, self.going_on = path, every, say, going_on
+    def __init__(
+        self, path: Path, run: str, *, every: int, say: Callable[[str], None], going_on: str
+    ) -> None:
+        self.path, self.run, self.every, self.say, self.going_on = path, run, every, say, going_on
         self.asked: int | None = None
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
@@ -199,6 +242,11 @@ class KeepState(pl.Callback):
         if must_stop:
             self.say(f"stopped after step {trainer.global_step}; go on with: {self.going_on}")
             sys.exit(EXIT_CODES[signal.Signals(self.asked or signal.SIGTERM)])
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+        """Have each state say of what run it is."""
+        del trainer, module
+        checkpoint[_RUN] = self.run
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         del frame

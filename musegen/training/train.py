@@ -6,7 +6,8 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from musegen.config import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
-from musegen.files import write_atomic
+from musegen.files import remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
 from musegen.training.clips import ClipDataModule
@@ -29,9 +30,10 @@ from musegen.training.resume import (
     KeepState,
     StepSeeds,
     WholeFiles,
+    describe_run,
     forget_run,
+    has_state,
     load_run,
-    save_run,
     state_path,
 )
 from musegen.training.sample import write_sample
@@ -72,7 +74,7 @@ def train(
     if not (force or resume):
         _refuse_taken(out)
     _quiet_libraries()
-    asked, before = config, load_run(out, config, dataset) if resume else None
+    asked, before = config, load_run(out, config, dataset, say) if resume else None
     config = before.config if before else config
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
@@ -81,18 +83,18 @@ def train(
     _announce(run, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    if is_first_process() and before is None:
-        save_run(out, asked, config, run.tokenizer, dataset)
     every = config.trainer.val_check_interval or 1
-    going_on = ["musegen", "train", config.family, str(dataset.path), "--out", str(out), "--resume"]
+    going_on = shlex.join(
+        ["musegen", "train", config.family, str(dataset.path), "--out", str(out), "--resume"]
+    )
     died = (
         "another process of this run has died (see what it said above), so the run ends; what was saved "
-        f"before is kept; go on with: {shlex.join(going_on)}"
+        f"before is kept; go on with: {going_on}"
     )
     _say_when_one_dies(say, died)
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
-        StopAtNaN(data.names),
+        StopAtNaN(data.names, module.figure),
         KeepBest(
             lambda metrics: _save(run, dataset, out, metrics),
             say,
@@ -106,24 +108,52 @@ def train(
         WatchCollapse(say),
         pl.callbacks.EarlyStopping(module.figure, patience=config.optim.patience),
         # After the others: what it saves holds what they have seen of the step.
-        KeepState(state_path(out), every=every, say=say, going_on=shlex.join(going_on)),
+        KeepState(
+            state_path(out),
+            describe_run(asked, config, run.tokenizer, dataset),
+            every=every,
+            say=say,
+            going_on=going_on,
+        ),
     ]
     if sys.stderr.isatty():
         callbacks.append(pl.callbacks.RichProgressBar())
     trainer = _trainer(config, callbacks, out, has_progress=sys.stderr.isatty())
-    try:
+    with _faults_in_words(trainer, died, lambda: going_on if has_state(out) else "the same command again"):
         trainer.fit(module, datamodule=data, ckpt_path=before.state if before else None)
-    except MisconfigurationException as error:
-        raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
-    except RuntimeError as error:
-        if trainer.world_size == 1 or not _is_lost_connection(error):
-            raise
-        raise MusegenError(died) from error
     if trainer.global_step % every:  # steps since the last validation
         trainer.validate(module, datamodule=data, verbose=False)
     if is_first_process():
         forget_run(out)
     return out
+
+
+@contextmanager
+def _faults_in_words(trainer: pl.Trainer, died: str, following: Callable[[], str]) -> Iterator[None]:
+    """Say what ends a run from outside: settings that do not work here, a full disk, a lost process.
+
+    Args:
+        trainer: at work.
+        died: what is said of a process that is lost.
+        following: the command that goes on.
+    """
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}") from error
+    except BrokenPipeError:  # nobody listens any more
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        where = f": {error.filename}" if error.filename else ""
+        raise MusegenError(
+            f"training ends at step {trainer.global_step}: {reason}{where}; what was saved before is kept; "
+            f"when that is mended, go on with: {following()}"
+        ) from error
+    except RuntimeError as error:
+        if trainer.world_size == 1 or not _is_lost_connection(error):
+            raise
+        raise MusegenError(died) from error
 
 
 def _refuse_taken(out: Path) -> None:
@@ -143,14 +173,16 @@ def _start(init: Path, config: TrainConfig, say: Callable[[str], None]) -> Check
 
 
 def _clear(out: Path, *, is_new: bool) -> None:
-    """Find out whether the folder can be written, before the first epoch, and remove what an old model left.
+    """Find out whether the folder can be written, before the first epoch, and remove what an old run left.
 
     Raises:
         OSError: it cannot.
     """
     write_atomic(out / ".writable", b"")
     (out / ".writable").unlink()
+    remove_unfinished(out)
     if is_new:
+        forget_run(out)
         for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
             old.unlink(missing_ok=True)
 

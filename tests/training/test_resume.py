@@ -1,17 +1,14 @@
 """An interrupted run goes on to the same last bit, or says why it cannot."""
 
-import io
 import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from benchmarks.bit_flips import flip
 from musegen.cli import main
 from musegen.config import DataConfig, LMConfig, OptimConfig, TrainConfig, TrainerConfig
 from musegen.data.dataset import Dataset
@@ -81,9 +78,6 @@ def test_other_settings_or_other_music_are_refused(
         assert words in capsys.readouterr().err
     assert main(["train", "lm", str(chorales.path), "--out", str(out), "--resume"]) == 2
     assert "not from this music" in capsys.readouterr().err
-    (out / ".resume" / "run.json").write_text("{}")
-    assert main(["train", "lm", str(tunes.path), "--out", str(out), "--resume"]) == 2
-    assert "is damaged" in capsys.readouterr().err
 
 
 def test_nothing_to_go_on_with_is_an_error(
@@ -103,36 +97,70 @@ def test_a_state_is_written_beside_itself_and_holds_data_alone(
     WholeFiles().save_checkpoint({"weights": torch.ones(3), "step": 4}, path)
     assert WholeFiles().load_checkpoint(path)["step"] == 4
     assert [file.name for file in path.parent.iterdir()] == ["state.ckpt"]
-    buffer = io.BytesIO()
-    torch.save({"weights": Path("code")}, buffer)  # a class that is not weights
-    path.write_bytes(buffer.getvalue())
+    WholeFiles().save_checkpoint({"step": Path("code")}, path)  # a class that is not weights
     with pytest.raises(CheckpointError, match="damaged"):
         WholeFiles().load_checkpoint(path)
+    assert WholeFiles().load_checkpoint(path.with_name("before.ckpt"))["step"] == 4
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
-)
-def test_a_signal_ends_the_run_and_it_goes_on(
-    number: signal.Signals, code: int, tunes: Dataset, tmp_path: Path
+def test_a_flipped_bit_in_a_state_is_noticed_and_the_one_before_is_taken(
+    whole: bytes, tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = replace(CONFIG, trainer=replace(CONFIG.trainer, max_steps=300))
-    train(config, tunes, tmp_path / "whole", say=lambda _: None)
-    flags = ["--seed", "5", "--data.window", "128", "--optim.batch-tokens", "2048"]
-    flags += ["--model.embedding-dim", "8", "--model.hidden-size", "16", "--model.dropout", "0.3"]
-    flags += ["--trainer.max-steps", "300", "--trainer.val-check-interval", "3"]
-    flags += ["--trainer.limit-val-batches", "1"]
-    out = tmp_path / "cut"
-    command = [sys.executable, "-m", "musegen", "train", "lm", str(tunes.path), "--out", str(out)]
-    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True, env=os.environ) as process:
-        while not (out / "SHA256SUMS").exists():  # training is under way
-            time.sleep(0.05)
-        process.send_signal(number)
-        said = process.communicate()[1]
-    assert process.returncode == code
-    if number is not signal.SIGKILL:
-        assert "go on with: musegen train lm" in said
-    again = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    assert weights(out) == weights(tmp_path / "whole")
+    """A thousand bits, one at a time, as a failing disk or memory turns them."""
+    out = tmp_path / "ck"
+    with pytest.raises(CutError):
+        train(CONFIG, tunes, out, say=cut_at(9))  # type: ignore[arg-type]
+    path, rng = state_path(out), np.random.default_rng(0)
+    for _ in range(1000):
+        at = int(rng.integers(8 * path.stat().st_size))
+        flip(path, at)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            WholeFiles().load_checkpoint(path)
+        flip(path, at)
+    flip(path, 12345)
+    said: list[str] = []
+    train(TrainConfig(), tunes, out, resume=True, say=said.append)
+    assert "state.ckpt is damaged" in said[0]
+    assert said[0].endswith("going on from the state before it")
+    assert weights(out) == whole
+
+    with pytest.raises(CutError):
+        train(CONFIG, tunes, out, force=True, say=cut_at(9))  # type: ignore[arg-type]
+    for each in (path, path.with_name("before.ckpt")):
+        flip(each, 12345)
+    assert main(["train", "lm", str(tunes.path), "--out", str(out), "--resume"]) == 2
+    assert "train from the start" in capsys.readouterr().err
+
+
+class Bomb:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return (os.system, (f"touch {self.path}",))
+
+
+def test_a_state_that_means_harm_runs_no_code(
+    tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's folder handed on by someone else: pickles in its state, a class for Lightning to make."""
+    out, mark = tmp_path / "ck", tmp_path / "code-ran"
+    with pytest.raises(CutError):
+        train(CONFIG, tunes, out, say=cut_at(3))  # type: ignore[arg-type]
+    good = WholeFiles().load_checkpoint(state_path(out))
+    made = {"_instantiator": "os.system", "command": f"touch {mark}"}
+    for harm, code in (
+        ({"state_dict": Bomb(mark)}, 2),
+        ({"musegen_run": Bomb(mark)}, 2),
+        ({"musegen_run": "{}"}, 2),
+        ({"musegen_run": "[" * 100_000}, 2),
+        ({"hyper_parameters": made, "datamodule_hyper_parameters": made}, 0),  # never looked at
+    ):
+        shutil.rmtree(out / ".resume")
+        WholeFiles().save_checkpoint(good | harm, state_path(out))
+        assert main(["train", "lm", str(tunes.path), "--out", str(out), "--resume"]) == code, harm
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ") == bool(code)
+        assert not mark.exists()

@@ -1,0 +1,199 @@
+"""What ends a run from outside or from within: it says so in one line, and what was kept goes on."""
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from symusic import Note, Score, TimeSignature, Track
+
+from musegen.checkpoint import load_checkpoint
+from musegen.cli import main
+from musegen.config import OptimConfig, TrainConfig
+from musegen.data.dataset import Dataset
+from musegen.errors import MusegenError
+from musegen.music.write import write_score
+from musegen.training.resume import WholeFiles, state_path
+from musegen.training.train import train
+from tests.music_fixtures import TINY
+from tests.training.processes import start
+
+RUN = replace(TINY, trainer=replace(TINY.trainer, max_steps=9, val_check_interval=3, limit_val_batches=1))
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def weights(out: Path) -> bytes:
+    return (out / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was left in peace."""
+    return train(RUN, tunes, tmp_path_factory.mktemp("whole") / "ck", say=quiet)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """A folder that nothing can be written to; root must be told by the file system."""
+    is_root = os.geteuid() == 0
+    lock, unlock = (["chattr", "+i"], ["chattr", "-i"]) if is_root else (["chmod", "555"], ["chmod", "755"])
+    try:
+        if subprocess.run([*lock, folder], check=False, capture_output=True).returncode:
+            pytest.skip("no folder can be locked here")
+        yield folder
+    finally:
+        subprocess.run([*unlock, folder], check=False, capture_output=True)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_slow(tunes: Dataset, tmp_path: Path) -> None:
+    """Read-only output: refused before torch is loaded, and before music is prepared."""
+    (tmp_path / "ck").mkdir()
+    with locked(tmp_path / "ck") as out:
+        for data in (tunes.path, "folk"):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            line = [sys.executable, "-m", "musegen", "train", "lm", str(data), "--out", str(out)]
+            done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert done.returncode == 2
+            [said] = done.stderr.splitlines()
+            assert "cannot be written to" in said
+            assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2  # CPU seconds
+    assert [path.name for path in tmp_path.iterdir()] == ["ck"]
+
+
+def test_a_folder_that_is_locked_while_a_run_is_at_work(tunes: Dataset, whole: Path, tmp_path: Path) -> None:
+    """Lightning alone would go on to its end and keep nothing."""
+    out = tmp_path / "ck"
+    with locked_at(6, out) as say, pytest.raises(MusegenError, match=r"step 6: .*go on with: .* --resume"):
+        train(RUN, tunes, out, say=say)
+    assert load_checkpoint(out).metrics["step"] == 3
+    train(TrainConfig(), tunes, out, resume=True, say=quiet)
+    assert weights(out) == weights(whole)
+
+
+@contextmanager
+def locked_at(step: int, out: Path) -> Iterator[Callable[[str], None]]:
+    """Something to say lines with that locks the folder when a step is validated."""
+    locks = []
+
+    def say(line: str) -> None:
+        if line.startswith(f"step {step}/"):
+            locks.append(locked(out))
+            locks[0].__enter__()
+
+    try:
+        yield say
+    finally:
+        for lock in locks:
+            lock.__exit__(None, None, None)
+
+
+FULL = """
+import os, subprocess, sys
+from musegen.cli import main
+disk, data, size, *flags = sys.argv[1:]
+out = disk + "/ck"
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "none", disk], check=True)
+print(main(["train", "lm", data, "--out", out, *flags]))
+print(sorted(os.listdir(out + "/.resume")), file=sys.stderr)
+print(main(["info", out, "--json"]), file=sys.stderr)
+subprocess.run(["mount", "-o", "remount,size=1g", disk], check=True)
+print(main(["train", "lm", data, "--out", out, "--resume"]))
+os.write(1, open(out + "/model.safetensors", "rb").read())
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_while_saving(tunes: Dataset, tmp_path: Path) -> None:
+    """A real disk of a few megabytes: what was saved before is whole, and more room lets the run go on."""
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:  # noqa: S607
+        pytest.skip("no disk of its own can be made here")
+    flags = ["--seed", "5", "--model.hidden-size", "96", "--model.embedding-dim", "32"]
+    flags += ["--optim.batch-tokens", "2048", "--trainer.max-steps", "12"]
+    flags += ["--trainer.val-check-interval", "3", "--trainer.limit-val-batches", "1"]
+    assert main(["train", "lm", str(tunes.path), "--out", str(tmp_path / "whole"), *flags]) == 0
+    # Room for the model, the last state and all but the end of the next: the weights thrice, with Adam's sums
+    size = int(6.5 * (tmp_path / "whole" / "model.safetensors").stat().st_size)
+    (tmp_path / "disk").mkdir()
+    words = ["unshare", "-rm", sys.executable, "-c", FULL, str(tmp_path / "disk"), str(tunes.path), str(size)]
+    done = subprocess.run([*words, *flags], capture_output=True, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert "Traceback" not in said
+    [full] = [line for line in said.splitlines() if line.startswith("error")]
+    assert "no space left on device" in full
+    assert full.endswith("--resume")
+    first, rest = done.stdout.split(b"\n", 1)
+    assert first == b"2"
+    assert rest.endswith(b"\n0\n" + weights(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    ("lr", "every", "said"),
+    [
+        (1e30, 1, "val_bits_per_note is"),  # the weights are validated before any loss has seen them
+        (1e38, 2, "some weights are not numbers"),  # a state would be saved before that
+        (1e30, 6, "the loss is"),
+    ],
+)
+def test_what_is_kept_of_a_run_that_diverges_is_finite(
+    lr: float, every: int, said: str, tunes: Dataset, tmp_path: Path
+) -> None:
+    """Numbers beyond all bounds, wherever they are met first: the run ends, and nothing of it is kept."""
+    out = tmp_path / "ck"
+    config = replace(
+        TINY,
+        optim=OptimConfig(optimizer="sgd", lr=lr, clip=lr, warmup=0.0, batch_tokens=2048),
+        trainer=replace(TINY.trainer, val_check_interval=every),
+    )
+    with pytest.raises(MusegenError, match=f"diverged at step .*{said}.*what was saved before is kept"):
+        train(config, tunes, out, say=quiet)
+    state = WholeFiles().load_checkpoint(state_path(out))
+    assert state["global_step"] == 0 or every == 6
+    assert all(bool(tensor.isfinite().all()) for tensor in state["state_dict"].values())
+    if (out / "model.safetensors").exists():
+        assert all(bool(tensor.isfinite().all()) for tensor in load_file(out / "model.safetensors").values())
+
+
+@pytest.mark.slow
+def test_a_batch_too_large_for_memory(tunes: Dataset, tmp_path: Path) -> None:
+    """A process that the system gives no more memory: one line with what to change, no traceback."""
+    flags = ["--optim.batch-tokens", "1000000", "--model.hidden-size", "1024", "--trainer.max-steps", "1"]
+    words = ["train", "lm", tunes.path, "--out", tmp_path / "ck", *flags]
+    process = start(words, tmp_path / "said", room=1 << 28)
+    process.join()
+    said = (tmp_path / "said").read_text("utf-8")
+    assert process.exitcode == 2, said
+    assert said.splitlines()[-1].startswith("error: not enough memory")
+    assert "--optim.batch-tokens" in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("family", ["lm", "vae"])
+def test_one_tune_of_one_bar(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset shorter than any window or clip: what is measured is a number, or one line says why not."""
+    monkeypatch.chdir(tmp_path)
+    tune = Score(480)
+    tune.time_signatures.append(TimeSignature(0, 4, 4))
+    tune.tracks.append(Track())
+    tune.tracks[0].notes.extend([Note(480 * i, 480, 60 + i, 80) for i in range(4)])
+    write_score(tune, tmp_path / "in" / "one.mid")
+    flags = ["--model.hidden-size", "8", "--model.embedding-dim", "8", "--trainer.max-steps", "2"]
+    code = main(["train", family, "in", "--out", "ck", *flags])
+    if family == "lm":
+        assert code == 0
+        bits = load_checkpoint(tmp_path / "ck").metrics["valid"]["bits_per_note"]
+        assert torch.isfinite(torch.tensor(bits))
+    else:
+        assert code == 2
+        assert not (tmp_path / "ck").exists()
