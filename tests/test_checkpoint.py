@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ import torch
 
 from musegen.checkpoint import load_checkpoint, write_metrics
 from musegen.errors import CheckpointError
+from musegen.tokenizers import RemiTokenizer
 
 
 @pytest.fixture
@@ -43,6 +45,18 @@ def test_a_flipped_bit_is_noticed(copy: Path, name: str) -> None:
     data[len(data) // 2] ^= 1
     (copy / name).write_bytes(bytes(data))
     with pytest.raises(CheckpointError, match=name):
+        load_checkpoint(copy)
+
+
+def test_the_tokenizer_of_another_model_is_refused_by_both_hashes(copy: Path, rich: RemiTokenizer) -> None:
+    """Files mixed up between two runs: ids would mean other notes."""
+    digests = [hashlib.sha256((copy / "tokenizer.json").read_bytes()).hexdigest()[:12]]
+    (copy / "tokenizer.json").write_text(json.dumps(rich.to_dict()))
+    digests.insert(0, hashlib.sha256((copy / "tokenizer.json").read_bytes()).hexdigest()[:12])
+    with pytest.raises(CheckpointError, match=f"tokenizer.json .*{digests[0]}, not {digests[1]}"):
+        load_checkpoint(copy)
+    resum(copy)  # whoever mends the sums is told by the sizes
+    with pytest.raises(CheckpointError, match="do not fit"):
         load_checkpoint(copy)
 
 

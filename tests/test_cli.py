@@ -216,6 +216,22 @@ class TestMisuse:
         assert "file" in refused(capsys, "generate", trained, "--out", tune)
         assert [path.name for path in (tune.parent / "o").iterdir()] == ["keep.txt"]
 
+    def test_the_same_command_twice_changes_nothing(
+        self, trained: Path, tunes: Dataset, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copytree(trained, "ck")
+        lines = [
+            ("generate", trained, "--bars", 1, "--out", "o"),
+            ("prepare", tune, "--out", "d"),
+            ("render", tune, "--out", "r"),
+        ]
+        for line in lines:
+            run(capsys, *line)
+        before = {path: path.read_bytes() for path in tune.parent.rglob("*") if path.is_file()}
+        for line in [*lines, ("train", "lm", tunes.path, "--out", "ck")]:
+            assert "--force" in refused(capsys, *line)
+        assert {path: path.read_bytes() for path in tune.parent.rglob("*") if path.is_file()} == before
+
     def test_nothing_is_left_of_a_run_that_fails(
         self, trained: Path, tunes: Dataset, tune: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -19,6 +19,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks import bit_flips
 from musegen.checkpoint import load_checkpoint
 from musegen.cli import main
 from musegen.errors import CheckpointError
@@ -232,7 +233,7 @@ def test_python_files_in_the_folder_are_never_run(folder: Path, tmp_path: Path) 
 
 
 def test_a_bit_flipped_anywhere_is_noticed(folder: Path) -> None:
-    """A hundred here; `python -m benchmarks.bit_flips` does a thousand."""
+    """A hundred here; `test_a_thousand_flipped_bits` has more."""
     rng = np.random.default_rng(0)
     names = ["config.json", "tokenizer.json", "data.json", "metrics.json", WEIGHTS]
     for _ in range(100):
@@ -244,3 +245,10 @@ def test_a_bit_flipped_anywhere_is_noticed(folder: Path) -> None:
             load_checkpoint(folder)
         path.write_bytes(data)
     load_checkpoint(folder)
+
+
+@pytest.mark.slow
+def test_a_thousand_flipped_bits(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In every file that is summed, and in the sums."""
+    assert bit_flips.main([str(trained), "--flips", "1000"]) == 0
+    assert capsys.readouterr().out.endswith("1000 of 1000 noticed\n")
