@@ -83,9 +83,6 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "bars": sum(piece.bars for piece in pieces),
         "splits": dict(Counter(piece.split for piece in pieces)),
         "verdicts": dict(Counter(line["verdict"] for line in audit)),
-        "rejected": dict(
-            Counter(line["reason"] for line in audit if line["verdict"] == "rejected").most_common(20)
-        ),
         "time_signatures": dict(
             Counter(each for piece in pieces for each in piece.time_signatures).most_common()
         ),

@@ -71,9 +71,9 @@ def test_fifty_kills_leave_no_trace(tunes: Dataset, tmp_path: Path) -> None:
 
 
 def save_on(path: Path) -> None:
-    """One state of 64 MB after another: the n-th is full of n."""
+    """One state of 32 MB after another: the n-th is full of n."""
     for number in itertools.count(1):
-        WholeFiles().save_checkpoint({"weights": torch.full((1 << 24,), float(number))}, path)
+        WholeFiles().save_checkpoint({"weights": torch.full((1 << 23,), float(number))}, path)
 
 
 def last_whole(path: Path) -> float:
