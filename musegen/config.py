@@ -96,10 +96,11 @@ def _check_group(group: Any, prefix: str) -> None:
 class TokenizerConfig:
     """How music becomes tokens."""
 
-    kind: Literal["auto", "remi", "grid"] = "auto"
+    kind: Literal["auto", "remi", "grid", "line"] = "auto"
     """remi: notes as events, for any music. grid: one id a voice a position (pitch, hold or rest), for
-    chorales, quartets and single lines. auto: grid for accompaniments whose tracks are voices of one note
-    at a time, else remi. `--tokenizer grid` says it too."""
+    chorales, quartets and single lines. line: pitch and duration in turn, for clips of one line. auto: grid
+    for accompaniments whose tracks are voices of one note at a time; line for short clips of a melody; else
+    remi. `--tokenizer grid` says it too."""
     positions: int | None = None
     """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
     that hold at least 95 in 100 pieces whole."""
@@ -114,9 +115,13 @@ class TokenizerConfig:
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what a grid cannot say."""
         _check_group(self, "tokenizer.")
-        if self.kind == "grid" and (self.velocity or self.tempo):
+        if self.kind in ("grid", "line") and (self.velocity or self.tempo):
             flag = "velocity" if self.velocity else "tempo"
-            raise ConfigError(f"--tokenizer.{flag} does not go with --tokenizer grid; use --tokenizer remi")
+            raise ConfigError(
+                f"--tokenizer.{flag} does not go with --tokenizer {self.kind}; use --tokenizer remi"
+            )
+        if self.kind == "line" and self.programs:
+            raise ConfigError("--tokenizer.programs does not go with --tokenizer line; use --tokenizer remi")
         if self.kind != "grid" and self.positions is not None:
             raise ConfigError("--tokenizer.positions is a grid's; add --tokenizer grid, or leave it out")
 
@@ -320,8 +325,13 @@ class TrainConfig:
     """Fixes everything that is drawn at random."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Refuse what is out of range, and clips where there are none."""
         _check_group(self, "")
+        if self.tokenizer.kind == "line" and self.family != "vae":
+            raise ConfigError(
+                f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
+                "leave it out, or use --tokenizer remi"
+            )
 
 
 @dataclass(frozen=True)
@@ -346,8 +356,10 @@ class VAETrainConfig(TrainConfig):
     latent: LatentConfig = field(default_factory=LatentConfig)
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, and sliders of what has no line of notes."""
+        """Refuse what is out of range, and lines and sliders of what has no line of notes."""
         super().__post_init__()
+        if self.tokenizer.kind == "line" and self.data.tracks != "melody":
+            raise ConfigError("--tokenizer line is for one line of notes: leave out --polyphonic")
         if self.latent.sliders == 0:
             return
         is_plain = not (self.tokenizer.velocity or self.tokenizer.tempo or self.tokenizer.programs)
@@ -356,6 +368,14 @@ class VAETrainConfig(TrainConfig):
                 "--latent.sliders is for one line of notes written as events: leave out --polyphonic, "
                 "--tokenizer grid and --tokenizer.programs, .velocity and .tempo"
             )
+
+    @property
+    def writes_lines(self) -> bool:
+        """Whether clips are written as lines: where these were found better, and nothing else is asked for."""
+        tokenizer = self.tokenizer
+        is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
+        is_short = not self.model.settled().hierarchical and not self.latent.sliders
+        return tokenizer.kind == "auto" and self.data.tracks == "melody" and is_plain and is_short
 
     def settled(self) -> Self:
         """The same, with what is unset of the model and its latent space filled in."""

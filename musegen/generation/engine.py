@@ -26,6 +26,8 @@ class Rules(Protocol):
 
     kind: Tensor
     """(V,) `Kind` of each id."""
+    is_time: Tensor
+    """(V,) which ids tell time: see `temper`."""
 
     def init_state(self, batch_size: int) -> Any:
         """Before BOS: a NamedTuple of batch-first tensors, `kind` (B,) among them."""
@@ -114,7 +116,7 @@ def sample_streams(
     device = prompt_ids.device
     done = torch.zeros(streams.rows, dtype=torch.bool, device=device)
     rows = _Rows(last, done, torch.zeros(streams.rows, dtype=torch.float64, device=device), rules, state)
-    is_time = grammar.kind < Kind.PROGRAM
+    is_time = grammar.is_time
     if pitches_alone:
         is_time = is_time | (grammar.kind >= Kind.DURATION)
     is_stepped = device.type == "cpu" and isinstance(model, nn.Module)
