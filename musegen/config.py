@@ -371,7 +371,7 @@ class VAETrainConfig(TrainConfig):
 
     @property
     def writes_lines(self) -> bool:
-        """Whether clips are written as lines: where these were found better, and nothing else is asked for."""
+        """Whether clips are written as lines: where these were found better, unless told otherwise."""
         tokenizer = self.tokenizer
         is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
         is_short = not self.model.settled().hierarchical and not self.latent.sliders

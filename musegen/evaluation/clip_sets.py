@@ -39,6 +39,8 @@ class ClipSet:
             )
         self.checkpoint, self.model, self.tokenizer = checkpoint, checkpoint.model, checkpoint.tokenizer
         view = model_view(checkpoint, dataset)
+        self.pieces = view.pieces
+        """The pieces that `Clips.piece` numbers."""
         self.clips: Clips = cut_clips(view, self.tokenizer, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:

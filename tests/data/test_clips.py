@@ -13,7 +13,7 @@ from musegen.data.dataset import Dataset, Piece
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.music.ops import bar_ticks
-from musegen.tokenizers import GridTokenizer, Tokenizer
+from musegen.tokenizers import GridTokenizer, Tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 MELODY = DataConfig(tracks="melody")
@@ -59,7 +59,7 @@ def rows_of(score: ScoreTick) -> set[tuple[int, int, int]]:
     }
 
 
-@pytest.mark.parametrize("kind", ["remi", "grid"])
+@pytest.mark.parametrize("kind", ["remi", "grid", "line"])
 @pytest.mark.parametrize("bars", [1, 2, 5])
 def test_clips_hold_what_the_score_has_in_their_bars(kind: str, bars: int, tunes: Dataset) -> None:
     tokenizer = fit_tokenizer(tunes, TokenizerConfig(kind=kind), MELODY)  # type: ignore[arg-type]
@@ -68,7 +68,9 @@ def test_clips_hold_what_the_score_has_in_their_bars(kind: str, bars: int, tunes
     notes = clip_notes(clips.ids, clips.offsets, tokenizer.tables)
     assert set(clips.piece.tolist()) == set(view.indices("train"))
     for clip in clips.spread(60).tolist():
-        whole = tokenizer.decode(view.stream(int(clips.piece[clip])), ticks_per_quarter=TICKS_PER_QUARTER)
+        whole = whole_tokenizer(tokenizer).decode(
+            view.stream(int(clips.piece[clip])), ticks_per_quarter=TICKS_PER_QUARTER
+        )
         first = int(clips.first_bar[clip])
         lines = [*bar_ticks(whole).tolist(), *[whole.end() + 9999] * bars]
         metre = tokenizer.vocab[clips.metre[clip]].removeprefix("TimeSig_").split("/")

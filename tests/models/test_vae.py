@@ -13,7 +13,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import token_view
 from musegen.models.vae import VAE
 
-KINDS = ["remi", "grid"]
+KINDS = ["remi", "grid", "line"]
 
 
 def made(dataset: Dataset, kind: str, *, hierarchical: bool, cell: str = "lstm") -> tuple[VAE, Tensor]:
