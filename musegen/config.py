@@ -303,6 +303,8 @@ class SamplingConfig:
     """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
     min_p: float = 0.0
     """Leave out ids less likely than this share of the likeliest."""
+    precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""

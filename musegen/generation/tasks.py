@@ -68,7 +68,15 @@ def generate(
             dress(score, stream.ids, tokenizer, request, tempo, default_program)
         else:
             score = append_bars(prompt, score, prompt_bars, tokenizer, request)
-        results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars, stream.ids))
+        results.append(
+            Result(
+                score,
+                stream.log_likelihood,
+                prompt_bars + request.bars,
+                stream.ids,
+                stream.strayed,
+            )
+        )
     return results
 
 
