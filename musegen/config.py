@@ -20,6 +20,8 @@ Check = tuple[Callable[[Any], bool], str]
 ONE_UP: Check = (lambda value: value >= 1, "1 or more")
 ZERO_UP: Check = (lambda value: value >= 0, "0 or more")
 POSITIVE: Check = (lambda value: value > 0, "above 0")
+CONDUCTED = 8
+"""Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
@@ -192,7 +194,7 @@ class VAEConfig(LMConfig):
 
     def settled(self) -> Self:
         """The same, with what is unset filled in."""
-        is_hierarchical = self.clip_bars >= 8 if self.hierarchical is None else self.hierarchical
+        is_hierarchical = self.clip_bars >= CONDUCTED if self.hierarchical is None else self.hierarchical
         latent_dim = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
         hidden = (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
         return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=hidden)
@@ -376,8 +378,9 @@ class VAETrainConfig(TrainConfig):
         """Whether clips are written as lines: where these were found better, unless told otherwise."""
         tokenizer = self.tokenizer
         is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
-        is_short = not self.model.settled().hierarchical and not self.latent.sliders
-        return tokenizer.kind == "auto" and self.data.tracks == "melody" and is_plain and is_short
+        is_short = self.model.clip_bars < CONDUCTED and not self.model.hierarchical
+        is_one = self.data.tracks == "melody" and not self.latent.sliders
+        return tokenizer.kind == "auto" and is_plain and is_short and is_one
 
     def settled(self) -> Self:
         """The same, with what is unset of the model and its latent space filled in."""

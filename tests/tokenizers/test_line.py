@@ -174,5 +174,7 @@ def test_where_a_line_is_asked_for_in_vain() -> None:
 def test_short_clips_are_lines_by_themselves() -> None:
     assert VAETrainConfig().writes_lines
     assert not VAETrainConfig(model=VAEConfig(clip_bars=16)).writes_lines
+    assert not VAETrainConfig(model=VAEConfig(clip_bars=16, hierarchical=False)).writes_lines
+    assert not VAETrainConfig(model=VAEConfig(hierarchical=True)).writes_lines
     assert not VAETrainConfig(data=DataConfig(tracks="all")).writes_lines
     assert not VAETrainConfig(tokenizer=TokenizerConfig(kind="grid")).writes_lines
