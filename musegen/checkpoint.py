@@ -29,6 +29,7 @@ from musegen.files import write_atomic, write_json
 from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.grid_place import GridTracker
+from musegen.models.line_place import LineTracker
 from musegen.models.lm import LanguageModel
 from musegen.models.place import PlaceTracker
 from musegen.models.plan import Planner, PlanReader
@@ -123,7 +124,11 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
     tracker = build_tracker(tables, config.lookback)
     lengths = _bar_positions(tables)
     reader = Encoder(
-        tracker=build_tracker(tables, ()), bar_positions=lengths, num_layers=1, is_residual=True, **shared
+        tracker=build_tracker(tables, (), is_reader=True),
+        bar_positions=lengths,
+        num_layers=1,
+        is_residual=True,
+        **shared,
     )
     decoder = StreamDecoder(
         tracker=tracker, num_layers=config.num_layers, input_dropout=config.input_dropout, **shared
@@ -151,14 +156,25 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
     )
 
 
-def build_tracker(tables: Tables, lookback: Sequence[int]) -> PlaceTracker | GridTracker:
-    """What follows a stream of this vocabulary through its bars."""
+def build_tracker(
+    tables: Tables, lookback: Sequence[int], *, is_reader: bool = False
+) -> PlaceTracker | GridTracker:
+    """What follows a stream of this vocabulary through its bars, as its writer or its reader wants it."""
     kind = torch.from_numpy(tables.kind)
     pitch = torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch))
     if tables.voices:
         bar_positions = torch.from_numpy(tables.bar_positions)
         return GridTracker(
             kind=kind, bar_positions=bar_positions, pitch=pitch, voices=tables.voices, lookback=lookback
+        )
+    if tables.is_line:
+        return LineTracker(
+            kind=kind,
+            pitch=pitch,
+            duration=torch.from_numpy(tables.duration),
+            bar_positions=torch.from_numpy(tables.bar_positions),
+            lookback=lookback,
+            is_reader=is_reader,
         )
     return PlaceTracker(kind=kind, position=torch.from_numpy(tables.position), pitch=pitch, lookback=lookback)
 

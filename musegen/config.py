@@ -20,6 +20,8 @@ Check = tuple[Callable[[Any], bool], str]
 ONE_UP: Check = (lambda value: value >= 1, "1 or more")
 ZERO_UP: Check = (lambda value: value >= 0, "0 or more")
 POSITIVE: Check = (lambda value: value > 0, "above 0")
+CONDUCTED = 8
+"""Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
@@ -96,10 +98,11 @@ def _check_group(group: Any, prefix: str) -> None:
 class TokenizerConfig:
     """How music becomes tokens."""
 
-    kind: Literal["auto", "remi", "grid"] = "auto"
+    kind: Literal["auto", "remi", "grid", "line"] = "auto"
     """remi: notes as events, for any music. grid: one id a voice a position (pitch, hold or rest), for
-    chorales, quartets and single lines. auto: grid for accompaniments whose tracks are voices of one note
-    at a time, else remi. `--tokenizer grid` says it too."""
+    chorales, quartets and single lines. line: pitch and duration in turn, for clips of one line. auto: grid
+    for accompaniments whose tracks are voices of one note at a time; line for short clips of a melody; else
+    remi. `--tokenizer grid` says it too."""
     positions: int | None = None
     """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
     that hold at least 95 in 100 pieces whole."""
@@ -114,9 +117,13 @@ class TokenizerConfig:
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what a grid cannot say."""
         _check_group(self, "tokenizer.")
-        if self.kind == "grid" and (self.velocity or self.tempo):
+        if self.kind in ("grid", "line") and (self.velocity or self.tempo):
             flag = "velocity" if self.velocity else "tempo"
-            raise ConfigError(f"--tokenizer.{flag} does not go with --tokenizer grid; use --tokenizer remi")
+            raise ConfigError(
+                f"--tokenizer.{flag} does not go with --tokenizer {self.kind}; use --tokenizer remi"
+            )
+        if self.kind == "line" and self.programs:
+            raise ConfigError("--tokenizer.programs does not go with --tokenizer line; use --tokenizer remi")
         if self.kind != "grid" and self.positions is not None:
             raise ConfigError("--tokenizer.positions is a grid's; add --tokenizer grid, or leave it out")
 
@@ -187,7 +194,7 @@ class VAEConfig(LMConfig):
 
     def settled(self) -> Self:
         """The same, with what is unset filled in."""
-        is_hierarchical = self.clip_bars >= 8 if self.hierarchical is None else self.hierarchical
+        is_hierarchical = self.clip_bars >= CONDUCTED if self.hierarchical is None else self.hierarchical
         latent_dim = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
         hidden = (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
         return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=hidden)
@@ -298,6 +305,8 @@ class SamplingConfig:
     """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
     min_p: float = 0.0
     """Leave out ids less likely than this share of the likeliest."""
+    precision: Literal["float32", "bfloat16", "int8"] = "float32"
+    """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
@@ -320,8 +329,13 @@ class TrainConfig:
     """Fixes everything that is drawn at random."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Refuse what is out of range, and clips where there are none."""
         _check_group(self, "")
+        if self.tokenizer.kind == "line" and self.family != "vae":
+            raise ConfigError(
+                f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
+                "leave it out, or use --tokenizer remi"
+            )
 
 
 @dataclass(frozen=True)
@@ -346,8 +360,10 @@ class VAETrainConfig(TrainConfig):
     latent: LatentConfig = field(default_factory=LatentConfig)
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, and sliders of what has no line of notes."""
+        """Refuse what is out of range, and lines and sliders of what has no line of notes."""
         super().__post_init__()
+        if self.tokenizer.kind == "line" and self.data.tracks != "melody":
+            raise ConfigError("--tokenizer line is for one line of notes: leave out --polyphonic")
         if self.latent.sliders == 0:
             return
         is_plain = not (self.tokenizer.velocity or self.tokenizer.tempo or self.tokenizer.programs)
@@ -356,6 +372,15 @@ class VAETrainConfig(TrainConfig):
                 "--latent.sliders is for one line of notes written as events: leave out --polyphonic, "
                 "--tokenizer grid and --tokenizer.programs, .velocity and .tempo"
             )
+
+    @property
+    def writes_lines(self) -> bool:
+        """Whether clips are written as lines: where these were found better, unless told otherwise."""
+        tokenizer = self.tokenizer
+        is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
+        is_short = self.model.clip_bars < CONDUCTED and not self.model.hierarchical
+        is_one = self.data.tracks == "melody" and not self.latent.sliders
+        return tokenizer.kind == "auto" and is_plain and is_short and is_one
 
     def settled(self) -> Self:
         """The same, with what is unset of the model and its latent space filled in."""

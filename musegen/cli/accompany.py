@@ -6,12 +6,12 @@ import secrets
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from musegen.cli.generate import SAMPLING
-from musegen.cli.outputs import write_outputs
+from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches, part_pitches
 from musegen.cli.places import find_checkpoint, load_family, output_folder, read_melody, refuse_taken
@@ -51,6 +51,8 @@ class Accompany:
     """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    precision: Literal["float32", "bfloat16", "int8"] | None = None
+    """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     chords: str | None = None
     """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
     last. Unset: the model's choice."""
@@ -90,6 +92,7 @@ def main(argv: list[str]) -> None:
 
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
+    sampling = replace(checkpoint.config.sampling, **given)
     bars = len(bar_ticks(tune.melody)) - 1
     plan_temperature = arguments.plan_temperature
     wanted = Accompaniment(
@@ -107,7 +110,7 @@ def main(argv: list[str]) -> None:
             wanted,
             num=arguments.num,
             prompt=tune.others,
-            sampling=replace(checkpoint.config.sampling, **given),
+            sampling=sampling,
             seed=seed,
             players=Players.of(checkpoint.data),
         )
@@ -125,6 +128,7 @@ def main(argv: list[str]) -> None:
     else:
         for file in manifest["files"]:
             print(arguments.out / file["path"])
+    say_strayed(sampling.precision, results)
     say(f"seed {seed}")
 
 

@@ -8,11 +8,11 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from musegen.cli.outputs import write_outputs
+from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.pitches import allowed_pitches
 from musegen.cli.places import find_checkpoint, load_family, output_folder, read_music, refuse_taken
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from musegen.generation.requests import Request, Result
 
 BARS = 16
-SAMPLING = ("temperature", "top_k", "top_p", "min_p")
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "precision")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Generate:
     """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    precision: Literal["float32", "bfloat16", "int8"] | None = None
+    """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     time_signature: Annotated[str | None, tyro.conf.arg(metavar="N/D")] = None
@@ -126,6 +128,7 @@ def main(argv: list[str]) -> None:
     else:
         for file in manifest["files"]:
             print(arguments.out / file["path"])
+    say_strayed(sampling.precision, results)
     say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
 
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from musegen.data.views import TokenView
 from musegen.metrics.attributes import Floats, attributes
 from musegen.metrics.note_sets import Notes
-from musegen.tokenizers import Kind, Tables
+from musegen.tokenizers import Kind, LineTokenizer, Tables, Tokenizer, whole_tokenizer
+from musegen.tokenizers.line import read_line, write_line
 from musegen.tokenizers.tables import Ints
 
 
@@ -57,15 +58,46 @@ class _Bars(NamedTuple):
     metre: Ints
 
 
-def cut_clips(view: TokenView, tables: Tables, *, bars: int, split: str) -> Clips:
+def cut_clips(view: TokenView, tokenizer: Tokenizer, *, bars: int, split: str) -> Clips:
     """Every clip of `bars` bars of one metre that has a note.
 
     Args:
         view: the streams.
-        tables: of their tokenizer.
+        tokenizer: of what is wanted of them.
         bars: of a clip.
         split: "train", "valid" or "test".
     """
+    clips = _cut(view, whole_tokenizer(tokenizer).tables, bars=bars, split=split)
+    if not isinstance(tokenizer, LineTokenizer):
+        return clips
+    rows = as_lines(clips.ids, clips.offsets, tokenizer, bars)
+    offsets = np.append(0, np.cumsum((rows != 0).sum(axis=1)))
+    return clips._replace(
+        ids=rows[rows != 0].astype(np.uint16), offsets=offsets, metre=tokenizer.of_events(clips.metre)
+    )
+
+
+def as_lines(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tokenizer: LineTokenizer, bars: int) -> Ints:
+    """Clips written as events, written as lines, (C, T), padded at the end with 0.
+
+    Of notes that begin together the highest is kept, and each is cut where the next begins.
+
+    Args:
+        ids: (N,) events, end to end.
+        offsets: (C + 1,) where each clip begins.
+        tokenizer: of lines.
+        bars: of a clip.
+    """
+    notes = clip_notes(ids, offsets, tokenizer.events.tables)
+    order = np.lexsort((notes.pitch, notes.onset, notes.clip))
+    clip, onset = notes.clip[order], notes.onset[order]
+    is_top = np.append((clip[1:] != clip[:-1]) | (onset[1:] != onset[:-1]), True)[: len(order)]
+    line = Notes(*(column[order][is_top] for column in notes))
+    metre = tokenizer.of_events(np.asarray(ids, dtype=np.int64)[np.asarray(offsets[:-1]) + 2])
+    return write_line(line, metre, bars, tokenizer.tables)
+
+
+def _cut(view: TokenView, tables: Tables, *, bars: int, split: str) -> Clips:
     lines = _bars(view, tables)
     first = np.flatnonzero(np.isin(lines.piece, view.indices(split)))
     left_out = {}
@@ -164,6 +196,8 @@ def clip_notes(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tables: Tables)
         offsets: (C + 1,) where each begins.
         tables: of their tokenizer.
     """
+    if tables.is_line:
+        return read_line(np.asarray(ids, dtype=np.int64), np.asarray(offsets, dtype=np.int64), tables)
     ids = np.asarray(ids, dtype=np.int64)
     kind = tables.kind[ids]
     clip = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

@@ -10,7 +10,7 @@ from musegen.config import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, TokenError
-from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer, Tokenizer
+from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
 GRIDS = (4, 8, 12, 24)
@@ -20,7 +20,12 @@ WHOLE = 0.95
 
 
 def fit_tokenizer(
-    dataset: Dataset, config: TokenizerConfig, data: DataConfig | None = None, *, pairs: bool = False
+    dataset: Dataset,
+    config: TokenizerConfig,
+    data: DataConfig | None = None,
+    *,
+    pairs: bool = False,
+    lines: bool = False,
 ) -> Tokenizer:
     """A tokenizer that knows the metres of a dataset, with programs or voices where the view needs them.
 
@@ -29,6 +34,7 @@ def fit_tokenizer(
         config: what is settled already.
         data: which tracks are wanted.
         pairs: the accompaniments alone, not the melodies.
+        lines: clips of melodies are wanted, as lines where nothing else is asked for.
 
     Raises:
         DataError: no piece has the tracks wanted.
@@ -36,6 +42,8 @@ def fit_tokenizer(
     metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
     pairs_of = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
     scores = _selected(dataset, data or DataConfig(), pairs=pairs)
+    if config.kind == "line" or lines:
+        return LineTokenizer.build(config, time_signatures=pairs_of)
     parts = shared_parts(scores)
     if config.kind == "auto":
         # Voices that go together are written better side by side than one note after another.

@@ -3,11 +3,11 @@
 import numpy as np
 from symusic.core import ScoreTick
 
-from musegen.tokenizers import GridTokenizer, Kind, Tokenizer
+from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
 
 
-def encode_melody(melody: ScoreTick, tokenizer: Tokenizer) -> Ints:
+def encode_melody(melody: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
     """Ids of a melody of one line, from BOS to EOS, (S,).
 
     What is finer than a grid is left out: the melody is listened to here, and copied elsewhere.
@@ -21,7 +21,7 @@ def encode_melody(melody: ScoreTick, tokenizer: Tokenizer) -> Ints:
 
 
 def source_and_target(
-    melody: ScoreTick, listener: Tokenizer, target: Ints, tokenizer: Tokenizer
+    melody: ScoreTick, listener: WholeTokenizer, target: Ints, tokenizer: Tokenizer
 ) -> tuple[Ints, Ints]:
     """Both streams of a piece, from BOS to EOS, the shorter one filled up with silent bars.
 

@@ -10,6 +10,7 @@ import numpy as np
 from musegen.data.clips import clip_notes
 from musegen.metrics.note_sets import Floats, Notes
 from musegen.tokenizers import Kind, Tables
+from musegen.tokenizers.line import write_line
 from musegen.tokenizers.tables import Ints
 
 SHORTEST = 48
@@ -31,7 +32,8 @@ def changed_lines(ids: Ints, bars: int, tables: Tables, rng: np.random.Generator
     metre = ids[:, 2]  # behind BOS and Bar
     lengths = bars * tables.bar_positions[metre] * tables.position_ticks[metre]
     notes = vary(clip_notes(ids[ids != 0], offsets, tables), lengths, rng)
-    return line_ids(notes, metre, bars, tables)
+    write = write_line if tables.is_line else line_ids
+    return write(notes, metre, bars, tables)
 
 
 def vary(notes: Notes, lengths: Ints, rng: np.random.Generator) -> Notes:

@@ -24,7 +24,7 @@ from musegen.data.pairs import source_and_target
 from musegen.data.selection import Selected, select
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
-from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
+from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import Ints
 
 TOGETHER = 256
@@ -89,14 +89,14 @@ def token_view(
 
     Args:
         dataset: the music.
-        tokenizer: of what a model writes.
+        tokenizer: of what a model writes; of a line, pieces are written by its `events`.
         data: which tracks are wanted.
         pairs: part each piece into its melody and what accompanies it.
 
     Raises:
         DataError: no piece could be encoded; the reasons are counted.
     """
-    data = data or DataConfig()
+    data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     wanted = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
     recipe = json.dumps([3, dataset.sha256, tokenizer.to_dict(), wanted, [p.melody for p in dataset.pieces]])
     folder = dataset.path / ".cache" / f"view-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
@@ -122,7 +122,9 @@ def token_view(
     )
 
 
-def _build(folder: Path, dataset: Dataset, tokenizer: Tokenizer, data: DataConfig, *, pairs: bool) -> None:
+def _build(
+    folder: Path, dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
+) -> None:
     streams: list[npt.NDArray[np.uint16]] = []
     melodies: list[npt.NDArray[np.uint16]] = []
     notes: list[int] = []
@@ -166,7 +168,7 @@ class _Encoded(NamedTuple):
 
 
 def _encoded(
-    dataset: Dataset, tokenizer: Tokenizer, data: DataConfig, *, pairs: bool
+    dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
 ) -> Iterator[_Encoded | MusegenError]:
     """Every piece of a dataset with its ids, in order, or why it has none."""
     listener = melody_tokenizer(tokenizer) if pairs else tokenizer
@@ -190,7 +192,7 @@ def _selected(dataset: Dataset, piece: Piece, data: DataConfig, *, pairs: bool) 
 
 
 def _paired(
-    piece: Selected, stream: Ints, listener: Tokenizer, tokenizer: Tokenizer
+    piece: Selected, stream: Ints, listener: WholeTokenizer, tokenizer: WholeTokenizer
 ) -> _Encoded | MusegenError:
     if piece.melody is None:
         return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64))

@@ -39,7 +39,9 @@ class ClipSet:
             )
         self.checkpoint, self.model, self.tokenizer = checkpoint, checkpoint.model, checkpoint.tokenizer
         view = model_view(checkpoint, dataset)
-        self.clips: Clips = cut_clips(view, self.tokenizer.tables, bars=self.model.clip_bars, split=split)
+        self.pieces = view.pieces
+        """The pieces that `Clips.piece` numbers."""
+        self.clips: Clips = cut_clips(view, self.tokenizer, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:
         """From BOS to EOS, (T,)."""

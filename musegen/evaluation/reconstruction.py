@@ -86,8 +86,8 @@ def measure_reconstruction(
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
     assert isinstance(model, VAE)
     view = model_view(checkpoint, dataset)
-    training = cut_clips(view, tables, bars=model.clip_bars, split="train")
-    clips = cut_clips(view, tables, bars=model.clip_bars, split=split)
+    training = cut_clips(view, checkpoint.tokenizer, bars=model.clip_bars, split="train")
+    clips = cut_clips(view, checkpoint.tokenizer, bars=model.clip_bars, split=split)
     if not len(clips.piece):
         raise DataError(f"dataset {dataset.name} has no {split} clip of {model.clip_bars} bars")
     chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split == "train")

@@ -142,7 +142,8 @@ def accompany(
         ):
             score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, players.program)
             likelihood = stream.log_likelihood - planned
-            results.append((likelihood / stream.new_ids, Result(score, likelihood, bars, stream.ids)))
+            result = Result(score, likelihood, bars, stream.ids, stream.strayed)
+            results.append((likelihood / stream.new_ids, result))
     return [result for _, result in sorted(results, key=lambda pair: -pair[0])]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from symusic.core import ScoreTick
 
+from musegen.data.clips import as_lines
 from musegen.data.pairs import fill_bars
 from musegen.errors import DataError
 from musegen.metrics.note_f1 import note_scores
@@ -13,7 +14,7 @@ from musegen.music.excerpt import excerpt
 from musegen.music.melody import melody_track
 from musegen.music.notes import all_onsets
 from musegen.music.ops import bar_ticks, skyline
-from musegen.tokenizers import GridTokenizer, Tokenizer
+from musegen.tokenizers import GridTokenizer, LineTokenizer, Tokenizer
 from musegen.tokenizers.tables import Ints
 
 
@@ -104,6 +105,10 @@ def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: tuple[i
     Raises:
         TokenError: the tokenizer cannot say it.
     """
+    if isinstance(tokenizer, LineTokenizer):
+        ids = encode_clip(clip, tokenizer.events, bars, metre)
+        line: Ints = as_lines(ids, np.array([0, len(ids)]), tokenizer, bars)[0]
+        return line
     if isinstance(tokenizer, GridTokenizer):
         ids = tokenizer.encode(clip, lossy=True)
     else:

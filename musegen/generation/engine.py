@@ -4,12 +4,13 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from musegen.config import SamplingConfig
-from musegen.errors import MusegenError
+from musegen.errors import ConfigError, MusegenError
 from musegen.generation.sampling import RowStreams, draw_ids
 from musegen.generation.tracing import FIRST_STEPS, Step, recorded
-from musegen.models.losses import Decoder
+from musegen.models.losses import Decoder, token_nats
 from musegen.models.stepping import stepping
 from musegen.tokenizers import Kind
 
@@ -26,6 +27,8 @@ class Rules(Protocol):
 
     kind: Tensor
     """(V,) `Kind` of each id."""
+    is_time: Tensor
+    """(V,) which ids tell time: see `temper`."""
 
     def init_state(self, batch_size: int) -> Any:
         """Before BOS: a NamedTuple of batch-first tensors, `kind` (B,) among them."""
@@ -57,6 +60,8 @@ class Stream(NamedTuple):
     """Of the new ids (the end included) under the model as it is, without masks or filters, in nats."""
     new_ids: int
     """How many ids are new, the end included."""
+    strayed: float = 0.0
+    """Nats an id by which it is likelier under the rounded weights that drew it."""
 
 
 class _Rows(NamedTuple):
@@ -99,26 +104,18 @@ def sample_streams(
             positions do.
 
     Raises:
+        ConfigError: rounded weights on a GPU.
         MusegenError: a row has not ended within `max_new_tokens`.
     """
-    rules = grammar.init_state(1)
-    for id_ in prompt_ids:
-        rules = grammar.advance(rules, id_[None])
-    if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
-        rules = grammar.silence(rules)
-    given = prompt_ids.expand(_count_rows(state), -1)  # (1 or B, T)
-    for start in range(0, len(prompt_ids), CHUNK):
-        logits, state = model(given[:, start : start + CHUNK], state)
-    rules, state = repeat_rows(rules, streams.rows), repeat_rows(state, streams.rows)
-    last = logits[:, -1].expand(streams.rows, -1)  # (B, V)
     device = prompt_ids.device
-    done = torch.zeros(streams.rows, dtype=torch.bool, device=device)
-    rows = _Rows(last, done, torch.zeros(streams.rows, dtype=torch.float64, device=device), rules, state)
-    is_time = grammar.kind < Kind.PROGRAM
+    begin = rows = _after_prompt(model, state, grammar, prompt_ids, streams.rows)
+    is_time = grammar.is_time
     if pitches_alone:
         is_time = is_time | (grammar.kind >= Kind.DURATION)
     is_stepped = device.type == "cpu" and isinstance(model, nn.Module)
-    stepper: Any = stepping(model) if is_stepped else model  # type: ignore[arg-type]
+    if sampling.precision != "float32" and not is_stepped:
+        raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
+    stepper: Any = stepping(model, sampling.precision) if is_stepped else model  # type: ignore[arg-type]
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time)
@@ -134,20 +131,46 @@ def sample_streams(
         left = int((~rows.done).sum())
         if left == 0:
             kept.flush(rows.total)
-            return kept.streams(grammar)
+            written = kept.streams(grammar)
+            return written if sampling.precision == "float32" else _rescored(written, model, begin, grammar)
         if len(rows.done) > FEW and left <= LEFT * len(rows.done):
             going = torch.nonzero(~rows.done).flatten()
             kept.flush(rows.total, going)
-            rows, streams, grammar = (
-                _chosen(rows, going),
-                streams.select(going.tolist()),
-                grammar.select(going),
-            )
+            rows, grammar = _chosen(rows, going), grammar.select(going)
+            streams = streams.select(going.tolist())
             step, begun = one, count + 1
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
+
+
+def _after_prompt(model: Decoder, state: Any, grammar: Rules, prompt_ids: Tensor, count: int) -> _Rows:
+    """So many rows that have read the prompt."""
+    rules = grammar.init_state(1)
+    for id_ in prompt_ids:
+        rules = grammar.advance(rules, id_[None])
+    if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
+        rules = grammar.silence(rules)
+    given = prompt_ids.expand(_count_rows(state), -1)  # (1 or B, T)
+    for start in range(0, len(prompt_ids), CHUNK):
+        logits, state = model(given[:, start : start + CHUNK], state)
+    zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
+    rules, state = repeat_rows(rules, count), repeat_rows(state, count)
+    return _Rows(logits[:, -1].expand(count, -1), zeros > 0, zeros, rules, state)
+
+
+def _rescored(streams: list[Stream], model: Decoder, begin: _Rows, grammar: Rules) -> list[Stream]:
+    """Streams with their log-likelihood under the model as it is, and how far that of others lies above."""
+    end = int(torch.nonzero(grammar.kind == Kind.EOS)[0])
+    new = [torch.tensor([*stream.ids, end][-stream.new_ids :]) for stream in streams]
+    ids = pad_sequence(new, batch_first=True)  # (B, T)
+    logits, _ = model(ids[:, :-1], begin.state)
+    nats = token_nats(torch.cat([begin.last[:, None], logits], dim=1), ids).double().sum(dim=1)
+    return [
+        stream._replace(log_likelihood=-own, strayed=(stream.log_likelihood + own) / stream.new_ids)
+        for stream, own in zip(streams, nats.tolist(), strict=True)
+    ]
 
 
 class _Kept:

@@ -92,7 +92,7 @@ def decode_latents(
         ):
             score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
             trim(score, bars)
-            results.append(Result(score, stream.log_likelihood, bars, stream.ids))
+            results.append(Result(score, stream.log_likelihood, bars, stream.ids, stream.strayed))
     return results
 
 

@@ -31,5 +31,7 @@ class Result:
     """Bars in all, those of a prompt included."""
     ids: list[int]
     """The whole stream, a prompt's ids included, without the end."""
+    strayed: float = 0.0
+    """Nats an id by which it is likelier under the rounded weights that drew it than under the model's."""
     given: tuple[int, ...] = ()
     """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""

@@ -14,7 +14,7 @@ from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
-from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
+from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar, whole_tokenizer
 from musegen.tokenizers.tables import DRUMS
 
 __all__ = ["Request", "Result", "generate"]
@@ -68,7 +68,15 @@ def generate(
             dress(score, stream.ids, tokenizer, request, tempo, default_program)
         else:
             score = append_bars(prompt, score, prompt_bars, tokenizer, request)
-        results.append(Result(score, stream.log_likelihood, prompt_bars + request.bars, stream.ids))
+        results.append(
+            Result(
+                score,
+                stream.log_likelihood,
+                prompt_bars + request.bars,
+                stream.ids,
+                stream.strayed,
+            )
+        )
     return results
 
 
@@ -115,7 +123,7 @@ def prompt_ids(
     """Ids from BOS to the bar line after the prompt, and the prompt's bars: `bars`, or all it has."""
     if prompt is None:
         return [tokenizer.bos_id], 0
-    ids = tokenizer.encode(prompt)[:-1].tolist()
+    ids = whole_tokenizer(tokenizer).encode(prompt)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])

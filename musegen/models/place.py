@@ -26,7 +26,7 @@ class PlaceState(NamedTuple):
     """What of the stream so far the next ids need; N ids have been seen."""
 
     counters: Tensor
-    """(B, C): bar (0 before the first), place in the bar, notes at this place, metre, then the ids that
+    """(B, C): bar (0 before the first), place in the bar, what is counted, metre, then the ids that
     the tracker holds: for events the three of `recent` (C = 7), for a grid three a voice."""
     pitch_classes: Tensor
     """(B, 24) how many notes of each pitch class, C first: so far, and before this bar."""
@@ -73,6 +73,21 @@ class Place(NamedTuple):
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
     """(B, T, L) how many ids in a row each look-back has foretold."""
+
+
+class Stand(NamedTuple):
+    """Where ids stand, (B, T) each."""
+
+    bar: Tensor
+    """As `Place.bar`."""
+    place: Tensor
+    """As `Place.place`."""
+    counted: Tensor
+    """What is counted along the stream: of events the notes at this place, of a line the positions so far."""
+    metre: Tensor
+    """As `Place.metre`."""
+    rank: Tensor
+    """By which ids at one place of a bar come after each other, ids of a kind aside."""
 
 
 class PlaceTracker(nn.Module):
@@ -142,13 +157,8 @@ class PlaceTracker(nn.Module):
             state: after the ids before.
         """
         kind = self._kind[ids]  # (B, T)
-        bar0, place0, notes0, metre0, pitch0, earlier0, duration0 = state.counters.unbind(1)
-        bar = bar0[:, None] + (kind == _BAR).cumsum(1)
-        sets_place = self._sets_place[ids]
-        place = hold(self._place[ids], sets_place, place0)
-        metre = hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0)
-        counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
-        notes = counted - hold(counted, sets_place, torch.zeros_like(notes0))
+        pitch0, earlier0, duration0 = state.counters[:, 4:].unbind(1)
+        bar, place, counted, metre, rank = self._stand(ids, kind, state.counters[:, :4])
         is_pitch = self._pitch[ids] >= 0
         pitch = hold(ids, is_pitch, pitch0)
         before = torch.cat([pitch0[:, None], pitch[:, :-1]], dim=1)
@@ -156,7 +166,7 @@ class PlaceTracker(nn.Module):
         recent = torch.stack([pitch, earlier, hold(ids, kind == _DURATION, duration0)], dim=2)
         order = torch.where(kind == _PAD, _KINDS - 1, kind)  # padding stands after everything
         bar_span = self.num_places * _NOTES * _KINDS
-        keys = bar * bar_span + (place * _NOTES + notes.clamp(max=_NOTES - 1)) * _KINDS + order
+        keys = bar * bar_span + (place * _NOTES + rank.clamp(max=_NOTES - 1)) * _KINDS + order
 
         all_ids = torch.cat([state.ids, ids], dim=1)  # (B, N + T)
         all_keys = torch.cat([state.keys, keys], dim=1)
@@ -171,7 +181,7 @@ class PlaceTracker(nn.Module):
         intervals = torch.cat(
             [semitones(self._pitch[earlier][..., None], last), semitones(last, self._pitch[lookback])], dim=2
         )  # (B, T, 1 + L)
-        counters = torch.stack([bar, place, notes, metre, *recent.unbind(2)], dim=2)[:, -1]
+        counters = torch.stack([bar, place, counted, metre, *recent.unbind(2)], dim=2)[:, -1]
         after = PlaceState(counters, classes[:, -1], all_ids, all_keys, lookback[:, -1], runs[:, -1])
         told = Place(
             bar=bar,
@@ -188,6 +198,26 @@ class PlaceTracker(nn.Module):
             runs=runs,
         )
         return told, after
+
+    def _stand(self, ids: Tensor, kind: Tensor, before: Tensor) -> Stand:
+        """Where each of T ids stands.
+
+        Args:
+            ids: (B, T).
+            kind: (B, T) of the ids.
+            before: (B, 4) bar, place, `Stand.counted` and metre before them.
+        """
+        bar0, place0, notes0, metre0 = before.unbind(1)
+        sets_place = self._sets_place[ids]
+        counted = notes0[:, None] + self._starts_note[ids].cumsum(1)
+        notes = counted - hold(counted, sets_place, torch.zeros_like(notes0))
+        return Stand(
+            bar=bar0[:, None] + (kind == _BAR).cumsum(1),
+            place=hold(self._place[ids], sets_place, place0),
+            counted=notes,
+            metre=hold(self._metre[ids], kind == _TIME_SIGNATURE, metre0),
+            rank=notes,
+        )
 
 
 def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> Tensor:

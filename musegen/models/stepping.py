@@ -10,15 +10,13 @@ depend on the rows beside it.
 """
 
 import copy
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from musegen.models.decoder import StreamDecoder
 from musegen.models.rnn import StackedRNN
-
-Precision = Literal["float32", "bfloat16", "int8"]
 
 
 class Packed(nn.Module):
@@ -27,10 +25,10 @@ class Packed(nn.Module):
     Args:
         weight: (N, M).
         bias: (N,).
-        precision: of the weights.
+        precision: of the weights: "float32", "bfloat16" or "int8".
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, precision: Precision) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, precision: str) -> None:
         super().__init__()
         self.precision, self.bias = precision, bias
         match precision:
@@ -38,7 +36,7 @@ class Packed(nn.Module):
                 self.weight = weight.t().contiguous()  # (M, N)
             case "bfloat16":
                 self.weight = weight.bfloat16()
-            case "int8":
+            case _:
                 scale = weight.abs().amax(dim=1).clamp(min=1e-9) / 127
                 self.weight = (weight / scale[:, None]).round().to(torch.int8)
                 self.scale = scale.bfloat16()
@@ -65,7 +63,7 @@ class PackedLSTM(nn.Module):
         precision: of the weights.
     """
 
-    def __init__(self, layer: nn.LSTM, precision: Precision) -> None:
+    def __init__(self, layer: nn.LSTM, precision: str) -> None:
         super().__init__()
         ahead, back, first, second = (
             cast(Tensor, getattr(layer, f"{name}_l0")).detach()
@@ -82,12 +80,12 @@ class PackedLSTM(nn.Module):
         return hidden[:, None], (hidden[None], cell[None])
 
 
-def stepping(model: nn.Module, precision: Precision = "float32") -> nn.Module:
+def stepping(model: nn.Module, precision: str = "float32") -> nn.Module:
     """A copy of a model, for steps of one id, that shares what it need not lay out anew.
 
     Args:
         model: of any family, on a processor.
-        precision: of the weights that a step reads.
+        precision: of the weights that a step reads: "float32", "bfloat16" or "int8".
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()

@@ -10,6 +10,8 @@ from musegen.errors import TokenError
 from musegen.tokenizers.grammar import Constraints, Grammar
 from musegen.tokenizers.grid import GridTokenizer
 from musegen.tokenizers.grid_grammar import GridGrammar
+from musegen.tokenizers.line import LineTokenizer
+from musegen.tokenizers.line_grammar import LineGrammar
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
 from musegen.tokenizers.tables import Kind, Tables, roster, voice_ranges
@@ -18,18 +20,23 @@ __all__ = [
     "Constraints",
     "GridTokenizer",
     "Kind",
+    "LineTokenizer",
     "Part",
     "RemiTokenizer",
     "Tables",
     "Tokenizer",
+    "WholeTokenizer",
     "load_tokenizer",
     "make_grammar",
     "melody_tokenizer",
     "roster",
     "voice_ranges",
+    "whole_tokenizer",
 ]
 
-Tokenizer = RemiTokenizer | GridTokenizer
+WholeTokenizer = RemiTokenizer | GridTokenizer
+"""Writes whole pieces."""
+Tokenizer = WholeTokenizer | LineTokenizer
 
 
 def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
@@ -38,14 +45,23 @@ def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
     Raises:
         TokenError: an unknown kind, or damaged.
     """
-    kinds: dict[str, type[Tokenizer]] = {"remi": RemiTokenizer, "grid": GridTokenizer}
+    kinds: dict[str, type[Tokenizer]] = {
+        "remi": RemiTokenizer,
+        "grid": GridTokenizer,
+        "line": LineTokenizer,
+    }
     kind = saved.get("kind")
     if kind not in kinds:
         raise TokenError(f"tokenizer kind {kind!r} is unknown; this musegen knows {', '.join(kinds)}")
     return kinds[kind].from_dict(saved)
 
 
-def melody_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
+def whole_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
+    """The tokenizer of the pieces that a model's ids are from: its own, but for clips of one line."""
+    return tokenizer.events if isinstance(tokenizer, LineTokenizer) else tokenizer
+
+
+def melody_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
     """The tokenizer of the melodies that go with an accompanist's: one line, the same metres and grid."""
     if isinstance(tokenizer, GridTokenizer):
         return GridTokenizer(replace(tokenizer.config, programs=False), tokenizer.time_signatures)
@@ -54,11 +70,13 @@ def melody_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
 
 def make_grammar(
     tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
-) -> Grammar | GridGrammar:
+) -> Grammar | GridGrammar | LineGrammar:
     """The grammar of the streams that `tables` describe.
 
     Raises:
         ConfigError: the constraints leave nothing to write.
     """
+    if tables.is_line:
+        return LineGrammar(tables, constraints, device=device)
     grammar = GridGrammar if tables.voices else Grammar
     return grammar(tables, constraints, device=device)

@@ -82,6 +82,7 @@ class Grammar:
             position_ticks=column(tables.position_ticks),
         )
         self.kind = self.of.kind
+        self.is_time = self.kind < Kind.PROGRAM
         self.follower = Follower(self.of, self.allowed)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
         # The highest pitch allowed must not ring through to the end: a note begins in the last bar.

@@ -56,6 +56,7 @@ class GridGrammar:
         self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
         self.kind = column(tables.kind)
+        self.is_time = self.kind < Kind.PROGRAM
         self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
         self.ids = torch.arange(tables.vocab_size, device=device)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)

@@ -43,7 +43,7 @@ class Tables(NamedTuple):
 
     Notes are written as events, one after another (`voices` 0), or on a grid: then a bar and its metre
     are followed by one id (pitch, hold or rest) for each voice of each position, and position and voice
-    follow from counting.
+    follow from counting; or, in clips of one line, as pitch (or rest) and duration in turn.
     """
 
     kind: Ints
@@ -63,7 +63,7 @@ class Tables(NamedTuple):
     position_ticks: Ints
     """Length of a position of this metre in ticks."""
     voices: int = 0
-    """Voices of a grid, 0 where notes are events."""
+    """Voices of a grid, 0 where notes are events or a line."""
 
     @property
     def vocab_size(self) -> int:
@@ -74,6 +74,11 @@ class Tables(NamedTuple):
     def has_programs(self) -> bool:
         """Whether each note is preceded by its program."""
         return bool((self.kind == Kind.PROGRAM).any())
+
+    @property
+    def is_line(self) -> bool:
+        """Whether pitch (or rest) and duration follow each other in turn."""
+        return not self.voices and bool((self.kind == Kind.REST).any())
 
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""

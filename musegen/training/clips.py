@@ -13,7 +13,7 @@ from musegen.data.clips import Clips, clip_attributes, cut_clips
 from musegen.data.variations import changed_lines
 from musegen.data.views import TokenView
 from musegen.metrics.attributes import Floats
-from musegen.tokenizers import Tables
+from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import POOL_BATCHES, Batch
 from musegen.training.order import epoch_loader, share_of
@@ -112,19 +112,22 @@ class ClipDataModule(pl.LightningDataModule):
 
     Args:
         view: the token streams.
-        tables: of the tokenizer.
+        tokenizer: of what the model writes.
         config: of the run.
         batch_tokens: ids a batch, padding included.
     """
 
-    def __init__(self, view: TokenView, tables: Tables, config: VAETrainConfig, batch_tokens: int) -> None:
+    def __init__(
+        self, view: TokenView, tokenizer: Tokenizer, config: VAETrainConfig, batch_tokens: int
+    ) -> None:
         super().__init__()
         self.seed, self.batch_tokens = config.seed, batch_tokens
         self.names = [piece.name for piece in view.pieces]
-        self.tables, self.has_sliders = tables, config.latent.sliders > 0
+        tables = self.tables = tokenizer.tables
+        self.has_sliders = config.latent.sliders > 0
         bars = self.bars = config.model.clip_bars
-        self.train_clips = cut_clips(view, tables, bars=bars, split="train")
-        held_out = cut_clips(view, tables, bars=bars, split="valid") if view.indices("valid") else None
+        self.train_clips = cut_clips(view, tokenizer, bars=bars, split="train")
+        held_out = cut_clips(view, tokenizer, bars=bars, split="valid") if view.indices("valid") else None
         self.valid_clips = held_out if held_out and len(held_out.piece) else self.train_clips
         reach = config.data.transpose
         self.reach, self.moves = reach, transposition_tables(tables, range(-reach, reach + 1))

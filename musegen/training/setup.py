@@ -14,7 +14,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.vae import VAE
-from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges
+from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
 from musegen.training.clips import ClipDataModule
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.latent import VAEModule
@@ -91,7 +91,8 @@ def parts(
         start.model.train()  # a loaded checkpoint is in eval mode, and Lightning leaves it so
         view = token_view(dataset, start.tokenizer, data, pairs=pairs)
         return config, start.tokenizer, start.model, view
-    tokenizer = tokenizer or fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs)
+    lines = isinstance(config, VAETrainConfig) and config.writes_lines
+    tokenizer = tokenizer or fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs, lines=lines)
     config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
     view = token_view(dataset, tokenizer, config.data, pairs=pairs)
     return config, tokenizer, build_model(config, tokenizer), view
@@ -116,7 +117,7 @@ def _size_run(
     batch_tokens = min(config.optim.batch_tokens, max(2048, tokens // 8))
     data: TokenDataModule | ClipDataModule
     if isinstance(config, VAETrainConfig):
-        data = ClipDataModule(view, tokenizer.tables, config, batch_tokens)
+        data = ClipDataModule(view, tokenizer, config, batch_tokens)
     else:
         data = TokenDataModule(view, tokenizer.tables, config, batch_tokens)
     per_epoch = len(data.train_batches(0))
@@ -140,6 +141,7 @@ def _module(config: TrainConfig, model: Model, tokenizer: Tokenizer) -> DecoderM
 
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
     """What data.json says: names and hashes only."""
+    tables = whole_tokenizer(tokenizer).tables
     return {
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
@@ -148,12 +150,12 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "skipped": view.skipped,
         "tempo": view.tempo,
         "program": view.program,
-        "ranges": voice_ranges(tokenizer.tables, (view.stream(i) for i in view.indices("train"))),
+        "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {
                 "name": view.pieces[i].name,
                 "sha256": view.pieces[i].sha256,
-                "programs": roster(tokenizer.tables, view.stream(i)),
+                "programs": roster(tables, view.stream(i)),
             }
             for i in view.indices("train")
         ],

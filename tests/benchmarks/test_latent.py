@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from benchmarks import interpolation, sliders
+from benchmarks import interpolation, representations, sliders
 from musegen.checkpoint import load_checkpoint, write_metrics
 from musegen.data.dataset import Dataset
 from musegen.evaluation.clip_sets import ClipSet
@@ -65,3 +65,17 @@ def test_a_language_model_is_refused(
 ) -> None:
     assert interpolation.main([str(trained), str(tunes.path)]) == 2
     assert "of family lm, not vae" in capsys.readouterr().err
+
+
+def test_one_way_of_writing_by_the_notes_of_another(autoencoder: Path, tunes: Dataset) -> None:
+    checkpoint = load_checkpoint(autoencoder)
+    wanted = representations.wanted_clips([checkpoint, checkpoint], tunes, 5)
+    assert len(wanted) == 5
+    figures = representations.measure(checkpoint, checkpoint, tunes, wanted)
+    assert figures["clips"] == 5
+    assert 0 <= figures["note_f1"]["low"] <= figures["note_f1"]["mean"] <= 1
+    clips = ClipSet(checkpoint, tunes, "test")
+    assert {name for name, _ in wanted} <= {piece.name for piece in tunes.split("test")}
+    assert [clips.clips.first_bar[representations.homes(clips)[home]] for home in wanted] == [
+        bar for _, bar in wanted
+    ]

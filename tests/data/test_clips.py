@@ -13,7 +13,7 @@ from musegen.data.dataset import Dataset, Piece
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.music.ops import bar_ticks
-from musegen.tokenizers import GridTokenizer, Tokenizer
+from musegen.tokenizers import GridTokenizer, Tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 MELODY = DataConfig(tracks="melody")
@@ -59,16 +59,18 @@ def rows_of(score: ScoreTick) -> set[tuple[int, int, int]]:
     }
 
 
-@pytest.mark.parametrize("kind", ["remi", "grid"])
+@pytest.mark.parametrize("kind", ["remi", "grid", "line"])
 @pytest.mark.parametrize("bars", [1, 2, 5])
 def test_clips_hold_what_the_score_has_in_their_bars(kind: str, bars: int, tunes: Dataset) -> None:
     tokenizer = fit_tokenizer(tunes, TokenizerConfig(kind=kind), MELODY)  # type: ignore[arg-type]
     view = token_view(tunes, tokenizer, MELODY)
-    clips = cut_clips(view, tokenizer.tables, bars=bars, split="train")
+    clips = cut_clips(view, tokenizer, bars=bars, split="train")
     notes = clip_notes(clips.ids, clips.offsets, tokenizer.tables)
     assert set(clips.piece.tolist()) == set(view.indices("train"))
     for clip in clips.spread(60).tolist():
-        whole = tokenizer.decode(view.stream(int(clips.piece[clip])), ticks_per_quarter=TICKS_PER_QUARTER)
+        whole = whole_tokenizer(tokenizer).decode(
+            view.stream(int(clips.piece[clip])), ticks_per_quarter=TICKS_PER_QUARTER
+        )
         first = int(clips.first_bar[clip])
         lines = [*bar_ticks(whole).tolist(), *[whole.end() + 9999] * bars]
         metre = tokenizer.vocab[clips.metre[clip]].removeprefix("TimeSig_").split("/")
@@ -94,7 +96,7 @@ def test_what_lasts_over_the_end_is_cut_and_what_is_held_in_left_out(kind: str) 
     grid = GridTokenizer.build(TokenizerConfig(kind="grid", positions=4), time_signatures=[])
     score = tune((0, 4, 60), (12, 8, 62), (24, 40, 64), (64, 4, 65))
     tokenizer = grid if kind == "grid" else fit_line()
-    clips = cut_clips(view_of(tokenizer, score), tokenizer.tables, bars=1, split="train")
+    clips = cut_clips(view_of(tokenizer, score), tokenizer, bars=1, split="train")
     notes = clip_notes(clips.ids, clips.offsets, tokenizer.tables)
     quarter = TICKS_PER_QUARTER
     # The third and fourth bar hold the end of a note alone, in which nothing begins.
@@ -117,7 +119,7 @@ def test_each_reason_is_counted() -> None:
     changing = tune((0, 4, 60), (16, 4, 62), (32, 4, 64), metres=((0, 4, 4), (16, 3, 4)))
     sparse = tune((0, 4, 60), (64, 4, 60))
     short = tune((0, 4, 60))
-    clips = cut_clips(view_of(tokenizer, changing, sparse, short), tokenizer.tables, bars=2, split="train")
+    clips = cut_clips(view_of(tokenizer, changing, sparse, short), tokenizer, bars=2, split="train")
     # Bars 1-2 of the first have two metres; bars 2-3 and 3-4 of the second are silent; the third has one bar.
     assert clips.left_out == {
         "all there is of its piece is shorter": 1,
@@ -134,7 +136,7 @@ def test_a_whole_stream_is_a_clip_of_all_its_bars(tunes: Dataset) -> None:
     for index in view.indices("train")[:8]:
         stream = view.stream(index)
         bars = int((stream == tokenizer.tables.ids(3)[0]).sum())  # type: ignore[arg-type]
-        clips = cut_clips(view, tokenizer.tables, bars=bars, split="train")
+        clips = cut_clips(view, tokenizer, bars=bars, split="train")
         mine = np.flatnonzero(clips.piece == index)
         if len(mine):  # of one metre
             assert clips.rows(mine)[0].tolist() == stream.tolist()
@@ -144,7 +146,7 @@ def test_attributes_are_those_of_the_notes() -> None:
     tokenizer = fit_line()
     even = tune(*((4 * i, 4, 60 + 2 * i) for i in range(8)))
     dotted = tune(*((onset, 1, 72) for onset in (0, 3, 4, 7, 8, 11, 12, 15, 31)))
-    clips = cut_clips(view_of(tokenizer, even, dotted), tokenizer.tables, bars=2, split="train")
+    clips = cut_clips(view_of(tokenizer, even, dotted), tokenizer, bars=2, split="train")
     found = clip_attributes(clips, tokenizer.tables, 2)
     assert found[0].tolist() == pytest.approx([4.0, 14.0, 0.0, 67.0])
     assert found[1].tolist() == pytest.approx([4.5, 0.0, 1.0, 72.0])

@@ -26,7 +26,7 @@ def tokenizer(tunes: Dataset) -> Tokenizer:
 @pytest.fixture(scope="module")
 def clips(tunes: Dataset, tokenizer: Tokenizer) -> Clips:
     view = token_view(tunes, tokenizer, MELODY)
-    return cut_clips(view, tokenizer.tables, bars=BARS, split="train")
+    return cut_clips(view, tokenizer, bars=BARS, split="train")
 
 
 def notes_of(rows: Ints, tokenizer: Tokenizer) -> Notes:

@@ -84,7 +84,7 @@ def test_the_nearest_training_clip_of_a_training_clip_is_itself(learnt: Checkpoi
 def test_clips_known_from_training_are_left_out(learnt: Checkpoint, tunes: Dataset) -> None:
     tables = learnt.tokenizer.tables
     view = model_view(learnt, tunes)
-    training, clips = (cut_clips(view, tables, bars=1, split=split) for split in ("train", "test"))
+    training, clips = (cut_clips(view, learnt.tokenizer, bars=1, split=split) for split in ("train", "test"))
 
     def shapes(of_clips: object) -> list[bytes]:
         heard = clip_notes(of_clips.ids, of_clips.offsets, tables)  # type: ignore[attr-defined]

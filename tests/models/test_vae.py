@@ -13,7 +13,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import token_view
 from musegen.models.vae import VAE
 
-KINDS = ["remi", "grid"]
+KINDS = ["remi", "grid", "line"]
 
 
 def made(dataset: Dataset, kind: str, *, hierarchical: bool, cell: str = "lstm") -> tuple[VAE, Tensor]:
@@ -29,7 +29,7 @@ def made(dataset: Dataset, kind: str, *, hierarchical: bool, cell: str = "lstm")
     config = VAETrainConfig(tokenizer=TokenizerConfig(kind=kind), model=model_config)  # type: ignore[arg-type]
     data = DataConfig(tracks="melody")
     tokenizer = fit_tokenizer(dataset, config.tokenizer, data)
-    clips = cut_clips(token_view(dataset, tokenizer, data), tokenizer.tables, bars=4, split="train")
+    clips = cut_clips(token_view(dataset, tokenizer, data), tokenizer, bars=4, split="train")
     torch.manual_seed(0)
     model = build_model(config, tokenizer).eval()
     assert isinstance(model, VAE)

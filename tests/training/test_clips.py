@@ -37,7 +37,7 @@ def tokenizer(tunes: Dataset) -> Tokenizer:
 @pytest.fixture(scope="module")
 def module(tunes: Dataset, tokenizer: Tokenizer) -> ClipDataModule:
     view = token_view(tunes, tokenizer, SLIDERS.data)
-    return ClipDataModule(view, tokenizer.tables, SLIDERS, 2048)
+    return ClipDataModule(view, tokenizer, SLIDERS, 2048)
 
 
 def test_an_epoch_has_every_clip_once_in_batches_that_fit(module: ClipDataModule) -> None:

@@ -1,0 +1,110 @@
+"""What may follow in a clip of one line: masks that make every stream fill exactly its bars.
+
+The rules, vectorised over the batch: a pitch or a rest, then how long it lasts, no longer than the bars that
+are left; a note somewhere; a rest follows another only where that was too long for one id.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from musegen.errors import ConfigError
+from musegen.tokenizers.grammar import Constraints
+from musegen.tokenizers.line import EXACT
+from musegen.tokenizers.tables import Kind, Tables
+
+
+class LineState(NamedTuple):
+    """Where each row of a batch stands, (B,) int64 each."""
+
+    kind: Tensor
+    """Kind of the last id."""
+    left: Tensor
+    """Positions that are left; 0 before the metre."""
+    is_rest: Tensor
+    """1 while a rest is written."""
+    may_rest: Tensor
+    """1 where a rest may come next, as far as the last duration tells."""
+    has_note: Tensor
+    """1 once a note has been written."""
+
+
+class LineGrammar:
+    """Follows a batch of streams and says what may come next.
+
+    Args:
+        tables: of a line.
+        constraints: how many bars, in which metre, with which pitches.
+        device: where the masks are wanted.
+
+    Raises:
+        ConfigError: the constraints leave no pitch.
+    """
+
+    def __init__(
+        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
+    ) -> None:
+        def column(values: object) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.int64, device=device)
+
+        assert constraints.bars is not None
+        self.kind = column(tables.kind)
+        self.is_time = (self.kind < Kind.PROGRAM) | (self.kind == Kind.REST)
+        self.duration = column(tables.duration)
+        self.length = constraints.bars * column(tables.bar_positions)  # of the clip, by the id of its metre
+        self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
+        metres = set(constraints.metre_ids) or {constraints.time_signature_id} - {None}
+        self.metres = self.of_kind[Kind.TIME_SIGNATURE]
+        if metres:
+            self.metres = self.metres & torch.isin(
+                torch.arange(len(self.kind), device=device), column(list(metres))
+            )
+        wanted = range(128) if constraints.pitches is None else sorted(constraints.pitches)
+        self.pitches = torch.isin(column(tables.pitch), column(list(wanted))) & self.of_kind[Kind.PITCH]
+        if not bool(self.pitches.any()):
+            raise ConfigError("the scale and range together leave no pitch to write; widen one of them")
+
+    def init_state(self, batch_size: int) -> LineState:
+        """Before BOS."""
+        zero = torch.zeros(batch_size, dtype=torch.int64, device=self.kind.device)
+        return LineState(zero + int(Kind.BOS), zero, zero, zero + 1, zero)
+
+    def advance(self, state: LineState, ids: Tensor) -> LineState:
+        """The state after one more id a row, (B,)."""
+        kind = self.kind[ids]
+        is_duration = kind == Kind.DURATION
+        lasts = torch.where(is_duration, self.duration[ids], 0)
+        is_rest = torch.where(kind == Kind.REST, 1, torch.where(kind == Kind.PITCH, 0, state.is_rest))
+        may_rest = (is_rest == 0) | (lasts > EXACT)
+        return LineState(
+            kind=kind,
+            left=torch.where(kind == Kind.TIME_SIGNATURE, self.length[ids], state.left - lasts),
+            is_rest=is_rest,
+            may_rest=torch.where(is_duration, may_rest.long(), state.may_rest),
+            has_note=state.has_note | (kind == Kind.PITCH).long(),
+        )
+
+    def silence(self, state: LineState) -> LineState:
+        """The same: a clip begins with nothing sounding."""
+        return state
+
+    def select(self, rows: Tensor) -> "LineGrammar":
+        """The grammar of some of the rows: the same."""
+        del rows
+        return self
+
+    def mask(self, state: LineState) -> Tensor:
+        """Which ids may come next, (B, V); at least one a row."""
+        of, kind, left = self.of_kind, state.kind[:, None], state.left[:, None]
+        # Before the first note a rest leaves a position for one.
+        room = left - ((state.has_note == 0) & (state.is_rest == 1)).long()[:, None]
+        can_rest = (state.may_rest == 1) & (state.left > (state.has_note == 0).long())
+        sounds = self.pitches | (of[Kind.REST] & can_rest[:, None])
+        more = torch.where(left > 0, sounds, of[Kind.EOS])
+        mask = torch.where(
+            (kind == Kind.PITCH) | (kind == Kind.REST), of[Kind.DURATION] & (self.duration <= room), more
+        )
+        mask = torch.where(kind == Kind.BOS, of[Kind.BAR], mask)
+        mask = torch.where(kind == Kind.BAR, self.metres, mask)
+        return torch.where((kind == Kind.EOS) | (kind == Kind.PAD), of[Kind.PAD], mask)
