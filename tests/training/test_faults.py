@@ -197,21 +197,23 @@ def test_a_batch_too_large_for_memory(tunes: Dataset, tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("family", ["lm", "vae"])
-def test_one_tune_of_one_bar(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dataset shorter than any window or clip: what is measured is a number, or one line says why not."""
+@pytest.fixture
+def bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, the current one, with one tune of one bar in `in/`."""
     monkeypatch.chdir(tmp_path)
     tune = Score(480)
     tune.time_signatures.append(TimeSignature(0, 4, 4))
     tune.tracks.append(Track())
     tune.tracks[0].notes.extend([Note(480 * i, 480, 60 + i, 80) for i in range(4)])
     write_score(tune, tmp_path / "in" / "one.mid")
-    flags = ["--model.hidden-size", "8", "--model.embedding-dim", "8", "--trainer.max-steps", "2"]
-    code = main(["train", family, "in", "--out", "ck", *flags])
-    if family == "lm":
-        assert code == 0
-        bits = load_checkpoint(tmp_path / "ck").metrics["valid"]["bits_per_note"]
-        assert torch.isfinite(torch.tensor(bits))
-    else:
-        assert code == 2
-        assert not (tmp_path / "ck").exists()
+    return tmp_path
+
+
+SMALL = ["--model.hidden-size", "8", "--model.embedding-dim", "8", "--trainer.max-steps", "2"]
+
+
+def test_a_dataset_shorter_than_any_window(bar: Path) -> None:
+    """There is nothing to validate on but what is learnt; what is measured is a number all the same."""
+    assert main(["train", "lm", "in", "--out", "ck", *SMALL]) == 0
+    bits = load_checkpoint(bar / "ck").metrics["valid"]["bits_per_note"]
+    assert torch.isfinite(torch.tensor(bits))
