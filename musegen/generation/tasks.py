@@ -19,7 +19,7 @@ from musegen.tokenizers.tables import DRUMS
 
 __all__ = ["Request", "Result", "generate"]
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 256
 TOKENS_PER_BAR = 1024
 """A bar that wants more new ids than this has run away."""
 
