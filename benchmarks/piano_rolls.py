@@ -5,10 +5,11 @@
 
 ROLLS is one of the published files (traindata, validdata, testdata: frames by 88 keys, a quarter each);
 reading it takes SciPy. A frame is a set of pitches, so it is written as lines of a grid, the highest pitch
-first, then silence, with equal neighbours of a line held. Ids that would break that order, or strike what
-sounds, are masked: so the writing is one to one, and the sum over the lines is the exact joint -ln P of the
-frame. Scored are all frames but the first of each piece, total nats over total frames. Every flag of
-`musegen train lm` is passed on.
+first, then silence, with equal neighbours of a line held. A bar with a chord, the same in all pieces, stands
+before each, so that every line is there; it is not scored, and tells by how much a training piece was
+transposed. Ids that would break that order, or strike what sounds, are masked: so the writing is one to one,
+and the sum over the lines is the exact joint -ln P of the frame. Scored are all frames but the first of each
+piece, total nats over total frames. Every flag of `musegen train lm` is passed on.
 """
 
 import argparse
@@ -38,6 +39,10 @@ from musegen.tokenizers.grid import MAX_VOICES
 LOWEST = 21
 """MIDI pitch of the first key."""
 TICKS = 480
+BEFORE = 4
+"""Quarters of the bar before each piece."""
+CHORD = 72
+"""Its highest pitch; each line has one a semitone lower than the line above."""
 KEYS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
 PUBLISHED = {
     "JSB_Chorales": (
@@ -93,12 +98,15 @@ def ranked(roll: np.ndarray[Any, Any], lines: int) -> Ints:
 
 
 def as_score(lines: Ints) -> Score:
-    """A piece with a track a line, a quarter a frame, in 4/4; equal neighbours held."""
+    """A piece after a bar with a chord: a track a line, a quarter a frame, in 4/4; equal neighbours held."""
     score = Score(TICKS)
     score.time_signatures.append(TimeSignature(0, 4, 4))
     score.tracks = [Track(f"Line {number + 1}") for number in range(lines.shape[1])]
+    for number, track in enumerate(score.tracks):
+        track.notes.append(Note(0, TICKS, CHORD - number, 80))
     for span in sounding_spans(lines, 1):
-        score.tracks[span.voice].notes.append(Note(span.onset * TICKS, span.duration * TICKS, span.pitch, 80))
+        onset = (BEFORE + span.onset) * TICKS
+        score.tracks[span.voice].notes.append(Note(onset, span.duration * TICKS, span.pitch, 80))
     return score
 
 
@@ -159,7 +167,8 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece],
             stream = view.stream(index)
             legal = legal_lines(stream, tokenizer.tables)
             last = frames[Path(view.pieces[index].name).name]
-            scored = slot_nats(logits[row].cpu(), stream, tokenizer.tables, legal)[1:last]
+            nats_of = slot_nats(logits[row].cpu(), stream, tokenizer.tables, legal)
+            scored = nats_of[BEFORE + 1 : BEFORE + last]
             assert len(scored) == last - 1
             nats, count = nats + float(scored.sum()), count + len(scored)
     return nats / count

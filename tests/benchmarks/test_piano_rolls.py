@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import piano_rolls
-from benchmarks.piano_rolls import Piece, as_score, build_dataset, legal_lines, mean_nats, ranked
+from benchmarks.piano_rolls import BEFORE, Piece, as_score, build_dataset, legal_lines, mean_nats, ranked
 from benchmarks.sounding import SILENCE, sounding
 from musegen.checkpoint import load_checkpoint
 from musegen.data.dataset import Dataset
@@ -50,7 +50,7 @@ def test_a_frame_is_ranked() -> None:
         (note.time, note.duration, note.pitch)
         for note in as_score(ranked(roll[[0, 0, 1]], 3)).tracks[0].notes
     ]
-    assert spans == [(0, 960, 71)]
+    assert spans == [(0, 480, 72), (4 * 480, 960, 71)]
 
 
 def test_streams_and_rolls_are_one_to_one(pieces: list[Piece], trained: tuple[Dataset, Path]) -> None:
@@ -60,10 +60,10 @@ def test_streams_and_rolls_are_one_to_one(pieces: list[Piece], trained: tuple[Da
     lines = {piece.name: np.where(piece.lines < 0, SILENCE, piece.lines) for piece in pieces}
     for index, piece in enumerate(view.pieces):
         ids, theirs = view.stream(index), lines[Path(piece.name).name]
-        heard = sounding(ids, tables)
+        heard = sounding(ids, tables)[BEFORE:]
         assert heard[: len(theirs)].tolist() == theirs.tolist()
-        legal = legal_lines(ids, tables)
-        at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)
+        legal = legal_lines(ids, tables)[4 * BEFORE :]
+        at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)[4 * BEFORE :]
         assert legal[np.arange(len(at)), ids[at]].all()  # what stands there may stand there
         held = legal[:, tables.ids(Kind.HOLD)[0]]
         for slot in range(4, 4 * len(theirs)):
@@ -73,6 +73,13 @@ def test_streams_and_rolls_are_one_to_one(pieces: list[Piece], trained: tuple[Da
             before = heard[time - 1, line]
             assert held[slot] == (before != SILENCE and before < below)
             assert legal[slot].sum() == below + 1  # each lower pitch once, struck or held, and silence
+
+
+def test_pieces_of_fewer_lines_are_there_too(pieces: list[Piece], tmp_path: Path) -> None:
+    wide = [each._replace(lines=np.pad(each.lines, ((0, 0), (0, 5)), constant_values=-1)) for each in pieces]
+    dataset = build_dataset(wide, tmp_path)
+    folder = piano_rolls.train(dataset, tmp_path / "seed-0", 0, f"{TRAINING} {MODEL}".split())
+    assert mean_nats(load_checkpoint(folder), dataset, wide, "test") > 0
 
 
 def test_every_frame_but_the_first_is_scored(
