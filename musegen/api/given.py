@@ -158,7 +158,7 @@ def _read(flag: str, music: Music) -> tuple[Score, list[str]]:
     from musegen.music.read import read_piece
 
     if not isinstance(music, str | Path):
-        return _score_of(music).copy(), []
+        return _score_of(flag, music).copy(), []
     path = Path(music)
     if path.is_dir():
         raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
@@ -170,14 +170,16 @@ def _read(flag: str, music: Music) -> tuple[Score, list[str]]:
         raise _unreadable(flag, music, error) from error
 
 
-def _score_of(music: Score | Piece) -> Score:
+def _score_of(flag: str, music: Score | Piece) -> Score:
     from symusic.core import ScoreTick
 
     from musegen.api.piece import Piece
 
     score = music.score if isinstance(music, Piece) else music
     if not isinstance(score, ScoreTick):
-        raise ConfigError(f"{music!r} is no music: name a file, or give a symusic Score in ticks or a Piece")
+        raise ConfigError(
+            f"{flag} {music!r} is no music: name a file, or give a symusic Score in ticks or a Piece"
+        )
     return score
 
 
