@@ -16,8 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from musegen.api.given import read_melody
 from musegen.cli import main as musegen
-from musegen.cli.places import read_melody
 from musegen.music.midi import parse_midi
 from musegen.music.read import SUFFIXES
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from musegen import __version__
+from musegen.api.ranges import RANGES
 from musegen.cli import VERBS, main
 from musegen.cli.accompany import Accompany
 from musegen.cli.evaluate import Evaluate
@@ -21,7 +22,6 @@ from musegen.cli.interpolate import Interpolate
 from musegen.cli.novelty import Novelty
 from musegen.cli.parse import _flags, _value
 from musegen.cli.prepare import Prepare
-from musegen.cli.ranges import RANGES
 from musegen.cli.train import Train
 from musegen.cli.vary import Vary
 from musegen.config import Seq2SeqTrainConfig, VAETrainConfig

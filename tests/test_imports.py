@@ -12,7 +12,7 @@ ROOT = Path(musegen.__file__).parent
 FLOORS = {
     "errors": 0, "files": 0, "console": 0, "processes": 0,
     "config": 1, "music": 1, "metrics": 1, "tokenizers": 2, "data": 3, "models": 3,
-    "weights": 3, "checkpoint": 4,
+    "weights": 3, "checkpoint": 4, "released": 4,
     "training": 5, "generation": 5, "evaluation": 6, "api": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 SIDEWAYS = {("music", "config"), ("metrics", "config"), ("metrics", "music")}

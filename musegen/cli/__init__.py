@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": "measure how well a model predicts music that it has not seen",
     "compare": "measure how like generated music is to real music, without a model",
     "novelty": "find what files copy of the music that a model learnt from",
+    "models": "what is installed, and can be named wherever a checkpoint is wanted",
     "info": "say what a music file, a dataset or a checkpoint holds",
     "render": "music files as pictures; on request as notation, as sound, as a page that plays them",
     "demo": "all of it once, small, on 1,059 fiddle tunes",

@@ -6,19 +6,18 @@ import secrets
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
+from musegen.api.given import read_melody
+from musegen.api.pitches import common_pitches
 from musegen.cli.generate import SAMPLING
 from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
-from musegen.cli.pitches import allowed_pitches, part_pitches
-from musegen.cli.places import find_checkpoint, load_family, output_folder, read_melody, refuse_taken
+from musegen.cli.places import load_family, output_folder, refuse_taken
 from musegen.console import print_json, say
-
-if TYPE_CHECKING:
-    from musegen.tokenizers import Tokenizer
+from musegen.released import find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Accompany:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """A music file with the tune: MIDI, MusicXML, ABC or kern."""
     out: Path
@@ -75,47 +74,37 @@ class Accompany:
 def main(argv: list[str]) -> None:
     """Accompany, write the files, their piano rolls and their manifest; print their paths on stdout."""
     arguments = parse(Accompany, argv, prog="musegen accompany")
-    whole = [text for text in arguments.pitch_range if "=" not in text]
-    pitches = allowed_pitches(arguments.scale, whole[-1] if whole else None)
+    common_pitches(arguments.scale, arguments.pitch_range)  # refused before anything is read
     refuse_taken(arguments.out, force=arguments.force)
     tune = read_melody("FILE", arguments.file, arguments.melody)
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "seq2seq")
 
-    from musegen.cli.chords import chords_of  # with torch, which --help does without
-    from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Players, accompany
-    from musegen.generation.assemble import join
-    from musegen.models.seq2seq import Seq2Seq
-    from musegen.music.ops import bar_ticks
-
-    assert isinstance(checkpoint.model, Seq2Seq)
+    from musegen.api.writing import wanted_accompaniment, write_accompaniments
 
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
     sampling = replace(checkpoint.config.sampling, **given)
-    bars = len(bar_ticks(tune.melody)) - 1
-    plan_temperature = arguments.plan_temperature
-    wanted = Accompaniment(
-        pitches=pitches,
-        part_pitches=part_pitches(arguments.pitch_range, _part_names(checkpoint.tokenizer)),
+    wanted = wanted_accompaniment(
+        checkpoint,
+        tune,
+        scale=arguments.scale,
+        pitch_range=arguments.pitch_range,
         prompt_bars=arguments.prompt_bars,
-        chords=chords_of(arguments.chords, bars) if arguments.chords is not None else (),
-        plan_temperature=PLAN_TEMPERATURE if plan_temperature is None else plan_temperature,
+        chords=arguments.chords,
+        plan_temperature=arguments.plan_temperature,
     )
     with output_folder(arguments.out):
-        results = accompany(
-            checkpoint.model,
-            checkpoint.tokenizer,
-            tune.melody,
+        results = write_accompaniments(
+            checkpoint,
+            tune,
             wanted,
             num=arguments.num,
-            prompt=tune.others,
             sampling=sampling,
             seed=seed,
-            players=Players.of(checkpoint.data),
         )
         manifest = write_outputs(
-            [join(tune.given, result, tune.pickup) for result in results],
+            results,
             arguments.out,
             command=shlex.join(["musegen", "accompany", *argv]),
             seed=seed,
@@ -130,7 +119,3 @@ def main(argv: list[str]) -> None:
             print(arguments.out / file["path"])
     say_strayed(sampling.precision, results)
     say(f"seed {seed}")
-
-
-def _part_names(tokenizer: Tokenizer) -> list[str]:
-    return [part.name for part in tokenizer.parts]

@@ -1,4 +1,4 @@
-"""What the verbs of a latent space share: the clip in a user's file, how clips are drawn and written."""
+"""What the verbs of a latent space share: how clips are drawn, written and spoken of."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musegen.cli.parse import Flag
-from musegen.cli.places import find_checkpoint, load_family, read_music
+from musegen.cli.places import load_family
 from musegen.console import say
-from musegen.errors import ConfigError, DataError, TokenError
+from musegen.released import find_checkpoint
 
 if TYPE_CHECKING:
     from symusic import Score
 
     from musegen.checkpoint import Checkpoint
     from musegen.config import SamplingConfig
-    from musegen.generation.clips import Clip
-    from musegen.generation.requests import Result
     from musegen.models.vae import VAE
 
 
@@ -70,53 +68,6 @@ def load_vae(name: str) -> tuple[Checkpoint, VAE]:
 
     assert isinstance(checkpoint.model, VAE)
     return checkpoint, checkpoint.model
-
-
-def read_clip(
-    flag: str, path: Path, checkpoint: Checkpoint, *, from_bar: int | None, melody: str | None
-) -> Clip:
-    """The clip of a music file that a flag names; what was taken of it is said.
-
-    Raises:
-        ConfigError: nothing lies there, or a folder does; or a melody is named of a model of several lines.
-        MidiError: the file cannot be read.
-        DataError: there is no such clip in it, or the model does not write such clips.
-    """
-    from musegen.generation.clips import take_clip
-    from musegen.models.vae import VAE
-
-    score = read_music(flag, path)
-    assert isinstance(checkpoint.model, VAE)
-    tokenizer, data = checkpoint.tokenizer, checkpoint.config.data
-    one_line = data.tracks == "melody" or tokenizer.tables.voices == 1
-    if melody and not one_line:
-        raise ConfigError(
-            f"--melody picks one track, and {checkpoint.path.name} writes several: leave it out"
-        )
-    try:
-        clip = take_clip(
-            score,
-            tokenizer,
-            checkpoint.model.clip_bars,
-            from_bar=from_bar,
-            one_line=one_line,
-            melody=melody,
-            drums=data.drums,
-            metres=checkpoint.data.get("metres"),
-        )
-    except (DataError, TokenError) as error:
-        raise DataError(f"{path}: {error}") from error
-    for words in clip.words:
-        say(f"{path}: {words}")
-    return clip
-
-
-def own(clip: Clip, bars: int) -> Result:
-    """The user's clip as it is, among what a model wrote."""
-    from musegen.generation.requests import Result
-
-    ids = clip.ids[:-1].tolist()
-    return Result(clip.score, 0.0, bars, ids, given=tuple(range(len(clip.score.tracks))))
 
 
 def likeness(clip: Score, found: Score) -> dict[str, float]:

@@ -11,11 +11,12 @@ import tyro
 
 from musegen.cli.compare import print_comparison
 from musegen.cli.parse import Flag, parse
-from musegen.cli.places import DATASETS, find_checkpoint, open_data, output_folder, refuse_taken
+from musegen.cli.places import open_data, output_folder, refuse_taken, training_data
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 from musegen.files import write_json
+from musegen.released import find_checkpoint, released_models
 
 if TYPE_CHECKING:
     from musegen.checkpoint import Checkpoint
@@ -42,7 +43,7 @@ class Evaluate:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
     """A dataset, a folder of music or a built-in corpus. Unset: the dataset the model was trained on."""
     split: Literal["train", "valid", "test"] = "test"
@@ -73,13 +74,15 @@ def main(argv: list[str]) -> None:
     from musegen.checkpoint import load_checkpoint, write_metrics
 
     checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=_device())
-    dataset = open_data(arguments.data or str(DATASETS / checkpoint.dataset))
+    dataset = open_data(arguments.data) if arguments.data else training_data(checkpoint.dataset)
     with output_folder(arguments.out) if arguments.out else nullcontext():
         figures = _figures(checkpoint, dataset, arguments)
         if arguments.out:
             write_json(arguments.out / "evaluation.json", figures)
     # What other music gives is no property of the checkpoint, nor what a part of the split gives.
-    if dataset.sha256 == checkpoint.data["dataset_sha256"] and arguments.limit is None:
+    # A model that comes with musegen keeps the figures that it came with.
+    is_own = checkpoint.path not in released_models().values()
+    if dataset.sha256 == checkpoint.data["dataset_sha256"] and arguments.limit is None and is_own:
         try:
             write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
         except OSError as error:  # a checkpoint that may only be read has its figures all the same

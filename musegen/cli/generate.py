@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 from collections.abc import Callable
@@ -12,22 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from musegen.api.given import read_music
+from musegen.api.metres import metre_of
+from musegen.api.pitches import allowed_pitches
 from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
-from musegen.cli.pitches import allowed_pitches
-from musegen.cli.places import find_checkpoint, load_family, output_folder, read_music, refuse_taken
-from musegen.config import VAEConfig
+from musegen.cli.places import load_family, output_folder, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
+from musegen.released import find_checkpoint
 
 if TYPE_CHECKING:
-    from symusic import Score
+    from musegen.generation.requests import Result
 
-    from musegen.checkpoint import Checkpoint
-    from musegen.config import SamplingConfig
-    from musegen.generation.requests import Request, Result
-
-BARS = 16
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "precision")
 
 
@@ -43,7 +39,7 @@ class Generate:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     out: Path
     """A folder for the files."""
     bars: int | None = None
@@ -90,28 +86,35 @@ class Generate:
 def main(argv: list[str]) -> None:
     """Generate, write the files and their manifest; print their paths on stdout."""
     arguments = parse(Generate, argv, prog="musegen generate")
-    metre = _time_signature(arguments.time_signature)
+    metre = metre_of(arguments.time_signature)
     pitches = allowed_pitches(arguments.scale, arguments.pitch_range)
     refuse_taken(arguments.out, force=arguments.force)
     prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "lm", "vae")
-    bars = _bars(arguments, checkpoint)
 
     if arguments.against and not arguments.max_copy:
         raise ConfigError("--against says what --max-copy is held against: add it, or leave --against out")
 
+    from musegen.api.writing import new_bars, write_pieces
     from musegen.generation.requests import Request
 
+    bars = new_bars(checkpoint, arguments.bars, has_prompt=prompt is not None, prior=arguments.prior)
     request = Request(bars, metre, pitches, arguments.tempo, arguments.program)
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
     given = {name: getattr(arguments, name) for name in SAMPLING if getattr(arguments, name) is not None}
     sampling = replace(checkpoint.config.sampling, **given)
 
     def write(num: int, seed: int) -> list[Result]:
-        if checkpoint.config.family == "lm":
-            return _pieces(checkpoint, request, num, prompt, sampling, seed)
-        return _clips(checkpoint, request, num, sampling, seed, prior=arguments.prior)
+        return write_pieces(
+            checkpoint,
+            request,
+            num=num,
+            prompt=prompt,
+            sampling=sampling,
+            seed=seed,
+            prior=arguments.prior,
+        )
 
     with output_folder(arguments.out):
         results = _novel(arguments, write, bars, seed) if arguments.max_copy else write(arguments.num, seed)
@@ -132,26 +135,6 @@ def main(argv: list[str]) -> None:
     say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
 
 
-def _bars(arguments: Generate, checkpoint: Checkpoint) -> int:
-    """New bars of each piece.
-
-    Raises:
-        ConfigError: a flag that is of no use to the checkpoint's family.
-    """
-    name, settings = checkpoint.path.name, checkpoint.config.model
-    if not isinstance(settings, VAEConfig):
-        if arguments.prior:
-            raise ConfigError(f"--prior is for models of clips, and {name} writes pieces: leave it out")
-        return arguments.bars or BARS
-    if arguments.prompt:
-        raise ConfigError(f"--prompt: {name} continues nothing; for clips like one of yours: musegen vary")
-    if arguments.bars not in (None, settings.clip_bars):
-        raise ConfigError(
-            f"--bars is {arguments.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
-        )
-    return settings.clip_bars
-
-
 def _novel(
     arguments: Generate, write: Callable[[int, int], list[Result]], bars: int, seed: int
 ) -> list[Result]:
@@ -167,71 +150,3 @@ def _novel(
     )
     say(f"thrown away, for copying more than {arguments.max_copy} notes in a row: {rejected}")
     return results
-
-
-def _pieces(
-    checkpoint: Checkpoint,
-    request: Request,
-    num: int,
-    prompt: Score | None,
-    sampling: SamplingConfig,
-    seed: int,
-) -> list[Result]:
-    """Pieces of a language model."""
-    from musegen.generation.tasks import generate
-    from musegen.models.lm import LanguageModel
-
-    assert isinstance(checkpoint.model, LanguageModel)
-    return generate(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        request,
-        num=num,
-        prompt=prompt,
-        sampling=sampling,
-        seed=seed,
-        default_tempo=checkpoint.data["tempo"],
-        default_program=checkpoint.data["program"],
-        rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-    )
-
-
-def _clips(
-    checkpoint: Checkpoint,
-    request: Request,
-    num: int,
-    sampling: SamplingConfig,
-    seed: int,
-    *,
-    prior: bool,
-) -> list[Result]:
-    """Clips of a model with a latent space."""
-    from musegen.generation.latent import sample_clips
-    from musegen.models.vae import VAE
-
-    assert isinstance(checkpoint.model, VAE)
-    return sample_clips(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        request,
-        num=num,
-        metres=checkpoint.data.get("metres", ()),
-        prior=prior,
-        sampling=sampling,
-        seed=seed,
-        default_tempo=checkpoint.data["tempo"],
-        default_program=checkpoint.data["program"],
-    )
-
-
-def _time_signature(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
-    numerator, denominator = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
-        raise ConfigError(
-            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8, "
-            "with 1 to 64 beats of a unit of 1, 2, 4, 8, 16, 32 or 64"
-        )
-    return numerator, denominator

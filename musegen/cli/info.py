@@ -20,7 +20,7 @@ class Info:
     """
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS")]
-    """Music files, datasets, checkpoints; datasets and checkpoints also by name."""
+    """Music files, datasets, checkpoints; datasets, checkpoints and installed models also by name."""
     json: Flag = False
     """Print the result as JSON: one object, or a list where several paths are named."""
 
@@ -44,11 +44,13 @@ def main(argv: list[str]) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from musegen.cli.places import CHECKPOINTS, DATASETS
+    from musegen.cli.places import DATASETS
     from musegen.data.dataset import Dataset
     from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
+    from musegen.released import checkpoint_places
 
-    for path in (Path(name), DATASETS / name, CHECKPOINTS / name):
+    here, *others = checkpoint_places(name)
+    for path in (here, DATASETS / name, *others):
         if path.is_file():
             try:
                 return file_facts(path)

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from musegen.cli.clips import Sampling, Writing, likeness, load_vae, own, print_paths, read_clip, say_likeness
+from musegen.api.given import read_ends
+from musegen.api.ranges import check_steps
+from musegen.cli.clips import Sampling, Writing, likeness, load_vae, print_paths, say_likeness
 from musegen.cli.outputs import Row, write_outputs
 from musegen.cli.parse import parse
 from musegen.cli.places import output_folder, refuse_taken
 from musegen.console import print_json, say
-from musegen.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from symusic import Score
 
-    from musegen.checkpoint import Checkpoint
     from musegen.generation.clips import Clip
-
-MOST = 128
-"""Steps: more would fit into no picture."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Interpolate:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     first: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
     """A music file: MIDI, MusicXML, ABC or kern."""
     last: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
@@ -58,12 +55,18 @@ class Interpolate:
 def main(argv: list[str]) -> None:
     """Interpolate, write each step, and say how near the model's ends come to the user's."""
     arguments = parse(Interpolate, argv, prog="musegen interpolate")
-    if not 2 <= arguments.num <= MOST:
-        raise ConfigError(f"--num is {arguments.num}: it must be from 2 to {MOST}, both ends included")
+    check_steps(arguments.num)
     refuse_taken(arguments.out, force=arguments.writing.force)
     checkpoint, model = load_vae(arguments.checkpoint)
-    first, last = _ends(arguments, checkpoint)
+    first, last = read_ends(
+        arguments.first,
+        arguments.last,
+        checkpoint,
+        from_bar=arguments.from_bar,
+        melody=arguments.melody,
+    )
 
+    from musegen.api.writing import own
     from musegen.generation.interpolate import interpolate_clips
 
     seed = arguments.sampling.drawn_seed()
@@ -98,29 +101,6 @@ def main(argv: list[str]) -> None:
     else:
         print_paths(arguments.out, manifest)
     say(f"seed {seed}")
-
-
-def _ends(arguments: Interpolate, checkpoint: Checkpoint) -> tuple[Clip, Clip]:
-    """The clips to go from and to.
-
-    Raises:
-        DataError: they differ in metre, or one cannot be taken.
-    """
-    bars = arguments.from_bar
-    if len(bars) > 2:
-        raise ConfigError(f"--from-bar has {len(bars)} numbers: give it one for both files, or one for each")
-    each_bar = (bars[0], bars[-1]) if bars else (None, None)
-    first, last = (
-        read_clip(flag, path, checkpoint, from_bar=bar, melody=arguments.melody)
-        for flag, path, bar in zip("AB", (arguments.first, arguments.last), each_bar, strict=True)
-    )
-    if first.metre != last.metre:
-        metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (first, last)]
-        raise DataError(
-            f"the clips differ in metre: {arguments.first} is in {metres[0]}, {arguments.last} in "
-            f"{metres[1]}, and what lies between has one; choose clips of one metre (--from-bar)"
-        )
-    return first, last
 
 
 def _measured(clips: tuple[Clip, Clip], given_back: list[Score], scores: list[Score]) -> dict[str, Any]:

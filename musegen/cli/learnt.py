@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musegen.cli.places import CHECKPOINTS, DATASETS, open_data
+from musegen.cli.places import DATASETS, open_data, training_data
 from musegen.console import say
 from musegen.errors import CheckpointError, DataError
+from musegen.released import checkpoint_places
 
 if TYPE_CHECKING:
     from musegen.data.dataset import Dataset
@@ -21,7 +22,7 @@ def learnt_dataset(name: str) -> Dataset:
         CheckpointError: the checkpoint is damaged.
         DataError: the dataset is not there.
     """
-    for folder in (Path(name), CHECKPOINTS / name):
+    for folder in checkpoint_places(name):
         if (folder / "data.json").is_file():
             return _of_checkpoint(folder)
     return open_data(name)
@@ -29,7 +30,7 @@ def learnt_dataset(name: str) -> Dataset:
 
 def _of_checkpoint(folder: Path) -> Dataset:
     """The dataset of a checkpoint, by its name under ./datasets; it is said where that has changed since."""
-    from musegen.data.dataset import Dataset
+    from musegen.data.corpora import CORPORA
 
     try:
         known = json.loads((folder / "config.json").read_text("utf-8"))["dataset"]
@@ -37,11 +38,11 @@ def _of_checkpoint(folder: Path) -> Dataset:
         path = DATASETS / str(known)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"checkpoint {folder} does not say what it was trained on: {error}") from error
-    if not (path / "dataset.json").is_file():
+    if known not in CORPORA and not (path / "dataset.json").is_file():
         raise DataError(
             f"{folder} was trained on dataset {known}, which is not at {path}: name its folder instead"
         )
-    dataset = Dataset.open(path)
+    dataset = training_data(known)
     if dataset.sha256 != sha256:
         say(f"warning: {path} has changed since {folder} was trained on it")
     return dataset

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, get_
 import tyro
 from tyro import _errors as tyro_errors
 
-from musegen.cli.ranges import RANGES
+from musegen.api.ranges import RANGES
 from musegen.config import check_range
 from musegen.errors import ConfigError
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from musegen.cli.clips import Sampling, Writing, likeness, load_vae, print_paths, read_clip, say_likeness
+from musegen.api.given import read_clip
+from musegen.cli.clips import Sampling, Writing, likeness, load_vae, print_paths, say_likeness
 from musegen.cli.outputs import Row, write_outputs
 from musegen.cli.parse import parse
 from musegen.cli.places import output_folder, refuse_taken
@@ -25,7 +26,7 @@ class Reconstruct:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """A music file: MIDI, MusicXML, ABC or kern."""
     out: Path
@@ -45,22 +46,13 @@ def main(argv: list[str]) -> None:
     checkpoint, model = load_vae(arguments.checkpoint)
     clip = read_clip("FILE", arguments.file, checkpoint, from_bar=arguments.from_bar, melody=arguments.melody)
 
-    from musegen.generation.assemble import dress_like
-    from musegen.generation.latent import decode_latents, latent_of
-    from musegen.generation.sampling import RowStreams
+    from musegen.api.writing import write_reconstruction
 
     seed = arguments.sampling.drawn_seed()
     with output_folder(arguments.out):
-        [result] = decode_latents(
-            model,
-            checkpoint.tokenizer,
-            latent_of(model, clip.ids)[None],
-            clip.metre,
-            sampling=arguments.sampling.config(checkpoint.config.sampling),
-            streams=RowStreams(seed, range(1)),
-            ticks_per_quarter=clip.score.tpq,
+        result = write_reconstruction(
+            checkpoint, clip, sampling=arguments.sampling.config(checkpoint.config.sampling), seed=seed
         )
-        dress_like(result.score, clip.score, checkpoint.tokenizer)
         figures = likeness(clip.score, result.score)
         manifest = write_outputs(
             [result],

@@ -80,8 +80,9 @@ def main(argv: list[str]) -> None:
 
 
 def _train(arguments: Train) -> None:
-    from musegen.cli.places import find_checkpoint, open_data, output_folder, refuse_taken
+    from musegen.cli.places import open_data, output_folder, refuse_taken
     from musegen.processes import is_first_process
+    from musegen.released import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
         raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")

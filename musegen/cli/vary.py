@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from musegen.cli.clips import Sampling, Writing, likeness, load_vae, print_paths, read_clip
+from musegen.api.given import read_clip
+from musegen.cli.clips import Sampling, Writing, likeness, load_vae, print_paths
 from musegen.cli.outputs import Row, write_outputs
 from musegen.cli.parse import parse
 from musegen.cli.places import output_folder, refuse_taken
@@ -27,7 +28,6 @@ SLIDERS = {
     "pitch": "mean MIDI pitch",
 }
 """What each slider moves."""
-AMOUNT, NUM = 0.3, 4
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Vary:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, or its name under ./checkpoints."""
+    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """A music file: MIDI, MusicXML, ABC or kern."""
     out: Path
@@ -72,21 +72,18 @@ def main(argv: list[str]) -> None:
     arguments = parse(Vary, argv, prog="musegen vary")
     refuse_taken(arguments.out, force=arguments.writing.force)
     moves = {name: getattr(arguments, name) for name in SLIDERS if getattr(arguments, name) is not None}
-    amount = arguments.amount if arguments.amount is not None else 0.0 if moves else AMOUNT
-    is_drawn = amount > 0 or arguments.sampling.temperature > 0
     checkpoint, model = load_vae(arguments.checkpoint)
     clip = read_clip("FILE", arguments.file, checkpoint, from_bar=arguments.from_bar, melody=arguments.melody)
 
-    from musegen.generation.vary import vary_clip
+    from musegen.api.writing import write_variations
 
     seed = arguments.sampling.drawn_seed()
     with output_folder(arguments.out):
-        results = vary_clip(
-            model,
-            checkpoint.tokenizer,
+        results = write_variations(
+            checkpoint,
             clip,
-            num=arguments.num or (NUM if is_drawn else 1),
-            amount=amount,
+            num=arguments.num,
+            amount=arguments.amount,
             moves=moves,
             sampling=arguments.sampling.config(checkpoint.config.sampling),
             seed=seed,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from musegen.api.chords import chords_of
 from musegen.checkpoint import load_checkpoint
 from musegen.cli import main
-from musegen.cli.chords import chords_of
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.plans import draw_labels, draw_plans

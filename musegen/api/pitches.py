@@ -45,6 +45,16 @@ def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int
     return pitches
 
 
+def common_pitches(scale: str | None, ranges: Sequence[str]) -> frozenset[int] | None:
+    """The MIDI pitches that --scale and the last --pitch-range without a part leave to all parts.
+
+    Raises:
+        ConfigError: see `allowed_pitches`.
+    """
+    whole = [text for text in ranges if "=" not in text]
+    return allowed_pitches(scale, whole[-1] if whole else None)
+
+
 def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, frozenset[int]]:
     """The MIDI pitches of each part that a --pitch-range such as bass=36:60 names, by its number.
 

@@ -2,7 +2,7 @@
 
 import re
 
-from musegen.cli.pitches import LETTERS, SIGNS
+from musegen.api.pitches import LETTERS, SIGNS
 from musegen.errors import ConfigError
 from musegen.tokenizers.plan import HALVES
 

@@ -1,7 +1,10 @@
 """Which values a flag may have: one table for all verbs, since a flag means the same everywhere."""
 
+from typing import Any
+
 from musegen import config
-from musegen.config import ONE_UP, Check
+from musegen.config import ONE_UP, Check, check_range
+from musegen.errors import ConfigError
 
 RANGES: dict[str, Check] = config.RANGES | {
     "--bars": (lambda value: 1 <= value <= 10_000, "from 1 to 10000"),
@@ -27,3 +30,25 @@ RANGES: dict[str, Check] = config.RANGES | {
 }
 # --temperature of `generate` is the --sampling.temperature of `train`
 RANGES |= {f"--{name}": RANGES[f"--sampling.{name}"] for name in ("temperature", "top-k", "top-p", "min-p")}
+MOST_STEPS = 128
+"""Of a way between two clips: more would fit into no picture."""
+
+
+def check_ranges(**values: Any) -> None:
+    """Refuse a value out of range, by the name of its flag without dashes; None stands for "not given".
+
+    Raises:
+        ConfigError: see `musegen.config.check_range`.
+    """
+    for name, value in values.items():
+        check_range(f"--{name.replace('_', '-')}", value, RANGES)
+
+
+def check_steps(num: int) -> None:
+    """Refuse a way between two clips of too few or too many steps.
+
+    Raises:
+        ConfigError: `num` is not from 2 to `MOST_STEPS`.
+    """
+    if not 2 <= num <= MOST_STEPS:
+        raise ConfigError(f"--num is {num}: it must be from 2 to {MOST_STEPS}, both ends included")

@@ -1,0 +1,1 @@
+"""musegen for people who write Python (`musegen.load`), and what the command line shares with it."""

@@ -1,0 +1,146 @@
+"""What a model wrote, as Python users hold it: saved by one call, seen and heard in a notebook."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from symusic.core import ScoreTick
+
+from musegen.console import say
+from musegen.errors import ConfigError
+from musegen.evaluation.info import music_facts
+from musegen.evaluation.page import page
+from musegen.generation.requests import Result
+from musegen.music.write import write_score
+
+FRAME = (
+    '<iframe srcdoc="{page}" title="{title}" style="width: 100%; height: {height}px; border: 0" '
+    "onload=\"this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'\"></iframe>"
+)
+"""A page of its own inside a notebook, as high as what is in it."""
+HEADER, ROLL = 160, 400
+"""Pixels of the frame where a notebook does not let it measure itself: of the page, and of each piece."""
+
+
+@dataclass(frozen=True, repr=False)
+class Piece:
+    """One piece of music that a model wrote."""
+
+    title: str
+    result: Result
+    seed: int
+    """With which the same call to the same model gives the same piece again."""
+
+    @property
+    def score(self) -> ScoreTick:
+        """The music, in ticks."""
+        return self.result.score
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of what is new in it, under the model, in nats; 0 for a clip that is the user's own."""
+        return self.result.log_likelihood
+
+    def save(self, path: str | Path) -> Path:
+        """Write the piece as its path's ending says, over what is there.
+
+        Args:
+            path: ends with .mid, .wav, .musicxml, .png or .html.
+
+        Raises:
+            ConfigError: it ends with something else.
+            MidiError: there is no note in the piece, or notation cannot say it.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in WRITERS:
+            raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(WRITERS)}")
+        for words in WRITERS[path.suffix.lower()](self, path):
+            say(f"{path}: {words}")
+        return path
+
+    def __repr__(self) -> str:
+        facts = music_facts(self.score)
+        words = [f"{self.result.bars} bars", facts["time_signature"], facts["key"], f"{facts['notes']} notes"]
+        shown = ", ".join(filter(None, words))
+        return f"<{self.title}: {shown}, seed {self.seed}, log-likelihood {self.log_likelihood:.1f} nats>"
+
+    def _repr_html_(self) -> str:
+        return _frame([self], self.title)
+
+
+class Pieces(tuple[Piece, ...]):
+    """Several pieces in their order: a notebook shows them on one page."""
+
+    __slots__ = ()
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write 001.mid, 002.mid and so on into a folder, over what is there under these names.
+
+        Raises:
+            MidiError: there is no note in a piece.
+            OSError: the folder cannot be written to.
+        """
+        width = max(3, len(str(len(self))))
+        return [
+            piece.save(Path(folder) / f"{number:0{width}}.mid") for number, piece in enumerate(self, start=1)
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return _frame(self, f"{len(self)} pieces")
+
+
+def _frame(pieces: Sequence[Piece], title: str) -> str:
+    """A frame with the page that shows and plays the pieces; one without a note is left out."""
+    heard = [(piece.title, piece.score) for piece in pieces if piece.score.note_num()]
+    if not heard:
+        return f"<p>{html.escape(title)}: not one note</p>"
+    return FRAME.format(
+        page=html.escape(page(heard, title=title)),
+        title=html.escape(title),
+        height=HEADER + ROLL * len(heard),
+    )
+
+
+def _midi(piece: Piece, path: Path) -> list[str]:
+    return write_score(piece.score, path, given=piece.result.given)
+
+
+def _sound(piece: Piece, path: Path) -> list[str]:
+    from musegen.music.audio import write_wav
+
+    return [write_wav(piece.score, path)]
+
+
+def _notation(piece: Piece, path: Path) -> list[str]:
+    from musegen.music.musicxml import write_musicxml
+
+    return write_musicxml(piece.score, path, title=piece.title)
+
+
+def _picture(piece: Piece, path: Path) -> list[str]:
+    from musegen.evaluation.plots import write_piano_roll
+
+    write_piano_roll(piece.score, path, title=piece.title)
+    return []
+
+
+def _page(piece: Piece, path: Path) -> list[str]:
+    from musegen.evaluation.page import write_page
+
+    write_page([(piece.title, piece.score)], path, title=piece.title)
+    return []
+
+
+WRITERS: dict[str, Callable[[Piece, Path], list[str]]] = {
+    ".mid": _midi,
+    ".wav": _sound,
+    ".musicxml": _notation,
+    ".png": _picture,
+    ".html": _page,
+}
+"""By a file's ending; each gives what there is to say, in words."""
