@@ -11,7 +11,7 @@ from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import POINTS, choose_steps, interpolate_clips
 from musegen.generation.latent import latent_of
-from musegen.generation.walks import Route, candidates
+from musegen.generation.walks import Route, along, candidates
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.pitch import scale_consistency
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
@@ -71,8 +71,12 @@ def _ways(
     fine = max(POINTS, num)
     latents = [[latent_of(clips.model, clips.ids(index)) for index in pair] for pair in pairs]
     found = []
-    for count, way in ((fine, path), (num, "linear" if path == "linear" else "spherical")):
-        z = torch.stack([candidates(first, last, count, way) for first, last in latents])  # (pairs, N, Z)
+    straight: Route = "linear" if path == "linear" else "spherical"
+    for points in (
+        [candidates(first, last, fine, path) for first, last in latents],
+        [along(first, last, num, straight) for first, last in latents],
+    ):
+        z = torch.stack(points)  # (pairs, N, Z)
         metres = [clips.metre(first) for first, _ in pairs for _ in range(z.shape[1])]
         decoded = clips.decode(z.flatten(0, 1), metres)
         found.append([decoded[start : start + z.shape[1]] for start in range(0, len(decoded), z.shape[1])])

@@ -19,7 +19,7 @@ from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 
 POINTS = 64
-"""Clips on a path from which the steps are chosen: as many as are decoded at once."""
+"""Of a path, from which, and from others beside them, the steps are chosen."""
 POWER = 6
 """How much a long step counts: with 3 the longest is a little longer (see benchmarks/RESULTS.md)."""
 IDLE = 3
@@ -50,8 +50,8 @@ def interpolate_clips(
 ) -> Way:
     """The clips between two of one metre, with the first one's instrument and a tempo between theirs.
 
-    Equal steps of z are not heard as equal: of `POINTS` clips on each path those are taken that lead there
-    most evenly (`choose_steps`). Between two clips that are alike lies that clip itself.
+    Equal steps of z are not heard as equal: of `POINTS` clips on each path, and others beside it, those are
+    taken that lead there most evenly (`choose_steps`). Between two clips that are alike lies that clip itself.
 
     Args:
         model: in eval mode.
@@ -67,7 +67,7 @@ def interpolate_clips(
         MusegenError: a clip did not end.
     """
     ends = latent_of(model, first.ids), latent_of(model, last.ids)
-    z = candidates(*ends, max(POINTS, num), path)
+    z = candidates(*ends, max(POINTS, num), path, seed=seed)
     found = decode_latents(
         model,
         tokenizer,

@@ -7,6 +7,8 @@ from torch import Tensor
 
 Route = Literal["both", "spherical", "linear"]
 """Along the arc, along the straight line, or whichever of the two leads on more evenly, step by step."""
+BESIDE, ASIDE = 2, 0.3
+"""Points drawn around each point of a way; and how far away half-way, as a share of the way's length."""
 PARALLEL = 1e-6
 """Sine of an angle below which there is no one arc between two directions."""
 
@@ -17,7 +19,30 @@ def interpolate(first: Tensor, second: Tensor, num: int, *, spherical: bool = Tr
     return between(first, second, shares, spherical=spherical)
 
 
-def candidates(first: Tensor, second: Tensor, num: int, path: Route) -> Tensor:
+def candidates(first: Tensor, second: Tensor, num: int, path: Route, *, seed: int = 0) -> Tensor:
+    """Points on the way and beside it, in the order in which they lead on, (N, Z), both ends included.
+
+    Where a clip changes all at once on the way itself, it changes little by little somewhere beside it. So
+    each of the `num` points of a path but the ends is joined by `BESIDE` others, drawn around it.
+
+    Args:
+        first: (Z,).
+        second: (Z,).
+        num: points of each path.
+        path: where they lie.
+        seed: of what is drawn.
+    """
+    way = along(first, second, num, path)  # (P, Z)
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(way), BESIDE, len(first), generator=random, dtype=torch.float64)
+    share = torch.linspace(0, 1, len(way), dtype=torch.float64)
+    reach = ASIDE * 4 * share * (1 - share) * (second - first).double().norm() / len(first) ** 0.5
+    beside = way[:, None] + (reach[:, None, None] * noise).to(way)  # (P, BESIDE, Z)
+    points = torch.cat([way[:, None], beside], dim=1)
+    return torch.cat([way[:1], points[1:-1].flatten(0, 1), way[-1:]])
+
+
+def along(first: Tensor, second: Tensor, num: int, path: Route) -> Tensor:
     """Points between two, in the order in which they lead on: `num` of a path, 2 num of both, (N, Z)."""
     ways = [
         interpolate(first, second, num, spherical=kind == "spherical")
