@@ -36,11 +36,15 @@ def unfinished(out: Path) -> list[Path]:
     return list(out.rglob(".*.tmp"))
 
 
-def finish(tunes: Dataset, out: Path, flags: list[str]) -> None:
-    """Go on with a run that was ended, from the start where it had kept nothing yet."""
+def going_on(tunes: Dataset, out: Path, flags: list[str]) -> list[object]:
+    """What goes on with a run that was ended: from the start where it had kept nothing yet."""
     has_state = any((out / ".resume").glob("*.ckpt"))
-    words = command(tunes, out, *(["--resume"] if has_state else [*flags, "--force"]))
-    process = start(words, out.with_suffix(".said"))
+    return command(tunes, out, *(["--resume"] if has_state else [*flags, "--force"]))
+
+
+def finish(tunes: Dataset, out: Path, flags: list[str]) -> None:
+    """Have a run that was ended come to its end."""
+    process = start(going_on(tunes, out, flags), out.with_suffix(".said"))
     process.join()
     assert process.exitcode == 0, out.with_suffix(".said").read_text("utf-8")
     assert not unfinished(out)
@@ -149,17 +153,20 @@ def test_a_run_that_is_asked_to_stop(
 def test_ctrl_c_again_and_again(longer: bytes, tunes: Dataset, tmp_path: Path) -> None:
     """Ctrl-C once ends after the step, twice at once; who hammers on it loses nothing either."""
     out, said = tmp_path / "ck", tmp_path / "said"
-    words = command(tunes, out, *LONGER)
     for moment in range(6):
-        process = start(words, said)
-        wait_for(out / ".resume" / "state.ckpt", process)
+        process = start(going_on(tunes, out, LONGER), said)
+        assert process.pid is not None
+        wait_for(said, process)
+        while "training" not in said.read_text("utf-8"):
+            assert process.is_alive()
+            time.sleep(0.01)
         time.sleep(moment / 10)
         while process.is_alive():
             with suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)
             time.sleep(0.002)
         assert process.exitcode == 130, said.read_text("utf-8")
         assert "Traceback" not in said.read_text("utf-8")
-        words = command(tunes, out, "--resume")
+        said.unlink()
     finish(tunes, out, LONGER)
     assert weights(out) == longer
