@@ -20,6 +20,7 @@ from tests.training.processes import CONTEXT, cpu_seconds, start, wait_for
 FLAGS = ["--seed", "5", "--data.window", "128", "--optim.batch-tokens", "2048", "--model.dropout", "0.3"]
 FLAGS += ["--model.embedding-dim", "8", "--model.hidden-size", "16", "--trainer.max-steps", "12"]
 FLAGS += ["--trainer.val-check-interval", "3", "--trainer.limit-val-batches", "1"]
+LONGER = [*FLAGS, "--trainer.max-steps", "48"]
 SHM = Path("/dev/shm")  # noqa: S108 - another file system
 
 
@@ -35,11 +36,15 @@ def unfinished(out: Path) -> list[Path]:
     return list(out.rglob(".*.tmp"))
 
 
-def finish(tunes: Dataset, out: Path, flags: list[str]) -> None:
-    """Go on with a run that was ended, from the start where it had kept nothing yet."""
+def going_on(tunes: Dataset, out: Path, flags: list[str]) -> list[object]:
+    """What goes on with a run that was ended: from the start where it had kept nothing yet."""
     has_state = any((out / ".resume").glob("*.ckpt"))
-    words = command(tunes, out, *(["--resume"] if has_state else [*flags, "--force"]))
-    process = start(words, out.with_suffix(".said"))
+    return command(tunes, out, *(["--resume"] if has_state else [*flags, "--force"]))
+
+
+def finish(tunes: Dataset, out: Path, flags: list[str]) -> None:
+    """Have a run that was ended come to its end."""
+    process = start(going_on(tunes, out, flags), out.with_suffix(".said"))
     process.join()
     assert process.exitcode == 0, out.with_suffix(".said").read_text("utf-8")
     assert not unfinished(out)
@@ -110,15 +115,23 @@ def test_fifty_kills_inside_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert within >= 25, "too few of the kills fell into a save"
 
 
+@pytest.fixture(scope="module")
+def longer(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Weights of a longer run that was left in peace."""
+    folder = tmp_path_factory.mktemp("longer")
+    whole = start(command(tunes, folder / "ck", *LONGER), folder / "said")
+    whole.join()
+    return weights(folder / "ck")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_asked_to_stop(
-    number: signal.Signals, code: int, tunes: Dataset, tmp_path: Path
+    number: signal.Signals, code: int, longer: bytes, tunes: Dataset, tmp_path: Path
 ) -> None:
     """Ctrl-C, or SIGTERM of a queue or a container: it ends the step, saves and says what goes on."""
-    out, said, flags = tmp_path / "ck", tmp_path / "said", [*FLAGS, "--trainer.max-steps", "200"]
-    whole = start(command(tunes, tmp_path / "whole", *flags), tmp_path / "whole.said")
-    process = start(command(tunes, out, *flags), said)
+    out, said = tmp_path / "ck", tmp_path / "said"
+    process = start(command(tunes, out, *LONGER), said)
     wait_for(out / "SHA256SUMS", process)
     time.sleep(np.random.default_rng(code).uniform(0, 0.5))
     before, pid = cpu_seconds(process), process.pid
@@ -132,28 +145,28 @@ def test_a_run_that_is_asked_to_stop(
     assert process.exitcode == code, said.read_text("utf-8")
     assert taken < 5
     assert "go on with: musegen train lm" in said.read_text("utf-8").splitlines()[-1]
-    finish(tunes, out, flags)
-    whole.join()
-    assert weights(out) == weights(tmp_path / "whole")
+    finish(tunes, out, LONGER)
+    assert weights(out) == longer
 
 
 @pytest.mark.slow
-def test_ctrl_c_again_and_again(tunes: Dataset, tmp_path: Path) -> None:
+def test_ctrl_c_again_and_again(longer: bytes, tunes: Dataset, tmp_path: Path) -> None:
     """Ctrl-C once ends after the step, twice at once; who hammers on it loses nothing either."""
-    out, said, flags = tmp_path / "ck", tmp_path / "said", [*FLAGS, "--trainer.max-steps", "60"]
-    whole = start(command(tunes, tmp_path / "whole", *flags), tmp_path / "whole.said")
-    whole.join()
-    words = command(tunes, out, *flags)
+    out, said = tmp_path / "ck", tmp_path / "said"
     for moment in range(6):
-        process = start(words, said)
-        wait_for(out / ".resume" / "state.ckpt", process)
+        process = start(going_on(tunes, out, LONGER), said)
+        assert process.pid is not None
+        wait_for(said, process)
+        while "training" not in said.read_text("utf-8"):
+            assert process.is_alive()
+            time.sleep(0.01)
         time.sleep(moment / 10)
         while process.is_alive():
             with suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)
             time.sleep(0.002)
         assert process.exitcode == 130, said.read_text("utf-8")
         assert "Traceback" not in said.read_text("utf-8")
-        words = command(tunes, out, "--resume")
-    finish(tunes, out, flags)
-    assert weights(out) == weights(tmp_path / "whole")
+        said.unlink()
+    finish(tunes, out, LONGER)
+    assert weights(out) == longer
