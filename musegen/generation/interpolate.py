@@ -51,7 +51,7 @@ def interpolate_clips(
     """The clips between two of one metre, with the first one's instrument and a tempo between theirs.
 
     Equal steps of z are not heard as equal: of `POINTS` clips on each path, and others beside it, those are
-    taken that lead there most evenly (`choose_steps`). Between two clips that are alike lies that clip itself.
+    taken that lead there most evenly (`choose_steps`). Between two clips that are alike lies that clip.
 
     Args:
         model: in eval mode.
