@@ -17,6 +17,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.strip()
 ]
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 SHORTER = {
     "train": [
         "--trainer.max-steps",
@@ -61,6 +62,10 @@ def test_readme_commands(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert code == 0, f"{command}: {capsys.readouterr().err}"
     assert len(list((newcomer / "out").glob("*.mid"))) == 8
     assert len(list((newcomer / "out").glob("*.png"))) == 8
+    assert PYTHON
+    for block in PYTHON:
+        exec(block, {})  # noqa: S102 - our own README's
+    assert (newcomer / "tune-1.mid").read_bytes()[:4] == b"MThd"
 
 
 def test_readme_links_lead_somewhere() -> None:
