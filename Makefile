@@ -1,4 +1,4 @@
-# What one types: make demo, make test, make check. Everything lives in .venv; delete it to start anew.
+# What one types: make demo, make test, make check, make bench-quick. Everything lives in .venv; delete it to start anew.
 PYTHON ?= python3
 VENV ?= .venv
 # Installed before anything else, so that one exact torch is used. TORCH="torch==2.13.0 --index-url ..." picks a source.
@@ -7,13 +7,14 @@ TORCH ?= torch==2.13.0
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test slow check clean help
+.PHONY: demo test slow check bench-quick clean help
 
 help:
 	@echo "make demo    train a small model on 1,059 fiddle tunes and have it write four (about five minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the long tests, the demo among them"
 	@echo "make check   ruff, ruff format, mypy"
+	@echo "make bench-quick   small models and what they are worth beside earlier ones (under ten minutes)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "musegen needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
@@ -39,6 +40,9 @@ check: $(VENV)/.checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench-quick: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.quick
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

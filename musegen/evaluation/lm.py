@@ -8,6 +8,7 @@ import numpy as np
 from symusic import Score
 
 from musegen.checkpoint import Checkpoint
+from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import FEWEST, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
@@ -59,10 +60,12 @@ def evaluate_lm(
     known = checkpoint.tokenizer.time_signatures
     metres = [metre for metre in map(first_metre, scores) if metre in known]
     chosen = [metres[i % len(metres)] for i in range(samples)] if metres else []
-    found = music_set(checkpoint.path.name, written(checkpoint.model, checkpoint, chosen, BARS, seed))
+    own = written(checkpoint.model, checkpoint, chosen, BARS, seed)
+    found = music_set(checkpoint.path.name, progress(own, len(chosen), "Writing"))
     if found.pieces < 2:
         return figures, None
-    compared = Written(music_set(f"{dataset.name}, {split}", scores), found)
+    real = progress(scores, len(scores), f"Measuring {dataset.name}")
+    compared = Written(music_set(f"{dataset.name}, {split}", real), found)
     return figures | {"comparison": compare(*compared, seed=seed)}, compared
 
 
