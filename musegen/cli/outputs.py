@@ -138,4 +138,4 @@ def say_strayed(precision: str, results: Sequence[Result]) -> None:
     """Say how far rounded weights led away from the model, if they are."""
     if precision != "float32":
         mean = sum(result.strayed for result in results) / len(results)
-        say(f"{mean:.4f} nats an id likelier under {precision} weights than under the model's own")
+        say(f"{precision} weights: {mean:+.4f} nats an id against the model's own, on what was written")
