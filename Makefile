@@ -14,7 +14,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make slow    run the long tests, the demo among them"
 	@echo "make check   ruff, ruff format, mypy"
-	@echo "make bench-quick   small models and what they are worth beside earlier ones (under ten minutes)"
+	@echo "make bench-quick   has anything got worse? tiny models and the quick benchmarks (under ten minutes)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "musegen needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
