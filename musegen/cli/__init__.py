@@ -79,7 +79,12 @@ def run() -> NoReturn:
     # Threads that wait by spinning cost a busy machine most of its speed; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(main())
+    try:
+        code = main()
+    except KeyboardInterrupt:  # another Ctrl-C, while the first was being reported
+        code = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is leaving, and its exit code is settled
+    sys.exit(code)
 
 
 def _dispatch(argv: list[str]) -> None:
