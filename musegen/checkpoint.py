@@ -120,6 +120,7 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
         "embedding_dim": config.embedding_dim,
         "hidden_size": hidden_size,
         "dropout": config.dropout,
+        "weight_dropout": config.weight_dropout,
     }
     tracker = build_tracker(tables, config.lookback)
     lengths = _bar_positions(tables)

@@ -43,6 +43,7 @@ RANGES: dict[str, Check] = {
     "--model.lookback": (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64"),
     "--model.clip-bars": (lambda value: 1 <= value <= 64, "from 1 to 64"),
     "--model.latent-dim": (lambda value: value >= 8, "8 or more"),
+    "--model.weight-dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "--model.input-dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "--latent.beta": ZERO_UP,
     "--latent.free-bits": ZERO_UP,
@@ -164,6 +165,8 @@ class LMConfig:
     """Recurrent layers."""
     dropout: float = 0.2
     """Share of activations dropped between layers in training."""
+    weight_dropout: float = 0.0
+    """Share of the recurrent weights dropped at each step of training: what a few hundred pieces want."""
     lookback: tuple[int, ...] = (1, 2, 4, 8)
     """The model is shown what stood at this place so many bars ago."""
 

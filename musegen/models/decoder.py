@@ -35,6 +35,7 @@ class StreamDecoder(nn.Module):
         hidden_size: H.
         num_layers: recurrent layers.
         dropout: in the inputs, between the layers and before the logits.
+        weight_dropout: of the recurrent weights.
         more_anchors: pitches beyond the tracker's from which the next may be reckoned.
         input_dropout: share of the steps at which training hides the ids and tells the place alone.
     """
@@ -48,6 +49,7 @@ class StreamDecoder(nn.Module):
         hidden_size: int,
         num_layers: int,
         dropout: float,
+        weight_dropout: float = 0.0,
         more_anchors: int = 0,
         input_dropout: float = 0.0,
     ) -> None:
@@ -70,7 +72,12 @@ class StreamDecoder(nn.Module):
         """`tables`, kept where the weights stay as they are (see models/stepping.py)."""
         self.dropout = LockedDropout(dropout)
         self.rnn = StackedRNN(
-            cell=cell, input_size=hidden_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
+            cell=cell,
+            input_size=hidden_size,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            dropout=dropout,
+            weight_dropout=weight_dropout,
         )
         self.logits = nn.Linear(hidden_size, self.vocab_size)
         self.leap = nn.Linear(hidden_size, (tracker.num_anchors + more_anchors) * (2 * WIDEST + 1))

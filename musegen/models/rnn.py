@@ -1,11 +1,15 @@
 """Stacked recurrent cells whose state is one batch-first tensor a part."""
 
-from typing import NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CALLS: dict[str, Callable[..., Any]] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
+"""What the cells call, with weights that may be others than their own."""
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class RNNState(NamedTuple):
@@ -54,16 +58,26 @@ class StackedRNN(nn.Module):
         hidden_size: H.
         num_layers: L.
         dropout: share of activations dropped after each layer but the last, in training.
+        weight_dropout: share of the weights from one step to the next dropped in training, the same ones at
+            all steps of a sequence (Merity 2018).
     """
 
     def __init__(
-        self, *, cell: str, input_size: int, hidden_size: int, num_layers: int, dropout: float
+        self,
+        *,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.cell = cell
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
         self.dropout = LockedDropout(dropout)
+        self.weight_dropout = weight_dropout
         self.hidden_size = hidden_size
         if cell == "lstm":
             for layer in self.layers:  # remember by default (Jozefowicz 2015)
@@ -94,14 +108,34 @@ class StackedRNN(nn.Module):
             h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
             c0 = state.cell[:, index].unsqueeze(0).contiguous()
             if self.cell == "lstm":
-                result, (h1, c1) = layer(output, (h0, c0))
+                result, h1, c1 = self._steps(layer, output, (h0, c0))
             else:
-                result, h1 = layer(output, h0)
+                result, h1 = self._steps(layer, output, h0)
                 c1 = c0
             output = result + output if result.shape == output.shape else result
             hidden.append(h1[0])
             cell.append(c1[0])
         return output, RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
+
+    def _steps(self, layer: nn.Module, inputs: Tensor, state: Any) -> tuple[Tensor, ...]:
+        """Outputs and last state of a layer, some of its recurrent weights dropped in training."""
+        if not self.training or not self.weight_dropout:
+            output, after = layer(inputs, state)
+            return output, *(after if isinstance(after, tuple) else (after,))
+        ahead, back, *biases = (cast(Tensor, getattr(layer, f"{name}_l0")) for name in WEIGHTS)
+        kept = nn.functional.dropout(back, self.weight_dropout)
+        result: tuple[Tensor, ...] = CALLS[self.cell](
+            inputs,
+            state,
+            [ahead, kept, *biases],
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=True,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return result
 
 
 def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:

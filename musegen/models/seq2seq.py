@@ -68,6 +68,7 @@ class Encoder(nn.Module):
         hidden_size: H of the states returned, half of it for each direction.
         num_layers: recurrent layers a direction.
         dropout: in the inputs and between the layers.
+        weight_dropout: of the recurrent weights.
         is_residual: what an id says itself is added to what the layers know of it.
     """
 
@@ -81,6 +82,7 @@ class Encoder(nn.Module):
         hidden_size: int,
         num_layers: int,
         dropout: float,
+        weight_dropout: float = 0.0,
         is_residual: bool = False,
     ) -> None:
         super().__init__()
@@ -98,7 +100,12 @@ class Encoder(nn.Module):
         half = hidden_size // 2
         self.forwards, self.backwards = (
             StackedRNN(
-                cell=cell, input_size=hidden_size, hidden_size=half, num_layers=num_layers, dropout=dropout
+                cell=cell,
+                input_size=hidden_size,
+                hidden_size=half,
+                num_layers=num_layers,
+                dropout=dropout,
+                weight_dropout=weight_dropout,
             )
             for _ in range(2)
         )
