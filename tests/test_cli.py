@@ -147,6 +147,8 @@ class TestMisuse:
             ("generate x --out o --time-signature 4/3", ["--time-signature", "4/3", "6/8"]),
             ("generate x --out o --pitch-range 80:60", ["--pitch-range", "80:60", "C4:C6"]),
             ("generate x --out o --scale 'H major'", ["--scale", "H major", "D dorian"]),
+            ("generate x --out o --key 'D blues'", ["--key", "D blues", "dorian", "mixolydian"]),
+            ("generate x --out o --key 'D major' --scale 'D major'", ["--key", "--scale"]),
             ("generate x --out o --scale 'D doran'", ["--scale", "did you mean dorian?"]),
             ("generate x --out o --scale 'D major' --pitch-range 60:60", ["--pitch-range", "--scale"]),
             ("generate x --out o --prompt none.mid", ["--prompt", "none.mid", "MIDI"]),
@@ -380,6 +382,21 @@ class TestWork:
         assert pitches
         assert {pitch % 12 for pitch in pitches} <= {3, 5, 6, 8, 10, 11, 1}
         assert 60 <= min(pitches) <= max(pitches) <= 83
+
+    def test_generate_keeps_to_a_key(
+        self, trained: Path, tune: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from symusic import Score
+
+        line = ("generate", trained, "--bars", 1, "--seed", 1, "--key", "Eb major", "--num", 2)
+        run(capsys, *line, "--out", "o")
+        for name in ("001.mid", "002.mid"):
+            [track] = Score(here / "o" / name).tracks
+            assert track.notes[-1].pitch % 12 == 3
+            assert Score(here / "o" / name).key_signatures[0].key == -3
+        assert "the prompt has a key" in refused(
+            capsys, "generate", trained, "--prompt", tune, "--key", "D", "--out", "p"
+        )
 
     def test_prompt_stands_before_the_new_bars(
         self, trained: Path, tune: Path, capsys: pytest.CaptureFixture[str]

@@ -223,4 +223,7 @@ def test_a_language_model_has_no_latent_space(
     del tunes
     message = refused(capsys, "vary", trained, here / "a.mid", "--out", here / "o")
     assert "of family lm, not vae: use musegen generate" in message
+    assert "--key is for models that write pieces" in refused(
+        capsys, "generate", "clips", "--key", "D", "--out", "o"
+    )
     assert "--prior is for models of clips" in refused(capsys, "generate", trained, "--prior", "--out", "o")

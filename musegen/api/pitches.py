@@ -5,28 +5,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from musegen.errors import ConfigError
+from musegen.music.key import MODES, SCALES
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
-SCALES = {
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "ionian": (0, 2, 4, 5, 7, 9, 11),
-    "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
-    "lydian": (0, 2, 4, 6, 7, 9, 11),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
-    "aeolian": (0, 2, 3, 5, 7, 8, 10),
-    "minor": (0, 2, 3, 5, 7, 8, 10),
-    "locrian": (0, 1, 3, 5, 6, 8, 10),
-    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
-    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
-    "major pentatonic": (0, 2, 4, 7, 9),
-    "minor pentatonic": (0, 3, 5, 7, 10),
-    "blues": (0, 3, 5, 6, 7, 10),
-    "whole tone": (0, 2, 4, 6, 8, 10),
-    "chromatic": tuple(range(12)),
-}
-"""Semitones above the tonic."""
 
 
 def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int] | None:
@@ -79,19 +61,45 @@ def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, froze
     return found
 
 
+def key_of(text: str | None, *, scale: str | None = None, prompt: object = None) -> tuple[int, str] | None:
+    """The tonic's pitch class and the mode of --key; None where it is not given.
+
+    Args:
+        text: as typed.
+        scale: of --scale, which says the same otherwise.
+        prompt: which has a key of its own.
+
+    Raises:
+        ConfigError: it cannot be understood, or stands beside one of the others.
+    """
+    if text is None:
+        return None
+    if scale is not None:
+        raise ConfigError(
+            "--key is of pieces that end on the tonic, --scale of single notes: give one of them"
+        )
+    if prompt is not None:
+        raise ConfigError("--key: the prompt has a key already, and is continued in it: leave --key out")
+    return _tonic_and_mode("--key", text, MODES)
+
+
 def _parse_scale(text: str) -> frozenset[int]:
     """The pitch classes of a scale: its tonic, then its mode; "D" alone is D major."""
+    tonic, mode = _tonic_and_mode("--scale", text, tuple(SCALES))
+    return frozenset((tonic + step) % 12 for step in SCALES[mode])
+
+
+def _tonic_and_mode(flag: str, text: str, modes: Sequence[str]) -> tuple[int, str]:
     found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(?:\s+(.+))?", text.strip())
     if not found:
-        raise ConfigError(f"--scale is {text!r}: it must be a tonic and a mode, as 'D dorian'")
+        raise ConfigError(f"{flag} is {text!r}: it must be a tonic and a mode, as 'D dorian'")
     letter, sign, mode = found.groups()
     mode = " ".join((mode or "major").lower().split())
-    if mode not in SCALES:
-        near = get_close_matches(mode, SCALES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SCALES)}"
-        raise ConfigError(f"--scale is {text!r}: no mode {mode!r}; {hint}")
-    tonic = LETTERS[letter.upper()] + SIGNS[sign]
-    return frozenset((tonic + step) % 12 for step in SCALES[mode])
+    if mode not in modes:
+        near = get_close_matches(mode, modes, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(modes)}"
+        raise ConfigError(f"{flag} is {text!r}: no mode {mode!r}; {hint}")
+    return (LETTERS[letter.upper()] + SIGNS[sign]) % 12, mode
 
 
 def _parse_range(text: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import tyro
 
 from musegen.api.given import read_music
 from musegen.api.metres import metre_of
-from musegen.api.pitches import allowed_pitches
+from musegen.api.pitches import allowed_pitches, key_of
 from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.places import load_family, output_folder, refuse_taken
@@ -22,7 +22,10 @@ from musegen.errors import ConfigError
 from musegen.released import find_checkpoint
 
 if TYPE_CHECKING:
+    from musegen.checkpoint import Checkpoint
     from musegen.generation.requests import Result
+
+    Write = Callable[[int, int], list[Result]]
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "precision")
 
@@ -34,6 +37,7 @@ class Generate:
     $ musegen generate checkpoints/mine --bars 16 --num 8 --temperature 0.95 --out out/
     $ musegen generate checkpoints/mine --prompt tune.mid --bars 8 --out out/
     $ musegen generate checkpoints/mine --time-signature 6/8 --scale "D dorian" --pitch-range 55:84 --out out/
+    $ musegen generate checkpoints/mine --key "E minor" --bars 32 --out out/
     $ musegen generate checkpoints/folk-2bar --num 8 --out out/
     $ musegen generate checkpoints/mine --num 8 --max-copy 16 --out out/
     """
@@ -64,6 +68,9 @@ class Generate:
     """Such as 6/8. Unset: the prompt's, or as the model likes, piece by piece."""
     scale: str | None = None
     """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
+    key: str | None = None
+    """A key to be in and to end on the tonic of, such as "D major" or "E dorian": what comes out in another
+    mode is thrown away. Unset: any key."""
     pitch_range: Annotated[str | None, tyro.conf.arg(metavar="LO:HI")] = None
     """Keep to a range of pitches, both ends included: 60:84 or C4:C6."""
     tempo: float | None = None
@@ -89,6 +96,7 @@ def main(argv: list[str]) -> None:
     metre = metre_of(arguments.time_signature)
     pitches = allowed_pitches(arguments.scale, arguments.pitch_range)
     refuse_taken(arguments.out, force=arguments.force)
+    key = key_of(arguments.key, scale=arguments.scale, prompt=arguments.prompt)
     prompt = read_music("--prompt", arguments.prompt) if arguments.prompt else None
     folder = find_checkpoint(arguments.checkpoint)
     checkpoint = load_family(folder, "lm", "vae")
@@ -117,7 +125,8 @@ def main(argv: list[str]) -> None:
         )
 
     with output_folder(arguments.out):
-        results = _novel(arguments, write, bars, seed) if arguments.max_copy else write(arguments.num, seed)
+        chosen = _in_key(key, checkpoint, pitches, write) if key else write
+        results = _novel(arguments, chosen, bars, seed) if arguments.max_copy else chosen(arguments.num, seed)
         manifest = write_outputs(
             results,
             arguments.out,
@@ -135,13 +144,38 @@ def main(argv: list[str]) -> None:
     say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
 
 
-def _novel(
-    arguments: Generate, write: Callable[[int, int], list[Result]], bars: int, seed: int
-) -> list[Result]:
+def _in_key(
+    key: tuple[int, str], checkpoint: Checkpoint, pitches: frozenset[int] | None, write: Write
+) -> Write:
+    """What writes pieces in a key.
+
+    Raises:
+        ConfigError: the checkpoint writes clips.
+    """
+    from musegen.generation.chosen import generate_in_key
+    from musegen.models.lm import LanguageModel
+
+    model, (tonic, mode) = checkpoint.model, key
+    if not isinstance(model, LanguageModel):
+        raise ConfigError(
+            "--key is for models that write pieces: clips end anywhere; keep to notes with --scale"
+        )
+
+    def chosen(num: int, seed: int) -> list[Result]:
+        results, rejected = generate_in_key(
+            write, model, checkpoint.tokenizer, tonic=tonic, mode=mode, pitches=pitches, num=num, seed=seed
+        )
+        say(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
+        return results
+
+    return chosen
+
+
+def _novel(arguments: Generate, write: Write, bars: int, seed: int) -> list[Result]:
     """What copies no more than --max-copy notes in a row of the training pieces."""
     from musegen.cli.learnt import learnt_dataset
     from musegen.data.learnt import learnt
-    from musegen.generation.novel import generate_novel
+    from musegen.generation.chosen import generate_novel
 
     assert arguments.max_copy is not None
     known = learnt(learnt_dataset(arguments.against or arguments.checkpoint)).known

@@ -1,11 +1,11 @@
-"""The key of music, estimated from how long each pitch class sounds."""
+"""Scales, and the key of music: by how long each pitch class sounds, or by the note on which it ends."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from symusic import Track
+from symusic import KeySignature, Score, Track
 
 from musegen.music.notes import note_arrays
 
@@ -13,6 +13,32 @@ Floats = NDArray[np.float64]
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 """How well each pitch class fits a key, from its tonic up: Krumhansl and Kessler's ratings (1982)."""
+
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "ionian": (0, 2, 4, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "aeolian": (0, 2, 3, 5, 7, 8, 10),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
+    "major pentatonic": (0, 2, 4, 7, 9),
+    "minor pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole tone": (0, 2, 4, 6, 8, 10),
+    "chromatic": tuple(range(12)),
+}
+"""Semitones above the tonic."""
+MODES = ("major", "minor", "dorian", "mixolydian", "phrygian", "lydian", "locrian", "ionian", "aeolian")
+"""Of which a piece can be said to be: see `tonic_in`."""
+MINORS = ("minor", "harmonic minor", "melodic minor")
+"""A piece in minor may keep to any of these."""
+IN_SCALE = 0.9
+"""Share of its time that a piece spends on the notes of its scale, at least."""
 
 
 class Key(NamedTuple):
@@ -52,3 +78,42 @@ def estimate_key(weights: Floats) -> Key | None:
         for tonic in range(12)
     }
     return max(fits, key=lambda key: fits[key])
+
+
+def final_class(score: Score) -> int | None:
+    """The pitch class on which a piece ends: of the lowest of the notes that are struck last, drums aside."""
+    found = [note_arrays(track) for track in score.tracks if not track.is_drum and len(track.notes)]
+    if not found:
+        return None
+    onsets, pitches = (np.concatenate(columns) for columns in list(zip(*found, strict=True))[0:3:2])
+    return int(pitches[onsets == onsets.max()].min()) % 12
+
+
+def tonic_in(score: Score, mode: str) -> int | None:
+    """The tonic of a piece in one of `MODES`, or None where it is not in that mode.
+
+    The tonic is the note on which it ends. The piece is in the mode if it spends `IN_SCALE` of its time on
+    the notes of that scale, and no less than on those of any other mode on the same tonic.
+    """
+    tonic = final_class(score)
+    if tonic is None:
+        return None
+    weights = np.roll(pitch_class_weights(score.tracks), -tonic)
+    shares = {name: float(weights[list(SCALES[name])].sum() / weights.sum()) for name in (*MODES, *MINORS)}
+    shares["minor"] = max(shares[name] for name in MINORS)
+    others = max(shares[name] for name in MODES)
+    return tonic if shares[mode] >= max(IN_SCALE, others) else None
+
+
+def with_signature(score: Score, tonic: int, mode: str) -> Score:
+    """The score with the signature of a key, one of `MODES`, at its beginning and no other."""
+    degree = SCALES["major"].index(next(i for i in range(12) if _above(i) == SCALES[mode]))
+    fifths = ((tonic - SCALES["major"][degree]) * 7 + 5) % 12 - 5  # of the major scale of the same notes
+    score = score.copy()
+    score.key_signatures = [KeySignature(0, fifths, int(SCALES[mode] == SCALES["minor"]), "tick")]
+    return score
+
+
+def _above(step: int) -> tuple[int, ...]:
+    """The major scale from one of its notes up."""
+    return tuple(sorted((each - step) % 12 for each in SCALES["major"]))

@@ -1,16 +1,20 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from musegen.checkpoint import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import build_index
 from musegen.errors import ConfigError
-from musegen.generation.novel import copied_run, generate_novel
+from musegen.generation.chosen import copied_run, generate_in_key, generate_novel
 from musegen.generation.requests import Request, Result
 from musegen.generation.tasks import generate
 from musegen.models.lm import LanguageModel
+from musegen.models.losses import stream_nats
 from musegen.music.excerpt import excerpt
+from musegen.music.key import MODES, final_class, tonic_in
+from tests.music.scores import notes
 
 
 def test_copies_are_thrown_away_and_others_written(trained: Path) -> None:
@@ -44,3 +48,36 @@ def test_a_prompt_may_be_a_copy(trained: Path, tunes: Dataset) -> None:
     index = build_index([tune], ["tune"])
     (result,) = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert copied_run(result, index, 2) < prompt.note_num() <= copied_run(result, index, result.bars)
+
+
+def struck(result: Result) -> list[int]:
+    return [pitch for _, _, pitch in notes(result.score.tracks[0])]
+
+
+def test_a_key_is_kept_and_what_is_in_another_mode_thrown_away(trained: Path) -> None:
+    """Pieces are those of the same seed, moved; their likelihood is that of the piece as it stands."""
+    checkpoint = load_checkpoint(trained)
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    assert isinstance(model, LanguageModel)
+
+    def write(num: int, seed: int) -> list[Result]:
+        assert isinstance(model, LanguageModel)
+        return generate(model, tokenizer, Request(bars=1), num=num, seed=seed)
+
+    first = write(8, 3)
+    mode = max(MODES, key=lambda mode: sum(tonic_in(each.score, mode) is not None for each in first))
+    wanted = [each for each in first[:2] if tonic_in(each.score, mode) is not None]
+    kept, rejected = generate_in_key(write, model, tokenizer, tonic=2, mode=mode, num=2, seed=3)
+    assert len(kept) == 2
+    assert rejected > 0
+    for before, after in zip(wanted, kept, strict=False):
+        moved_by = {high - low for low, high in zip(struck(before), struck(after), strict=True)}
+        assert len(moved_by) == 1
+        assert abs(moved_by.pop()) <= 6
+    for each in kept:
+        assert tonic_in(each.score, mode) == final_class(each.score) == 2
+        assert notes(tokenizer.decode(each.ids).tracks[0]) == notes(each.score.tracks[0])
+        nats = stream_nats(model, model.init_state(1), torch.tensor([[*each.ids, tokenizer.eos_id]]))
+        assert each.log_likelihood == pytest.approx(-float(nats.sum()), rel=1e-4)
+    with pytest.raises(ConfigError, match="0 of 1 pieces came out in locrian"):
+        generate_in_key(lambda *_: [], model, tokenizer, tonic=2, mode="locrian")
