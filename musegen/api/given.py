@@ -39,6 +39,17 @@ def read_music(flag: str, music: Music) -> Score:
     return score
 
 
+def read(path: str | Path) -> Piece:
+    """See `musegen.read`."""
+    from musegen.api.piece import Piece
+    from musegen.generation.requests import Result
+    from musegen.music.ops import bar_ticks
+
+    score = read_music("path", path)
+    own = tuple(range(len(score.tracks)))
+    return Piece(Path(path).stem, Result(score, 0.0, len(bar_ticks(score)) - 1, [], given=own), None)
+
+
 class Tune(NamedTuple):
     """A tune that wants an accompaniment, and what else its file holds."""
 
@@ -147,7 +158,7 @@ def read_ends(
     if begin.metre != end.metre:
         metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (begin, end)]
         raise DataError(
-            f"the clips differ in metre: {_name(first)} is in {metres[0]}, {_name(last)} in "
+            f"the clips differ in metre: A ({_name(first)}) is in {metres[0]}, B ({_name(last)}) in "
             f"{metres[1]}, and what lies between has one; choose clips of one metre (--from-bar)"
         )
     return begin, end

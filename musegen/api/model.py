@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Unpack, overload
 
+from musegen.api.asked import AskedAccompaniment, AskedPiece, Drawing
 from musegen.api.given import Music, read_clip, read_ends, read_melody, read_music
 from musegen.api.metres import metre_of
 from musegen.api.piece import Piece, Pieces
@@ -27,19 +28,6 @@ from musegen.generation.interpolate import interpolate_clips
 from musegen.generation.requests import Request, Result
 from musegen.models.vae import VAE
 from musegen.released import find_checkpoint
-
-
-class Drawing(TypedDict, total=False):
-    """How ids are drawn; what is left out is the checkpoint's, the temperature of given clips 0."""
-
-    temperature: float
-    """Above 1 bolder, below 1 safer; 0 always takes the likeliest."""
-    top_k: int
-    """Draw from the k likeliest ids only."""
-    top_p: float
-    """Draw from the likeliest ids that together hold this much probability."""
-    min_p: float
-    """Leave out ids less likely than this share of the likeliest."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,9 +60,14 @@ class Model:
     def __repr__(self) -> str:
         return f"<model {self.name}, family {self.family}>"
 
+    @overload
+    def generate(self, *, num: None = None, **asked: Unpack[AskedPiece]) -> Piece: ...
+    @overload
+    def generate(self, *, num: int, **asked: Unpack[AskedPiece]) -> Pieces: ...
     def generate(
         self,
         *,
+        num: int | None = None,
         bars: int | None = None,
         prompt: Music | None = None,
         seed: int | None = None,
@@ -85,10 +78,11 @@ class Model:
         program: int | None = None,
         prior: bool = False,
         **drawing: Unpack[Drawing],
-    ) -> Piece:
+    ) -> Piece | Pieces:
         """Write a new piece, or a new clip, or continue a tune.
 
         Args:
+            num: how many, as `Pieces`. Unset: one `Piece`.
             bars: how many new ones. Unset: 16, or what a model of clips writes.
             prompt: music to continue; it stands unchanged before the new bars.
             seed: repeats the piece exactly.
@@ -98,31 +92,36 @@ class Model:
             tempo: quarters a minute. Unset: the prompt's, or the training data's median.
             program: General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data.
             prior: of a model of clips: draw from all of its latent space.
-            **drawing: temperature, top_k, top_p, min_p.
+            **drawing: temperature, top_k, top_p, min_p, precision.
 
         Raises:
             MusegenError: the model is an accompanist, or cannot write what is asked for.
         """
         check_family(self.checkpoint, "lm", "vae")
-        check_ranges(bars=bars, seed=seed, tempo=tempo, program=program)
+        check_ranges(num=num, bars=bars, seed=seed, tempo=tempo, program=program)
         bars = new_bars(self.checkpoint, bars, has_prompt=prompt is not None, prior=prior)
         metre, pitches = metre_of(time_signature), allowed_pitches(scale, pitch_range)
         seed = _seed(seed)
-        [result] = write_pieces(
+        results = write_pieces(
             self.checkpoint,
             Request(bars, metre, pitches, tempo, program),
-            num=1,
+            num=num or 1,
             prompt=None if prompt is None else read_music("prompt", prompt),
             sampling=self._sampling(drawing),
             seed=seed,
             prior=prior,
         )
-        return Piece(self.name, result, seed)
+        return _numbered(results, seed) if num else Piece(self.name, results[0], seed)
 
+    @overload
+    def accompany(self, tune: Music, *, num: None = None, **asked: Unpack[AskedAccompaniment]) -> Piece: ...
+    @overload
+    def accompany(self, tune: Music, *, num: int, **asked: Unpack[AskedAccompaniment]) -> Pieces: ...
     def accompany(
         self,
         tune: Music,
         *,
+        num: int | None = None,
         melody: str | None = None,
         prompt_bars: int = 0,
         chords: str | None = None,
@@ -131,11 +130,12 @@ class Model:
         scale: str | None = None,
         pitch_range: str | Sequence[str] = (),
         **drawing: Unpack[Drawing],
-    ) -> Piece:
+    ) -> Piece | Pieces:
         """Write the rest of the music to a tune, which itself stays as it is, note for note.
 
         Args:
             tune: a file with it, a Score, or what another model wrote.
+            num: how many, the likeliest first, as `Pieces`. Unset: one `Piece`.
             melody: the tune's track, by name or by number from 1. Unset: found out, and said.
             prompt_bars: bars of the music's own accompaniment to keep at the beginning.
             chords: one a bar, or two with a comma between, such as "C Am F,G C".
@@ -143,13 +143,13 @@ class Model:
             seed: repeats the accompaniment exactly.
             scale: to keep to, such as "D dorian".
             pitch_range: for all or for a part, one or several: "36:84", "bass=36:60".
-            **drawing: temperature, top_k, top_p, min_p.
+            **drawing: temperature, top_k, top_p, min_p, precision.
 
         Raises:
             MusegenError: the model is no accompanist, or cannot write what is asked for.
         """
         check_family(self.checkpoint, "seq2seq")
-        check_ranges(melody=melody, prompt_bars=prompt_bars, seed=seed)
+        check_ranges(melody=melody, num=num, prompt_bars=prompt_bars, seed=seed)
         ranges = (pitch_range,) if isinstance(pitch_range, str) else tuple(pitch_range)
         given, seed = read_melody("tune", tune, melody), _seed(seed)
         wanted = wanted_accompaniment(
@@ -161,10 +161,10 @@ class Model:
             chords=chords,
             plan_temperature=plan_temperature,
         )
-        [result] = write_accompaniments(
-            self.checkpoint, given, wanted, num=1, sampling=self._sampling(drawing), seed=seed
+        results = write_accompaniments(
+            self.checkpoint, given, wanted, num=num or 1, sampling=self._sampling(drawing), seed=seed
         )
-        return Piece(self.name, result, seed)
+        return _numbered(results, seed) if num else Piece(self.name, results[0], seed)
 
     def reconstruct(
         self,
@@ -182,7 +182,7 @@ class Model:
             from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
             melody: the tune's track, by name or by number from 1. Unset: found out, and said.
             seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p.
+            **drawing: temperature, top_k, top_p, min_p, precision.
 
         Raises:
             MusegenError: the model is none of clips, or there is no such clip.
@@ -217,7 +217,7 @@ class Model:
             melody: the tune's track in both, by name or by number from 1. Unset: found out, and said.
             path: along the arc, the straight line, or whichever leads on more evenly, step by step.
             seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p.
+            **drawing: temperature, top_k, top_p, min_p, precision.
 
         Raises:
             MusegenError: the model is none of clips, or the clips differ in metre.
@@ -239,8 +239,8 @@ class Model:
             seed=seed,
         )
         begin, end = (own(clip, self.checkpoint.model.clip_bars) for clip in ends)
-        titles = ["A", *(str(step) for step in range(2, num)), "B"]
-        return _pieces(zip(titles, (begin, *way.between, end), strict=True), seed)
+        between = (Piece(str(step), result, seed) for step, result in enumerate(way.between, start=2))
+        return Pieces([Piece("A", begin, None), *between, Piece("B", end, None)])
 
     def vary(
         self,
@@ -270,7 +270,7 @@ class Model:
             from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
             melody: the tune's track, by name or by number from 1. Unset: found out, and said.
             seed: repeats the variations exactly.
-            **drawing: temperature, top_k, top_p, min_p.
+            **drawing: temperature, top_k, top_p, min_p, precision.
 
         Raises:
             MusegenError: the model is none of clips or has no such slider, or there is no such clip.
@@ -289,7 +289,7 @@ class Model:
             sampling=self._sampling(drawing, greedy=True),
             seed=seed,
         )
-        return _pieces(((str(number), result) for number, result in enumerate(results, start=1)), seed)
+        return _numbered(results, seed)
 
     def _sampling(self, drawing: Drawing, *, greedy: bool = False) -> SamplingConfig:
         """The checkpoint's settings, but for what was given; greedy: with temperature 0 unless it was."""
@@ -297,8 +297,8 @@ class Model:
         return replace(replace(default, temperature=0.0) if greedy else default, **drawing)
 
 
-def _pieces(results: Iterable[tuple[str, Result]], seed: int) -> Pieces:
-    return Pieces(Piece(title, result, seed) for title, result in results)
+def _numbered(results: Iterable[Result], seed: int) -> Pieces:
+    return Pieces(Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
 
 
 def _seed(seed: int | None) -> int:

@@ -1,4 +1,4 @@
-"""What a model wrote, as Python users hold it: saved by one call, seen and heard in a notebook."""
+"""Music as Python users hold it, a model's or their own: saved by one call, seen and heard in a notebook."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -25,12 +25,14 @@ HEADER, ROLL = 160, 400
 
 @dataclass(frozen=True, repr=False)
 class Piece:
-    """One piece of music that a model wrote."""
+    """One piece of music: what a model wrote, or what `musegen.read` read."""
 
     title: str
+    """Shown above it."""
     result: Result
-    seed: int
-    """With which the same call to the same model gives the same piece again."""
+    """With its ids, and what else is known of how it came about."""
+    seed: int | None
+    """With which the same call to the same model gives the same piece again; None: it is the user's own."""
 
     @property
     def score(self) -> ScoreTick:
@@ -39,8 +41,13 @@ class Piece:
 
     @property
     def log_likelihood(self) -> float:
-        """Of what is new in it, under the model, in nats; 0 for a clip that is the user's own."""
+        """Of what is new in it, under the model, in nats; 0 where it is the user's own."""
         return self.result.log_likelihood
+
+    @property
+    def strayed(self) -> float:
+        """Nats an id by which rounded weights (`precision`) led away from the model; 0 where none were."""
+        return self.result.strayed
 
     def save(self, path: str | Path) -> Path:
         """Write the piece as its path's ending says, over what is there.
@@ -63,15 +70,19 @@ class Piece:
     def __repr__(self) -> str:
         facts = music_facts(self.score)
         words = [f"{self.result.bars} bars", facts["time_signature"], facts["key"], f"{facts['notes']} notes"]
-        shown = ", ".join(filter(None, words))
-        return f"<{self.title}: {shown}, seed {self.seed}, log-likelihood {self.log_likelihood:.1f} nats>"
+        if self.seed is not None:
+            words += [f"seed {self.seed}", f"log-likelihood {self.log_likelihood:.1f} nats"]
+        return f"<{self.title}: {', '.join(filter(None, words))}>"
 
     def _repr_html_(self) -> str:
         return _frame([self], self.title)
 
 
 class Pieces(tuple[Piece, ...]):
-    """Several pieces in their order: a notebook shows them on one page."""
+    """Several pieces in their order: a notebook shows them on one page.
+
+    >>> musegen.Pieces([tune, other])
+    """
 
     __slots__ = ()
 
