@@ -29,6 +29,7 @@ class AskedPiece(Drawing, total=False):
     seed: int | None
     time_signature: str | None
     scale: str | None
+    key: str | None
     pitch_range: str | None
     tempo: float | None
     program: int | None

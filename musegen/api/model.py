@@ -10,7 +10,7 @@ from musegen.api.asked import AskedAccompaniment, AskedPiece, Drawing
 from musegen.api.given import Music, read_clip, read_ends, read_melody, read_music
 from musegen.api.metres import metre_of
 from musegen.api.piece import Piece, Pieces
-from musegen.api.pitches import allowed_pitches
+from musegen.api.pitches import allowed_pitches, key_of
 from musegen.api.ranges import check_ranges, check_steps
 from musegen.api.writing import (
     check_family,
@@ -73,6 +73,7 @@ class Model:
         seed: int | None = None,
         time_signature: str | None = None,
         scale: str | None = None,
+        key: str | None = None,
         pitch_range: str | None = None,
         tempo: float | None = None,
         program: int | None = None,
@@ -88,6 +89,7 @@ class Model:
             seed: repeats the piece exactly.
             time_signature: such as "6/8". Unset: the prompt's, or as the model likes.
             scale: to keep to, such as "D dorian".
+            key: to be in, and to end on the tonic of, such as "E minor".
             pitch_range: to keep to, both ends included: "60:84" or "C4:C6".
             tempo: quarters a minute. Unset: the prompt's, or the training data's median.
             program: General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data.
@@ -101,12 +103,14 @@ class Model:
         check_ranges(num=num, bars=bars, seed=seed, tempo=tempo, program=program)
         bars = new_bars(self.checkpoint, bars, has_prompt=prompt is not None, prior=prior)
         metre, pitches = metre_of(time_signature), allowed_pitches(scale, pitch_range)
+        wanted = key_of(key, scale=scale, prompt=prompt)
         seed = _seed(seed)
-        results = write_pieces(
+        results, _ = write_pieces(
             self.checkpoint,
             Request(bars, metre, pitches, tempo, program),
             num=num or 1,
             prompt=None if prompt is None else read_music("prompt", prompt),
+            key=wanted,
             sampling=self._sampling(drawing),
             seed=seed,
             prior=prior,

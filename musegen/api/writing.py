@@ -12,6 +12,7 @@ from musegen.config import SamplingConfig, VAEConfig
 from musegen.errors import CheckpointError, ConfigError
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Players, accompany
 from musegen.generation.assemble import dress_like, join
+from musegen.generation.chosen import generate_in_key
 from musegen.generation.clips import Clip
 from musegen.generation.latent import decode_latents, latent_of, sample_clips
 from musegen.generation.requests import Request, Result
@@ -70,14 +71,35 @@ def write_pieces(
     *,
     num: int,
     prompt: ScoreTick | None,
+    key: tuple[int, str] | None,
     sampling: SamplingConfig,
     seed: int,
     prior: bool,
-) -> list[Result]:
-    """New pieces of a language model, or clips of a model of clips; see `generate` and `sample_clips`."""
+) -> tuple[list[Result], int]:
+    """New pieces of a language model, or clips of a model of clips, and how many were thrown away.
+
+    See `generate`, `generate_in_key` and `sample_clips`.
+
+    Args:
+        checkpoint: the model's.
+        request: what is wanted.
+        num: how many.
+        prompt: to be continued.
+        key: the tonic's pitch class and the mode in which pieces are to end; None: any.
+        sampling: how ids are drawn.
+        seed: fixes everything.
+        prior: of a model of clips: draw from all of its latent space.
+
+    Raises:
+        ConfigError: something that the model cannot do.
+    """
     model, data = checkpoint.model, checkpoint.data
     if isinstance(model, VAE):
-        return sample_clips(
+        if key:
+            raise ConfigError(
+                "--key is for models that write pieces: clips end anywhere; keep to notes with --scale"
+            )
+        clips = sample_clips(
             model,
             checkpoint.tokenizer,
             request,
@@ -89,18 +111,35 @@ def write_pieces(
             default_tempo=data["tempo"],
             default_program=data["program"],
         )
+        return clips, 0
     assert isinstance(model, LanguageModel)
-    return generate(
+
+    def write(num: int, seed: int) -> list[Result]:
+        return generate(
+            model,
+            checkpoint.tokenizer,
+            request,
+            num=num,
+            prompt=prompt,
+            sampling=sampling,
+            seed=seed,
+            default_tempo=data["tempo"],
+            default_program=data["program"],
+            rosters=[entry["programs"] for entry in data["train"]],
+        )
+
+    if key is None:
+        return write(num, seed), 0
+    tonic, mode = key
+    return generate_in_key(
+        write,
         model,
         checkpoint.tokenizer,
-        request,
+        tonic=tonic,
+        mode=mode,
+        pitches=request.pitches,
         num=num,
-        prompt=prompt,
-        sampling=sampling,
         seed=seed,
-        default_tempo=data["tempo"],
-        default_program=data["program"],
-        rosters=[entry["programs"] for entry in data["train"]],
     )
 
 

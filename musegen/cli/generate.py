@@ -22,10 +22,7 @@ from musegen.errors import ConfigError
 from musegen.released import find_checkpoint
 
 if TYPE_CHECKING:
-    from musegen.checkpoint import Checkpoint
     from musegen.generation.requests import Result
-
-    Write = Callable[[int, int], list[Result]]
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "precision")
 
@@ -114,19 +111,22 @@ def main(argv: list[str]) -> None:
     sampling = replace(checkpoint.config.sampling, **given)
 
     def write(num: int, seed: int) -> list[Result]:
-        return write_pieces(
+        results, rejected = write_pieces(
             checkpoint,
             request,
             num=num,
             prompt=prompt,
+            key=key,
             sampling=sampling,
             seed=seed,
             prior=arguments.prior,
         )
+        if key:
+            say(f"thrown away, for not being in {key[1]} and ending on the tonic: {rejected}")
+        return results
 
     with output_folder(arguments.out):
-        chosen = _in_key(key, checkpoint, pitches, write) if key else write
-        results = _novel(arguments, chosen, bars, seed) if arguments.max_copy else chosen(arguments.num, seed)
+        results = _novel(arguments, write, bars, seed) if arguments.max_copy else write(arguments.num, seed)
         manifest = write_outputs(
             results,
             arguments.out,
@@ -144,34 +144,9 @@ def main(argv: list[str]) -> None:
     say(f"seed {seed}; next: musegen render {shlex.quote(str(arguments.out))}/*.mid")
 
 
-def _in_key(
-    key: tuple[int, str], checkpoint: Checkpoint, pitches: frozenset[int] | None, write: Write
-) -> Write:
-    """What writes pieces in a key.
-
-    Raises:
-        ConfigError: the checkpoint writes clips.
-    """
-    from musegen.generation.chosen import generate_in_key
-    from musegen.models.lm import LanguageModel
-
-    model, (tonic, mode) = checkpoint.model, key
-    if not isinstance(model, LanguageModel):
-        raise ConfigError(
-            "--key is for models that write pieces: clips end anywhere; keep to notes with --scale"
-        )
-
-    def chosen(num: int, seed: int) -> list[Result]:
-        results, rejected = generate_in_key(
-            write, model, checkpoint.tokenizer, tonic=tonic, mode=mode, pitches=pitches, num=num, seed=seed
-        )
-        say(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
-        return results
-
-    return chosen
-
-
-def _novel(arguments: Generate, write: Write, bars: int, seed: int) -> list[Result]:
+def _novel(
+    arguments: Generate, write: Callable[[int, int], list[Result]], bars: int, seed: int
+) -> list[Result]:
     """What copies no more than --max-copy notes in a row of the training pieces."""
     from musegen.cli.learnt import learnt_dataset
     from musegen.data.learnt import learnt

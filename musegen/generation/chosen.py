@@ -22,8 +22,8 @@ TRIES = 10
 """How often what was thrown away is written anew."""
 KEY_TRIES = 60
 """The same where a key is wanted: one tune in ten is in dorian."""
-OTHER_SEEDS = 2**32
-"""Beyond any seed that can be asked for."""
+OTHER_SEEDS, KEY_SEEDS = 2**32, 2**40
+"""How far the seeds of the tries lie apart: beyond any seed that can be asked for, and beyond those."""
 
 
 def generate_chosen(
@@ -33,6 +33,7 @@ def generate_chosen(
     num: int,
     seed: int,
     tries: int,
+    apart: int,
 ) -> tuple[list[Result], int]:
     """Pieces that are as wanted, and how many were thrown away; fewer than `num` if there are no more.
 
@@ -45,11 +46,12 @@ def generate_chosen(
         num: how many pieces.
         seed: fixes everything.
         tries: how often what was thrown away is written anew.
+        apart: how far their seeds lie apart.
     """
     kept: list[Result] = []
     rejected = 0
     for attempt in range(tries):
-        results = write(num - len(kept), seed + attempt * OTHER_SEEDS)
+        results = write(num - len(kept), seed + attempt * apart)
         chosen = [each for each in map(choose, results) if each is not None]
         kept += chosen
         rejected += len(results) - len(chosen)
@@ -84,7 +86,7 @@ def generate_novel(
     def choose(result: Result) -> Result | None:
         return result if copied_run(result, index, bars) <= max_copy else None
 
-    kept, rejected = generate_chosen(write, choose, num=num, seed=seed, tries=TRIES)
+    kept, rejected = generate_chosen(write, choose, num=num, seed=seed, tries=TRIES, apart=OTHER_SEEDS)
     if len(kept) < num:
         raise ConfigError(
             f"--max-copy {max_copy} is kept by {len(kept)} of {num} pieces, after {rejected} were thrown "
@@ -128,7 +130,7 @@ def generate_in_key(
         there = None if found is None else moved(result, tonic - found, model, tokenizer, pitches)
         return there and replace(there, score=with_signature(there.score, tonic, mode))
 
-    kept, rejected = generate_chosen(write, choose, num=num, seed=seed, tries=KEY_TRIES)
+    kept, rejected = generate_chosen(write, choose, num=num, seed=seed, tries=KEY_TRIES, apart=KEY_SEEDS)
     if len(kept) < num:
         raise ConfigError(
             f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: the "
