@@ -1,0 +1,161 @@
+"""Whether the tunes of a language model are like real ones: features, form, copying, ends.
+
+    python -m benchmarks.tunes CKPT DATASET [--num 500] [--bars 16] [--seed 0] [--json]
+
+Real are the valid and test pieces of so many bars at least, their first bars; the model's have so many bars,
+in the metres of these, at the checkpoint's settings, and are read back from their files. Wanted: of every
+feature at least 0.95 of the overlap that two halves of the real ones have; means of repeated bars and of the
+likeness of bars at each distance within 15% of the real; the mean longest run that is copied from a training
+piece, in any key, no longer than real ones copy; no tune empty or endless; each ends on the last bar line or
+before. Ends on the tonic (of the best key by Krumhansl) are of whole real pieces, and of the model's.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from symusic import Score
+
+from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.cli.tables import print_facts, print_rows
+from musegen.console import progress
+from musegen.data.dataset import Dataset
+from musegen.data.learnt import learnt
+from musegen.data.novelty import max_copied_run
+from musegen.errors import ConfigError, MusegenError
+from musegen.evaluation.comparison import compare
+from musegen.evaluation.lm import first_metre, music_set, written
+from musegen.models.lm import LanguageModel
+from musegen.music.excerpt import excerpt
+from musegen.music.key import estimate_key, final_class, pitch_class_weights
+from musegen.music.notes import last_end
+from musegen.music.ops import bar_ticks
+
+WANTED = 0.95
+"""Of the overlap of two halves of the real ones."""
+FORM = ("repeated_bars", "similarity_short", "similarity_middle", "similarity_long")
+WITHIN = 0.15
+"""Of the real mean, by which those of form may differ."""
+
+
+def ends_on_tonic(score: Score) -> bool:
+    """Whether the last note is the tonic of the key that fits best."""
+    key = estimate_key(pitch_class_weights(score.tracks))
+    return key is not None and key.tonic == final_class(score)
+
+
+def measure(checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, seed: int) -> dict[str, Any]:
+    """Everything; see above.
+
+    Raises:
+        ConfigError: the checkpoint is of no language model.
+    """
+    if not isinstance(checkpoint.model, LanguageModel):
+        raise ConfigError(f"{checkpoint.path} is of family {checkpoint.config.family}, not lm")
+    whole = [dataset.score(piece) for split in ("valid", "test") for piece in dataset.split(split)]
+    whole = [score for score in whole if len(bar_ticks(score)) > bars]
+    real = [score for score in (excerpt(score, 0, bars) for score in whole) if score.note_num()]
+    known = checkpoint.tokenizer.time_signatures
+    metres = [metre for metre in map(first_metre, real) if metre in known]
+    chosen = [metres[i % len(metres)] for i in range(num)]
+    writing = written(checkpoint.model, checkpoint, chosen, bars, seed)
+    own = list(progress(writing, num, "Writing"))
+    found = compare(music_set("real", real), music_set(checkpoint.path.name, own), seed=seed)
+    index = learnt(dataset).known
+    copied = {
+        name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Asking {name}")]
+        for name, scores in (("real", real), ("own", own))
+    }
+    features = found["features"].items()
+    return {
+        "features": {
+            name: {
+                "real": row["real"]["mean"],
+                "own": row["generated"]["mean"],
+                "overlap": row["overlap"]["mean"],
+                "halves": row["halves"]["overlap"]["mean"],
+                "share": row["overlap"]["mean"] / row["halves"]["overlap"]["mean"],
+            }
+            for name, row in features
+            if not isinstance(row["real"]["mean"], list)
+        }
+        | {
+            name: {
+                "overlap": row["overlap"]["mean"],
+                "halves": row["halves"]["overlap"]["mean"],
+                "share": row["overlap"]["mean"] / row["halves"]["overlap"]["mean"],
+            }
+            for name, row in features
+            if isinstance(row["real"]["mean"], list)
+        },
+        "overlap": found["overlap"],
+        "halves_overlap": found["halves_overlap"],
+        "copied": {
+            name: {"mean": float(np.mean(runs)), "median": float(np.median(runs))}
+            for name, runs in copied.items()
+        },
+        "ends on the tonic": {
+            "real": float(np.mean([ends_on_tonic(score) for score in whole])),
+            "own": float(np.mean([ends_on_tonic(score) for score in own])),
+        },
+        "empty": num - len(own),
+        "over the last bar": sum(bool(last_end(score) > bar_ticks(score)[bars]) for score in own),
+    }
+
+
+def verdicts(found: dict[str, Any]) -> dict[str, str]:
+    """What is wanted, and whether it is so."""
+    low = [name for name, row in found["features"].items() if row["share"] < WANTED]
+    off = [
+        name
+        for name in FORM
+        if abs(found["features"][name]["own"] / found["features"][name]["real"] - 1) > WITHIN
+    ]
+    copied = found["copied"]
+    copies = copied["own"]["mean"] > copied["real"]["mean"]
+    return {
+        "features": f"NOT MET: {', '.join(low)}" if low else "met",
+        "form": f"NOT MET: {', '.join(off)}" if off else "met",
+        "copies no more than real ones": "NOT MET" if copies else "met",
+        "none empty, all end in time": "NOT MET" if found["empty"] or found["over the last bar"] else "met",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.tunes", description=__doc__.split("\n")[0] if __doc__ else None
+    )
+    parser.add_argument("checkpoint", type=Path, help="a language model's")
+    parser.add_argument("dataset", type=Path, help="that it learnt from")
+    parser.add_argument("--num", type=int, default=500, help="tunes that it writes (default 500)")
+    parser.add_argument("--bars", type=int, default=16, help="of each (default 16)")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    arguments = parser.parse_args(argv)
+    try:
+        found = measure(
+            load_checkpoint(arguments.checkpoint),
+            Dataset.open(arguments.dataset),
+            num=arguments.num,
+            bars=arguments.bars,
+            seed=arguments.seed,
+        )
+    except MusegenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    found["verdicts"] = verdicts(found)
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    print_rows(found["features"], "features: means, overlap with real ones, that of two halves of these")
+    print_facts({name: value for name, value in found.items() if name != "features"})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
