@@ -1,6 +1,6 @@
 """How fast training and sampling are beside a bare nn.LSTM of the same size, as ratios within one run.
 
-    python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--json]
+    python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--device cuda] [--json]
 
 CKPT is of a language model. Both sides take turns, and each ratio is the median over the rounds:
 
@@ -12,7 +12,7 @@ CKPT is of a language model. Both sides take turns, and each ratio is the median
     training    steps a second of our model and loss against the bare one's, the same batches, AdamW, in
                 single precision on both sides
 
-Seconds from a cold start, of `--help` and of one piece, are printed as they are.
+Seconds from a cold start, of `--help` and of one piece, are printed as they are. On a GPU see `speed_gpu.py`.
 """
 
 import argparse
@@ -29,6 +29,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
+from benchmarks.speed_gpu import measured
 from musegen.checkpoint import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts
 from musegen.data.dataset import Dataset
@@ -42,30 +44,6 @@ from musegen.training.module import DecoderModule
 BATCHES = (1, 8, 64, 256)
 STEPS = 4
 """Of training in a round."""
-
-
-class Bare(nn.Module):
-    """What one writes oneself: an embedding, an nn.LSTM of the widths and layers of ours, a linear layer."""
-
-    def __init__(self, vocab: int, config: Any) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocab, config.hidden_size)
-        self.rnn = nn.LSTM(config.hidden_size, config.hidden_size, config.num_layers, batch_first=True)
-        self.logits = nn.Linear(config.hidden_size, vocab)
-
-    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """(B, T) ids to (B, T, V) logits and the next state."""
-        output, state = self.rnn(self.embedding(ids), state)
-        return self.logits(output), state
-
-
-@torch.inference_mode()
-def bare_sampling(bare: Bare, rows: int, steps: int) -> None:
-    """Draw so many ids in each row."""
-    ids, state = torch.ones(rows, 1, dtype=torch.int64), None
-    for _ in range(steps):
-        logits, state = bare(ids, state)
-        ids = torch.multinomial(logits[:, -1].softmax(dim=1), 1)
 
 
 def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -121,11 +99,6 @@ def training(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: in
     is_note = torch.from_numpy((tables.pitch >= 0).astype("int64"))
     module = DecoderModule(checkpoint.model, optim=config.optim, steps=1, is_note=is_note)
 
-    def bare_loss(batch: Batch) -> Tensor:
-        logits, _ = bare(batch["input_ids"])
-        targets = batch["target_ids"].flatten()
-        return nn.functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
-
     def steps(loss: Callable[[Batch], Tensor], model: nn.Module, first: int) -> float:
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
         made = [batches[(first + i) % len(batches)] for i in range(STEPS)]
@@ -140,7 +113,7 @@ def training(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: in
     ours, theirs = [], []
     for turn in range(rounds):
         ours.append(steps(module.loss, checkpoint.model, turn * STEPS))
-        theirs.append(steps(bare_loss, bare, turn * STEPS))
+        theirs.append(steps(lambda batch: bare_loss(bare, batch), bare, turn * STEPS))
     checkpoint.model.eval()
     ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
     return {"steps/s": median(ours), "bare": median(theirs), "ratio": ratio}
@@ -160,6 +133,23 @@ def cold(checkpoint: Path, bars: int) -> dict[str, float]:
         }
 
 
+def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) -> dict[str, Any]:
+    """All figures."""
+    assert isinstance(checkpoint.model, LanguageModel)
+    bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model)
+    rates = sampling(checkpoint, bare, bars=bars, rounds=rounds)
+    most = bandwidth() / read_by_a_step(checkpoint.model)
+    return {
+        "threads": torch.get_num_threads(),
+        "weights": sum(weight.numel() for weight in checkpoint.model.parameters()),
+        "bare_weights": sum(weight.numel() for weight in bare.parameters()),
+        "sampling": rates,
+        "roofline": {"steps/s": most, "share reached": rates["batch 1"]["ids/s"] / most},
+        "training": training(checkpoint, dataset, bare, rounds=rounds),
+        "cold_start_seconds": cold(checkpoint.path, bars),
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -169,27 +159,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("dataset", type=Path, help="a prepared dataset")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bars", type=int, default=16)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     arguments = parser.parse_args(argv)
     try:
-        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
+        checkpoint = load_checkpoint(arguments.checkpoint, device=arguments.device)
+        dataset = Dataset.open(arguments.dataset)
         if not isinstance(checkpoint.model, LanguageModel):
             raise ConfigError(f"{arguments.checkpoint} is of family {checkpoint.config.family}, not lm")
     except MusegenError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model)
-    rates = sampling(checkpoint, bare, bars=arguments.bars, rounds=arguments.rounds)
-    most = bandwidth() / read_by_a_step(checkpoint.model)
-    found: dict[str, Any] = {
-        "threads": torch.get_num_threads(),
-        "weights": sum(weight.numel() for weight in checkpoint.model.parameters()),
-        "bare_weights": sum(weight.numel() for weight in bare.parameters()),
-        "sampling": rates,
-        "roofline": {"steps/s": most, "share reached": rates["batch 1"]["ids/s"] / most},
-        "training": training(checkpoint, dataset, bare, rounds=arguments.rounds),
-        "cold_start_seconds": cold(arguments.checkpoint, arguments.bars),
-    }
+    if arguments.device == "cuda":
+        found = measured(checkpoint, dataset, device="cuda", rounds=arguments.rounds, bars=arguments.bars)
+    else:
+        found = on_cpu(checkpoint, dataset, rounds=arguments.rounds, bars=arguments.bars)
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:

@@ -8,14 +8,17 @@ from torch.nn.utils.rnn import pad_sequence
 
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
+from musegen.generation.graphs import BLOCK, Graphed, one_by_one
 from musegen.generation.sampling import RowStreams, draw_ids
-from musegen.generation.tracing import FIRST_STEPS, Step, recorded
+from musegen.generation.tracing import FIRST_STEPS, recorded
 from musegen.models.losses import Decoder, token_nats
 from musegen.models.stepping import stepping
 from musegen.tokenizers import Kind
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
+GRAPHS = True
+"""Whether the steps on a GPU are captured; the ids drawn are the same."""
 FEW = 8
 """Rows up to which a step is recorded, since Python takes most of its time, and no row leaves the batch."""
 LEFT = 0.75
@@ -112,33 +115,37 @@ def sample_streams(
     is_time = grammar.is_time
     if pitches_alone:
         is_time = is_time | (grammar.kind >= Kind.DURATION)
-    is_stepped = device.type == "cpu" and isinstance(model, nn.Module)
-    if sampling.precision != "float32" and not is_stepped:
+    on_cpu = device.type == "cpu"
+    if sampling.precision != "float32" and not on_cpu:
         raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
+    is_stepped = isinstance(model, nn.Module)
     stepper: Any = stepping(model, sampling.precision) if is_stepped else model  # type: ignore[arg-type]
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time)
 
-    step: Step[_Rows] = one
+    block, steps = 1, one_by_one(one)
+    if is_stepped and not on_cpu and GRAPHS:
+        block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
     kept = _Kept(prompt_ids.tolist(), streams.rows)
     begun = 0  # the step from which on the rows are those there are
-    for count in range(max_new_tokens):
-        if is_stepped and len(rows.done) <= FEW and count == begun + FIRST_STEPS:
-            step = recorded(one, stepper, rows, torch.zeros(len(rows.done), dtype=torch.float64))
-        ids, rows = step(rows, streams.draw())
+    for count in range(0, max_new_tokens, block):
+        if is_stepped and on_cpu and len(rows.done) <= FEW and count == begun + FIRST_STEPS:
+            numbers = torch.zeros(len(rows.done), dtype=torch.float64)
+            steps = one_by_one(recorded(one, stepper, rows, numbers))
+        ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)
         kept.add(ids)
         left = int((~rows.done).sum())
         if left == 0:
             kept.flush(rows.total)
             written = kept.streams(grammar)
             return written if sampling.precision == "float32" else _rescored(written, model, begin, grammar)
-        if len(rows.done) > FEW and left <= LEFT * len(rows.done):
+        if block == 1 and len(rows.done) > FEW and left <= LEFT * len(rows.done):
             going = torch.nonzero(~rows.done).flatten()
             kept.flush(rows.total, going)
             rows, grammar = _chosen(rows, going), grammar.select(going)
             streams = streams.select(going.tolist())
-            step, begun = one, count + 1
+            steps, begun = one_by_one(one), count + 1
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
@@ -188,13 +195,13 @@ class _Kept:
         self._steps: list[Tensor] = []
 
     def add(self, ids: Tensor) -> None:
-        """One id more in every row that is left, (B,)."""
+        """More ids in every row that is left, (K, B)."""
         self._steps.append(ids)
 
     def flush(self, totals: Tensor, going: Tensor | None = None) -> None:
         """Write down the steps so far, and the log-likelihoods (B,); `going` are the rows from now on."""
         for row, ids, total in zip(
-            self._rows, torch.stack(self._steps, dim=1).tolist(), totals.tolist(), strict=True
+            self._rows, torch.cat(self._steps).t().tolist(), totals.tolist(), strict=True
         ):
             self._new[row] += ids
             self._totals[row] = total

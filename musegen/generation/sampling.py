@@ -36,7 +36,11 @@ class RowStreams:
 
     def draw(self) -> Tensor:
         """The next number in [0, 1) of every row, (B,) float64."""
-        return torch.from_numpy(np.array([stream.random() for stream in self._streams]))
+        return self.draw_steps(1)[0]
+
+    def draw_steps(self, steps: int) -> Tensor:
+        """The next numbers of every row, (steps, B) float64: those of so many calls of `draw`."""
+        return torch.from_numpy(np.stack([stream.random(steps) for stream in self._streams], axis=1))
 
 
 def temper(logits: Tensor, temperature: float, is_time: Tensor | None = None) -> Tensor:

@@ -20,6 +20,8 @@ from musegen.tokenizers.tables import DRUMS
 __all__ = ["Request", "Result", "generate"]
 
 ROWS_AT_ONCE = 256
+"""Of a batch on a processor; and of one with a melody or a latent point for each row."""
+ROWS_ON_GPU = 4096
 TOKENS_PER_BAR = 1024
 """A bar that wants more new ids than this has run away."""
 
@@ -92,8 +94,9 @@ def _streams(
     rosters: Sequence[Sequence[int]],
 ) -> Iterator[Stream]:
     device = next(model.parameters()).device
-    for first in range(0, num, ROWS_AT_ONCE):
-        rows = range(first, min(first + ROWS_AT_ONCE, num))
+    most = ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE
+    for first in range(0, num, most):
+        rows = range(first, min(first + most, num))
         streams = RowStreams(seed, rows)
         if rosters and tokenizer.config.programs and not constraints.programs:
             drawn = (streams.draw() * len(rosters)).long().tolist()

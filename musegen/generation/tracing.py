@@ -31,9 +31,9 @@ def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "S
         uniform: (B,).
     """
 
-    def flat(uniform: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
-        ids, after = step(_filled(state, list(parts)), uniform)
-        return (ids, *_parts(after))
+    def flat(uniform: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ids, after = step(filled(state, list(tensors)), uniform)
+        return (ids, *parts(after))
 
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     strict, outplace = True, False
@@ -43,7 +43,7 @@ def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "S
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of branches on shapes
             graph, _ = torch._C._create_graph_by_tracing(  # noqa: SLF001
-                flat, [uniform, *_parts(state)], lambda _: "", strict, outplace
+                flat, [uniform, *parts(state)], lambda _: "", strict, outplace
             )
     finally:
         for weight in weights:
@@ -53,19 +53,19 @@ def recorded(step: "Step[T]", model: nn.Module, state: T, uniform: Tensor) -> "S
     def again(rows: T, uniform: Tensor) -> tuple[Tensor, T]:
         # What torch would rewrite the graph to, over some hundred milliseconds, is no faster.
         with torch.jit.optimized_execution(should_optimize=False):  # type: ignore[attr-defined]
-            ids, *parts = run(uniform, *_parts(rows))
-        return ids, _filled(state, parts)
+            ids, *after = run(uniform, *parts(rows))
+        return ids, filled(state, after)
 
     return again
 
 
-def _parts(state: Any) -> list[Tensor]:
+def parts(state: Any) -> list[Tensor]:
     """The tensors in a state, in order."""
-    return [state] if isinstance(state, Tensor) else [tensor for part in state for tensor in _parts(part)]
+    return [state] if isinstance(state, Tensor) else [tensor for part in state for tensor in parts(part)]
 
 
-def _filled(like: Any, parts: list[Tensor]) -> Any:
-    """A state of the form of `like`; `parts` is used up."""
+def filled(like: Any, tensors: list[Tensor]) -> Any:
+    """A state of the form of `like`; `tensors` is used up."""
     if isinstance(like, Tensor):
-        return parts.pop(0)
-    return type(like)(*(_filled(part, parts) for part in like))
+        return tensors.pop(0)
+    return type(like)(*(filled(part, tensors) for part in like))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from musegen.models.place import (
     Place,
     PlaceState,
+    append,
     count_classes,
     hold,
     in_this_bar,
@@ -55,6 +56,8 @@ class GridTracker(nn.Module):
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals = 2 * voices, 2 * voices - 1 + len(lookback)
         self.num_anchors = voices
+        self.window: int | None = None
+        """As in `PlaceTracker`."""
         for name, values in (
             ("kind", kind),
             ("metre", metre),
@@ -107,8 +110,8 @@ class GridTracker(nn.Module):
         bar_span = self.num_places * _KINDS
         order = torch.where(kind == _PAD, _KINDS - 1, torch.where(is_slot, 0, kind))
         keys = bar * bar_span + place * _KINDS + order
-        all_ids = torch.cat([state.ids, ids], dim=1)  # (B, N + T)
-        all_keys = torch.cat([state.keys, keys], dim=1)
+        all_ids = append(state.ids, ids, self.window)  # (B, N + T) or (B, window)
+        all_keys = append(state.keys, keys, self.window)
         back = look_back(bar, keys, all_ids, all_keys, lags=self._lookback, bar_span=bar_span)  # (B, T, L)
         foretold = torch.cat([state.expected[:, None], back[:, :-1]], dim=1) == ids[..., None]
         runs = run_lengths(foretold, state.runs)

@@ -31,7 +31,7 @@ class PlaceState(NamedTuple):
     pitch_classes: Tensor
     """(B, 24) how many notes of each pitch class, C first: so far, and before this bar."""
     ids: Tensor
-    """(B, N) all ids so far."""
+    """(B, N) all ids so far, or a window of the last ones, the first of which may be padding."""
     keys: Tensor
     """(B, N) their keys."""
     expected: Tensor
@@ -117,6 +117,8 @@ class PlaceTracker(nn.Module):
         self.vocab_size = len(kind)
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals, self.num_anchors = 3, 1 + len(lookback), 1
+        self.window: int | None = None
+        """Ids of the past that the state keeps, for steps whose shapes must not change; None: all."""
         for name, values in (
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
@@ -168,8 +170,8 @@ class PlaceTracker(nn.Module):
         bar_span = self.num_places * _NOTES * _KINDS
         keys = bar * bar_span + (place * _NOTES + rank.clamp(max=_NOTES - 1)) * _KINDS + order
 
-        all_ids = torch.cat([state.ids, ids], dim=1)  # (B, N + T)
-        all_keys = torch.cat([state.keys, keys], dim=1)
+        all_ids = append(state.ids, ids, self.window)  # (B, N + T) or (B, window)
+        all_keys = append(state.keys, keys, self.window)
         lookback = look_back(
             bar, keys, all_ids, all_keys, lags=self._lookback, bar_span=bar_span
         )  # (B, T, L)
@@ -276,6 +278,12 @@ def look_back(
     found = found.clamp(max=all_keys.shape[1] - 1)
     pointed = all_ids.gather(1, found).view(batch, steps, -1)
     return torch.where(bar[..., None] > lags, pointed, 0)
+
+
+def append(before: Tensor, new: Tensor, window: int | None) -> Tensor:
+    """(B, N) and (B, T) one after the other, (B, N + T); of them the last `window`."""
+    together = torch.cat([before, new], dim=1)
+    return together if window is None else together[:, -window:]
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:

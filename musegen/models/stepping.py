@@ -1,4 +1,4 @@
-"""A model made ready for one step after another on a processor, at a batch of any size.
+"""A model made ready for one step after another, at a batch of any size.
 
 Stepped as it is, nn.LSTM has its weights packed anew at every call, and a linear layer reads the weights for
 one row the slow way round. So what every step reads is laid out once: the two matrices of a cell side by
@@ -10,12 +10,13 @@ depend on the rows beside it.
 """
 
 import copy
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from musegen.models.decoder import StreamDecoder
+from musegen.models.place import PlaceState
 from musegen.models.rnn import StackedRNN
 
 
@@ -84,8 +85,9 @@ def stepping(model: nn.Module, precision: str = "float32") -> nn.Module:
     """A copy of a model, for steps of one id, that shares what it need not lay out anew.
 
     Args:
-        model: of any family, on a processor.
-        precision: of the weights that a step reads: "float32", "bfloat16" or "int8".
+        model: of any family.
+        precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last
+            two are for a processor.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
@@ -100,3 +102,27 @@ def stepping(model: nn.Module, precision: str = "float32") -> nn.Module:
                 layer = getattr(module, name)
                 setattr(module, name, Packed(layer.weight.detach(), layer.bias.detach(), precision))
     return ready
+
+
+def windowed(ready: nn.Module, state: Any, window: int) -> Any:
+    """A state whose past has the same shape after every step, padded in front; `ready` keeps it so.
+
+    Args:
+        ready: of `stepping`.
+        state: of the model, NamedTuples of tensors in one another.
+        window: at least the ids that have been seen, and will be before the next call.
+    """
+    for module in ready.modules():
+        if isinstance(module, StreamDecoder):
+            module.tracker.window = window
+    return _padded(state, window)
+
+
+def _padded(state: Any, window: int) -> Any:
+    if isinstance(state, PlaceState):
+        front = (window - state.ids.shape[1], 0)
+        keys = nn.functional.pad(state.keys, front, value=-1)  # before every key that is asked for
+        return state._replace(ids=nn.functional.pad(state.ids, front), keys=keys)
+    if isinstance(state, Tensor):
+        return state
+    return type(state)(*(_padded(part, window) for part in state))

@@ -129,8 +129,10 @@ class Follower:
 
     def _sound(self, state: StreamState, key: Tensor, note_end: Tensor) -> tuple[Tensor, Tensor]:
         """`sounding` and `free_tick` once the note `key` (B,) ends at `note_end` (B,), -1 where none does."""
-        # Spares a copy of the whole table; what is recorded (generation/tracing.py) must not ask for values.
-        if not torch.jit.is_tracing() and not bool((note_end >= 0).any()):  # type: ignore[attr-defined,no-untyped-call]
+        # Spares a copy of the whole table; what is recorded (generation/tracing.py) or runs on a GPU must not
+        # ask for values.
+        asks = not note_end.is_cuda and not torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+        if asks and not bool((note_end >= 0).any()):
             return state.sounding, state.free_tick
         flat, slot = state.sounding.flatten(1), key.clamp(min=0)[:, None]
         ends = torch.where(note_end >= 0, note_end, flat.gather(1, slot).squeeze(1))

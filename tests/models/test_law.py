@@ -9,6 +9,7 @@ from musegen.checkpoint import build_model
 from musegen.config import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
+from musegen.models.stepping import stepping, windowed
 from musegen.tokenizers import Tokenizer
 
 
@@ -56,6 +57,28 @@ def test_any_cutting_gives_the_same_logits(
         for pieces in (2, 7, 60, 399):
             cuts = np.sort(rng.choice(np.arange(1, 400), pieces - 1, replace=False)).tolist()
             assert torch.allclose(run_in_chunks(model, ids, cuts), whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("tokenizer_name", ["rich", "line", "choir"])
+def test_a_window_on_the_past_changes_nothing(
+    tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest
+) -> None:
+    tokenizer = request.getfixturevalue(tokenizer_name)
+    model = model_of(tokenizer)
+    music = request.getfixturevalue("chorales") if tokenizer_name == "choir" else tunes
+    ids = batch_of(music, tokenizer, count=3, length=300)
+    ready = stepping(model)
+    with torch.inference_mode():
+        whole, _ = model(ids, model.init_state(3))
+        _, state = model(ids[:, :20], model.init_state(3))
+        parts = [whole[:, :20]]
+        for step in range(20, 300):
+            if step in (20, 100):
+                state = windowed(ready, state, 100 if step == 20 else 300)
+            logits, state = ready(ids[:, step : step + 1], state)
+            parts.append(logits)
+    assert state.place.ids.shape == (3, 300)
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=0)
 
 
 def test_without_look_back_too(tunes: Dataset, plain: Tokenizer) -> None:
