@@ -1,7 +1,7 @@
 """How fast training and sampling are on a GPU beside a bare cuDNN loop, and what limits each.
 
 Called by `python -m benchmarks.speed CKPT DATASET --device cuda`. Each part is timed on its own, after a
-first run that is not timed. What a part fails by is printed in its place, so that one fault spares the others.
+first run that is not timed. What a part fails by is printed in its place, so one fault spares the others.
 """
 
 import time
