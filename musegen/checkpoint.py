@@ -177,7 +177,13 @@ def build_tracker(
             lookback=lookback,
             is_reader=is_reader,
         )
-    return PlaceTracker(kind=kind, position=torch.from_numpy(tables.position), pitch=pitch, lookback=lookback)
+    return PlaceTracker(
+        kind=kind,
+        position=torch.from_numpy(tables.position),
+        pitch=pitch,
+        lookback=lookback,
+        bars=torch.from_numpy(tables.bars),
+    )
 
 
 def save_checkpoint(

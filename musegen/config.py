@@ -114,6 +114,9 @@ class TokenizerConfig:
     """Write how loud each note is."""
     tempo: bool = False
     """Write tempo changes."""
+    lengths: bool | None = None
+    """Tell a language model at the start how many bars a piece has, so that it ends there. Unset: where its
+    pieces are written as events."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what a grid cannot say."""
@@ -122,6 +125,10 @@ class TokenizerConfig:
             flag = "velocity" if self.velocity else "tempo"
             raise ConfigError(
                 f"--tokenizer.{flag} does not go with --tokenizer {self.kind}; use --tokenizer remi"
+            )
+        if self.kind in ("grid", "line") and self.lengths:
+            raise ConfigError(
+                f"--tokenizer.lengths does not go with --tokenizer {self.kind}; use --tokenizer remi"
             )
         if self.kind == "line" and self.programs:
             raise ConfigError("--tokenizer.programs does not go with --tokenizer line; use --tokenizer remi")
@@ -339,6 +346,17 @@ class TrainConfig:
                 f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
                 "leave it out, or use --tokenizer remi"
             )
+        if self.tokenizer.lengths and self.family != "lm":
+            raise ConfigError(
+                "--tokenizer.lengths is for language models, which write whole pieces: leave it out"
+            )
+
+    @property
+    def settled_tokenizer(self) -> TokenizerConfig:
+        """The tokenizer's settings, with what follows from the family filled in."""
+        tells = self.family == "lm" and self.tokenizer.kind in ("auto", "remi")
+        lengths = tells if self.tokenizer.lengths is None else self.tokenizer.lengths
+        return replace(self.tokenizer, lengths=lengths)
 
 
 @dataclass(frozen=True)

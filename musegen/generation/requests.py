@@ -18,6 +18,8 @@ class Request:
     """Beats (quarters) a minute."""
     program: int | None = None
     """General MIDI program, 0 to 127, or -1 for drums."""
+    ends: bool = True
+    """Whether the last bar is to be the end of a piece, where the model can be told."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
-from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar, whole_tokenizer
+from musegen.tokenizers import (
+    Constraints,
+    Kind,
+    RemiTokenizer,
+    Tokenizer,
+    make_grammar,
+    whole_tokenizer,
+)
 from musegen.tokenizers.tables import DRUMS
 
 __all__ = ["Request", "Result", "generate"]
@@ -60,6 +67,8 @@ def generate(
         MusegenError: a piece did not end.
     """
     head, prompt_bars = prompt_ids(tokenizer, prompt)
+    if isinstance(tokenizer, RemiTokenizer) and request.ends:
+        head[0] = tokenizer.bos_of(prompt_bars + request.bars)
     constraints = _constraints(tokenizer, request, prompt, prompt_bars)
     results = []
     for stream in _streams(model, tokenizer, constraints, head, request, num, sampling, seed, rosters):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from musegen.models.grid_place import GridTracker
 from musegen.models.lookups import Lookups, look_up, tabled
-from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
+from musegen.models.place import MOST_LEFT, WIDEST, Place, PlaceState, PlaceTracker
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 PHRASE_BARS = 16
@@ -63,6 +63,8 @@ class StreamDecoder(nn.Module):
         self.place = nn.Embedding(tracker.num_places, hidden_size)
         self.metre = nn.Embedding(tracker.num_metres, hidden_size)
         self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
+        tells_lengths = isinstance(tracker, PlaceTracker) and tracker.tells_lengths
+        self.left = nn.Embedding(MOST_LEFT + 1, hidden_size) if tells_lengths else None
         lags = tracker.num_lookbacks
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
         told = embedding_dim * (1 + tracker.num_recent + lags) + 2 * lags + 12
@@ -87,8 +89,9 @@ class StreamDecoder(nn.Module):
         others = tracker.num_anchors - 1 + more_anchors
         self.parallel = nn.Linear(hidden_size, 12) if isinstance(tracker, GridTracker) and others else None
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
-        for embedding in (self.place, self.metre, self.phrase):
-            nn.init.normal_(embedding.weight, std=0.05)
+        for embedding in (self.place, self.metre, self.phrase, self.left):
+            if embedding is not None:
+                nn.init.normal_(embedding.weight, std=0.05)
 
     @property
     def pitches(self) -> Tensor:
@@ -200,6 +203,8 @@ class StreamDecoder(nn.Module):
             + self.metre(place.metre)
             + self.phrase(place.bar % PHRASE_BARS)
         )
+        if self.left is not None and place.left is not None:
+            told = told + self.left(place.left)
         return told
 
 

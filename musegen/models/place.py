@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 _KINDS, _NOTES = 16, 1 << 15  # kinds of token, notes at one position that a key tells apart
-_PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5, 7, 8, 10
+_PAD, _BOS, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 1, 3, 4, 5, 7, 8, 10
 """As in tokenizers.tables.Kind."""
 
 
 WIDEST = 36
 """Semitones; intervals are told up to this, wider ones as this."""
+MOST_LEFT = 65
+"""Of `Place.left`."""
 
 
 class PlaceState(NamedTuple):
@@ -27,7 +29,8 @@ class PlaceState(NamedTuple):
 
     counters: Tensor
     """(B, C): bar (0 before the first), place in the bar, what is counted, metre, then the ids that
-    the tracker holds: for events the three of `recent` (C = 7), for a grid three a voice."""
+    the tracker holds: for events the three of `recent` and the one with which the stream begins (C = 8), for
+    a grid three a voice."""
     pitch_classes: Tensor
     """(B, 24) how many notes of each pitch class, C first: so far, and before this bar."""
     ids: Tensor
@@ -73,6 +76,9 @@ class Place(NamedTuple):
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
     runs: Tensor
     """(B, T, L) how many ids in a row each look-back has foretold."""
+    left: Tensor | None = None
+    """(B, T) 0 where the length of the piece has not been told, else one more than the bars that follow this
+    one, at most `MOST_LEFT`; None where there are no ids that tell it."""
 
 
 class Stand(NamedTuple):
@@ -98,8 +104,10 @@ class PlaceTracker(nn.Module):
         position: position in the bar of each id, -1 where it is none, (V,).
         pitch: MIDI pitch of each id, -1 where it is none or a drum's, (V,).
         lookback: bars to look back, L of them.
+        bars: of the whole piece that begins with each id, -1 where it does not say, (V,); None: none says.
     """
 
+    _bars: Tensor
     _kind: Tensor
     _place: Tensor
     _metre: Tensor
@@ -108,8 +116,18 @@ class PlaceTracker(nn.Module):
     _starts_note: Tensor
     _lookback: Tensor
 
-    def __init__(self, *, kind: Tensor, position: Tensor, pitch: Tensor, lookback: Sequence[int]) -> None:
+    def __init__(
+        self,
+        *,
+        kind: Tensor,
+        position: Tensor,
+        pitch: Tensor,
+        lookback: Sequence[int],
+        bars: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        bars = torch.full_like(kind, -1) if bars is None else bars
+        self.tells_lengths = bool((bars > 0).any())
         is_metre = kind == _TIME_SIGNATURE
         metre = torch.where(is_metre, is_metre.cumsum(0), 0)
         self.num_places = int(position.max()) + 2
@@ -127,6 +145,7 @@ class PlaceTracker(nn.Module):
             ("sets_place", (kind == _BAR) | (kind == _POSITION)),
             ("starts_note", kind == (_PROGRAM if bool((kind == _PROGRAM).any()) else _PITCH)),
             ("lookback", torch.tensor(lookback, dtype=torch.int64)),
+            ("bars", bars),
         ):
             self.register_buffer(f"_{name}", values.clone(), persistent=False)
 
@@ -147,7 +166,7 @@ class PlaceTracker(nn.Module):
             return torch.zeros(batch_size, width, dtype=torch.int64, device=device)
 
         return PlaceState(
-            zeros(7), zeros(24), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks)
+            zeros(8), zeros(24), zeros(0), zeros(0), zeros(self.num_lookbacks), zeros(self.num_lookbacks)
         )
 
     @torch.no_grad()
@@ -159,7 +178,7 @@ class PlaceTracker(nn.Module):
             state: after the ids before.
         """
         kind = self._kind[ids]  # (B, T)
-        pitch0, earlier0, duration0 = state.counters[:, 4:].unbind(1)
+        pitch0, earlier0, duration0, begin0 = state.counters[:, 4:].unbind(1)
         bar, place, counted, metre, rank = self._stand(ids, kind, state.counters[:, :4])
         is_pitch = self._pitch[ids] >= 0
         pitch = hold(ids, is_pitch, pitch0)
@@ -183,7 +202,8 @@ class PlaceTracker(nn.Module):
         intervals = torch.cat(
             [semitones(self._pitch[earlier][..., None], last), semitones(last, self._pitch[lookback])], dim=2
         )  # (B, T, 1 + L)
-        counters = torch.stack([bar, place, counted, metre, *recent.unbind(2)], dim=2)[:, -1]
+        begin = hold(ids, kind == _BOS, begin0) if self.tells_lengths else begin0[:, None].expand_as(ids)
+        counters = torch.stack([bar, place, counted, metre, *recent.unbind(2), begin], dim=2)[:, -1]
         after = PlaceState(counters, classes[:, -1], all_ids, all_keys, lookback[:, -1], runs[:, -1])
         told = Place(
             bar=bar,
@@ -198,8 +218,14 @@ class PlaceTracker(nn.Module):
             motion=last.new_zeros(*ids.shape, 0),
             lookback=lookback,
             runs=runs,
+            left=self._left(begin, bar) if self.tells_lengths else None,
         )
         return told, after
+
+    def _left(self, begin: Tensor, bar: Tensor) -> Tensor:
+        """`Place.left` in bars (B, T) of streams that begin with ids (B, T)."""
+        bars = self._bars[begin]
+        return torch.where(bars > 0, (bars - bar + 1).clamp(1, MOST_LEFT), 0)
 
     def _stand(self, ids: Tensor, kind: Tensor, before: Tensor) -> Stand:
         """Where each of T ids stands.

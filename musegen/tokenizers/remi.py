@@ -5,6 +5,8 @@ The vocabulary and decoding are MidiTok's own; encoding is ours, vectorised, and
 MidiTok's grid is per beat of the metre, so 24 positions a beat are 12 a quarter in 2/2, 24 in 4/4
 and 48 in 6/8: triplets and 16ths are exact in each. A stream is
 BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS.
+With `lengths` there is a BOS for each number of bars too, which MidiTok does not have: a model that is told
+at the start how long a piece is brings it to its end there. `encode` leaves it open.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +33,9 @@ COMMON_TIME_SIGNATURES = frozenset(
     | {(n, 16) for n in (2, 3, 4, 5, 6, 7, 9, 12)}
 )
 """Metres every tokenizer knows, whatever its dataset holds."""
+
+MOST_BARS = 128
+"""Bars up to which the length of a piece can be told."""
 
 LONGEST_BAR = 16
 """Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
@@ -88,6 +93,8 @@ class RemiTokenizer:
         )
         ids = self._remi.vocab
         self.vocab: list[str] = sorted(ids, key=lambda token: int(ids[token]))
+        if config.lengths:
+            self.vocab += [f"BOS_{bars}" for bars in range(1, MOST_BARS + 1)]
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
@@ -121,7 +128,7 @@ class RemiTokenizer:
         if config.programs is None:
             wanted = len(programs) > 1 or -1 in programs or bool(parts)
             config = replace(config, programs=wanted)
-        config = replace(config, kind="remi")
+        config = replace(config, kind="remi", lengths=bool(config.lengths))
         own = {
             (numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR
         }
@@ -131,6 +138,11 @@ class RemiTokenizer:
     def vocab_size(self) -> int:
         """V, the number of ids."""
         return len(self.vocab)
+
+    def bos_of(self, bars: int) -> int:
+        """The id with which a piece of so many bars begins; that of any length where it cannot be told."""
+        found = np.flatnonzero(self.tables.bars == bars)
+        return int(found[0]) if len(found) else int(self.bos_id)
 
     def encode(self, score: ScoreTick) -> Ints:
         """Ids of a tidy score, from BOS to EOS, (T,).
@@ -256,6 +268,7 @@ class RemiTokenizer:
             "programs": bool(self.config.programs),
             "velocity": self.config.velocity,
             "tempo": self.config.tempo,
+            "lengths": bool(self.config.lengths),
             "parts": [list(part) for part in self.parts],
             "positions_per_beat": POSITIONS_PER_BEAT,
             "time_signatures": [f"{n}/{d}" for n, d in self.time_signatures],
@@ -275,7 +288,11 @@ class RemiTokenizer:
                     f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown"
                 )
             config = TokenizerConfig(
-                kind="remi", programs=saved["programs"], velocity=saved["velocity"], tempo=saved["tempo"]
+                kind="remi",
+                programs=saved["programs"],
+                velocity=saved["velocity"],
+                tempo=saved["tempo"],
+                lengths=bool(saved.get("lengths")),
             )
             metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
             if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):

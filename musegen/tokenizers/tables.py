@@ -62,6 +62,8 @@ class Tables(NamedTuple):
     """Length of a bar of this metre in positions."""
     position_ticks: Ints
     """Length of a position of this metre in ticks."""
+    bars: Ints
+    """Bars of the whole piece that begins with this id (of kind BOS)."""
     voices: int = 0
     """Voices of a grid, 0 where notes are events or a line."""
 
@@ -125,7 +127,7 @@ def empty_columns(vocab_size: int) -> dict[str, Ints]:
 
 
 def build_tables(vocab: list[str]) -> Tables:
-    """Read the tables off MidiTok's token names, such as "Pitch_60" or "Duration_1.12.24".
+    """Read the tables off MidiTok's token names, such as "Pitch_60" or "Duration_1.12.24", and "BOS_16".
 
     Args:
         vocab: the token of each id, (V,).
@@ -159,4 +161,6 @@ def build_tables(vocab: list[str]) -> Tables:
             numerator, denominator = map(int, value.split("/"))
             columns["bar_positions"][id_] = numerator * POSITIONS_PER_BEAT
             columns["position_ticks"][id_] = 32 // denominator
+        elif type_ == "BOS" and value.isdigit():
+            columns["bars"][id_] = int(value)
     return Tables(**columns, voices=0)

@@ -16,7 +16,7 @@ from musegen.checkpoint import has_plans
 from musegen.config import TrainConfig
 from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
-from musegen.tokenizers import Tables
+from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.order import epoch_loader, share_of
@@ -26,6 +26,8 @@ EXCERPT_BARS = 32
 """Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
 EXCERPTS = 16
 """A batch; they cost little, since only the planner reads them."""
+TOLD = 0.8
+"""Share of the pieces whose length is told at their start, where ids tell it; the others leave it open."""
 POOL_BATCHES = 32
 """Windows are shuffled, then sorted by length within pools of so many batches, to pad little."""
 
@@ -43,6 +45,7 @@ class TokenBatches(Dataset[Batch]):
         view: the streams.
         plan: the windows of each batch.
         shifts: by which row of `moves` each window is transposed.
+        firsts: the id with which each window begins instead of its own, 0 where it keeps that; None: all do.
         moves: `transposition_tables` of the streams, and of their melodies if there are any.
         planned: tables by which the streams' plans are read; None: none are wanted.
         excerpts: of which some are put into each batch, drawn anew by where its first window begins.
@@ -57,11 +60,12 @@ class TokenBatches(Dataset[Batch]):
         moves: list[Ints],
         planned: Tables | None = None,
         *,
+        firsts: list[Ints] | None = None,
         excerpts: list[Window] | None = None,
         seed: Sequence[int] = (),
     ) -> None:
         self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
-        self.excerpts, self.seed = excerpts, seed
+        self.firsts, self.excerpts, self.seed = firsts, excerpts, seed
         self.share = 0, 1
 
     def __len__(self) -> int:
@@ -74,6 +78,9 @@ class TokenBatches(Dataset[Batch]):
             transpose_together(self._streams(window), self.moves, shift)
             for window, shift in zip(self.plan[index], self.shifts[index], strict=True)
         ]
+        if self.firsts is not None:
+            for streams, first in zip(rows, self.firsts[index].tolist(), strict=True):
+                streams[0][0] = first or streams[0][0]
         ids = _pad([streams[0] for streams in rows])
         lengths = torch.tensor([len(streams[0]) - 1 for streams in rows])
         starts = [window.start for window in self.plan[index]]
@@ -116,6 +123,17 @@ class TokenBatches(Dataset[Batch]):
 
 def _pad(rows: list[Ints], value: int = 0) -> Tensor:
     return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value)
+
+
+def _telling_ids(view: TokenView, tables: Tables) -> Ints | None:
+    """The id that tells the length of each piece, (P,), 0 where none does; None: there are no such ids."""
+    told = tables.bars[tables.bars > 0]
+    if not len(told):
+        return None
+    of_bars = np.zeros(int(told.max()) + 2, dtype=np.int64)  # the last is for longer ones
+    of_bars[told] = np.flatnonzero(tables.bars > 0)
+    bars = np.add.reduceat(tables.kind[view.ids] == Kind.BAR, view.offsets[:-1], dtype=np.int64)
+    return of_bars[np.minimum(bars, len(of_bars) - 1)]
 
 
 def plan_batches(windows: list[Window], *, batch_tokens: int, rng: np.random.Generator) -> list[list[Window]]:
@@ -163,6 +181,7 @@ class TokenDataModule(pl.LightningDataModule):
         self.stay = [transposition_tables(each, range(1)) for each in spoken]
         self.planned = tables if has_plans(config, tables) else None
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
+        self.begins = _telling_ids(view, tables)
 
     @property
     def size(self) -> str:
@@ -180,9 +199,17 @@ class TokenDataModule(pl.LightningDataModule):
             shifts,
             self.moves,
             self.planned,
+            firsts=None if self.begins is None else [self._firsts(batch, self.begins, rng) for batch in plan],
             excerpts=self.excerpts,
             seed=(self.seed, epoch),
         )
+
+    def _firsts(self, batch: list[Window], begins: Ints, rng: np.random.Generator) -> Ints:
+        """`TokenBatches.firsts` of a batch."""
+        starts = np.array([window.start for window in batch])
+        piece = np.searchsorted(self.view.offsets, starts, side="right") - 1
+        is_told = (self.view.offsets[piece] == starts) & (rng.random(len(batch)) < TOLD)
+        return np.where(is_told, begins[piece], 0)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This epoch's batches, this rank's share, from where it was left."""

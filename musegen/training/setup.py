@@ -92,7 +92,9 @@ def parts(
         view = token_view(dataset, start.tokenizer, data, pairs=pairs)
         return config, start.tokenizer, start.model, view
     lines = isinstance(config, VAETrainConfig) and config.writes_lines
-    tokenizer = tokenizer or fit_tokenizer(dataset, config.tokenizer, config.data, pairs=pairs, lines=lines)
+    tokenizer = tokenizer or fit_tokenizer(
+        dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=lines
+    )
     config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
     view = token_view(dataset, tokenizer, config.data, pairs=pairs)
     return config, tokenizer, build_model(config, tokenizer), view
