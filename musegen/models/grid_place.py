@@ -16,6 +16,7 @@ from musegen.models.place import (
     hold,
     in_this_bar,
     look_back,
+    run_features,
     run_lengths,
     scale_shares,
     semitones,
@@ -150,7 +151,7 @@ class GridTracker(nn.Module):
             anchors=heard,
             motion=self._motion(heard, stood),
             lookback=back,
-            runs=runs,
+            foretold=run_features(runs),
         )
         return told, after
 

@@ -71,8 +71,9 @@ class Place(NamedTuple):
     where it stayed or comes later; (B, T, 0) for events."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
-    runs: Tensor
-    """(B, T, L) how many ids in a row each look-back has foretold."""
+    foretold: Tensor
+    """(B, T, 2L) whether each look-back foretold the last id, then a slowly growing figure of how many in a
+    row it has: see `run_features`."""
 
 
 class Stand(NamedTuple):
@@ -197,7 +198,7 @@ class PlaceTracker(nn.Module):
             anchors=last,
             motion=last.new_zeros(*ids.shape, 0),
             lookback=lookback,
-            runs=runs,
+            foretold=run_features(runs),
         )
         return told, after
 
@@ -308,3 +309,8 @@ def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
     last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
     return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
+
+
+def run_features(runs: Tensor) -> Tensor:
+    """Run lengths, (B, T, L), as figures of moderate size, (B, T, 2L)."""
+    return torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4], dim=-1)

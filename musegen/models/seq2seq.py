@@ -160,17 +160,10 @@ class Encoder(nn.Module):
         return total / total.sum(dim=1, keepdim=True).clamp(min=1)
 
     def _inputs(self, ids: Tensor, place: Place) -> Tensor:
-        indices = torch.cat([ids[..., None], place.recent, place.intervals], dim=-1)  # (B, S, 1 + R + I)
+        stands = torch.stack([place.place, place.metre, place.bar % PHRASE_BARS], dim=-1)
+        indices = torch.cat([ids[..., None], place.recent, place.intervals, stands], dim=-1)
         slots = [(self.embedding, 1 + self.tracker.num_recent), (self.interval, self.tracker.num_intervals)]
-        tables = tabled(self.input, slots)
-        told: Tensor = (
-            look_up(tables, indices, place.scale)
-            + tables.bias
-            + self.place(place.place)
-            + self.metre(place.metre)
-            + self.phrase(place.bar % PHRASE_BARS)
-        )
-        return told
+        return look_up(tabled(self.input, slots, [self.place, self.metre, self.phrase]), indices, place.scale)
 
 
 class Seq2Seq(nn.Module):
