@@ -143,7 +143,7 @@ def sample_streams(
         if on_cpu and left <= LEFT * len(rows.done):
             going = torch.nonzero(~rows.done).flatten()
             kept.flush(rows.total, going)
-            rows, grammar = choose_rows(rows, going), grammar.select(going)
+            rows, grammar = choose_rows(rows, going), grammar.select(going.numpy())
             streams = streams.select(going.tolist())
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "

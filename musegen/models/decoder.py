@@ -12,11 +12,8 @@ from torch import Tensor, nn
 
 from musegen.models.grid_place import GridTracker
 from musegen.models.lookups import Lookups, cut, look_up, tabled
-from musegen.models.place import WIDEST, Place, PlaceState, PlaceTracker
+from musegen.models.place import PHRASE_BARS, WIDEST, Place, PlaceState, PlaceTracker
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
-
-PHRASE_BARS = 16
-"""Bars are counted modulo this many: tunes are built of phrases of 2, 4, 8 and 16 bars."""
 
 
 class DecoderState(NamedTuple):
@@ -36,7 +33,7 @@ class Prepared(NamedTuple):
     widths: list[int]
     """Of these three."""
     foretold: Tensor | None
-    """(2L, L) what `Place.foretold` adds to the trust; None: there are no look-backs."""
+    """(2L, L) what the look-backs' part of `Place.figures` adds to the trust; None: there are none."""
 
 
 class StreamDecoder(nn.Module):
@@ -128,13 +125,10 @@ class StreamDecoder(nn.Module):
         place, after = self.tracker(ids, state)
         return place, after
 
-    def run(
-        self, ids: Tensor, place: Place, state: RNNState, told: Tensor | None = None
-    ) -> tuple[Tensor, RNNState]:
+    def run(self, place: Place, state: RNNState, told: Tensor | None = None) -> tuple[Tensor, RNNState]:
         """The recurrent layers over T ids.
 
         Args:
-            ids: (B, T).
             place: of the ids.
             state: after the ids before.
             told: (B, T, H) what else each step is told.
@@ -142,7 +136,7 @@ class StreamDecoder(nn.Module):
         Returns:
             (B, T, H), and the state after the last id.
         """
-        inputs = self._inputs(ids, place)
+        inputs = self._inputs(place)
         output, after = self.rnn(self.dropout(inputs if told is None else inputs + told), state)
         return self.dropout(output), after
 
@@ -163,7 +157,7 @@ class StreamDecoder(nn.Module):
             motion: (B, T, A') semitones by which each of these has just moved.
             more: (B, T, P) what else speaks for each of `pitches`.
         """
-        logits, leaps, trust = self._heads(output, place.foretold)
+        logits, leaps, trust = self._heads(output, place.figures[..., : 2 * self.tracker.num_lookbacks])
         known = place.anchors if anchors is None else torch.cat([place.anchors, anchors], dim=2)
         spoken = self._leaps(leaps, known)
         if more is not None:
@@ -171,9 +165,9 @@ class StreamDecoder(nn.Module):
         if self.parallel is not None:
             moved = place.motion if motion is None else torch.cat([place.motion, motion], dim=2)
             spoken = spoken + self._parallels(self.parallel(output), known, moved)
-        if self._struck is None:
-            logits = logits.index_add(-1, self._pitch_ids, spoken.to(logits.dtype))
-        else:
+        if self._struck is None or self.prepared is None:
+            logits = logits.index_add_(-1, self._pitch_ids, spoken.to(logits.dtype))
+        else:  # quicker, and slower where gradients have to come back
             logits[..., self._struck].add_(spoken)
         if trust is None:
             return logits
@@ -192,6 +186,8 @@ class StreamDecoder(nn.Module):
                 leaps,
                 None if known is None else torch.addmm(trust[:, 0], foretold[:, 0], known)[:, None],
             )
+        if torch.is_autocast_enabled(output.device.type):  # once for all three
+            output = output.to(torch.get_autocast_dtype(output.device.type))
         each = self.leap(output).view(*output.shape[:-1], -1, 2 * WIDEST + 1)
         leaps = nn.functional.pad(each, (0, 1)).flatten(-2)  # a pitch from which nothing is reckoned
         if self.copy is None:
@@ -250,13 +246,11 @@ class StreamDecoder(nn.Module):
             [self.place, self.metre, self.phrase],
         )
 
-    def _inputs(self, ids: Tensor, place: Place) -> Tensor:
-        heard = torch.cat([ids[..., None], place.recent, place.lookback, place.intervals], dim=-1)
-        stands = torch.stack([place.place, place.metre, place.bar % PHRASE_BARS], dim=-1)
-        features = torch.cat([place.foretold, place.scale], dim=-1)
+    def _inputs(self, place: Place) -> Tensor:
         tables = self.prepared.tables if self.prepared else self.tables()
         if not (self.training and self.input_dropout):
-            return look_up(tables, torch.cat([heard, stands], dim=-1), features)
-        hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.input_dropout
-        known, where = cut(tables, heard.shape[-1])
-        return look_up(known, heard, features).masked_fill(hidden, 0.0) + look_up(where, stands)
+            return look_up(tables, place.told, place.figures)
+        hidden = torch.rand(*place.bar.shape, 1, device=place.bar.device) < self.input_dropout
+        known, where = cut(tables, -3)
+        heard, stands = place.told[..., :-3], place.told[..., -3:]
+        return look_up(known, heard, place.figures).masked_fill(hidden, 0.0) + look_up(where, stands)

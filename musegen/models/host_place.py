@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.line_place import LineTracker
-from musegen.models.place import _KINDS, _NOTES, WIDEST, Place, PlaceState, PlaceTracker
+from musegen.models.place import _KINDS, _NOTES, PHRASE_BARS, WIDEST, Place, PlaceState, PlaceTracker
 
 Ints = npt.NDArray[np.int64]
 FAR = np.iinfo(np.int64).max
@@ -118,7 +118,7 @@ class HostTracker(nn.Module):
         state = self._written(state, new, keys)
         look = self._look_back(bar, keys, state, rows)  # (B, L)
         runs = np.where(state.expected == new[:, None], state.runs + 1, 0)
-        told = self._told(where, counters, classes, look, runs, rows)
+        told = self._told(new, where, counters, classes, look, runs, rows)
         return told, HostState(counters, classes, state.ids, state.keys, state.seen + 1, look, runs)
 
     def _written(self, state: HostState, new: Ints, keys: Ints) -> HostState:
@@ -138,32 +138,34 @@ class HostTracker(nn.Module):
         pointed: Ints = state.ids[rows, found.numpy()]
         return np.where(bar[:, None] > self.lags, pointed, 0)
 
-    def _told(self, where: Ints, counters: Ints, classes: Ints, look: Ints, runs: Ints, rows: Ints) -> Place:
+    def _told(
+        self, new: Ints, where: Ints, counters: Ints, classes: Ints, look: Ints, runs: Ints, rows: Ints
+    ) -> Place:
         pitches = self.of_pitch[np.concatenate([counters[:, 4:6], look], axis=1)]  # (B, 2 + L)
         last = pitches[:, :1]
         intervals = self.semitones[last, pitches]
         intervals[:, 1] = self.semitones[pitches[:, 1], pitches[:, 0]]
         turned = classes[rows, self.turns[last[:, 0]]]
         scale = turned / np.maximum(np.add.reduce(turned, axis=1), 1)[:, None]
-        foretold = np.concatenate([runs > 0, np.log1p(runs) / 4], axis=1)
-        place = where[:, 1]
+        figures = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
+        heard = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
+        bar, place, metre = where[:, :1], where[:, 1:2], counters[:, 3:4]
+        side_by_side = np.concatenate([*heard, place, metre, bar % PHRASE_BARS], axis=1)
 
         def told(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
             return torch.from_numpy(values[:, None])
 
         return Place(
-            bar=told(where[:, 0]),
-            place=told(place),
-            metre=told(counters[:, 3]),
-            recent=told(counters[:, 4:7]),
-            intervals=told(intervals[:, 1:]),
-            scale=told(scale.astype(np.float32)),
+            bar=torch.from_numpy(bar),
+            place=torch.from_numpy(place),
+            metre=torch.from_numpy(metre),
+            told=told(side_by_side),
+            figures=told(figures.astype(np.float32)),
             bar_classes=told(classes[:, :12] - classes[:, 12:]),
-            clock=told(np.maximum(place - 1, 0)),
+            clock=torch.from_numpy(np.maximum(place - 1, 0)),
             anchors=told(last),
             motion=told(last[:, :0]),
             lookback=told(look),
-            foretold=told(foretold.astype(np.float32)),
         )
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class Lookups(NamedTuple):
@@ -69,6 +68,11 @@ def look_up(tables: Lookups, indices: Tensor, features: Tensor | None = None) ->
         indices: (B, T, S) the row of each slot, in its own embedding.
         features: (B, T, F); None: zeros.
     """
-    bags = (indices + tables.starts).flatten(0, 1)
-    summed = functional.embedding_bag(bags, tables.rows, mode="sum").view(*indices.shape[:2], -1)
-    return summed if features is None else summed + functional.linear(features, tables.weight)
+    bags = indices + tables.starts
+    rows, steps, slots = bags.shape
+    first = torch.arange(0, bags.numel(), slots, device=bags.device)
+    # What functional.embedding_bag calls in the end, without its questions.
+    summed, *_ = torch.embedding_bag(tables.rows, bags.view(-1), first, mode=0)
+    if features is not None:
+        summed.add_(nn.functional.linear(features.flatten(0, 1), tables.weight))
+    return summed.view(rows, steps, -1)

@@ -20,6 +20,8 @@ _PAD, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 3, 4, 5
 
 WIDEST = 36
 """Semitones; intervals are told up to this, wider ones as this."""
+PHRASE_BARS = 16
+"""Bars are counted modulo this many: tunes are built of phrases of 2, 4, 8 and 16 bars."""
 
 
 class PlaceState(NamedTuple):
@@ -49,16 +51,19 @@ class Place(NamedTuple):
     """(B, T) 0 on a bar line, else one more than the position in the bar."""
     metre: Tensor
     """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
-    recent: Tensor
-    """(B, T, R) ids of late; 0 where none. Events: the last pitch's id, that of the pitch before it, the
-    last duration's. A grid: the last id of each voice and the pitch it struck last, the next voice first."""
-    intervals: Tensor
-    """(B, T, I): 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch
-    before to the last pitch, from the last pitch to that of each other voice of a grid, to where that voice
-    stood before this position, and to the pitch each look-back points at."""
-    scale: Tensor
-    """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
-    same tune in another key looks the same."""
+    told: Tensor
+    """(B, T, 1 + R + L + I + 3), side by side, as an input layer looks them up: the id; R ids of late, 0
+    where none; the look-backs; I intervals; place, metre and the bar in its phrase.
+
+    Of late, for events: the last pitch's id, that of the pitch before it, the last duration's. On a grid: the
+    last id of each voice and the pitch it struck last, the next voice first. Intervals are 0 where there is
+    none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch before to the last pitch, from the
+    last pitch to that of each other voice of a grid, to where that voice stood before this position, and to
+    the pitch each look-back points at."""
+    figures: Tensor
+    """(B, T, 2L + 12): whether each look-back foretold the last id; how many in a row it has, as a slowly
+    growing figure; then the share of each pitch class in the notes so far, the last pitch's own first, so
+    that the same tune in another key looks the same."""
     bar_classes: Tensor
     """(B, T, 12) how many notes of each pitch class, C first, in this bar so far."""
     clock: Tensor
@@ -71,9 +76,6 @@ class Place(NamedTuple):
     where it stayed or comes later; (B, T, 0) for events."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
-    foretold: Tensor
-    """(B, T, 2L) whether each look-back foretold the last id, then a slowly growing figure of how many in a
-    row it has: see `run_features`."""
 
 
 class Stand(NamedTuple):
@@ -190,15 +192,13 @@ class PlaceTracker(nn.Module):
             bar=bar,
             place=place,
             metre=metre,
-            recent=recent,
-            intervals=intervals,
-            scale=scale_shares(classes, last_pitch),
+            told=side_by_side(ids, recent, lookback, intervals, place=place, metre=metre, bar=bar),
+            figures=torch.cat([run_features(runs), scale_shares(classes, last_pitch)], dim=-1),
             bar_classes=in_this_bar(classes),
             clock=(place - 1).clamp(min=0),
             anchors=last,
             motion=last.new_zeros(*ids.shape, 0),
             lookback=lookback,
-            foretold=run_features(runs),
         )
         return told, after
 
@@ -244,7 +244,7 @@ def in_this_bar(classes: Tensor) -> Tensor:
 
 
 def scale_shares(classes: Tensor, last_pitch: Tensor) -> Tensor:
-    """`Place.scale`.
+    """The shares in `Place.figures`, (B, T, 12).
 
     Args:
         classes: (B, T, 24) counts.
@@ -288,7 +288,7 @@ def append(before: Tensor, new: Tensor, window: int | None) -> Tensor:
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:
-    """`Place.intervals` between MIDI pitches, -1 where there is none; the shapes are broadcast."""
+    """Intervals, as in `Place.told`, between MIDI pitches, -1 where there is none; shapes are broadcast."""
     is_known = (start >= 0) & (stop >= 0)
     return torch.where(is_known, (stop - start).clamp(-WIDEST, WIDEST) + WIDEST + 1, 0)
 
@@ -309,6 +309,12 @@ def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
     last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
     return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
+
+
+def side_by_side(ids: Tensor, *heard: Tensor, place: Tensor, metre: Tensor, bar: Tensor) -> Tensor:
+    """`Place.told`, of ids, (B, T), of what has been heard, (B, T, ...) each, and of where they stand."""
+    stands = torch.stack([place, metre, bar % PHRASE_BARS], dim=-1)
+    return torch.cat([ids[..., None], *heard, stands], dim=-1)
 
 
 def run_features(runs: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer)
             count += 1
         assert (place.bar[0, at], place.place[0, at]) == (bar, count)
         turn = count % 4
-        assert place.recent[0, at, :4].tolist() == last[turn:] + last[:turn]
+        assert place.told[0, at, 1:5].tolist() == last[turn:] + last[:turn]
         assert place.anchors[0, at].tolist() == struck[turn:] + struck[:turn]
         others = moved[turn:] + moved[:turn] if turn else [0, 0, 0, 0]
         assert place.motion[0, at].tolist() == others[1:]
