@@ -213,7 +213,9 @@ class StreamDecoder(nn.Module):
             known = self.copy.weight[:, self.hidden_size :].t().contiguous()
         widths = [len(bias) for _, bias in layers] + [0] * (known is None)
         weight, bias = torch.cat([each for each, _ in layers]), torch.cat([each for _, each in layers])
-        return Prepared(self.tables(), packed(weight, bias), widths, known)
+        tables = self.tables()
+        tables = tables._replace(weight=tables.weight.contiguous())
+        return Prepared(tables, packed(weight, bias), widths, known)
 
     def _leaps(self, leaps: Tensor, anchors: Tensor) -> Tensor:
         """What speaks for each pitch by its interval from each anchor, whatever the key, (B, T, pitches)."""

@@ -68,7 +68,6 @@ class Grammar:
         self.has_programs = tables.has_programs
         self.ids = {kind: column(tables.ids(kind)) for kind in Kind}
         self.spans = {kind: span(ids) for kind, ids in self.ids.items()}
-        self.is_drum = column(tables.is_drum).bool()
         graph = self._graph(tables)
         self.follows = _follows(graph, tables).to(device)  # (kinds, V)
         self.rules = [
@@ -100,6 +99,12 @@ class Grammar:
         )
         self.kind = self.of.kind
         self.positions = self.of.position[self.spans[Kind.POSITION]]
+        self.note_pitches, self.note_is_drum = (
+            each[self.ids[Kind.PITCH]] for each in (self.of.pitch, column(tables.is_drum).bool())
+        )
+        self.are_all_pitches = self.note_pitches.tolist() == list(range(128)) and not bool(
+            self.note_is_drum.any()
+        )
         self.lengths = self.of.duration[self.spans[Kind.DURATION]]
         self.is_time = self.kind < Kind.PROGRAM.value
         self.follower = Follower(self.of, self.allowed)
@@ -248,9 +253,9 @@ class Grammar:
             last = where(state.last_key >= 0, state.last_key // 128, -1)[:, None]
             later = (voices > last) & (state.free_tick[:, voices] <= tick)
             self._restrict(mask, Kind.PROGRAM, later | ((voices == last) & free.any(1)[:, None]))
-        pitches = self.ids[Kind.PITCH]
-        right_kind = self.is_drum[pitches] == (voice == self.drums)
-        self._restrict(mask, Kind.PITCH, free[:, self.of.pitch[pitches]] & right_kind)
+        if not self.are_all_pitches:
+            free = free[:, self.note_pitches] & (self.note_is_drum == (voice == self.drums))
+        self._restrict(mask, Kind.PITCH, free)
 
     def _mask_durations(self, mask: Array, state: StreamState) -> None:
         if self.constraints.bars is None:
