@@ -13,6 +13,7 @@ from tests.music_fixtures import (
     pianist,
     plain,
     rich,
+    told,
     trained,
     tunes,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "pianist",
     "plain",
     "rich",
+    "told",
     "trained",
     "tunes",
 ]

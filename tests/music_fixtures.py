@@ -63,6 +63,12 @@ def plain() -> RemiTokenizer:
 
 
 @pytest.fixture(scope="session")
+def told() -> RemiTokenizer:
+    """One line of notes, the length of the piece told at its start."""
+    return RemiTokenizer.build(TokenizerConfig(lengths=True), time_signatures=[], programs=[])
+
+
+@pytest.fixture(scope="session")
 def rich() -> RemiTokenizer:
     """Programs, drums, velocity and tempo."""
     config = TokenizerConfig(programs=True, velocity=True, tempo=True)

@@ -59,9 +59,9 @@ def test_imports_come_from_below(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda path: path.name)
-def test_models_know_torch_alone(path: Path) -> None:
+def test_models_know_torch_and_numpy_alone(path: Path) -> None:
     libraries = {name.partition(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
-    assert libraries <= {"torch", "musegen"}
+    assert libraries <= {"torch", "numpy", "musegen"}
 
 
 def test_settings_need_the_standard_library_alone() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -10,34 +11,33 @@ from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
 from musegen.generation.sampling import RowStreams, draw_ids
-from musegen.generation.tracing import FIRST_STEPS, recorded
+from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import Decoder, token_nats
-from musegen.models.stepping import stepping
+from musegen.models.stepping import begun, stepping
 from musegen.tokenizers import Kind
+from musegen.tokenizers.arrays import Array, hosted_rules
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
 GRAPHS = True
 """Whether the steps on a GPU are captured; the ids drawn are the same."""
-FEW = 8
-"""Rows up to which a step is recorded, since Python takes most of its time, and no row leaves the batch."""
-LEFT = 0.75
-"""Rows that have ended leave a larger batch once no more than this share of it goes on."""
+LEFT = 0.9
+"""Rows that have ended leave the batch once no more than this share of it goes on."""
 
 
 class Rules(Protocol):
     """What every grammar is: it follows a batch of streams and says what may come next."""
 
-    kind: Tensor
+    kind: Array
     """(V,) `Kind` of each id."""
-    is_time: Tensor
+    is_time: Array
     """(V,) which ids tell time: see `temper`."""
 
     def init_state(self, batch_size: int) -> Any:
-        """Before BOS: a NamedTuple of batch-first tensors, `kind` (B,) among them."""
+        """Before BOS: a NamedTuple of batch-first arrays, `kind` (B,) among them."""
         ...
 
-    def advance(self, state: Any, ids: Tensor) -> Any:
+    def advance(self, state: Any, ids: Array) -> Any:
         """The state after one more id a row, (B,)."""
         ...
 
@@ -45,11 +45,11 @@ class Rules(Protocol):
         """The state with every note ended by the last bar line."""
         ...
 
-    def mask(self, state: Any) -> Tensor:
+    def mask(self, state: Any) -> Array:
         """Which ids may come next, (B, V)."""
         ...
 
-    def select(self, rows: Tensor) -> "Rules":
+    def select(self, rows: Array) -> "Rules":
         """The rules of some of the rows, by number, (B',)."""
         ...
 
@@ -111,11 +111,13 @@ def sample_streams(
         MusegenError: a row has not ended within `max_new_tokens`.
     """
     device = prompt_ids.device
-    begin = rows = _after_prompt(model, state, grammar, prompt_ids, streams.rows)
-    is_time = grammar.is_time
-    if pitches_alone:
-        is_time = is_time | (grammar.kind >= Kind.DURATION)
     on_cpu = device.type == "cpu"
+    if on_cpu:  # numpy takes a quarter of torch's time for such small arrays
+        grammar = hosted_rules(grammar)
+    begin = rows = _after_prompt(model, state, grammar, prompt_ids, streams.rows)
+    is_time = as_tensor(grammar.is_time)
+    if pitches_alone:
+        is_time = is_time | as_tensor(grammar.kind >= Kind.DURATION)
     if sampling.precision != "float32" and not on_cpu:
         raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
     is_stepped = isinstance(model, nn.Module)
@@ -125,27 +127,24 @@ def sample_streams(
         return _step(rows, uniform, stepper, grammar, sampling, is_time)
 
     block, steps = 1, one_by_one(one)
+    if is_stepped:
+        rows = rows._replace(state=begun(stepper, rows.state))
     if is_stepped and not on_cpu and GRAPHS:
         block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
     kept = _Kept(prompt_ids.tolist(), streams.rows)
-    begun = 0  # the step from which on the rows are those there are
-    for count in range(0, max_new_tokens, block):
-        if is_stepped and on_cpu and len(rows.done) <= FEW and count == begun + FIRST_STEPS:
-            numbers = torch.zeros(len(rows.done), dtype=torch.float64)
-            steps = one_by_one(recorded(one, stepper, rows, numbers))
+    for _ in range(0, max_new_tokens, block):
         ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)
         kept.add(ids)
-        left = int((~rows.done).sum())
+        left = len(rows.done) - int(rows.done.sum())
         if left == 0:
             kept.flush(rows.total)
             written = kept.streams(grammar)
             return written if sampling.precision == "float32" else _rescored(written, model, begin, grammar)
-        if block == 1 and len(rows.done) > FEW and left <= LEFT * len(rows.done):
+        if on_cpu and left <= LEFT * len(rows.done):
             going = torch.nonzero(~rows.done).flatten()
             kept.flush(rows.total, going)
-            rows, grammar = _chosen(rows, going), grammar.select(going)
+            rows, grammar = choose_rows(rows, going), grammar.select(going.numpy())
             streams = streams.select(going.tolist())
-            steps, begun = one_by_one(one), count + 1
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
@@ -155,11 +154,11 @@ def sample_streams(
 def _after_prompt(model: Decoder, state: Any, grammar: Rules, prompt_ids: Tensor, count: int) -> _Rows:
     """So many rows that have read the prompt."""
     rules = grammar.init_state(1)
-    for id_ in prompt_ids:
+    for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
         rules = grammar.advance(rules, id_[None])
     if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
         rules = grammar.silence(rules)
-    given = prompt_ids.expand(_count_rows(state), -1)  # (1 or B, T)
+    given = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
     for start in range(0, len(prompt_ids), CHUNK):
         logits, state = model(given[:, start : start + CHUNK], state)
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
@@ -169,7 +168,7 @@ def _after_prompt(model: Decoder, state: Any, grammar: Rules, prompt_ids: Tensor
 
 def _rescored(streams: list[Stream], model: Decoder, begin: _Rows, grammar: Rules) -> list[Stream]:
     """Streams with their log-likelihood under the model as it is, and how far that of others lies above."""
-    end = int(torch.nonzero(grammar.kind == Kind.EOS)[0])
+    end = grammar.kind.tolist().index(Kind.EOS)
     new = [torch.tensor([*stream.ids, end][-stream.new_ids :]) for stream in streams]
     ids = pad_sequence(new, batch_first=True)  # (B, T)
     logits, _ = model(ids[:, :-1], begin.state)
@@ -228,30 +227,12 @@ def _step(
     is_time: Tensor,
 ) -> tuple[Tensor, _Rows]:
     """One id more in every row, (B,)."""
-    legal = grammar.mask(rows.rules)
-    ids = draw_ids(rows.last.float().masked_fill(~legal, -torch.inf), uniform, sampling, is_time)
-    score = rows.last.double().log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
-    total = rows.total + torch.where(rows.done, 0.0, score)
-    rules = grammar.advance(rows.rules, ids)
-    done = rows.done | (grammar.kind[ids] == Kind.EOS)
+    legal = as_tensor(grammar.mask(rows.rules))
+    last = rows.last.float()
+    ids = draw_ids(torch.where(legal, last, -torch.inf), uniform, sampling, is_time)
+    nats = nn.functional.cross_entropy(last, ids, reduction="none")
+    total = rows.total - nats.masked_fill_(rows.done, 0.0)
+    rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
+    done = rows.done | as_tensor(rules.kind == Kind.EOS.value)
     logits, state = model(ids[:, None], rows.state)
     return ids, _Rows(logits[:, -1], done, total, rules, state)
-
-
-def _count_rows(state: Any) -> int:
-    """Rows of a state, a NamedTuple of batch-first tensors."""
-    return len(state) if isinstance(state, Tensor) else _count_rows(state[0])
-
-
-def repeat_rows(state: Any, rows: int) -> Any:
-    """A state of one row, a NamedTuple of batch-first tensors, for `rows` rows; of `rows` rows, as it is."""
-    if isinstance(state, Tensor):
-        return state.expand(rows, *state.shape[1:])
-    return type(state)(*(repeat_rows(part, rows) for part in state))
-
-
-def _chosen(state: Any, rows: Tensor) -> Any:
-    """Some rows of a state, a NamedTuple of batch-first tensors."""
-    if isinstance(state, Tensor):
-        return state.index_select(0, rows)
-    return type(state)(*(_chosen(part, rows) for part in state))

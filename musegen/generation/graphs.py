@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from musegen.generation.tracing import Step, filled, parts
+from musegen.generation.states import filled, parts
 from musegen.models.stepping import windowed
 
 BLOCK = 16
@@ -18,11 +18,13 @@ BLOCK = 16
 FIRST_WINDOW = 512
 """Ids of the past that the first graph has room for; doubled as they fill."""
 T = TypeVar("T", bound=Any)
+Step = Callable[[T, Tensor], tuple[Tensor, T]]
+"""From the state of all rows and (B,) random numbers to (B,) ids and the state after them."""
 Steps = Callable[[T, Tensor], tuple[Tensor, T]]
 """From the state of all rows and (K, B) random numbers to (K, B) ids and the state after them."""
 
 
-def one_by_one(step: "Step[T]") -> "Steps[T]":
+def one_by_one(step: Step[T]) -> Steps[T]:
     """So many steps, one after the other."""
 
     def steps(rows: T, uniform: Tensor) -> tuple[Tensor, T]:
@@ -44,7 +46,7 @@ class Graphed:
         seen: ids that the rows have read.
     """
 
-    def __init__(self, step: "Step[Any]", ready: nn.Module, seen: int) -> None:
+    def __init__(self, step: Step[Any], ready: nn.Module, seen: int) -> None:
         self._steps, self._ready, self._seen = one_by_one(step), ready, seen
         self._window = 0
         self._graph = torch.cuda.CUDAGraph()

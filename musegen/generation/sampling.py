@@ -8,6 +8,10 @@ from torch import Tensor
 
 from musegen.config import SamplingConfig
 
+AHEAD = 64
+"""Numbers that are drawn at once."""
+BELOW = 1 - 2**-50
+"""What is sought stays below the whole, however rounded: so an id of no probability is never found."""
 GREEDY = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
 
@@ -22,6 +26,7 @@ class RowStreams:
 
     def __init__(self, seed: int, rows: range) -> None:
         self._streams = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in rows]
+        self._ahead = np.zeros((0, len(rows)))
 
     @property
     def rows(self) -> int:
@@ -32,6 +37,7 @@ class RowStreams:
         """Some of the rows, counted from 0, whose numbers go on where they are."""
         some = RowStreams(0, range(0))
         some._streams = [self._streams[row] for row in chosen]
+        some._ahead = self._ahead[:, chosen]
         return some
 
     def draw(self) -> Tensor:
@@ -40,7 +46,11 @@ class RowStreams:
 
     def draw_steps(self, steps: int) -> Tensor:
         """The next numbers of every row, (steps, B) float64: those of so many calls of `draw`."""
-        return torch.from_numpy(np.stack([stream.random(steps) for stream in self._streams], axis=1))
+        if len(self._ahead) < steps:
+            new = [stream.random(max(AHEAD, steps)) for stream in self._streams]
+            self._ahead = np.concatenate([self._ahead, np.stack(new, axis=1)])
+        drawn, self._ahead = self._ahead[:steps], self._ahead[steps:]
+        return torch.from_numpy(drawn)
 
 
 def temper(logits: Tensor, temperature: float, is_time: Tensor | None = None) -> Tensor:
@@ -108,10 +118,8 @@ def draw_ids(
     """
     if config.temperature < GREEDY:
         return logits.argmax(dim=1)
-    probs = filter_logits(logits.double(), config, is_time).softmax(dim=1)
-    cumulative = probs.cumsum(dim=1)
-    wanted = uniform.to(probs.device)[:, None] * cumulative[:, -1:]
-    drawn = torch.searchsorted(cumulative, wanted, right=True).squeeze(1)
-    # Rounding can carry the search past the last id that has any probability.
-    last = probs.shape[1] - 1 - (probs > 0).flip(1).long().argmax(dim=1)
-    return torch.minimum(drawn, last)
+    if config.temperature != 1.0 or config.top_k or config.top_p < 1.0 or config.min_p:
+        logits = filter_logits(logits.double(), config, is_time)
+    cumulative = logits.softmax(dim=1).cumsum(dim=1, dtype=torch.float64)
+    wanted = (uniform.to(logits.device) * BELOW)[:, None] * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, wanted, right=True).squeeze(1)

@@ -16,9 +16,11 @@ from musegen.models.place import (
     hold,
     in_this_bar,
     look_back,
+    run_features,
     run_lengths,
     scale_shares,
     semitones,
+    side_by_side,
 )
 
 _PAD, _BAR, _TIME_SIGNATURE, _PITCH, _REST = 0, 3, 4, 8, 12
@@ -75,7 +77,8 @@ class GridTracker(nn.Module):
     def sounding(self, place: Place) -> Tensor:
         """(B, T) the pitch of the first voice at each id, -1 where it rests."""
         first = (-place.place) % self.voices  # where it stands among those whose turn comes
-        last = place.recent.gather(2, first[..., None]).squeeze(2)
+        recent = place.told[..., 1 : 1 + self.num_recent]
+        last = recent.gather(2, first[..., None]).squeeze(2)
         pitch = place.anchors.gather(2, first[..., None]).squeeze(2)
         return torch.where(self._kind[last] == _REST, -1, pitch)
 
@@ -142,15 +145,13 @@ class GridTracker(nn.Module):
             bar=bar,
             place=place,
             metre=metre,
-            recent=recent,
-            intervals=torch.cat(intervals, dim=2),
-            scale=scale_shares(classes, own[..., 0]),
+            told=side_by_side(ids, recent, back, *intervals, place=place, metre=metre, bar=bar),
+            figures=torch.cat([run_features(runs), scale_shares(classes, own[..., 0])], dim=-1),
             bar_classes=in_this_bar(classes),
             clock=place // self.voices,
             anchors=heard,
             motion=self._motion(heard, stood),
             lookback=back,
-            runs=runs,
         )
         return told, after
 

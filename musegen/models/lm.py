@@ -33,5 +33,5 @@ class LanguageModel(nn.Module):
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
         place, place_state = self.decoder.follow(ids, state.place)
-        output, rnn_state = self.decoder.run(ids, place, state.rnn)
+        output, rnn_state = self.decoder.run(place, state.rnn)
         return self.decoder.score(output, place), DecoderState(rnn_state, place_state)

@@ -21,7 +21,9 @@ _PAD, _BOS, _BAR, _TIME_SIGNATURE, _POSITION, _PROGRAM, _PITCH, _DURATION = 0, 1
 WIDEST = 36
 """Semitones; intervals are told up to this, wider ones as this."""
 MOST_LEFT = 65
-"""Of `Place.left`."""
+"""Bars that a piece still has, the present one counted, are told up to this."""
+PHRASE_BARS = 16
+"""Bars are counted modulo this many: tunes are built of phrases of 2, 4, 8 and 16 bars."""
 
 
 class PlaceState(NamedTuple):
@@ -29,8 +31,8 @@ class PlaceState(NamedTuple):
 
     counters: Tensor
     """(B, C): bar (0 before the first), place in the bar, what is counted, metre, then the ids that
-    the tracker holds: for events the three of `recent` and the one with which the stream begins (C = 8), for
-    a grid three a voice."""
+    the tracker holds: for events three of late and the one with which the stream begins (C = 8), for a grid
+    three a voice."""
     pitch_classes: Tensor
     """(B, 24) how many notes of each pitch class, C first: so far, and before this bar."""
     ids: Tensor
@@ -52,16 +54,21 @@ class Place(NamedTuple):
     """(B, T) 0 on a bar line, else one more than the position in the bar."""
     metre: Tensor
     """(B, T) 0 before the first, else one more than the metre's rank among the metres."""
-    recent: Tensor
-    """(B, T, R) ids of late; 0 where none. Events: the last pitch's id, that of the pitch before it, the
-    last duration's. A grid: the last id of each voice and the pitch it struck last, the next voice first."""
-    intervals: Tensor
-    """(B, T, I): 0 where there is none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch
-    before to the last pitch, from the last pitch to that of each other voice of a grid, to where that voice
-    stood before this position, and to the pitch each look-back points at."""
-    scale: Tensor
-    """(B, T, 12) share of each pitch class in the notes so far, the last pitch's own first, so that the
-    same tune in another key looks the same."""
+    told: Tensor
+    """(B, T, 1 + R + L + I + 3), side by side, as an input layer looks them up: the id; R ids of late, 0
+    where none; the look-backs; I intervals; place, metre and the bar in its phrase; where ids tell how long
+    a piece is one more: the bars that it still has, this one counted, at most `MOST_LEFT`, 0 where the
+    stream does not begin with such an id.
+
+    Of late, for events: the last pitch's id, that of the pitch before it, the last duration's. On a grid: the
+    last id of each voice and the pitch it struck last, the next voice first. Intervals are 0 where there is
+    none, else semitones, at most `WIDEST`, + `WIDEST` + 1: from the pitch before to the last pitch, from the
+    last pitch to that of each other voice of a grid, to where that voice stood before this position, and to
+    the pitch each look-back points at."""
+    figures: Tensor
+    """(B, T, 2L + 12): whether each look-back foretold the last id; how many in a row it has, as a slowly
+    growing figure; then the share of each pitch class in the notes so far, the last pitch's own first, so
+    that the same tune in another key looks the same."""
     bar_classes: Tensor
     """(B, T, 12) how many notes of each pitch class, C first, in this bar so far."""
     clock: Tensor
@@ -74,11 +81,6 @@ class Place(NamedTuple):
     where it stayed or comes later; (B, T, 0) for events."""
     lookback: Tensor
     """(B, T, L) the id that came next at this place so many bars ago, padding where there is none."""
-    runs: Tensor
-    """(B, T, L) how many ids in a row each look-back has foretold."""
-    left: Tensor | None = None
-    """(B, T) 0 where the length of the piece has not been told, else one more than the bars that follow this
-    one, at most `MOST_LEFT`; None where there are no ids that tell it."""
 
 
 class Stand(NamedTuple):
@@ -202,28 +204,26 @@ class PlaceTracker(nn.Module):
         intervals = torch.cat(
             [semitones(self._pitch[earlier][..., None], last), semitones(last, self._pitch[lookback])], dim=2
         )  # (B, T, 1 + L)
-        begin = hold(ids, kind == _BOS, begin0) if self.tells_lengths else begin0[:, None].expand_as(ids)
+        begin = hold(ids, kind == _BOS, begin0)
         counters = torch.stack([bar, place, counted, metre, *recent.unbind(2), begin], dim=2)[:, -1]
+        left = self._left(begin, bar) if self.tells_lengths else None
         after = PlaceState(counters, classes[:, -1], all_ids, all_keys, lookback[:, -1], runs[:, -1])
         told = Place(
             bar=bar,
             place=place,
             metre=metre,
-            recent=recent,
-            intervals=intervals,
-            scale=scale_shares(classes, last_pitch),
+            told=side_by_side(ids, recent, lookback, intervals, place=place, metre=metre, bar=bar, left=left),
+            figures=torch.cat([run_features(runs), scale_shares(classes, last_pitch)], dim=-1),
             bar_classes=in_this_bar(classes),
             clock=(place - 1).clamp(min=0),
             anchors=last,
             motion=last.new_zeros(*ids.shape, 0),
             lookback=lookback,
-            runs=runs,
-            left=self._left(begin, bar) if self.tells_lengths else None,
         )
         return told, after
 
     def _left(self, begin: Tensor, bar: Tensor) -> Tensor:
-        """`Place.left` in bars (B, T) of streams that begin with ids (B, T)."""
+        """Bars left, as in `Place.told`, in bars (B, T) of streams that begin with ids (B, T)."""
         bars = self._bars[begin]
         return torch.where(bars > 0, (bars - bar + 1).clamp(1, MOST_LEFT), 0)
 
@@ -269,7 +269,7 @@ def in_this_bar(classes: Tensor) -> Tensor:
 
 
 def scale_shares(classes: Tensor, last_pitch: Tensor) -> Tensor:
-    """`Place.scale`.
+    """The shares in `Place.figures`, (B, T, 12).
 
     Args:
         classes: (B, T, 24) counts.
@@ -313,7 +313,7 @@ def append(before: Tensor, new: Tensor, window: int | None) -> Tensor:
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:
-    """`Place.intervals` between MIDI pitches, -1 where there is none; the shapes are broadcast."""
+    """Intervals, as in `Place.told`, between MIDI pitches, -1 where there is none; shapes are broadcast."""
     is_known = (start >= 0) & (stop >= 0)
     return torch.where(is_known, (stop - start).clamp(-WIDEST, WIDEST) + WIDEST + 1, 0)
 
@@ -334,3 +334,16 @@ def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
     last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
     return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
+
+
+def side_by_side(
+    ids: Tensor, *heard: Tensor, place: Tensor, metre: Tensor, bar: Tensor, left: Tensor | None = None
+) -> Tensor:
+    """`Place.told`, of ids, (B, T), of what has been heard, (B, T, ...) each, and of where they stand."""
+    stands = [place, metre, bar % PHRASE_BARS, *([] if left is None else [left])]
+    return torch.cat([ids[..., None], *heard, torch.stack(stands, dim=-1)], dim=-1)
+
+
+def run_features(runs: Tensor) -> Tensor:
+    """Run lengths, (B, T, L), as figures of moderate size, (B, T, 2L)."""
+    return torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4], dim=-1)

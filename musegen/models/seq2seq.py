@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.decoder import PHRASE_BARS, DecoderState, StreamDecoder
+from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.grid_place import GridTracker
 from musegen.models.lookups import look_up, tabled
-from musegen.models.place import WIDEST, Place, PlaceTracker, semitones, turned_classes
+from musegen.models.place import PHRASE_BARS, WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.plan import POINTS, Heard, Planner, PlanReader
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
 from musegen.tokenizers.plan import HALVES
@@ -148,7 +148,7 @@ class Encoder(nn.Module):
     def read(self, ids: Tensor) -> tuple[Tensor, Place]:
         """What is known at each id, (B, S, H), and where it stands."""
         place, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
-        inputs = self.dropout(self._inputs(ids, place))
+        inputs = self.dropout(self._inputs(place))
         lengths = (ids != 0).sum(dim=1)
         states = both_ways(self.forwards, self.backwards, inputs, lengths)
         return self.dropout(states + inputs if self.is_residual else states), place
@@ -159,18 +159,10 @@ class Encoder(nn.Module):
         total = counts.sum(dim=1)
         return total / total.sum(dim=1, keepdim=True).clamp(min=1)
 
-    def _inputs(self, ids: Tensor, place: Place) -> Tensor:
-        indices = torch.cat([ids[..., None], place.recent, place.intervals], dim=-1)  # (B, S, 1 + R + I)
+    def _inputs(self, place: Place) -> Tensor:
         slots = [(self.embedding, 1 + self.tracker.num_recent), (self.interval, self.tracker.num_intervals)]
-        tables = tabled(self.input, slots)
-        told: Tensor = (
-            look_up(tables, indices, place.scale)
-            + tables.bias
-            + self.place(place.place)
-            + self.metre(place.metre)
-            + self.phrase(place.bar % PHRASE_BARS)
-        )
-        return told
+        tables = tabled(self.input, slots, [self.place, self.metre, self.phrase])
+        return look_up(tables, place.told, place.figures)
 
 
 class Seq2Seq(nn.Module):
@@ -311,7 +303,7 @@ class Seq2Seq(nn.Module):
             written = place.bar_classes.sum(dim=2)
             planned = self.reader.told(memory.plan, memory.home, span, written)
             told = planned if told is None else told + planned
-        output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, told)
+        output, rnn_state = self.decoder.run(place, state.decoder.rnn, told)
         asked = torch.cat([output, self._attend(output, place, memory)], dim=2)
         output = output + torch.tanh(self.mix(asked))
         spoken = self._in_key(output, memory.home)

@@ -10,17 +10,20 @@ depend on the rows beside it.
 """
 
 import copy
+import weakref
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from musegen.models.decoder import StreamDecoder
-from musegen.models.place import PlaceState
-from musegen.models.rnn import StackedRNN
+from musegen.models.host_place import HostTracker, hosted_state
+from musegen.models.place import PlaceState, PlaceTracker
+from musegen.models.rnn import RNNState, StackedRNN
 
 
-class Packed(nn.Module):
+class Packed:
     """A linear layer for few rows.
 
     Args:
@@ -30,7 +33,6 @@ class Packed(nn.Module):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, precision: str) -> None:
-        super().__init__()
         self.precision, self.bias = precision, bias
         match precision:
             case "float32":
@@ -42,66 +44,118 @@ class Packed(nn.Module):
                 self.weight = (weight / scale[:, None]).round().to(torch.int8)
                 self.scale = scale.bfloat16()
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(..., M) to (..., N)."""
-        rows = inputs.flatten(0, -2)
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """(B, M) to (B, N)."""
         match self.precision:
             case "float32":
-                result = torch.addmm(self.bias, rows, self.weight)
+                result = torch.addmm(self.bias, inputs, self.weight)
             case "bfloat16":
-                result = nn.functional.linear(rows.bfloat16(), self.weight).float() + self.bias
+                result = nn.functional.linear(inputs.bfloat16(), self.weight).float() + self.bias
             case _:
-                product = torch._weight_int8pack_mm(rows.bfloat16(), self.weight, self.scale)  # noqa: SLF001
+                product = torch._weight_int8pack_mm(inputs.bfloat16(), self.weight, self.scale)  # noqa: SLF001
                 result = product.float() + self.bias
-        return result.view(*inputs.shape[:-1], -1)
+        return result
 
 
 class PackedLSTM(nn.Module):
-    """One step of an LSTM layer, as nn.LSTM has it.
+    """One step of a stack of LSTM layers: see `StackedRNN`.
 
     Args:
-        layer: of one direction and one layer.
+        rnn: of LSTM layers.
         precision: of the weights.
     """
 
-    def __init__(self, layer: nn.LSTM, precision: str) -> None:
+    def __init__(self, rnn: StackedRNN, precision: str) -> None:
         super().__init__()
-        ahead, back, first, second = (
-            cast(Tensor, getattr(layer, f"{name}_l0")).detach()
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        self.gates = Packed(torch.cat([ahead, back], dim=1), first + second, precision)
+        self.gates = [_gates(cast(nn.LSTM, layer), precision) for layer in rnn.layers]
 
-    def forward(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(B, 1, M) and two of (1, B, H) to (B, 1, H) and two of (1, B, H)."""
-        hidden, cell = state
-        i, f, g, o = self.gates(torch.cat([inputs[:, 0], hidden[0]], dim=1)).chunk(4, dim=1)  # (B, H) each
-        cell = torch.sigmoid(f) * cell[0] + torch.sigmoid(i) * torch.tanh(g)
-        hidden = torch.sigmoid(o) * torch.tanh(cell)
-        return hidden[:, None], (hidden[None], cell[None])
+    def forward(self, inputs: Tensor, state: RNNState) -> tuple[Tensor, RNNState]:
+        """(B, 1, M) to (B, 1, H), and the state after it."""
+        output = inputs[:, 0]
+        hidden, cell = torch.empty_like(state.hidden), torch.empty_like(state.cell)
+        before = zip(state.hidden.unbind(1), state.cell.unbind(1), strict=True)
+        after = zip(hidden.unbind(1), cell.unbind(1), strict=True)
+        for layer, (h0, c0), (h, c) in zip(self.gates, before, after, strict=True):
+            gates = layer(torch.cat([output, h0], dim=1))  # (B, 4H)
+            width = h.shape[1]
+            i, f, o = gates[:, : 3 * width].sigmoid_().chunk(3, dim=1)
+            torch.mul(f, c0, out=c)
+            c.addcmul_(i, gates[:, 3 * width :].tanh_())
+            torch.mul(o, torch.tanh(c), out=h)
+            output = h + output if h.shape == output.shape else h
+        return output[:, None], RNNState(hidden, cell)
+
+
+def _gates(layer: nn.LSTM, precision: str) -> Packed:
+    """Input and state, side by side, to the gates i, f, o and then what may be remembered, g."""
+    ahead, back, first, second = (
+        cast(Tensor, getattr(layer, f"{name}_l0")).detach()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+
+    def ordered(weight: Tensor) -> Tensor:
+        i, f, g, o = weight.chunk(4)  # as torch has them
+        return torch.cat([i, f, o, g])
+
+    return Packed(ordered(torch.cat([ahead, back], dim=1)), ordered(first + second), precision)
+
+
+_READY: weakref.WeakKeyDictionary[nn.Module, tuple[Any, str, nn.Module]] = weakref.WeakKeyDictionary()
 
 
 def stepping(model: nn.Module, precision: str = "float32") -> nn.Module:
+    """`made_ready`, kept for the next call while the model lives and its weights stay as they are."""
+    marks = [(weight.data_ptr(), weight._version) for weight in model.parameters()]  # noqa: SLF001
+    kept = _READY.get(model)
+    if kept is None or kept[:2] != (marks, precision):
+        kept = (marks, precision, made_ready(model, precision))
+        _READY[model] = kept
+    return kept[2]
+
+
+@torch.no_grad()
+def made_ready(model: nn.Module, precision: str) -> nn.Module:
     """A copy of a model, for steps of one id, that shares what it need not lay out anew.
 
     Args:
         model: of any family.
-        precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last
-            two are for a processor.
+        precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last two are for
+            a processor.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
-    for module in ready.modules():
-        if isinstance(module, StackedRNN) and module.cell == "lstm":
-            module.layers = nn.ModuleList(
-                PackedLSTM(cast(nn.LSTM, layer), precision) for layer in module.layers
-            )
+    for module in [*ready.modules()]:
         if isinstance(module, StreamDecoder):
-            module.prepared = module.tables()
-            for name in ("logits", "leap"):
-                layer = getattr(module, name)
-                setattr(module, name, Packed(layer.weight.detach(), layer.bias.detach(), precision))
+            module.prepared = module.prepare(lambda weight, bias: Packed(weight, bias, precision))
+            if module.rnn.cell == "lstm":
+                module.rnn = PackedLSTM(module.rnn, precision)  # type: ignore[assignment]
+            tracker = module.tracker
+            if isinstance(tracker, PlaceTracker) and tracker.pitch.device.type == "cpu":
+                module.tracker = HostTracker(tracker)  # type: ignore[assignment]
     return ready
+
+
+def begun(ready: nn.Module, state: Any) -> Any:
+    """The state from which the steps of `ready` go on, given that of the model.
+
+    Args:
+        ready: of `stepping`.
+        state: NamedTuples of tensors in one another.
+    """
+    is_hosted = any(isinstance(module, HostTracker) for module in ready.modules())
+    for module in ready.modules():
+        if isinstance(module, StreamDecoder):
+            module.tracker.window = None
+    return _mapped(state, hosted_state) if is_hosted else state
+
+
+def _mapped(state: Any, change: Callable[[PlaceState], Any]) -> Any:
+    """A state with another one in the place of what the tracker needs."""
+    if isinstance(state, PlaceState):
+        return change(state)
+    if isinstance(state, Tensor):
+        return state
+    return type(state)(*(_mapped(part, change) for part in state))
 
 
 def windowed(ready: nn.Module, state: Any, window: int) -> Any:
@@ -115,14 +169,10 @@ def windowed(ready: nn.Module, state: Any, window: int) -> Any:
     for module in ready.modules():
         if isinstance(module, StreamDecoder):
             module.tracker.window = window
-    return _padded(state, window)
 
+    def padded(place: PlaceState) -> PlaceState:
+        front = (window - place.ids.shape[1], 0)
+        keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is asked for
+        return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)
 
-def _padded(state: Any, window: int) -> Any:
-    if isinstance(state, PlaceState):
-        front = (window - state.ids.shape[1], 0)
-        keys = nn.functional.pad(state.keys, front, value=-1)  # before every key that is asked for
-        return state._replace(ids=nn.functional.pad(state.ids, front), keys=keys)
-    if isinstance(state, Tensor):
-        return state
-    return type(state)(*(_padded(part, window) for part in state))
+    return _mapped(state, padded)

@@ -180,7 +180,7 @@ class VAE(nn.Module):
             # Nor may the next pitch be reckoned from the last: one wrong note would move all that follow.
             hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.decoder.input_dropout
             place = place._replace(anchors=place.anchors.masked_fill(hidden, -1))
-        output, rnn_state = self.decoder.run(ids, place, state.decoder.rnn, self._told(state.code, place))
+        output, rnn_state = self.decoder.run(place, state.decoder.rnn, self._told(state.code, place))
         logits = self.decoder.score(output, place)
         return logits, VAEState(state.code, DecoderState(rnn_state, place_state))
 

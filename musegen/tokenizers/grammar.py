@@ -6,16 +6,19 @@ lie in the bar; notes at one position ascend by program, then pitch; no pitch st
 sounds; every bar lasts its metre, and the first is no pickup; where tempos are written, the piece opens
 with one; something begins in the last bar. With a number of bars given, the stream has exactly that many,
 no note crosses their end, and a note begins in the last one.
+On tensors or numpy arrays alike (see `arrays.py`).
 """
 
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from musegen.errors import ConfigError
+from musegen.tokenizers.arrays import Array, larger, lowest, picked, span, spread, where
 from musegen.tokenizers.stream_state import Columns, Follower, StreamState, of_voice
 from musegen.tokenizers.tables import DRUMS, Kind, Tables
 
@@ -64,8 +67,21 @@ class Grammar:
         self.constraints = constraints
         self.has_programs = tables.has_programs
         self.ids = {kind: column(tables.ids(kind)) for kind in Kind}
-        self.is_drum = column(tables.is_drum).bool()
-        self.follows = self._follows(tables).to(device)  # (kinds, V)
+        self.spans = {kind: span(ids) for kind, ids in self.ids.items()}
+        graph = self._graph(tables)
+        self.follows = _follows(graph, tables).to(device)  # (kinds, V)
+        self.rules = [
+            (rule, frozenset(kind for kind, following in graph.items() if following & about))
+            for rule, about in (
+                (Grammar._mask_bars, {Kind.BAR, Kind.EOS}),
+                (Grammar._mask_metres, {Kind.TIME_SIGNATURE}),
+                (Grammar._mask_positions, {Kind.POSITION}),
+                (Grammar._mask_opening, {Kind.POSITION, Kind.TEMPO}),
+                (Grammar._mask_notes, {Kind.PROGRAM, Kind.PITCH}),
+                (Grammar._mask_durations, {Kind.DURATION}),
+            )
+        ]  # and the kinds after which each of them matters
+        self.pitches = column(range(128))
         self.opens_with_tempo = constraints.tempo and bool(len(self.ids[Kind.TEMPO]))
         voices, self.allowed = self._allowed(tables)  # (voices,), (B or 1, voices, 128)
         self.allowed = self.allowed.to(device)
@@ -82,21 +98,29 @@ class Grammar:
             position_ticks=column(tables.position_ticks),
         )
         self.kind = self.of.kind
-        self.is_time = self.kind < Kind.PROGRAM
+        self.positions = self.of.position[self.spans[Kind.POSITION]]
+        self.note_pitches, self.note_is_drum = (
+            each[self.ids[Kind.PITCH]] for each in (self.of.pitch, column(tables.is_drum).bool())
+        )
+        self.are_all_pitches = self.note_pitches.tolist() == list(range(128)) and not bool(
+            self.note_is_drum.any()
+        )
+        self.lengths = self.of.duration[self.spans[Kind.DURATION]]
+        self.is_time = self.kind < Kind.PROGRAM.value
         self.follower = Follower(self.of, self.allowed)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
         # The highest pitch allowed must not ring through to the end: a note begins in the last bar.
         slots = self.allowed.flatten(1)
         self.spare = slots.shape[1] - 1 - slots.flip(1).long().argmax(dim=1)  # (B or 1,)
 
-    def _follows(self, tables: Tables) -> Tensor:
-        """Which ids may follow a kind at all, (kinds, V)."""
+    def _graph(self, tables: Tables) -> dict[Kind, set[Kind]]:
+        """Which kinds may follow a kind at all."""
         present = {Kind(kind) for kind in tables.kind.tolist()}
         note = {Kind.PROGRAM} if self.has_programs else {Kind.PITCH}
         after_note = note | {Kind.POSITION, Kind.BAR, Kind.EOS}
         after_pitch = {Kind.VELOCITY} if Kind.VELOCITY in present else {Kind.DURATION}
         tempo = {Kind.TEMPO} if self.constraints.tempo else set()
-        graph = {
+        return {
             Kind.BOS: {Kind.BAR},
             Kind.EOS: {Kind.PAD},
             Kind.PAD: {Kind.PAD},
@@ -109,12 +133,6 @@ class Grammar:
             Kind.VELOCITY: {Kind.DURATION},
             Kind.DURATION: after_note,
         }
-        table = torch.zeros(len(Kind), tables.vocab_size, dtype=torch.bool)
-        kinds = torch.from_numpy(tables.kind)
-        for kind, successors in graph.items():
-            for successor in successors:
-                table[kind] |= kinds == successor
-        return table
 
     def _allowed(self, tables: Tables) -> tuple[list[int], Tensor]:
         """The voices that may play and which pitches each may start, (B or 1, voices + 1, 128).
@@ -144,7 +162,7 @@ class Grammar:
         """Before BOS."""
         return self.follower.init_state(batch_size)
 
-    def advance(self, state: StreamState, ids: Tensor) -> StreamState:
+    def advance(self, state: StreamState, ids: Array) -> StreamState:
         """The state after one more id a row, (B,). Ids that break a rule (a prompt's) are followed too."""
         return self.follower.advance(state, ids)
 
@@ -152,7 +170,7 @@ class Grammar:
         """The state with every note ended by the last bar line."""
         return self.follower.silence(state)
 
-    def select(self, rows: Tensor) -> "Grammar":
+    def select(self, rows: Array) -> "Grammar":
         """The grammar of some of the rows, by number, (B',)."""
         if len(self.allowed) == 1:
             return self
@@ -161,22 +179,20 @@ class Grammar:
         chosen.follower = Follower(self.of, chosen.allowed)
         return chosen
 
-    def mask(self, state: StreamState) -> Tensor:
+    def mask(self, state: StreamState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""
-        mask = self.follows[state.kind]  # (B, V)
-        self._mask_bars(mask, state)
-        self._mask_metres(mask, state)
-        self._mask_positions(mask, state)
-        self._mask_opening(mask, state)
-        self._mask_notes(mask, state)
-        self._mask_durations(mask, state)
+        mask: Array = self.follows[state.kind]  # (B, V)
+        kinds = set(state.kind.tolist()) if isinstance(mask, np.ndarray) else None  # no questions to a GPU
+        for rule, ruled in self.rules:
+            if kinds is None or not ruled.isdisjoint(kinds):
+                rule(self, mask, state)
         return mask
 
-    def _restrict(self, mask: Tensor, kind: Kind, allowed: Tensor) -> None:
+    def _restrict(self, mask: Array, kind: Kind, allowed: Array) -> None:
         """Keep of one kind's ids only those allowed, (B, ids of the kind) or (B, 1)."""
-        mask[:, self.ids[kind]] &= allowed
+        mask[:, self.spans[kind]] &= allowed
 
-    def _mask_bars(self, mask: Tensor, state: StreamState) -> None:
+    def _mask_bars(self, mask: Array, state: StreamState) -> None:
         # What nothing begins in would not be encoded again.
         if self.constraints.bars is None:
             self._restrict(mask, Kind.EOS, ((state.begun > 0) & (state.end_tick > 0))[:, None])
@@ -186,10 +202,10 @@ class Grammar:
         is_enough = state.end_tick > 0 if self.constraints.may_end_silent else state.begun == 2
         self._restrict(mask, Kind.EOS, (is_last & is_enough)[:, None])
 
-    def _mask_metres(self, mask: Tensor, state: StreamState) -> None:
+    def _mask_metres(self, mask: Array, state: StreamState) -> None:
         metres = self.ids[Kind.TIME_SIGNATURE]
         if len(self.metre_ids):
-            own = self.metre_ids[(state.bar - 1).clamp(0, len(self.metre_ids) - 1)]
+            own = self.metre_ids[(state.bar - 1).clip(0, len(self.metre_ids) - 1)]
             self._restrict(mask, Kind.TIME_SIGNATURE, metres == own[:, None])
             return
         if self.constraints.time_signature_id is not None:
@@ -204,58 +220,68 @@ class Grammar:
             bars_left = self.constraints.bars - state.bar + 1  # this one included
             end = state.bar_tick[:, None] + bars_left[:, None] * lengths
             self._restrict(mask, Kind.TIME_SIGNATURE, end >= state.end_tick[:, None])
-            spare = state.sounding.flatten(1).gather(1, self._spare(state)[:, None])
+            spare = picked(state.sounding.reshape(len(state.bar), -1), self._spare(state))[:, None]
             self._restrict(mask, Kind.TIME_SIGNATURE, end - self.of.position_ticks[metres] >= spare)
 
-    def _spare(self, state: StreamState) -> Tensor:
-        return self.spare.expand(len(state.kind))
+    def _spare(self, state: StreamState) -> Array:
+        return spread(self.spare, len(state.kind))
 
-    def _mask_positions(self, mask: Tensor, state: StreamState) -> None:
-        positions = self.of.position[self.ids[Kind.POSITION]]  # (P,)
+    def _mask_positions(self, mask: Array, state: StreamState) -> None:
         # A position without a pitch that is free there would be a dead end.
-        free_at = state.free_tick.min(dim=1).values
-        tick = state.bar_tick[:, None] + positions * state.position_ticks[:, None]
-        inside = (positions > state.position[:, None]) & (positions < state.bar_positions[:, None])
-        self._restrict(mask, Kind.POSITION, inside & (tick >= free_at[:, None]))
+        ticks = larger(state.position_ticks, state.kind * 0 + 1)
+        free = -((state.bar_tick - lowest(state.free_tick)) // ticks)
+        first = larger(state.position + 1, free)[:, None]
+        inside = (self.positions >= first) & (self.positions < state.bar_positions[:, None])
+        self._restrict(mask, Kind.POSITION, inside)
 
-    def _mask_opening(self, mask: Tensor, state: StreamState) -> None:
+    def _mask_opening(self, mask: Array, state: StreamState) -> None:
         """A piece opens with its tempo."""
         if not self.opens_with_tempo:
             return
         opening = (state.bar == 1) & (state.position <= 0)
-        before = opening & (state.kind == Kind.TIME_SIGNATURE)
-        there = opening & (state.kind == Kind.POSITION)
+        before = opening & (state.kind == Kind.TIME_SIGNATURE.value)
+        there = opening & (state.kind == Kind.POSITION.value)
         mask &= ~before[:, None] | (self.of.position == 0)
-        mask &= ~there[:, None] | (self.kind == Kind.TEMPO)
+        mask &= ~there[:, None] | (self.kind == Kind.TEMPO.value)
 
-    def _mask_notes(self, mask: Tensor, state: StreamState) -> None:
+    def _mask_notes(self, mask: Array, state: StreamState) -> None:
         tick, voice = state.tick[:, None], state.voice[:, None]
-        free = of_voice(self.allowed, voice) & (of_voice(state.sounding, voice) <= tick)
-        free &= voice * 128 + torch.arange(128, device=tick.device) > state.last_key[:, None]  # (B, 128)
+        free = of_voice(self.allowed, state.voice) & (of_voice(state.sounding, state.voice) <= tick)
+        free &= voice * 128 + self.pitches > state.last_key[:, None]  # (B, 128)
         if self.has_programs:
             voices = self.of.voice[self.ids[Kind.PROGRAM]]
-            last = torch.where(state.last_key >= 0, state.last_key // 128, -1)[:, None]
+            last = where(state.last_key >= 0, state.last_key // 128, -1)[:, None]
             later = (voices > last) & (state.free_tick[:, voices] <= tick)
-            self._restrict(mask, Kind.PROGRAM, later | ((voices == last) & free.any(dim=1, keepdim=True)))
-        pitches = self.ids[Kind.PITCH]
-        right_kind = self.is_drum[pitches] == (voice == self.drums)
-        self._restrict(mask, Kind.PITCH, free[:, self.of.pitch[pitches]] & right_kind)
+            self._restrict(mask, Kind.PROGRAM, later | ((voices == last) & free.any(1)[:, None]))
+        if not self.are_all_pitches:
+            free = free[:, self.note_pitches] & (self.note_is_drum == (voice == self.drums))
+        self._restrict(mask, Kind.PITCH, free)
 
-    def _mask_durations(self, mask: Tensor, state: StreamState) -> None:
+    def _mask_durations(self, mask: Array, state: StreamState) -> None:
         if self.constraints.bars is None:
             return
         end, last_position = self._end(state)
         keeps_off = (state.last_key == self._spare(state)) & (state.bar < self.constraints.bars)
-        room = end - state.tick - torch.where(keeps_off, last_position, 0)
-        lengths = self.of.duration[self.ids[Kind.DURATION]] * state.position_ticks[:, None]
-        self._restrict(mask, Kind.DURATION, lengths <= room[:, None])
+        room = end - state.tick - where(keeps_off, last_position, 0)
+        longest = room // larger(state.position_ticks, state.kind * 0 + 1)
+        self._restrict(mask, Kind.DURATION, self.lengths <= longest[:, None])
 
-    def _end(self, state: StreamState) -> tuple[Tensor, Tensor]:
+    def _end(self, state: StreamState) -> tuple[Array, Array]:
         """Tick at which the piece ends if its metre goes on, and ticks of its last position, (B,) each."""
         assert self.constraints.bars is not None
         if len(self.metre_ids):
             lengths = self.of.position_ticks[self.metre_ids]
             ticks = (self.of.bar_positions[self.metre_ids] * lengths).sum()
-            return ticks.expand(len(state.kind)), lengths[-1].expand(len(state.kind))
+            return spread(ticks[None], len(state.kind)), spread(lengths[-1:], len(state.kind))
         bars_left = self.constraints.bars - state.bar + 1  # this one included
         return state.bar_tick + bars_left * state.bar_length, state.position_ticks
+
+
+def _follows(graph: Mapping[Kind, set[Kind]], tables: Tables) -> Tensor:
+    """Which ids may follow a kind at all, (kinds, V)."""
+    table = torch.zeros(len(Kind), tables.vocab_size, dtype=torch.bool)
+    kinds = torch.from_numpy(tables.kind)
+    for kind, successors in graph.items():
+        for successor in successors:
+            table[kind] |= kinds == successor
+    return table

@@ -3,6 +3,7 @@
 The rules, vectorised over the batch: every bar names its metre and has one id for each voice of each
 position; only what sounds is held; with a number of bars given, the stream has exactly that many, and
 something sounds in the last one.
+On tensors or numpy arrays alike (see `arrays.py`).
 """
 
 import copy
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from musegen.errors import ConfigError
+from musegen.tokenizers.arrays import Array, picked, replaced, spread, where
 from musegen.tokenizers.grammar import Constraints
 from musegen.tokenizers.tables import Kind, Tables
 
@@ -19,19 +21,19 @@ from musegen.tokenizers.tables import Kind, Tables
 class GridState(NamedTuple):
     """Where each row of a batch stands; (B,) int64 where nothing else is said."""
 
-    kind: Tensor
+    kind: Array
     """Kind of the last id."""
-    bar: Tensor
+    bar: Array
     """Bars begun, 0 before the first."""
-    slot: Tensor
+    slot: Array
     """Ids of voices written in this bar."""
-    bar_slots: Tensor
+    bar_slots: Array
     """Ids of voices that this bar has; 0 before its metre."""
-    first_bar: Tensor
+    first_bar: Array
     """Ids of voices of the first bar."""
-    has_sound: Tensor
+    has_sound: Array
     """1 where something has sounded in this bar; in any, where the last may stay silent."""
-    sounding: Tensor
+    sounding: Array
     """(B, voices) 1 where the voice sounds and could be held."""
 
 
@@ -56,7 +58,7 @@ class GridGrammar:
         self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
         self.kind = column(tables.kind)
-        self.is_time = self.kind < Kind.PROGRAM
+        self.is_time = self.kind < Kind.PROGRAM.value
         self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
         self.ids = torch.arange(tables.vocab_size, device=device)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
@@ -82,35 +84,39 @@ class GridGrammar:
 
     def init_state(self, batch_size: int) -> GridState:
         """Before BOS."""
-        zero = torch.zeros(batch_size, dtype=torch.int64, device=self.kind.device)
-        sounding = torch.zeros(batch_size, self.voices, dtype=torch.int64, device=self.kind.device)
+        zero = self.kind[:1].repeat(batch_size) * 0
+        sounding = spread(self.sings[:1] * 0, batch_size)
         return GridState(zero + int(Kind.BOS), zero, zero, zero, zero, zero, sounding)
 
-    def advance(self, state: GridState, ids: Tensor) -> GridState:
+    def advance(self, state: GridState, ids: Array) -> GridState:
         """The state after one more id a row, (B,)."""
         kind = self.kind[ids]
-        is_bar, is_metre, is_slot = kind == Kind.BAR, kind == Kind.TIME_SIGNATURE, kind >= Kind.PITCH
-        voice = (state.slot % self.voices)[:, None]  # the one this id belongs to
-        held = state.sounding.gather(1, voice).squeeze(1)
-        sounds = torch.where(kind == Kind.PITCH, 1, torch.where(kind == Kind.HOLD, held, 0))
-        before = torch.where(is_slot, sounds, held)
-        asks_anew = is_bar if self.asks_anew else torch.zeros_like(is_bar)
-        bar_slots = torch.where(is_metre, self.slots[ids], torch.where(is_bar, 0, state.bar_slots))
+        is_bar, is_metre, is_slot = (
+            kind == Kind.BAR.value,
+            kind == Kind.TIME_SIGNATURE.value,
+            kind >= Kind.PITCH.value,
+        )
+        voice = state.slot % self.voices  # the one this id belongs to
+        held = picked(state.sounding, voice)
+        sounds = where(kind == Kind.PITCH.value, 1, where(kind == Kind.HOLD.value, held, 0))
+        before = where(is_slot, sounds, held)
+        asks_anew = is_bar & self.asks_anew
+        bar_slots = where(is_metre, self.slots[ids], where(is_bar, 0, state.bar_slots))
         return GridState(
             kind=kind,
-            bar=state.bar + is_bar.long(),
-            slot=torch.where(is_bar, 0, state.slot + is_slot.long()),
+            bar=state.bar + is_bar,
+            slot=where(is_bar, 0, state.slot + is_slot),
             bar_slots=bar_slots,
-            first_bar=torch.where(is_metre & (state.bar == 1), bar_slots, state.first_bar),
-            has_sound=torch.where(asks_anew, 0, state.has_sound | (sounds & is_slot.long())),
-            sounding=state.sounding.scatter(1, voice, before[:, None]),
+            first_bar=where(is_metre & (state.bar == 1), bar_slots, state.first_bar),
+            has_sound=where(asks_anew, 0, state.has_sound | (sounds & is_slot)),
+            sounding=replaced(state.sounding, voice, before),
         )
 
     def silence(self, state: GridState) -> GridState:
         """The state with nothing sounding."""
-        return state._replace(sounding=torch.zeros_like(state.sounding))
+        return state._replace(sounding=state.sounding * 0)
 
-    def select(self, rows: Tensor) -> "GridGrammar":
+    def select(self, rows: Array) -> "GridGrammar":
         """The grammar of some of the rows, by number, (B',)."""
         if len(self.sings) == 1:
             return self
@@ -118,45 +124,45 @@ class GridGrammar:
         chosen.sings, chosen.last_singer = self.sings[rows], self.last_singer[rows]
         return chosen
 
-    def mask(self, state: GridState) -> Tensor:
+    def mask(self, state: GridState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""
         in_bar = (state.slot < state.bar_slots)[:, None]
-        voice = (state.slot % self.voices)[:, None]
-        sings = self.sings.expand(len(voice), -1).gather(1, voice)
-        holds = state.sounding.gather(1, voice).bool()
+        voice = state.slot % self.voices
+        sings = picked(spread(self.sings, len(voice)), voice)[:, None]
+        holds = (picked(state.sounding, voice) > 0)[:, None]
         may_rest = ~self._must_sound(state)[:, None]
         of = self.of_kind
         slots = (
-            (self.pitches[voice.squeeze(1)] & sings)
+            (self.pitches[voice] & sings)
             | (of[Kind.HOLD] & holds & sings)
             | (of[Kind.REST] & (may_rest | ~sings))
         )
-        outside = torch.where((state.kind == Kind.BAR)[:, None], self._metres(state), self._bar_or_end(state))
-        mask = torch.where(in_bar, slots, outside)
-        ended = (state.kind == Kind.EOS) | (state.kind == Kind.PAD)
-        return torch.where(ended[:, None], of[Kind.PAD], mask)
+        outside = where((state.kind == Kind.BAR.value)[:, None], self._metres(state), self._bar_or_end(state))
+        mask = where(in_bar, slots, outside)
+        ended = (state.kind == Kind.EOS.value) | (state.kind == Kind.PAD.value)
+        return where(ended[:, None], of[Kind.PAD], mask)
 
-    def _must_sound(self, state: GridState) -> Tensor:
+    def _must_sound(self, state: GridState) -> Array:
         """Where a last bar would stay silent, at the last id of its last voice that may sing, (B,)."""
         if self.constraints.bars is None:
-            return torch.zeros_like(state.bar, dtype=torch.bool)
+            return state.bar < 0
         last_chance = state.bar_slots - self.voices + self.last_singer
         is_last = state.bar >= self.constraints.bars
         return (state.has_sound == 0) & is_last & (state.slot == last_chance)
 
-    def _metres(self, state: GridState) -> Tensor:
-        metres = self.of_kind[Kind.TIME_SIGNATURE].expand(len(state.bar), -1)
+    def _metres(self, state: GridState) -> Array:
+        metres = self.of_kind[Kind.TIME_SIGNATURE]
         if len(self.metre_ids):
-            own = self.metre_ids[(state.bar - 1).clamp(0, len(self.metre_ids) - 1)]
+            own = self.metre_ids[(state.bar - 1).clip(0, len(self.metre_ids) - 1)]
             return self.ids == own[:, None]
         if self.constraints.time_signature_id is not None:
             return metres & (self.ids == self.constraints.time_signature_id)
         # A first bar shorter than the second would be read back as a pickup, and filled up.
         return metres & ((state.bar != 2)[:, None] | (self.slots <= state.first_bar[:, None]))
 
-    def _bar_or_end(self, state: GridState) -> Tensor:
+    def _bar_or_end(self, state: GridState) -> Array:
         bars, begun = self.constraints.bars, state.kind != Kind.BOS
-        more = torch.ones_like(begun) if bars is None else state.bar < bars
+        more = state.bar >= 0 if bars is None else state.bar < bars
         enough = begun & (state.has_sound == 1)
         end = enough if bars is None else enough & (state.bar >= bars)
         return (self.of_kind[Kind.BAR] & more[:, None]) | (self.of_kind[Kind.EOS] & end[:, None])

@@ -2,6 +2,7 @@
 
 The rules, vectorised over the batch: a pitch or a rest, then how long it lasts, no longer than the bars that
 are left; a note somewhere; a rest follows another only where that was too long for one id.
+On tensors or numpy arrays alike (see `arrays.py`).
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from musegen.errors import ConfigError
+from musegen.tokenizers.arrays import Array, where
 from musegen.tokenizers.grammar import Constraints
 from musegen.tokenizers.line import EXACT
 from musegen.tokenizers.tables import Kind, Tables
@@ -18,15 +20,15 @@ from musegen.tokenizers.tables import Kind, Tables
 class LineState(NamedTuple):
     """Where each row of a batch stands, (B,) int64 each."""
 
-    kind: Tensor
+    kind: Array
     """Kind of the last id."""
-    left: Tensor
+    left: Array
     """Positions that are left; 0 before the metre."""
-    is_rest: Tensor
+    is_rest: Array
     """1 while a rest is written."""
-    may_rest: Tensor
+    may_rest: Array
     """1 where a rest may come next, as far as the last duration tells."""
-    has_note: Tensor
+    has_note: Array
     """1 once a note has been written."""
 
 
@@ -50,7 +52,7 @@ class LineGrammar:
 
         assert constraints.bars is not None
         self.kind = column(tables.kind)
-        self.is_time = (self.kind < Kind.PROGRAM) | (self.kind == Kind.REST)
+        self.is_time = (self.kind < Kind.PROGRAM.value) | (self.kind == Kind.REST.value)
         self.duration = column(tables.duration)
         self.length = constraints.bars * column(tables.bar_positions)  # of the clip, by the id of its metre
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
@@ -67,44 +69,46 @@ class LineGrammar:
 
     def init_state(self, batch_size: int) -> LineState:
         """Before BOS."""
-        zero = torch.zeros(batch_size, dtype=torch.int64, device=self.kind.device)
+        zero = self.kind[:1].repeat(batch_size) * 0
         return LineState(zero + int(Kind.BOS), zero, zero, zero + 1, zero)
 
-    def advance(self, state: LineState, ids: Tensor) -> LineState:
+    def advance(self, state: LineState, ids: Array) -> LineState:
         """The state after one more id a row, (B,)."""
         kind = self.kind[ids]
-        is_duration = kind == Kind.DURATION
-        lasts = torch.where(is_duration, self.duration[ids], 0)
-        is_rest = torch.where(kind == Kind.REST, 1, torch.where(kind == Kind.PITCH, 0, state.is_rest))
+        is_duration = kind == Kind.DURATION.value
+        lasts = where(is_duration, self.duration[ids], 0)
+        is_rest = where(kind == Kind.REST.value, 1, where(kind == Kind.PITCH.value, 0, state.is_rest))
         may_rest = (is_rest == 0) | (lasts > EXACT)
         return LineState(
             kind=kind,
-            left=torch.where(kind == Kind.TIME_SIGNATURE, self.length[ids], state.left - lasts),
+            left=where(kind == Kind.TIME_SIGNATURE.value, self.length[ids], state.left - lasts),
             is_rest=is_rest,
-            may_rest=torch.where(is_duration, may_rest.long(), state.may_rest),
-            has_note=state.has_note | (kind == Kind.PITCH).long(),
+            may_rest=where(is_duration, may_rest, state.may_rest),
+            has_note=state.has_note | (kind == Kind.PITCH.value),
         )
 
     def silence(self, state: LineState) -> LineState:
         """The same: a clip begins with nothing sounding."""
         return state
 
-    def select(self, rows: Tensor) -> "LineGrammar":
+    def select(self, rows: Array) -> "LineGrammar":
         """The grammar of some of the rows: the same."""
         del rows
         return self
 
-    def mask(self, state: LineState) -> Tensor:
+    def mask(self, state: LineState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""
         of, kind, left = self.of_kind, state.kind[:, None], state.left[:, None]
         # Before the first note a rest leaves a position for one.
-        room = left - ((state.has_note == 0) & (state.is_rest == 1)).long()[:, None]
-        can_rest = (state.may_rest == 1) & (state.left > (state.has_note == 0).long())
+        room = left - ((state.has_note == 0) & (state.is_rest == 1))[:, None] * 1
+        can_rest = (state.may_rest == 1) & (state.left > (state.has_note == 0) * 1)
         sounds = self.pitches | (of[Kind.REST] & can_rest[:, None])
-        more = torch.where(left > 0, sounds, of[Kind.EOS])
-        mask = torch.where(
-            (kind == Kind.PITCH) | (kind == Kind.REST), of[Kind.DURATION] & (self.duration <= room), more
+        more = where(left > 0, sounds, of[Kind.EOS])
+        mask = where(
+            (kind == Kind.PITCH.value) | (kind == Kind.REST.value),
+            of[Kind.DURATION] & (self.duration <= room),
+            more,
         )
-        mask = torch.where(kind == Kind.BOS, of[Kind.BAR], mask)
-        mask = torch.where(kind == Kind.BAR, self.metres, mask)
-        return torch.where((kind == Kind.EOS) | (kind == Kind.PAD), of[Kind.PAD], mask)
+        mask = where(kind == Kind.BOS.value, of[Kind.BAR], mask)
+        mask = where(kind == Kind.BAR.value, self.metres, mask)
+        return where((kind == Kind.EOS.value) | (kind == Kind.PAD.value), of[Kind.PAD], mask)

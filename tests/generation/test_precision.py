@@ -8,7 +8,7 @@ from musegen.config import LMConfig, SamplingConfig, TrainConfig
 from musegen.generation.tasks import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import token_nats
-from musegen.models.stepping import stepping
+from musegen.models.stepping import begun, stepping
 from musegen.tokenizers import RemiTokenizer
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.05}
@@ -32,7 +32,8 @@ def test_steps_compute_what_the_model_does(cell: str, precision: str, plain: Rem
     ids = torch.randint(3, plain.vocab_size, (3, 12))
     with torch.inference_mode():
         whole, _ = model(ids, model.init_state(3))
-        ready, state, parts = stepping(model, precision), model.init_state(3), []
+        ready, parts = stepping(model, precision), []
+        state = begun(ready, model.init_state(3))
         for step in range(ids.shape[1]):
             logits, state = ready(ids[:, step : step + 1], state)
             parts.append(logits)

@@ -1,5 +1,7 @@
 """The law of every decoder: all at once equals step by step, for any cutting of the stream."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from musegen.checkpoint import build_model
 from musegen.config import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
-from musegen.models.stepping import stepping, windowed
-from musegen.tokenizers import Tokenizer
+from musegen.models.stepping import begun, stepping, windowed
+from musegen.tokenizers import RemiTokenizer, Tokenizer
 
 
 def batch_of(dataset: Dataset, tokenizer: Tokenizer, count: int, length: int) -> Tensor:
@@ -19,6 +21,8 @@ def batch_of(dataset: Dataset, tokenizer: Tokenizer, count: int, length: int) ->
     for row, piece in enumerate(dataset.pieces[:count]):
         stream = torch.from_numpy(tokenizer.encode(dataset.score(piece)))[: length - 30 * row]
         ids[row, : len(stream)] = stream
+        if isinstance(tokenizer, RemiTokenizer):
+            ids[row, 0] = tokenizer.bos_of(20 + row)  # any length, where one can be told
     return ids
 
 
@@ -43,7 +47,7 @@ def run_in_chunks(model: LanguageModel, ids: Tensor, cuts: list[int]) -> Tensor:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-@pytest.mark.parametrize("tokenizer_name", ["plain", "rich", "line", "choir"])
+@pytest.mark.parametrize("tokenizer_name", ["plain", "rich", "told", "line", "choir"])
 def test_any_cutting_gives_the_same_logits(
     cell: str, tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest
 ) -> None:
@@ -59,6 +63,32 @@ def test_any_cutting_gives_the_same_logits(
             assert torch.allclose(run_in_chunks(model, ids, cuts), whole, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("lookback", [(), (1, 2, 4, 8)])
+@pytest.mark.parametrize("tokenizer_name", ["plain", "rich", "told", "line", "choir"])
+def test_what_is_made_ready_for_steps_takes_them_alike(
+    tokenizer_name: str, lookback: tuple[int, ...], tunes: Dataset, request: pytest.FixtureRequest
+) -> None:
+    """Long streams, so that what is kept of the past has to grow; and a start in the middle."""
+    tokenizer = request.getfixturevalue(tokenizer_name)
+    model = model_of(tokenizer, lookback=lookback)
+    music = request.getfixturevalue("chorales") if tokenizer_name == "choir" else tunes
+    ids = batch_of(music, tokenizer, count=3, length=700)
+    ready = stepping(model)
+    with torch.inference_mode():
+        whole, after = model(ids, model.init_state(3))
+        _, state = model(ids[:, :50], model.init_state(3))
+        state, parts = begun(ready, state), [whole[:, :50]]
+        for step in range(50, 700):
+            logits, state = ready(ids[:, step : step + 1], state)
+            parts.append(logits)
+            if step == 100:
+                told, _ = ready.decoder.tracker(ids[:, 101:102], copy.deepcopy(state.place))
+                place, _ = model.decoder.tracker(ids[:, :102], model.init_state(3).place)
+                assert all(torch.equal(a, b[:, -1:]) for a, b in zip(told, place, strict=True))
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=0)
+    assert torch.allclose(state.rnn.cell, after.rnn.cell, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("tokenizer_name", ["rich", "line", "choir"])
 def test_a_window_on_the_past_changes_nothing(
     tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest
@@ -67,7 +97,7 @@ def test_a_window_on_the_past_changes_nothing(
     model = model_of(tokenizer)
     music = request.getfixturevalue("chorales") if tokenizer_name == "choir" else tunes
     ids = batch_of(music, tokenizer, count=3, length=300)
-    ready = stepping(model)
+    ready = copy.deepcopy(model)
     with torch.inference_mode():
         whole, _ = model(ids, model.init_state(3))
         _, state = model(ids[:, :20], model.init_state(3))

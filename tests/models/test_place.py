@@ -65,11 +65,11 @@ def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> N
     bars = [i for i, id_ in enumerate(ids) if id_ == bar_id]
     phrase = ids[bars[1] : bars[5]]  # four bars
     stream = torch.tensor([[plain.bos_id, *phrase, *phrase]])
-    place, _ = tracker(stream, tracker.init_state(1))
+    place, state = tracker(stream, tracker.init_state(1))
     second = 1 + len(phrase)
     foretold = place.lookback[0, second:-1, LAGS.index(4)]
     assert foretold.tolist() == stream[0, second + 1 :].tolist()
-    assert place.runs[0, -1, LAGS.index(4)] == len(phrase) - 1
+    assert state.runs[0, LAGS.index(4)] == len(phrase) - 1
     assert (place.lookback[0, :second, LAGS.index(8)] == 0).all()
 
 
@@ -93,7 +93,7 @@ def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer)
             count += 1
         assert (place.bar[0, at], place.place[0, at]) == (bar, count)
         turn = count % 4
-        assert place.recent[0, at, :4].tolist() == last[turn:] + last[:turn]
+        assert place.told[0, at, 1:5].tolist() == last[turn:] + last[:turn]
         assert place.anchors[0, at].tolist() == struck[turn:] + struck[:turn]
         others = moved[turn:] + moved[:turn] if turn else [0, 0, 0, 0]
         assert place.motion[0, at].tolist() == others[1:]

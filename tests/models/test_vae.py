@@ -95,7 +95,7 @@ def test_dropped_inputs_still_tell_the_place(tunes: Dataset) -> None:
 
     def inside(clip: Tensor) -> Tensor:
         place, _ = model.decoder.follow(clip, model.init_state(z).decoder.place)
-        return model.decoder.run(clip, place, model.init_state(z).decoder.rnn)[0]
+        return model.decoder.run(place, model.init_state(z).decoder.rnn)[0]
 
     assert not torch.allclose(inside(row), inside(moved), atol=1e-5)
     model.train()

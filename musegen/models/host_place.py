@@ -1,0 +1,201 @@
+"""`Place` one id at a time, for many rows on a processor: what `PlaceTracker` computes all at once.
+
+Sampling asks for it once a step, of arrays of a few numbers: numpy takes a microsecond for an operation
+where torch takes four, and tables over the vocabulary spare most of the operations. The law of
+`tests/models/test_law.py` holds the two equal.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from musegen.models.line_place import LineTracker
+from musegen.models.place import (
+    _KINDS,
+    _NOTES,
+    MOST_LEFT,
+    PHRASE_BARS,
+    WIDEST,
+    Place,
+    PlaceState,
+    PlaceTracker,
+)
+
+Ints = npt.NDArray[np.int64]
+FAR = np.iinfo(np.int64).max
+"""A key after all others: of what has not been written yet."""
+ROOM = 512
+"""Ids that a state has room for at first; doubled as they come."""
+_PAD, _BOS, _BAR, _TIME_SIGNATURE, _DURATION = 0, 1, 3, 4, 10
+
+
+class HostState(NamedTuple):
+    """`PlaceState` in numpy; `ids` and `keys` have room for more, and are written in place."""
+
+    counters: Ints
+    """(B, 8), as there."""
+    pitch_classes: Ints
+    """(B, 24)"""
+    ids: Ints
+    """(B, room)"""
+    keys: Ints
+    """(B, room), `FAR` where nothing has been written."""
+    seen: Ints
+    """(B,) how many have been written, the same in all rows."""
+    expected: Ints
+    """(B, L)"""
+    runs: Ints
+    """(B, L)"""
+
+
+def hosted_state(state: PlaceState, spare: int = ROOM) -> HostState:
+    """The same state, with room for so many ids more."""
+    rows, seen = state.ids.shape
+    ids, keys = np.zeros((rows, seen + spare), np.int64), np.full((rows, seen + spare), FAR)
+    ids[:, :seen], keys[:, :seen] = state.ids.numpy(), state.keys.numpy()
+    counters, classes, expected, runs = (
+        each.numpy().copy() for each in (state.counters, state.pitch_classes, state.expected, state.runs)
+    )
+    return HostState(counters, classes, ids, keys, np.full(rows, seen), expected, runs)
+
+
+class HostTracker(nn.Module):
+    """Follows streams of events by single ids.
+
+    Args:
+        tracker: what it does the same as.
+    """
+
+    def __init__(self, tracker: PlaceTracker) -> None:
+        super().__init__()
+        kind, place, metre, pitch = (
+            getattr(tracker, f"_{name}").numpy() for name in ("kind", "place", "metre", "pitch")
+        )
+        self.num_lookbacks = tracker.num_lookbacks
+        self.num_places, self.lags = tracker.num_places, tracker._lookback.numpy()  # noqa: SLF001
+        self.pitch = tracker.pitch
+        self.bar_span = self.num_places * _NOTES * _KINDS
+        self.spans = self.lags * self.bar_span
+        self.of_pitch = pitch
+        self.order = np.where(kind == _PAD, _KINDS - 1, kind)
+        self.is_bar = kind == _BAR
+        self.line = _Line(tracker) if isinstance(tracker, LineTracker) else None
+        ids, sets_place = np.arange(len(kind)), tracker._sets_place.numpy()  # noqa: SLF001
+        # What an id makes of the counters: where it sets one, and to what; else what it adds.
+        # bar, place, counted, metre, last pitch, the one before, last duration, the first id
+        nothing = np.zeros_like(kind)
+        is_pitch = pitch >= 0
+        events = self.line is None
+        self.sets = np.stack(
+            [
+                *(nothing, sets_place & events, sets_place & events, kind == _TIME_SIGNATURE),
+                *(is_pitch, is_pitch, kind == _DURATION, kind == _BOS),
+            ],
+            axis=1,
+        ).astype(bool)  # (V, 8)
+        self.values = np.stack(
+            [nothing, place if events else nothing, nothing, metre, ids, nothing, ids, ids], axis=1
+        )
+        counts = tracker._starts_note.numpy() if self.line is None else self.line.lasts  # noqa: SLF001
+        self.adds = np.stack([self.is_bar, nothing, counts, *[nothing] * 5], axis=1).astype(np.int64)
+        self.bars = tracker._bars.numpy() if tracker.tells_lengths else None  # noqa: SLF001
+        self.struck = np.zeros((len(kind), 24), np.int64)  # (V, 24)
+        self.struck[is_pitch, pitch[is_pitch] % 12] = 1
+        # By pitches from -1 on, which is then the last: (129, 129) and (129, 12).
+        known = np.arange(128)
+        self.semitones = np.zeros((129, 129), np.int64)
+        self.semitones[:128, :128] = (known - known[:, None]).clip(-WIDEST, WIDEST) + WIDEST + 1
+        self.turns = (np.append(known, -1)[:, None] + np.arange(12)) % 12
+
+    def forward(self, ids: Tensor, state: HostState) -> tuple[Place, HostState]:
+        """Follow one more id a row, (B, 1); the state given is used up."""
+        new = ids.numpy()[:, 0]
+        rows = np.arange(len(new))[:, None]
+        counters = np.where(self.sets[new], self.values[new], state.counters + self.adds[new])
+        counters[:, 5] = np.where(self.of_pitch[new] >= 0, state.counters[:, 4], state.counters[:, 5])
+        classes = state.pitch_classes + self.struck[new]
+        line = self.is_bar[new]
+        if line.any():
+            classes[line, 12:] = classes[line, :12]
+        where, rank = counters, np.minimum(counters[:, 2], _NOTES - 1)
+        if self.line is not None:
+            where, rank = self.line(new, counters)
+        bar, place = where[:, 0], where[:, 1]
+        keys = bar * self.bar_span + (place * _NOTES + rank) * _KINDS + self.order[new]
+        state = self._written(state, new, keys)
+        look = self._look_back(bar, keys, state, rows)  # (B, L)
+        runs = np.where(state.expected == new[:, None], state.runs + 1, 0)
+        told = self._told(new, where, counters, classes, look, runs, rows)
+        return told, HostState(counters, classes, state.ids, state.keys, state.seen + 1, look, runs)
+
+    def _written(self, state: HostState, new: Ints, keys: Ints) -> HostState:
+        """The state with the ids and their keys, (B,), written down."""
+        at = int(state.seen[0])
+        if at == state.ids.shape[1]:
+            room = ((0, 0), (0, at))
+            state = state._replace(
+                ids=np.pad(state.ids, room), keys=np.pad(state.keys, room, constant_values=FAR)
+            )
+        state.ids[:, at], state.keys[:, at] = new, keys
+        return state
+
+    def _look_back(self, bar: Ints, keys: Ints, state: HostState, rows: Ints) -> Ints:
+        wanted = keys[:, None] - self.spans
+        found = torch.searchsorted(torch.from_numpy(state.keys), torch.from_numpy(wanted), right=True)
+        pointed: Ints = state.ids[rows, found.numpy()]
+        return np.where(bar[:, None] > self.lags, pointed, 0)
+
+    def _told(
+        self, new: Ints, where: Ints, counters: Ints, classes: Ints, look: Ints, runs: Ints, rows: Ints
+    ) -> Place:
+        pitches = self.of_pitch[np.concatenate([counters[:, 4:6], look], axis=1)]  # (B, 2 + L)
+        last = pitches[:, :1]
+        intervals = self.semitones[last, pitches]
+        intervals[:, 1] = self.semitones[pitches[:, 1], pitches[:, 0]]
+        turned = classes[rows, self.turns[last[:, 0]]]
+        scale = turned / np.maximum(np.add.reduce(turned, axis=1), 1)[:, None]
+        figures = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
+        heard = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
+        bar, place, metre = where[:, :1], where[:, 1:2], counters[:, 3:4]
+        left = [] if self.bars is None else [self._left(self.bars[counters[:, 7:]], bar)]
+        side_by_side = np.concatenate([*heard, place, metre, bar % PHRASE_BARS, *left], axis=1)
+
+        def told(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(values[:, None])
+
+        return Place(
+            bar=torch.from_numpy(bar),
+            place=torch.from_numpy(place),
+            metre=torch.from_numpy(metre),
+            told=told(side_by_side),
+            figures=told(figures.astype(np.float32)),
+            bar_classes=told(classes[:, :12] - classes[:, 12:]),
+            clock=torch.from_numpy(np.maximum(place - 1, 0)),
+            anchors=told(last),
+            motion=told(last[:, :0]),
+            lookback=told(look),
+        )
+
+    def _left(self, bars: Ints, bar: Ints) -> Ints:
+        return np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)
+
+
+class _Line:
+    """Where the clip of a line stands: see `LineTracker`."""
+
+    def __init__(self, tracker: LineTracker) -> None:
+        self.lasts, self.length = tracker._lasts.numpy(), tracker._length.numpy()  # noqa: SLF001
+        self.is_reader = tracker.is_reader
+        self.rank = np.where(tracker._kind.numpy() == _DURATION, int(tracker.is_reader), 1)  # noqa: SLF001
+
+    def __call__(self, new: Ints, counters: Ints) -> tuple[Ints, Ints]:
+        """(B, 2) bar and place, and (B,) rank, given the counters, (B, 8), after the ids `new`, (B,)."""
+        gone, metre = counters[:, 2], counters[:, 3]
+        at = gone - self.lasts[new] if self.is_reader else gone
+        length, known = self.length[metre], metre > 0
+        bar = np.where(known, at // length + 1, counters[:, 0])
+        place = np.where(known, at % length + 1, 0)
+        return np.stack([bar, place], axis=1), self.rank[new]
