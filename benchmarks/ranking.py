@@ -1,11 +1,12 @@
 """Whether the comparison of sets ranks music as it should: real, then a model's, then what is none.
 
-    python -m benchmarks.ranking CKPT DATASET [--pieces 100] [--bars 16] [--seed 0] [--json]
+    python -m benchmarks.ranking CKPT DATASET [--pieces 100] [--bars 40] [--seed 0] [--json]
 
 Each set is compared with the test pieces of the dataset: other real pieces (valid), what the model writes in
-their metres, what the same model writes untrained, the other pieces with the pitches of each bar shuffled,
-and with pitches drawn at random from the range of each track. All are cut to so many bars, since form depends
-on the length. Beside every row stands that of two halves of the test pieces, the most that can be wished for.
+the metres and as long as the test pieces, what the same model writes untrained, the other pieces with the
+pitches of each bar shuffled, and with pitches drawn at random from the range of each track. All are cut to so
+many bars, since form depends on the length. Beside every row stands that of two halves of the test pieces,
+the most that can be wished for.
 """
 
 import argparse
@@ -23,10 +24,9 @@ from musegen.checkpoint import build_model, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import MusicSet, compare
-from musegen.evaluation.lm import first_metre, music_set, written
+from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.features import FEATURES
 from musegen.models.lm import LanguageModel
-from musegen.music.excerpt import excerpt
 from musegen.music.notes import note_arrays, put_notes
 from musegen.music.ops import bar_ticks
 
@@ -68,17 +68,15 @@ def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> d
     untrained = build_model(checkpoint.config, checkpoint.tokenizer).eval()
     assert isinstance(untrained, LanguageModel)
     rng = np.random.default_rng(seed)
-    test, other = (
-        [excerpt(dataset.score(piece), 0, bars) for piece in dataset.split(split)[:pieces]]
+    (test, forms), (other, _) = (
+        real_pieces(checkpoint, map(dataset.score, dataset.split(split)[:pieces]), bars)
         for split in ("test", "valid")
     )
-    known = {tuple(map(int, text.split("/"))) for piece in dataset.pieces for text in piece.time_signatures}
-    metres = [metre for metre in map(first_metre, test) if metre in known]
     made = {
         "test": test,
         "real": other,
-        "model": written(checkpoint.model, checkpoint, metres, bars, seed),
-        "untrained": written(untrained, checkpoint, metres, bars, seed),
+        "model": written(checkpoint, forms, seed),
+        "untrained": written(checkpoint, forms, seed, untrained),
         "shuffled in bars": [shuffled_in_bars(score, rng) for score in other],
         "random pitches": [random_pitches(score, rng) for score in other],
     }
@@ -105,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="a language model's folder")
     parser.add_argument("dataset", type=Path, help="the dataset it was trained on")
     parser.add_argument("--pieces", type=int, default=100, help="of each set, at most (default 100)")
-    parser.add_argument("--bars", type=int, default=16, help="of each piece (default 16)")
+    parser.add_argument("--bars", type=int, default=MOST_BARS, help="of each piece, at most (default 40)")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args(argv)

@@ -1,13 +1,14 @@
 """Whether the tunes of a language model are like real ones: features, form, copying, ends.
 
-    python -m benchmarks.tunes CKPT DATASET [--num 500] [--bars 16] [--seed 0] [--json]
+    python -m benchmarks.tunes CKPT DATASET [--num 500] [--bars 40] [--split test] [--seed 0] [--json]
 
-Real are the valid and test pieces of so many bars at least, their first bars; the model's have so many bars,
-in the metres of these, at the checkpoint's settings, and are read back from their files. Wanted: of every
-feature at least 0.95 of the overlap that two halves of the real ones have; means of repeated bars and of the
-likeness of bars at each distance within 15% of the real; the mean longest run that is copied from a training
-piece, in any key, no longer than real ones copy; no tune empty or endless; each ends on the last bar line or
-before. Ends on the tonic (of the best key by Krumhansl) are of whole real pieces, and of the model's.
+Real are the pieces of the split, whole, or their first bars where they have more than so many; each of the
+model's has the metre and the length of one of them, drawn at random, is written at the checkpoint's settings,
+and is read back from its file. Wanted: of every feature at least 0.95 of the overlap that two halves of the
+real ones have; means of repeated bars and of the likeness of bars at each distance within 15% of the real;
+the mean longest run that is copied from a training piece, in any key, no longer than real ones copy; no tune
+empty or endless; each ends on the last bar line or before. Beside it stands how many end on the tonic of the
+key that fits best (Krumhansl).
 """
 
 import argparse
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from symusic import Score
 
 from musegen.checkpoint import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts, print_rows
@@ -28,10 +28,9 @@ from musegen.data.learnt import learnt
 from musegen.data.novelty import max_copied_run
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import compare
-from musegen.evaluation.lm import first_metre, music_set, written
+from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.models.lm import LanguageModel
-from musegen.music.excerpt import excerpt
-from musegen.music.key import estimate_key, final_class, pitch_class_weights
+from musegen.music.key import ends_on_tonic
 from musegen.music.notes import last_end
 from musegen.music.ops import bar_ticks
 
@@ -42,13 +41,9 @@ WITHIN = 0.15
 """Of the real mean, by which those of form may differ."""
 
 
-def ends_on_tonic(score: Score) -> bool:
-    """Whether the last note is the tonic of the key that fits best."""
-    key = estimate_key(pitch_class_weights(score.tracks))
-    return key is not None and key.tonic == final_class(score)
-
-
-def measure(checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, seed: int) -> dict[str, Any]:
+def measure(
+    checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, split: str, seed: int
+) -> dict[str, Any]:
     """Everything; see above.
 
     Raises:
@@ -56,14 +51,11 @@ def measure(checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, se
     """
     if not isinstance(checkpoint.model, LanguageModel):
         raise ConfigError(f"{checkpoint.path} is of family {checkpoint.config.family}, not lm")
-    whole = [dataset.score(piece) for split in ("valid", "test") for piece in dataset.split(split)]
-    whole = [score for score in whole if len(bar_ticks(score)) > bars]
-    real = [score for score in (excerpt(score, 0, bars) for score in whole) if score.note_num()]
-    known = checkpoint.tokenizer.time_signatures
-    metres = [metre for metre in map(first_metre, real) if metre in known]
-    chosen = [metres[i % len(metres)] for i in range(num)]
-    writing = written(checkpoint.model, checkpoint, chosen, bars, seed)
-    own = list(progress(writing, num, "Writing"))
+    real, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), bars)
+    order = np.random.default_rng(seed).permutation(len(forms))
+    chosen = [forms[order[i % len(forms)]] for i in range(num)]
+    own = list(progress(written(checkpoint, chosen, seed), num, "Writing"))
+    longest = max(form.bars for form in chosen)
     found = compare(music_set("real", real), music_set(checkpoint.path.name, own), seed=seed)
     index = learnt(dataset).known
     copied = {
@@ -99,11 +91,12 @@ def measure(checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, se
             for name, runs in copied.items()
         },
         "ends on the tonic": {
-            "real": float(np.mean([ends_on_tonic(score) for score in whole])),
+            "real": float(np.mean([ends_on_tonic(score) for score in real])),
             "own": float(np.mean([ends_on_tonic(score) for score in own])),
         },
         "empty": num - len(own),
-        "over the last bar": sum(bool(last_end(score) > bar_ticks(score)[bars]) for score in own),
+        "over the last bar": sum(bool(last_end(score) > bar_ticks(score)[-1]) for score in own),
+        "too long": sum(len(bar_ticks(score)) - 1 > longest for score in own),
     }
 
 
@@ -121,7 +114,9 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
         "features": f"NOT MET: {', '.join(low)}" if low else "met",
         "form": f"NOT MET: {', '.join(off)}" if off else "met",
         "copies no more than real ones": "NOT MET" if copies else "met",
-        "none empty, all end in time": "NOT MET" if found["empty"] or found["over the last bar"] else "met",
+        "none empty, all end in time": (
+            "NOT MET" if found["empty"] or found["over the last bar"] or found["too long"] else "met"
+        ),
     }
 
 
@@ -133,7 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="a language model's")
     parser.add_argument("dataset", type=Path, help="that it learnt from")
     parser.add_argument("--num", type=int, default=500, help="tunes that it writes (default 500)")
-    parser.add_argument("--bars", type=int, default=16, help="of each (default 16)")
+    parser.add_argument("--bars", type=int, default=MOST_BARS, help="of each, at most (default 40)")
+    parser.add_argument("--split", default="test", choices=["valid", "test"], help="real ones (default test)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     arguments = parser.parse_args(argv)
@@ -143,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             Dataset.open(arguments.dataset),
             num=arguments.num,
             bars=arguments.bars,
+            split=arguments.split,
             seed=arguments.seed,
         )
     except MusegenError as error:

@@ -14,6 +14,7 @@ from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Player
 from musegen.generation.assemble import dress_like, join
 from musegen.generation.chosen import generate_in_key
 from musegen.generation.clips import Clip
+from musegen.generation.endings import generate_ending
 from musegen.generation.latent import decode_latents, latent_of, sample_clips
 from musegen.generation.requests import Request, Result
 from musegen.generation.sampling import RowStreams
@@ -129,7 +130,7 @@ def write_pieces(
         )
 
     if key is None:
-        return write(num, seed), 0
+        return generate_ending(write, data.get("ends_on_tonic", 0.0), num=num, seed=seed), 0
     tonic, mode = key
     return generate_in_key(
         write,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure nats a token and bits a note on whole pieces; lower is better.
 
-    A language model also writes pieces of 16 bars in the metres of the split's pieces, which are held against
-    the first 16 bars of these feature by feature, as `musegen compare` does.
+    A language model also writes pieces in the metres and as long as the split's pieces, which are held
+    against these feature by feature, as `musegen compare` does; of pieces longer than 40 bars the first 40.
 
     A model of clips gives back the clips that stand nowhere in its training music, from the mean of their
     posterior, greedily: how many of their notes it finds again is measured, beside the nearest training clip.

@@ -12,17 +12,20 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import FEWEST, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.generation.endings import generate_ending
+from musegen.generation.requests import Result
 from musegen.generation.tasks import Request, generate
 from musegen.metrics.features import FEATURES, features
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt
+from musegen.music.ops import bar_ticks
 from musegen.music.read import read_midi
 from musegen.music.write import midi_bytes
 
 SAMPLES = 50
 """Pieces that a model writes, unless another number is asked for."""
-BARS = 16
-"""Of each piece that is compared: form depends on the length."""
+MOST_BARS = 40
+"""Of a piece that is compared: of longer ones their first bars, on both sides; form depends on the length."""
 
 
 class Written(NamedTuple):
@@ -30,6 +33,16 @@ class Written(NamedTuple):
 
     real: MusicSet
     generated: MusicSet
+
+
+class Form(NamedTuple):
+    """What a piece is like on the outside."""
+
+    metre: tuple[int, int]
+    """With which it begins."""
+    bars: int
+    ends: bool
+    """Whether its last bar is the end of the piece; it was cut else."""
 
 
 def evaluate_lm(
@@ -41,8 +54,8 @@ def evaluate_lm(
         checkpoint: of a language model.
         dataset: the music.
         split: "train", "valid" or "test".
-        samples: pieces that it writes, in the metres of the split's pieces, of `BARS` bars as these are cut;
-            fewer than 2: none are compared.
+        samples: pieces that it writes, in the metres and as long as the split's pieces, of `MOST_BARS` bars
+            at most as these are cut; fewer than 2: none are compared.
         seed: of all that is drawn.
 
     Returns:
@@ -52,16 +65,12 @@ def evaluate_lm(
         DataError: the split is empty, or nothing in it can be encoded.
     """
     figures = evaluate_checkpoint(checkpoint, dataset, split)
-    assert isinstance(checkpoint.model, LanguageModel)
-    scores = [excerpt(dataset.score(piece), 0, BARS) for piece in dataset.split(split)]
-    scores = [score for score in scores if score.note_num()]
+    scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
     if samples < 2 or len(scores) < FEWEST:
         return figures, None
-    known = checkpoint.tokenizer.time_signatures
-    metres = [metre for metre in map(first_metre, scores) if metre in known]
-    chosen = [metres[i % len(metres)] for i in range(samples)] if metres else []
-    own = written(checkpoint.model, checkpoint, chosen, BARS, seed)
-    found = music_set(checkpoint.path.name, progress(own, len(chosen), "Writing"))
+    order = np.random.default_rng(seed).permutation(len(forms))
+    chosen = [forms[order[i % len(forms)]] for i in range(samples)]
+    found = music_set(checkpoint.path.name, progress(written(checkpoint, chosen, seed), samples, "Writing"))
     if found.pieces < 2:
         return figures, None
     real = progress(scores, len(scores), f"Measuring {dataset.name}")
@@ -69,10 +78,24 @@ def evaluate_lm(
     return figures | {"comparison": compare(*compared, seed=seed)}, compared
 
 
-def first_metre(score: Score) -> tuple[int, int]:
-    """The metre with which a score begins."""
-    mark = score.time_signatures[0]
-    return mark.numerator, mark.denominator
+def real_pieces(checkpoint: Checkpoint, pieces: Iterable[Score], bars: int) -> tuple[list[Score], list[Form]]:
+    """The pieces that a model can be held against, of so many bars at most, and their forms.
+
+    Left out are those without notes, and those in a metre that the model does not know.
+    """
+    scores, forms = [], []
+    for whole in pieces:
+        form, score = form_of(whole, bars), excerpt(whole, 0, bars)
+        if score.note_num() and form.metre in checkpoint.tokenizer.time_signatures:
+            scores.append(score)
+            forms.append(form)
+    return scores, forms
+
+
+def form_of(score: Score, most: int) -> Form:
+    """The form of a score, of which so many bars are taken."""
+    mark, bars = score.time_signatures[0], len(bar_ticks(score)) - 1
+    return Form((mark.numerator, mark.denominator), min(bars, most), bars <= most)
 
 
 def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
@@ -82,19 +105,33 @@ def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
 
 
 def written(
-    model: LanguageModel, checkpoint: Checkpoint, metres: Sequence[tuple[int, int]], bars: int, seed: int
+    checkpoint: Checkpoint, forms: Sequence[Form], seed: int, model: LanguageModel | None = None
 ) -> Iterator[Score]:
-    """What a model writes, as it is read back from its file: a piece in each of the metres."""
-    for metre, count in Counter(metres).items():
-        results = generate(
-            model,
-            checkpoint.tokenizer,
-            Request(bars=bars, time_signature=metre),
-            num=count,
-            sampling=checkpoint.config.sampling,
-            seed=seed,
-            rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-        )
-        for result in results:
+    """What a model writes, as it is read back from its file: a piece in each of the forms.
+
+    Args:
+        checkpoint: of a language model.
+        forms: wanted; what is written comes in the order of their kinds.
+        seed: of all that is drawn.
+        model: another one than the checkpoint's own, of the same tokenizer.
+    """
+    model = model or checkpoint.model  # type: ignore[assignment]
+    assert isinstance(model, LanguageModel)
+    for form, count in Counter(forms).items():
+        request = Request(bars=form.bars, time_signature=form.metre, ends=form.ends)
+
+        def write(num: int, seed: int, request: Request = request) -> list[Result]:
+            return generate(
+                model,
+                checkpoint.tokenizer,
+                request,
+                num=num,
+                sampling=checkpoint.config.sampling,
+                seed=seed,
+                rosters=[entry["programs"] for entry in checkpoint.data["train"]],
+            )
+
+        share = checkpoint.data.get("ends_on_tonic", 0.0) if form.ends else 0.0
+        for result in generate_ending(write, share, num=count, seed=seed):
             if result.score.note_num():
                 yield read_midi(midi_bytes(result.score))[0]

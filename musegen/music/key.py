@@ -89,6 +89,12 @@ def final_class(score: Score) -> int | None:
     return int(pitches[onsets == onsets.max()].min()) % 12
 
 
+def ends_on_tonic(score: Score) -> bool:
+    """Whether the last note is the tonic of the key that fits best."""
+    key = estimate_key(pitch_class_weights(score.tracks))
+    return key is not None and key.tonic == final_class(score)
+
+
 def tonic_in(score: Score, mode: str) -> int | None:
     """The tonic of a piece in one of `MODES`, or None where it is not in that mode.
 

@@ -14,6 +14,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.vae import VAE
+from musegen.music.key import ends_on_tonic
 from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
 from musegen.training.clips import ClipDataModule
 from musegen.training.datamodule import TokenDataModule
@@ -30,6 +31,8 @@ MOST_CLIP_STEPS = 6_000
 VALIDATIONS = 20
 """Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
 STEPS_BETWEEN = 25
+HEARD = 512
+"""Training pieces, at most, whose endings are listened to."""
 
 
 class Run(NamedTuple):
@@ -141,6 +144,13 @@ def _module(config: TrainConfig, model: Model, tokenizer: Tokenizer) -> DecoderM
     return DecoderModule(model, optim=config.optim, steps=steps, is_note=is_note)
 
 
+def _at_rest(dataset: Dataset, view: TokenView) -> float:
+    """Share of the training pieces, of some hundred spread evenly over them, that end on their tonic."""
+    train = view.indices("train")
+    some = [view.pieces[i] for i in train[:: -(-len(train) // HEARD)]]
+    return round(sum(ends_on_tonic(dataset.score(piece)) for piece in some) / len(some), 3)
+
+
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
     """What data.json says: names and hashes only."""
     tables = whole_tokenizer(tokenizer).tables
@@ -152,6 +162,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "skipped": view.skipped,
         "tempo": view.tempo,
         "program": view.program,
+        "ends_on_tonic": _at_rest(dataset, view),
         "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {

@@ -36,7 +36,9 @@ def test_copies_are_thrown_away_and_others_written(trained: Path) -> None:
     assert all(copied_run(each, index, 3) <= max(lengths[2:]) for each in kept)
     again = generate_novel(write, index, max_copy=max(lengths[2:]), bars=3, num=4, seed=7)[0]
     assert [each.ids for each in again] == [each.ids for each in kept]
-    with pytest.raises(ConfigError, match=r"--max-copy 0 is kept by [01] of 2 pieces, after \d+ were thrown away"):
+    with pytest.raises(
+        ConfigError, match=r"--max-copy 0 is kept by [01] of 2 pieces, after \d+ were thrown away"
+    ):
         generate_novel(write, index, max_copy=0, bars=3, num=2)
 
 

@@ -4,6 +4,7 @@ from musegen.music.key import (
     MODES,
     SCALES,
     Key,
+    ends_on_tonic,
     estimate_key,
     final_class,
     pitch_class_weights,
@@ -57,3 +58,8 @@ def test_signatures_are_those_of_the_mode() -> None:
     ):
         [found] = with_signature(score(line(C_MAJOR)), tonic, mode).key_signatures
         assert (found.key, found.tonality) == (fifths, minor)
+
+
+def test_the_tonic_ends_a_tune() -> None:
+    assert ends_on_tonic(score(line([60, 62, 64, 65, 67, 65, 64, 62, 60])))
+    assert not ends_on_tonic(score(line([60, 62, 64, 65, 67, 60, 64, 60, 62])))
