@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: demo test slow check bench-quick clean help
 
 help:
-	@echo "make demo    train a small model on 1,059 fiddle tunes and have it write four (about five minutes)"
+	@echo "make demo    train a small model on fiddle tunes, hear it and the released models (under ten minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the long tests, the demo among them"
 	@echo "make check   ruff, ruff format, mypy"

@@ -1,25 +1,45 @@
-"""Tunes that nobody prepared: is each accompanied, and its melody left as it is?
+"""Music that nobody prepared: what does each verb make of it?
 
-    python -m benchmarks.unprepared CKPT FOLDER ... [--every N] [--seed 0]
+    python -m benchmarks.unprepared FOLDER ... [--verbs accompany vary ...] [--every N] [--limit 60]
 
-Every N-th music file of each folder goes through `musegen accompany` as a user would type it. Counted are
-files accompanied, refused (each reason is printed) and failed (any other end; exit code 1). Of what was
-written, the melody's notes, tempos and metres are read back and compared with the file's own.
+Every N-th music file of each folder goes through every verb that reads music, as a user would type it.
+Counted are files done, refused (each reason is printed) and failed: any other end, a traceback or a warning,
+or longer than the limit (exit code 1). Of accompaniments the melody's notes, tempos and metres are read back
+and compared with the file's own; a tune that is continued must stand before the new bars, note for note.
 """
 
 import argparse
 import contextlib
 import io
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from types import FrameType
 
-from musegen.api.given import read_melody
+from musegen.api.given import read_melody, read_music
 from musegen.cli import main as musegen
 from musegen.music.midi import parse_midi
 from musegen.music.read import SUFFIXES
+
+VERBS = {
+    "info": "info FILE --json",
+    "render": "render FILE --musicxml --out OUT",
+    "generate": "generate folk --prompt FILE --bars 4 --seed SEED --out OUT",
+    "accompany": "accompany chorale FILE --no-picture --seed SEED --out OUT",
+    "reconstruct": "reconstruct folk-vae FILE --seed SEED --out OUT",
+    "interpolate": "interpolate folk-vae FILE FILE --num 3 --seed SEED --out OUT",
+    "vary": "vary folk-vae FILE --num 1 --seed SEED --out OUT",
+    "compare": "compare FILE FILE --json",
+    "novelty": "novelty FILE --against DATA --json",
+}
+"""A command line each; a word in capitals stands for what is asked."""
+
+
+class _TooLong(BaseException):
+    """Beyond the limit; nothing that musegen catches."""
 
 
 def is_verbatim(source: Path, written: Path) -> bool:
@@ -44,46 +64,89 @@ def is_verbatim(source: Path, written: Path) -> bool:
     return same and same_tempos and same_metres
 
 
-def accompany(checkpoint: str, path: Path, seed: int) -> str:
-    """What came of a file: "accompanied", "changed" where the melody is another, or the error's line."""
+def is_continued(source: Path, written: Path) -> bool:
+    """Whether every note of the source stands in what was written, at its time and pitch."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        given = read_music("FILE", source)
+    score, _ = parse_midi(written.read_bytes())
+    scale = score.ticks_per_quarter / given.ticks_per_quarter
+    wanted = Counter((n.time * scale, n.pitch) for track in given.tracks for n in track.notes)
+    return not wanted - Counter((n.time, n.pitch) for track in score.tracks for n in track.notes)
+
+
+CHECKS = {"accompany": is_verbatim, "generate": is_continued}
+
+
+def attempt(verb: str, path: Path, meant: dict[str, str], limit: int) -> str:
+    """What came of a file: "done", "changed" where the given music is another, or the code and last line."""
+    words = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out"
-        words = io.StringIO()
-        command = ["accompany", checkpoint, str(path), "--out", str(out), "--seed", str(seed), "--no-picture"]
-        with contextlib.redirect_stderr(words), contextlib.redirect_stdout(io.StringIO()):
-            code = musegen(command)
+        known = {"FILE": str(path), "OUT": str(Path(folder) / "out"), **meant}
+        command = [known.get(word, word) for word in VERBS[verb].split()]
+        signal.alarm(limit)
+        try:
+            with contextlib.redirect_stderr(words), contextlib.redirect_stdout(io.StringIO()):
+                code = musegen(command)
+        except _TooLong:
+            return f"longer than {limit} s"
+        finally:
+            signal.alarm(0)
+        said = words.getvalue().strip()
+        if "Traceback" in said or "Warning" in said:
+            return f"{code}, with a traceback or warning: {said}"
         if code == 0:
-            return "accompanied" if is_verbatim(path, out / "001.mid") else "changed"
-        return f"{code}: {words.getvalue().strip().splitlines()[-1]}"
+            check = CHECKS.get(verb)
+            written = Path(folder) / "out" / "001.mid"
+            return "done" if check is None or check(path, written) else "changed"
+        return f"{code}: {said.splitlines()[-1] if said else 'nothing said'}"
+
+
+def kind_of(end: str) -> str:
+    """What is counted."""
+    return end if end in ("done", "changed") else "refused" if end.startswith("2:") else "failed"
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _TooLong
 
 
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("checkpoint", help="an accompanist's folder")
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
+    for name, what in (
+        ("folk", "language model"),
+        ("chorale", "accompanist"),
+        ("folk-vae", "model of clips"),
+    ):
+        parser.add_argument(f"--{name}", default=name, help=f"the {what}")
+    parser.add_argument("--against", default="ryans-mammoth", help="the dataset of novelty")
     parser.add_argument("--every", type=int, default=1, help="take each N-th file only")
+    parser.add_argument("--limit", type=int, default=60, help="seconds for a file and a verb")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    given = vars(arguments)
+    meant = {name: given[name.replace("-", "_")] for name in ("folk", "chorale", "folk-vae")}
+    meant |= {"DATA": arguments.against, "SEED": str(arguments.seed)}
+    signal.signal(signal.SIGALRM, _stop)
     failures = 0
     for folder in arguments.folders:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)[:: arguments.every]
-        ends: Counter[str] = Counter()
-        began = time.time()
-        for path in files:
-            end = accompany(arguments.checkpoint, path, arguments.seed)
-            kind = (
-                "refused" if end.startswith("2:") else end if end in ("accompanied", "changed") else "failed"
-            )
-            ends[kind] += 1
-            if kind != "accompanied":
-                print(f"{path.relative_to(folder)}: {end}")
-        failures += ends["failed"] + ends["changed"]
-        counts = ", ".join(f"{count} {kind}" for kind, count in ends.most_common())
-        print(
-            f"{folder.name}: {len(files)} files: {counts}; {(time.time() - began) / 60:.1f} minutes",
-            flush=True,
-        )
+        for verb in arguments.verbs:
+            ends: Counter[str] = Counter()
+            slowest, began = 0.0, time.time()
+            for path in files:
+                start = time.time()
+                end = attempt(verb, path, meant, arguments.limit)
+                slowest = max(slowest, time.time() - start)
+                ends[kind_of(end)] += 1
+                if end != "done":
+                    print(f"{verb} {path.relative_to(folder)}: {end}")
+            failures += ends["failed"] + ends["changed"]
+            counts = ", ".join(f"{count} {kind}" for kind, count in ends.most_common())
+            took = f"{(time.time() - began) / 60:.1f} minutes, slowest {slowest:.0f} s"
+            print(f"{verb} {folder.name}: {len(files)} files: {counts}; {took}", flush=True)
     sys.exit(int(failures > 0))
 
 

@@ -22,10 +22,12 @@ from musegen.cli.interpolate import Interpolate
 from musegen.cli.novelty import Novelty
 from musegen.cli.parse import _flags, _value
 from musegen.cli.prepare import Prepare
+from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import Train
 from musegen.cli.vary import Vary
 from musegen.config import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
+from musegen.released import released_models
 
 
 @pytest.fixture
@@ -500,5 +502,8 @@ class TestWork:
         manifest = json.loads((here / "out/demo/manifest.json").read_text())
         assert [file["bars"] for file in manifest["files"]] == [16] * 4
         assert len(list((here / "out/demo").glob("*.png"))) == 4
-        assert (here / "out/demo/demo.html").read_text().count('"facts":') == 4
+        heard = [item for item in REPERTOIRE if item.model in released_models()]
+        page = (here / "out/demo/demo.html").read_text()
+        assert page.count('"facts":') == 4 + len(heard)
+        assert all(f"{item.title}: musegen {item.command.split()[0]}" in page for item in heard)
         assert json.loads((here / "checkpoints/demo/metrics.json").read_text())["test"]["bits_per_note"] < 3

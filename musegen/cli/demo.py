@@ -1,15 +1,21 @@
-"""`musegen demo`: everything once, small: data, training, four tunes, a page that plays them, the figures."""
+"""`musegen demo`: all of it once, small, and the released models; a page that plays what was written."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from musegen.api.given import read_music
 from musegen.cli import evaluate, generate, prepare, render
 from musegen.cli.parse import Flag, parse
+from musegen.cli.repertoire import play_repertoire
 from musegen.config import LMConfig, OptimConfig, SamplingConfig, TrainConfig, TrainerConfig
 from musegen.console import say
+
+if TYPE_CHECKING:
+    from symusic import Score
 
 CORPUS = "ryans-mammoth"
 DATASET = Path("datasets") / CORPUS
@@ -20,16 +26,17 @@ BARS, NUM, SEED = 16, 4, 5
 TRAIN = TrainConfig(
     model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
     optim=OptimConfig(lr=8e-3, batch_tokens=8192),
-    trainer=TrainerConfig(max_steps=400),
+    trainer=TrainerConfig(max_steps=300),
     sampling=SamplingConfig(temperature=0.9, top_p=0.98),
 )
 """A fixed number of steps, so that every demo ends alike; about two minutes on two cores."""
 
 CLOSING = """\
 done in {minutes:.1f} minutes. What lies where:
-  {page}        open it in a browser: the tunes to see and to hear
+  {page}        open it in a browser: {heard} pieces to see and to hear, and who wrote each
   {out}/001.mid ...      {num} tunes of {bars} bars; open them in any notation program or DAW
   {out}/001.png ...      their piano rolls
+  {out}/1-folk/ ...      what the models that come with musegen wrote (musegen models)
   {checkpoint}/       the model; generation needs this folder and nothing else
   {dataset}/   the tunes it was trained on, checked and split
 what to type next:
@@ -40,10 +47,10 @@ what to type next:
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a small model on 1,059 fiddle tunes and have it write four of its own.
+    """Train a small model on 1,059 fiddle tunes and have it write four; hear the released models.
 
     Writes datasets/ryans-mammoth, checkpoints/demo and out/demo below the current folder. What is there
-    already is used again; the four tunes are written anew.
+    already is used again; the music is written anew.
     """
 
     force: Flag = False
@@ -55,25 +62,27 @@ def main(argv: list[str]) -> None:
     arguments = parse(Demo, argv, prog="musegen demo")
     started = time.monotonic()
 
-    say(f"1/4 the music: {DATASET}")
+    from musegen.data.dataset import Dataset
+    from musegen.evaluation.page import write_page
+
+    say(f"1/5 the music: {DATASET}")
     if not (DATASET / "dataset.json").exists():
         prepare.main([CORPUS, "--out", str(DATASET)])
-    say(f"2/4 a model of it: {CHECKPOINT}")
+    say(f"2/5 a model of it: {CHECKPOINT}")
     if arguments.force or not (CHECKPOINT / "SHA256SUMS").exists():
         _train(force=arguments.force)
-    say(f"3/4 {NUM} tunes of {BARS} bars: {OUT}")
-    generate.main(
-        [str(CHECKPOINT), *f"--bars {BARS} --num {NUM} --seed {SEED} --force --out".split(), str(OUT)]
-    )
-    tunes = [str(path) for path in sorted(OUT.glob("*.mid"))]
-    render.main([*tunes, "--force"])
-    render.main([*tunes, "--html", str(PAGE), "--force"])
-    say("4/4 how well it predicts tunes that it has not seen")
+    say(f"3/5 {NUM} tunes of {BARS} bars: {OUT}")
+    pieces = _tunes()
+    say("4/5 the models that come with musegen")
+    pieces += play_repertoire(Dataset.open(DATASET), OUT)
+    write_page(pieces, PAGE, title="musegen demo")
+    say("5/5 how well the model of step 2 predicts tunes that it has not seen")
     evaluate.main([str(CHECKPOINT), str(DATASET)])
     say(
         CLOSING.format(
             minutes=(time.monotonic() - started) / 60,
             page=PAGE,
+            heard=len(pieces),
             out=OUT,
             num=NUM,
             bars=BARS,
@@ -81,6 +90,18 @@ def main(argv: list[str]) -> None:
             dataset=DATASET,
         )
     )
+
+
+def _tunes() -> list[tuple[str, Score]]:
+    """Have the small model write its tunes, with their pictures; each with the title of the page."""
+    asked = f"{CHECKPOINT} --bars {BARS} --num {NUM} --seed {SEED}"
+    generate.main([*asked.split(), "--force", "--out", str(OUT)])
+    paths = sorted(OUT.glob("*.mid"))
+    render.main([*map(str, paths), "--force"])
+    return [
+        (f"Tune {number} of the model trained here: musegen generate {asked}", read_music("FILE", path))
+        for number, path in enumerate(paths, start=1)
+    ]
 
 
 def _train(*, force: bool) -> None:

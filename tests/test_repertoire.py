@@ -1,0 +1,72 @@
+"""What the released models play in the demo."""
+
+import shlex
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from musegen.cli.parse import parse
+from musegen.cli.repertoire import REPERTOIRE, Item, play_repertoire
+from musegen.data.dataset import Dataset
+from musegen.errors import MidiError
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for models that come with musegen, empty."""
+    folder = tmp_path / "released"
+    folder.mkdir()
+    monkeypatch.setattr("musegen.released.released_folder", lambda: folder)
+    return folder
+
+
+def test_eight_pieces_of_four_models() -> None:
+    assert len(REPERTOIRE) >= 8
+    assert {item.model for item in REPERTOIRE} == {"folk", "chorale", "folk-vae", "folk-vae-16"}
+
+
+@pytest.mark.parametrize("item", REPERTOIRE, ids=lambda item: item.title)
+def test_commands_can_be_typed(item: Item) -> None:
+    verb, *words = shlex.split(item.command)
+    flags = getattr(import_module(f"musegen.cli.{verb}"), verb.capitalize())
+    assert parse(flags, [*words, "--out", "o", "--force"], prog=f"musegen {verb}").checkpoint == item.model
+
+
+@pytest.mark.usefixtures("released")
+def test_without_models_it_says_so(
+    tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert play_repertoire(tunes, tmp_path / "out") == []
+    assert "not installed, so not heard: chorale, folk, folk-vae, folk-vae-16" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_piece_that_fails_is_said_and_the_others_are_heard(
+    released: Path,
+    trained: Path,
+    tunes: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(trained, released / "folk")
+    monkeypatch.setattr("musegen.cli.repertoire._write_given", lambda *_: None)
+
+    def generate(argv: list[str]) -> None:
+        if "--prompt" in argv:
+            raise MidiError("no such tune")
+        out = Path(argv[argv.index("--out") + 1])
+        out.mkdir(parents=True)
+        from musegen.music.write import write_score
+
+        write_score(tunes.score(tunes.pieces[0]), out / "001.mid")
+
+    monkeypatch.setattr("musegen.cli.generate.main", generate)
+    titles = [title for title, _ in play_repertoire(tunes, tmp_path / "out")]
+    assert len(titles) == 2
+    assert titles[0] == f"{REPERTOIRE[0].title}: musegen {REPERTOIRE[0].command}"
+    said = capsys.readouterr().err
+    assert "not heard: no such tune" in said
+    assert "not installed, so not heard: chorale, folk-vae, folk-vae-16" in said
