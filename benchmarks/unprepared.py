@@ -1,6 +1,6 @@
 """Music that nobody prepared: what does each verb make of it?
 
-    python -m benchmarks.unprepared FOLDER ... [--verbs accompany vary ...] [--every N] [--limit 60]
+    python -m benchmarks.unprepared FOLDER ... [--verbs accompany vary ...] [--every N] [--limit 120]
 
 Every N-th music file of each folder goes through every verb that reads music, as a user would type it.
 Counted are files done, refused (each reason is printed) and failed: any other end, a traceback or a warning,
@@ -11,6 +11,7 @@ and compared with the file's own; a tune that is continued must stand before the
 import argparse
 import contextlib
 import io
+import shutil
 import signal
 import sys
 import tempfile
@@ -32,10 +33,10 @@ VERBS = {
     "reconstruct": "reconstruct folk-vae FILE --seed SEED --out OUT",
     "interpolate": "interpolate folk-vae FILE FILE --num 3 --seed SEED --out OUT",
     "vary": "vary folk-vae FILE --num 1 --seed SEED --out OUT",
-    "compare": "compare FILE FILE --json",
+    "compare": "compare SET SET --json",
     "novelty": "novelty FILE --against DATA --json",
 }
-"""A command line each; a word in capitals stands for what is asked."""
+"""A command line each. Words in capitals: FILE, SET (a folder of it and the next three), OUT, SEED, DATA."""
 
 
 class _TooLong(BaseException):
@@ -77,11 +78,14 @@ def is_continued(source: Path, written: Path) -> bool:
 CHECKS = {"accompany": is_verbatim, "generate": is_continued}
 
 
-def attempt(verb: str, path: Path, meant: dict[str, str], limit: int) -> str:
-    """What came of a file: "done", "changed" where the given music is another, or the code and last line."""
-    words = io.StringIO()
+def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> str:
+    """What came of the first file: "done", "changed" where it comes back so, or the code and last line."""
+    path, words = files[0], io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
-        known = {"FILE": str(path), "OUT": str(Path(folder) / "out"), **meant}
+        known = {"FILE": str(path), "SET": f"{folder}/set", "OUT": f"{folder}/out", **meant}
+        Path(known["SET"]).mkdir()
+        for number, each in enumerate(files[:4]):
+            shutil.copy(each, f"{folder}/set/{number}{each.suffix}")
         command = [known.get(word, word) for word in VERBS[verb].split()]
         signal.alarm(limit)
         try:
@@ -123,7 +127,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", default=name, help=f"the {what}")
     parser.add_argument("--against", default="ryans-mammoth", help="the dataset of novelty")
     parser.add_argument("--every", type=int, default=1, help="take each N-th file only")
-    parser.add_argument("--limit", type=int, default=60, help="seconds for a file and a verb")
+    parser.add_argument("--limit", type=int, default=120, help="seconds for a file and a verb")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     given = vars(arguments)
@@ -136,9 +140,9 @@ def main() -> None:
         for verb in arguments.verbs:
             ends: Counter[str] = Counter()
             slowest, began = 0.0, time.time()
-            for path in files:
+            for number, path in enumerate(files):
                 start = time.time()
-                end = attempt(verb, path, meant, arguments.limit)
+                end = attempt(verb, files[number:] + files[:number], meant, arguments.limit)
                 slowest = max(slowest, time.time() - start)
                 ends[kind_of(end)] += 1
                 if end != "done":
