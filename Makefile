@@ -7,13 +7,14 @@ TORCH ?= torch==2.13.0
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test slow check bench-quick clean help
+.PHONY: demo test slow check docs bench-quick clean help
 
 help:
 	@echo "make demo    train a small model on fiddle tunes, hear it and the released models (under ten minutes)"
 	@echo "make test    run the tests"
 	@echo "make slow    run the long tests, the demo among them"
 	@echo "make check   ruff, ruff format, mypy"
+	@echo "make docs    the API reference as HTML, in build/docs"
 	@echo "make bench-quick   has anything got worse? tiny models and the quick benchmarks (under ten minutes)"
 
 $(VENV)/.installed: pyproject.toml
@@ -33,13 +34,18 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
-slow: $(VENV)/.installed
+slow: $(VENV)/.checkers
 	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The reference of the Python API, from the docstrings.
+PACKAGES = data evaluation generation metrics models music tokenizers training
+docs: $(VENV)/.checkers
+	$(BIN)/pdoc --docformat google --output-directory build/docs musegen $(addprefix musegen.,$(PACKAGES))
 
 bench-quick: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.quick

@@ -7,10 +7,13 @@ CKPT is of a language model. Both sides take turns, and each ratio is the median
     sampling    ids a second of `generate` (grammar, filters, look-back, notes decoded), at batch 1, 8, 64 and
                 256, against an embedding, an nn.LSTM and a linear layer stepped as they are, drawing from the
                 softmax, the same threads; its nn.LSTM has the layers and widths, inputs too, of ours
+    GPT-2       ids a second of Hugging Face's GPT-2 with a key-value cache, of as many weights as ours, and
+                how many times that is ours; wants `pip install -e '.[bench]'`
     roofline    steps a second at batch 1 against the most that memory allows: the bytes of the weights that a
                 step reads over the bandwidth of copying a large tensor
     training    steps a second of our model and loss against the bare one's, the same batches, AdamW, in
-                single precision on both sides
+                single precision on both sides, and once more in bfloat16
+    prepare     files a second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
 Seconds from a cold start, of `--help` and of one piece, are printed as they are. On a GPU see `speed_gpu.py`.
 """
@@ -31,6 +34,7 @@ from torch import Tensor, nn
 
 from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
 from benchmarks.speed_gpu import measured
+from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
 from musegen.checkpoint import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts
 from musegen.data.dataset import Dataset
@@ -59,6 +63,8 @@ def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> d
     model, rows = checkpoint.model, {}
     for batch in BATCHES:
         ours, theirs = [], []
+        generate(model, checkpoint.tokenizer, Request(bars=1), num=batch)  # what is laid out once is there
+        bare_sampling(bare, batch, 3)
         for seed in range(rounds):
             taken, results = seconds(
                 lambda batch=batch, seed=seed: generate(
@@ -90,7 +96,24 @@ def read_by_a_step(model: LanguageModel) -> int:
     return sum(w.numel() * w.element_size() for w in model.parameters() if id(w) not in tables)
 
 
-def training(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int) -> dict[str, float]:
+def beside_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], steps: int) -> Any:
+    """Ids a second of GPT-2, and how many times that is ours, at every batch."""
+    peer = gpt2(sum(each.numel() for each in checkpoint.model.parameters()), checkpoint.tokenizer.vocab_size)
+    if peer is None:
+        return "not measured: transformers is not installed (pip install -e '.[bench]')"
+    found: dict[str, Any] = {"weights": sum(each.numel() for each in peer.parameters()), "steps": steps}
+    for batch in BATCHES[::2]:
+        gpt2_sampling(peer, batch, 3)
+        taken, _ = seconds(lambda batch=batch: gpt2_sampling(peer, batch, steps))
+        theirs = batch * steps / taken
+        ratio = rates[f"batch {batch}"]["ids/s"] / theirs
+        found[f"batch {batch}"] = {"ids/s": theirs, "ours over it": ratio}
+    return found
+
+
+def training(
+    checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, precision: str = "float32"
+) -> dict[str, float]:
     """Steps a second of both sides, and the ratio."""
     config, tables = checkpoint.config, checkpoint.tokenizer.tables
     view = model_view(checkpoint, dataset)
@@ -105,7 +128,9 @@ def training(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: in
         began = time.perf_counter()
         for batch in made:
             optimizer.zero_grad()
-            loss(batch).backward()  # type: ignore[no-untyped-call]
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                nats = loss(batch)
+            nats.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         return STEPS / (time.perf_counter() - began)
@@ -144,8 +169,11 @@ def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) 
         "weights": sum(weight.numel() for weight in checkpoint.model.parameters()),
         "bare_weights": sum(weight.numel() for weight in bare.parameters()),
         "sampling": rates,
+        "GPT-2": beside_gpt2(checkpoint, rates, steps=100),
         "roofline": {"steps/s": most, "share reached": rates["batch 1"]["ids/s"] / most},
         "training": training(checkpoint, dataset, bare, rounds=rounds),
+        "training, bfloat16": training(checkpoint, dataset, bare, rounds=rounds, precision="bfloat16"),
+        "prepare": preparing(dataset),
         "cold_start_seconds": cold(checkpoint.path, bars),
     }
 

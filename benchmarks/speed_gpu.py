@@ -4,6 +4,7 @@ Called by `python -m benchmarks.speed CKPT DATASET --device cuda`. Each part is 
 first run that is not timed. What a part fails by is printed in its place, so one fault spares the others.
 """
 
+import json
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
 from musegen.checkpoint import Checkpoint
+from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.generation import engine
@@ -47,13 +49,11 @@ def measured(
     found: Found = {"machine": _machine(device), "torch": torch.__version__}
     found["weights"] = sum(weight.numel() for weight in checkpoint.model.parameters())
     found["bare_weights"] = sum(weight.numel() for weight in bare.parameters())
-    for batch in batches:
-        for is_graphed in (True, False):
-            name = f"sampling {bars} bars, batch {batch}" + ("" if is_graphed else ", without graphs")
-            turns = rounds if is_graphed else 1
-            found[name] = _tried(
-                lambda b=batch, g=is_graphed, t=turns: _sampling(checkpoint, bare, b, bars, t, g)
-            )
+
+    def add(name: str, part: Callable[[], Found]) -> None:
+        found[name] = _tried(part)
+        say(json.dumps({name: found[name]}))  # at once: a run that is cut short has said something
+
     data = TokenDataModule(
         model_view(checkpoint, dataset),
         checkpoint.tokenizer.tables,
@@ -62,16 +62,21 @@ def measured(
     ).train_batches(0)
     made = [{k: v.to(device) for k, v in data[i].items()} for i in range(min(steps, len(data)))]
     for precision in ("float32", "bfloat16"):
-        found[f"training, {precision}"] = _tried(
-            lambda p=precision: _training(checkpoint, bare, made, device, p, rounds, steps)
+        add(
+            f"training, {precision}",
+            lambda p=precision: _training(checkpoint, bare, made, device, p, rounds, steps),
         )
     for batch in batches:
-        found[f"profile of sampling, batch {batch}"] = _tried(
-            lambda b=batch: _sampling_profile(checkpoint, b)
-        )
+        for is_graphed in (True, False):
+            name = f"sampling {bars} bars, batch {batch}" + ("" if is_graphed else ", without graphs")
+            turns = rounds if is_graphed else 1
+            add(name, lambda b=batch, g=is_graphed, t=turns: _sampling(checkpoint, bare, b, bars, t, g))
+    for batch in batches:
+        add(f"profile of sampling, batch {batch}", lambda b=batch: _sampling_profile(checkpoint, b))
     for side in ("ours", "bare"):
-        found[f"profile of training, bfloat16, {side}"] = _tried(
-            lambda s=side: _training_profile(checkpoint, bare, made[:5], device, s)
+        add(
+            f"profile of training, bfloat16, {side}",
+            lambda s=side: _training_profile(checkpoint, bare, made[:5], device, s),
         )
     return found
 

@@ -114,7 +114,6 @@ def sample_streams(
     on_cpu = device.type == "cpu"
     if on_cpu:  # numpy takes a quarter of torch's time for such small arrays
         grammar = hosted_rules(grammar)
-    begin = rows = _after_prompt(model, state, grammar, prompt_ids, streams.rows)
     is_time = as_tensor(grammar.is_time)
     if pitches_alone:
         is_time = is_time | as_tensor(grammar.kind >= Kind.DURATION)
@@ -126,9 +125,8 @@ def sample_streams(
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time)
 
+    rows = _after_prompt(model, stepper, state, grammar, prompt_ids, streams.rows)
     block, steps = 1, one_by_one(one)
-    if is_stepped:
-        rows = rows._replace(state=begun(stepper, rows.state))
     if is_stepped and not on_cpu and GRAPHS:
         block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
     kept = _Kept(prompt_ids.tolist(), streams.rows)
@@ -139,7 +137,7 @@ def sample_streams(
         if left == 0:
             kept.flush(rows.total)
             written = kept.streams(grammar)
-            return written if sampling.precision == "float32" else _rescored(written, model, begin, grammar)
+            return written if sampling.precision == "float32" else _rescored(written, model, state, grammar)
         if on_cpu and left <= LEFT * len(rows.done):
             going = torch.nonzero(~rows.done).flatten()
             kept.flush(rows.total, going)
@@ -151,28 +149,43 @@ def sample_streams(
     )
 
 
-def _after_prompt(model: Decoder, state: Any, grammar: Rules, prompt_ids: Tensor, count: int) -> _Rows:
-    """So many rows that have read the prompt."""
+def _after_prompt(
+    model: Decoder, stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, count: int
+) -> _Rows:
+    """So many rows that have read the prompt, to be gone on with by `stepper`."""
     rules = grammar.init_state(1)
     for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
         rules = grammar.advance(rules, id_[None])
-    if bool((rules.kind == Kind.BAR).all()):  # the prompt's notes end with its bars, however rounded
+    if bool((rules.kind == Kind.BAR.value).all()):  # the prompt's notes end with its bars, however rounded
         rules = grammar.silence(rules)
-    given = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
-    for start in range(0, len(prompt_ids), CHUNK):
-        logits, state = model(given[:, start : start + CHUNK], state)
+    is_stepped = isinstance(model, nn.Module)
+    if is_stepped and len(prompt_ids) == 1:  # BOS alone is a step like others
+        state = begun(stepper, repeat_rows(state, count))
+        logits, state = stepper(prompt_ids.expand(count, 1), state)
+    else:
+        given = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
+        for start in range(0, len(prompt_ids), CHUNK):
+            logits, state = model(given[:, start : start + CHUNK], state)
+        logits, state = logits.expand(count, -1, -1), repeat_rows(state, count)
+        state = begun(stepper, state) if is_stepped else state
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
-    rules, state = repeat_rows(rules, count), repeat_rows(state, count)
-    return _Rows(logits[:, -1].expand(count, -1), zeros > 0, zeros, rules, state)
+    return _Rows(logits[:, -1], zeros > 0, zeros, repeat_rows(rules, count), state)
 
 
-def _rescored(streams: list[Stream], model: Decoder, begin: _Rows, grammar: Rules) -> list[Stream]:
-    """Streams with their log-likelihood under the model as it is, and how far that of others lies above."""
+def _rescored(streams: list[Stream], model: Decoder, state: Any, grammar: Rules) -> list[Stream]:
+    """Streams with their log-likelihood under the model as it is, and how far that of others lies above.
+
+    Args:
+        streams: as drawn.
+        model: as it is.
+        state: its first, of one row or of all.
+        grammar: knows the end.
+    """
     end = grammar.kind.tolist().index(Kind.EOS)
-    new = [torch.tensor([*stream.ids, end][-stream.new_ids :]) for stream in streams]
-    ids = pad_sequence(new, batch_first=True)  # (B, T)
-    logits, _ = model(ids[:, :-1], begin.state)
-    nats = token_nats(torch.cat([begin.last[:, None], logits], dim=1), ids).double().sum(dim=1)
+    ids = pad_sequence([torch.tensor([*stream.ids, end]) for stream in streams], batch_first=True)  # (B, T)
+    logits, _ = model(ids[:, :-1], repeat_rows(state, len(streams)))
+    prompt = len(streams[0].ids) + 1 - streams[0].new_ids
+    nats = token_nats(logits[:, prompt - 1 :], ids[:, prompt:]).double().sum(dim=1)
     return [
         stream._replace(log_likelihood=-own, strayed=(stream.log_likelihood + own) / stream.new_ids)
         for stream, own in zip(streams, nats.tolist(), strict=True)

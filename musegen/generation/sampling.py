@@ -121,5 +121,5 @@ def draw_ids(
     if config.temperature != 1.0 or config.top_k or config.top_p < 1.0 or config.min_p:
         logits = filter_logits(logits.double(), config, is_time)
     cumulative = logits.softmax(dim=1).cumsum(dim=1, dtype=torch.float64)
-    wanted = (uniform.to(logits.device) * BELOW)[:, None] * cumulative[:, -1:]
+    wanted = (uniform.to(logits.device, torch.float64) * BELOW)[:, None] * cumulative[:, -1:]
     return torch.searchsorted(cumulative, wanted, right=True).squeeze(1)

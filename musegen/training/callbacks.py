@@ -22,6 +22,9 @@ COLLAPSED = 1.0
 class StopAtNaN(pl.Callback):
     """End the run where loss, validation or weights are not numbers; what was kept before stays.
 
+    On a GPU each loss is looked at one step later, and before anything is compared or kept: to ask for it at
+    once would be to wait for the step, with nothing to do for the GPU meanwhile.
+
     Args:
         names: of the pieces, by which those of the batch are named.
         figure: of the validation.
@@ -32,6 +35,7 @@ class StopAtNaN(pl.Callback):
 
     def __init__(self, names: Sequence[str], figure: str) -> None:
         self.names, self.figure = names, figure
+        self._last: tuple[int, _Arriving, Tensor] | None = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
@@ -39,29 +43,68 @@ class StopAtNaN(pl.Callback):
         """Look at every loss."""
         del module, index
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
-        if not bool(torch.isfinite(loss)):
-            pieces = [self.names[index] for index in batch["piece"].unique().tolist()]
-            more = f" and {len(pieces) - self.SHOWN} more" if len(pieces) > self.SHOWN else ""
-            raise _diverged(trainer, f"the loss is {loss.item()}, on {', '.join(pieces[: self.SHOWN])}{more}")
+        self._look()
+        self._last = trainer.global_step, _Arriving(loss.detach()), batch["piece"]
+        if not loss.is_cuda:
+            self._look()
+
+    def on_validation_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Look at the last loss before what it led to is compared."""
+        del trainer, module
+        self._look()
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Look at what would be compared."""
         del module
         value = float(trainer.callback_metrics[self.figure])
         if not math.isfinite(value):
-            raise _diverged(trainer, f"{self.figure} is {value}")
+            raise _diverged(trainer.global_step, f"{self.figure} is {value}")
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
         """Look at weights that the step just done may have spoilt: no loss has seen them yet."""
         del checkpoint
+        self._look()
         if not all(bool(weights.isfinite().all()) for weights in module.parameters()):
-            raise _diverged(trainer, "some weights are not numbers any more")
+            raise _diverged(trainer.global_step, "some weights are not numbers any more")
+
+    def _look(self) -> None:
+        """Look at the loss that has not been looked at, if there is one."""
+        if self._last is None:
+            return
+        (step, loss, pieces), self._last = self._last, None
+        value = loss.value()
+        if math.isfinite(value):
+            return
+        names = [self.names[index] for index in torch.unique(pieces).tolist()]
+        more = f" and {len(names) - self.SHOWN} more" if len(names) > self.SHOWN else ""
+        raise _diverged(step, f"the loss is {value}, on {', '.join(names[: self.SHOWN])}{more}")
 
 
-def _diverged(trainer: pl.Trainer, what: str) -> MusegenError:
+class _Arriving:
+    """One number on its way from a device, which goes on meanwhile.
+
+    Args:
+        number: ().
+    """
+
+    def __init__(self, number: Tensor) -> None:
+        self._number, self._arrived = number, None
+        if number.is_cuda:
+            self._number = torch.empty_like(number, device="cpu", pin_memory=True)
+            self._number.copy_(number, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._arrived.record()
+
+    def value(self) -> float:
+        """Wait for it alone."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return float(self._number)
+
+
+def _diverged(step: int, what: str) -> MusegenError:
     return MusegenError(
-        f"training diverged at step {trainer.global_step}: {what}; what was saved before is kept; "
-        "try a lower --optim.lr"
+        f"training diverged at step {step}: {what}; what was saved before is kept; try a lower --optim.lr"
     )
 
 

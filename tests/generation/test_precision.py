@@ -49,6 +49,24 @@ def test_the_copy_leaves_the_model_alone(model: LanguageModel) -> None:
     assert model.decoder.prepared is None
 
 
+def test_what_is_laid_out_is_kept_until_a_weight_changes(plain: RemiTokenizer) -> None:
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=8, hidden_size=16)), plain).eval()
+    ready = stepping(model)
+    assert stepping(model) is ready
+    assert stepping(model, "int8") is not ready
+    ready = stepping(model)
+    model.train().eval()
+    assert stepping(model) is ready
+    optimizer = torch.optim.AdamW(model.parameters())
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    assert stepping(model) is not ready
+    ready = stepping(model)
+    model.load_state_dict({name: value + 1 for name, value in model.state_dict().items()})
+    assert stepping(model) is not ready
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 def test_a_row_does_not_depend_on_the_others(
     precision: str, model: LanguageModel, plain: RemiTokenizer

@@ -55,6 +55,14 @@ def test_a_row_does_not_depend_on_how_many_there_are() -> None:
     assert RowStreams(6, range(1)).draw() != RowStreams(5, range(1)).draw()
 
 
+def test_numbers_drawn_together_are_those_drawn_one_by_one() -> None:
+    single, block = RowStreams(5, range(3)), RowStreams(5, range(3))
+    ones = torch.stack([single.draw() for _ in range(200)])
+    together = torch.cat([block.draw_steps(steps) for steps in (1, 16, 100, 3)])
+    assert torch.equal(together, ones[:120])
+    assert torch.equal(block.select([2, 0]).draw_steps(80), ones[120:, [2, 0]])
+
+
 @pytest.mark.parametrize("temperature", [0.1, 0.6, 1.0, 3.0])
 def test_a_temperature_leaves_time_its_share(temperature: float) -> None:
     """By hand: the notes hold .7 of the probability, and share it as powers of their own."""

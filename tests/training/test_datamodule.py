@@ -1,14 +1,15 @@
-"""Excerpts of whole phrases, from which a planner learns."""
+"""Excerpts of whole phrases, from which a planner learns; first ids that tell how long a piece is."""
 
 import numpy as np
 import torch
 
-from musegen.config import DataConfig, Seq2SeqTrainConfig, TokenizerConfig
+from musegen.config import DataConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, cut_excerpts, token_view
-from musegen.tokenizers import Kind, Tables, Tokenizer
+from musegen.tokenizers import Kind, RemiTokenizer, Tables, Tokenizer
 from musegen.tokenizers.plan import CHORDS, UNKNOWN, stream_plan
+from musegen.tokenizers.remi import MOST_BARS
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import EXCERPTS, TokenDataModule
 
@@ -83,3 +84,35 @@ def test_an_excerpt_and_its_plan_are_transposed_together(chorales: Dataset) -> N
         own += chord_tones(view.source(index), stream_plan(view.stream(index), tokenizer.tables), tables)
     assert len(found) > 100
     assert np.mean(found) > 0.8 * np.mean(own) > 0.4
+
+
+def test_most_pieces_tell_their_length_and_the_others_leave_it_open(tunes: Dataset) -> None:
+    tokenizer = fit_tokenizer(tunes, TokenizerConfig(lengths=True))
+    assert isinstance(tokenizer, RemiTokenizer)
+    view = token_view(tunes, tokenizer, DataConfig())
+    data = TokenDataModule(view, tokenizer.tables, TrainConfig(data=DataConfig(transpose=0)), 4096)
+    told = []
+    for epoch in range(4):
+        batches = data.train_batches(epoch)
+        for batch in (batches[i] for i in range(len(batches))):
+            for ids, piece in zip(batch["input_ids"].numpy(), batch["piece"].tolist(), strict=True):
+                own = view.stream(piece)
+                assert ids[0] in (tokenizer.bos_id, tokenizer.bos_of(view.pieces[piece].bars))
+                assert np.array_equal(ids[1:20], own[1:20])  # a tune fits into one window
+                told.append(ids[0] != tokenizer.bos_id)
+    assert 0.6 < np.mean(told) < 0.95
+    [held_out] = {int(batch["input_ids"][0, 0]) for batch in data.val_dataloader()}
+    assert held_out == tokenizer.bos_id
+
+
+def test_a_length_that_no_id_tells_is_left_open(tunes: Dataset) -> None:
+    tokenizer = fit_tokenizer(tunes, TokenizerConfig(lengths=True))
+    assert isinstance(tokenizer, RemiTokenizer)
+    assert tokenizer.bos_of(MOST_BARS) != tokenizer.bos_id
+    assert tokenizer.bos_of(MOST_BARS + 1) == tokenizer.bos_id
+    again = RemiTokenizer.from_dict(tokenizer.to_dict())
+    assert again.vocab == tokenizer.vocab
+    ids = again.encode(tunes.score(tunes.pieces[0]))
+    assert ids[0] == again.bos_id
+    ids[0] = again.bos_of(7)
+    assert again.decode(ids) == tokenizer.decode(tokenizer.encode(tunes.score(tunes.pieces[0])))
