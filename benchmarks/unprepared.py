@@ -36,7 +36,7 @@ VERBS = {
     "compare": "compare SET SET --json",
     "novelty": "novelty FILE --against DATA --json",
 }
-"""A command line each. Words in capitals: FILE, SET (a folder of it and the next three), OUT, SEED, DATA."""
+"""A command line each. Words in capitals: FILE, SET (a folder of it and the next five), OUT, SEED, DATA."""
 
 
 class _TooLong(BaseException):
@@ -84,7 +84,7 @@ def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> 
     with tempfile.TemporaryDirectory() as folder:
         known = {"FILE": str(path), "SET": f"{folder}/set", "OUT": f"{folder}/out", **meant}
         Path(known["SET"]).mkdir()
-        for number, each in enumerate(files[:4]):
+        for number, each in enumerate(files[:6]):
             shutil.copy(each, f"{folder}/set/{number}{each.suffix}")
         command = [known.get(word, word) for word in VERBS[verb].split()]
         signal.alarm(limit)

@@ -9,6 +9,7 @@ import pytest
 
 from musegen.cli import main
 from musegen.data.dataset import Dataset
+from musegen.music.excerpt import excerpt
 from musegen.music.write import write_score
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -51,13 +52,14 @@ def released(
 
 @pytest.fixture
 def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the README's reader has it: my_midis/ with twelve tunes, tune.mid, other.mid like it."""
+    """What the README's reader has: my_midis/ with twelve tunes; tune.mid and other.mid of ten bars each."""
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
-        write_score(tunes.score(piece), path)
+        score = tunes.score(piece)
+        write_score(score if number else excerpt(score, 0, 10), path)
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces[1:] if piece.time_signatures == metre)
-    write_score(tunes.score(other), tmp_path / "other.mid")
+    write_score(excerpt(tunes.score(other), 0, 10), tmp_path / "other.mid")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -37,13 +37,14 @@ VERBS = {
 EXAMPLES = """\
 examples:
   musegen demo
+  musegen generate folk --key "E minor" --bars 32 --num 4 --out out/
+  musegen accompany chorale tune.mid --out out/
+  musegen interpolate folk-vae a.mid b.mid --num 9 --out out/
   musegen prepare my_midis/ --out datasets/mine
   musegen train lm datasets/mine --out checkpoints/mine
   musegen generate checkpoints/mine --bars 16 --num 8 --out out/
-  musegen train seq2seq bach-chorales --out checkpoints/chorale
-  musegen accompany checkpoints/chorale tune.mid --out out/
-  musegen train vae folk --out checkpoints/folk-2bar
-  musegen interpolate checkpoints/folk-2bar a.mid b.mid --num 9 --out out/"""
+  musegen train seq2seq bach-chorales --out checkpoints/choir
+  musegen train vae folk --out checkpoints/clips"""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -96,6 +96,15 @@ def _columns(found: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
     return {name: np.stack([row[name] for row in rows]) for name in FEATURES}
 
 
+def _lost(music: MusicSet) -> str:
+    """What is missing in a set, to end a line with; empty where nothing is."""
+    if not music.unreadable:
+        return ""
+    first, *others = music.unreadable
+    more = f", nor can {len(others)} more" if others else ""
+    return f"; {first.path} cannot be read ({first.reason}){more}"
+
+
 def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, Any]:
     """Means of each feature, and how alike the two sets are in it (see `Likeness`), with 95% intervals.
 
@@ -112,7 +121,9 @@ def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, 
     """
     for each, fewest in ((real, FEWEST), (generated, 2)):
         if each.pieces < fewest:
-            raise DataError(f"{each.name}: a comparison takes {fewest} pieces or more, here: {each.pieces}")
+            raise DataError(
+                f"{each.name}: a comparison takes {fewest} pieces or more, here: {each.pieces}{_lost(each)}"
+            )
     first, second = _halves(real, seed)
     found = {
         name: {

@@ -10,7 +10,7 @@ from symusic import Score
 
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
-from musegen.evaluation.comparison import MusicSet, compare, measure_dataset, measure_files
+from musegen.evaluation.comparison import MusicSet, Unreadable, compare, measure_dataset, measure_files
 from musegen.evaluation.distributions import distributions
 from musegen.metrics.features import FEATURES, features
 from musegen.music.notes import note_arrays, put_notes
@@ -116,6 +116,9 @@ def test_too_little_music(scores: list[Score], tunes: Dataset, tmp_path: Path) -
         compare(music_set("real", scores[:3]), music_set("made", scores))
     with pytest.raises(DataError, match=r"made: .* 2 pieces or more, here: 1"):
         compare(music_set("real", scores), music_set("made", scores[:1]))
+    lost = [Unreadable("a.mid", "no notes"), Unreadable("b.mid", "no tracks")]
+    with pytest.raises(DataError, match=r"here: 3; a.mid cannot be read \(no notes\), nor can 1 more"):
+        compare(music_set("real", scores[:3])._replace(unreadable=lost), music_set("made", scores))
     (tmp_path / "bad.mid").write_bytes(b"no music")
     with pytest.raises(DataError, match="none of its 1 files"):
         measure_files(tmp_path)
