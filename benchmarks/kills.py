@@ -2,14 +2,17 @@
 
     python -m benchmarks.kills DATASET [FAMILY] [--kills 100] [--tmpdir DIR] [--out DIR] [train's flags]
 
-Trains once in peace. Then each kill is a run of its own: `kill -9` at a random moment of it, start-up, the
-first save and the end included; then `--resume` (from the start where nothing was saved yet), and the weights
-are compared byte for byte. In half of the runs $TMPDIR is DIR, a folder of another file system. The same
-machine and number of threads throughout.
+Trains once in peace. Then each kill is a run of its own: `kill -9` at a random moment of it, the time before
+the first save and the end included, in every fourth run the first moment after that at which a half-written
+file is there; then `--resume` (from the start where nothing was saved yet), and the weights are compared byte
+for byte. In half of the runs $TMPDIR is DIR, a folder of another file system. The same machine and number of
+threads throughout. Runs are forked from a process that has imported everything, so that the moments fall into
+the run and not into its imports; the run that is left in peace is an ordinary one.
 """
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -17,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +28,12 @@ import numpy as np
 FLAGS = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--trainer.max-steps", "40"]
 FLAGS += ["--trainer.val-check-interval", "5", "--optim.batch-tokens", "2048"]
 WEIGHTS = "model.safetensors"
+CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def command(family: str, dataset: Path, out: Path, *flags: str) -> list[str]:
-    """A run of training."""
-    return [sys.executable, "-m", "musegen", "train", family, str(dataset), "--out", str(out), *flags]
+    """What is typed after `musegen`."""
+    return ["train", family, str(dataset), "--out", str(out), *flags]
 
 
 def digest(out: Path) -> str:
@@ -36,29 +41,75 @@ def digest(out: Path) -> str:
     return hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()
 
 
-def killed(words: list[str], after: float, environment: dict[str, str]) -> bool:
-    """Start a run and kill it after so many seconds; False where it had ended by then."""
-    with subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-    ) as process:
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return True
-    return False
+def start(words: list[str], said: Path, tmpdir: Path | None) -> ForkServerProcess:
+    """A run at work; what it says goes to a file."""
+    process = CONTEXT.Process(target=_work, args=(words, said, tmpdir))
+    process.start()
+    return process
 
 
-def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], environment: dict[str, str]) -> str:
+def _work(words: list[str], said: Path, tmpdir: Path | None) -> None:
+    from musegen.cli import run
+
+    with said.open("wb") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    if tmpdir is not None:
+        os.environ["TMPDIR"] = str(tmpdir)
+    sys.argv = ["musegen", *words]
+    run()
+
+
+def is_writing(out: Path) -> bool:
+    """Whether there is a half-written file."""
+    return any(out.rglob(".*.tmp"))
+
+
+def kill(process: ForkServerProcess, after: float, out: Path, *, in_save: bool) -> str:
+    """Kill a run after so many seconds, or then inside a save; where it fell, "" if it had ended."""
+    process.join(after)
+    while in_save and process.is_alive() and not is_writing(out):
+        pass
+    process.kill()
+    process.join()
+    if process.exitcode == 0:
+        return ""
+    if is_writing(out):
+        return "killed inside a save"
+    return "killed between saves" if has_state(out) else "killed before the first save"
+
+
+def has_state(out: Path) -> bool:
+    """Whether there is anything to go on from."""
+    return any((out / ".resume").glob("*.ckpt"))
+
+
+def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: Path | None) -> str:
     """Go on with a run until it has ended; how it began."""
-    if any((out / ".resume").glob("*.ckpt")):
+    if has_state(out):
         how, words = "resumed", command(family, dataset, out, "--resume")
     else:  # killed before the state before the first step was whole
         how, words = "from the start", command(family, dataset, out, *flags, "--force")
-    found = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
-    if found.returncode:
-        raise SystemExit(f"error: {' '.join(words)}: {found.stderr.strip().splitlines()[-1]}")
+    process = start(words, out.with_name("said"), tmpdir)
+    process.join()
+    if process.exitcode:
+        said = out.with_name("said").read_text("utf-8").strip().splitlines()
+        raise SystemExit(f"error: musegen {' '.join(words)}: {said[-1] if said else process.exitcode}")
     return how
+
+
+def in_peace(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
+    """The weights of a run that nobody disturbs, and the seconds that another one takes, forked."""
+    words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
+    subprocess.run(words, check=True, capture_output=True)
+    CONTEXT.set_forkserver_preload(
+        ["musegen.cli.train", "musegen.training.train", "musegen.generation.tasks"]
+    )
+    for name in ("warm", "timed"):  # the first one waits for the imports
+        began = time.monotonic()
+        finish(family, dataset, out / name, flags, None)
+        seconds = time.monotonic() - began
+    return digest(out / "whole"), seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,25 +124,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tmpdir", type=Path, default=Path("/dev/shm"), help="$TMPDIR of half of the runs")  # noqa: S108
     parser.add_argument("--out", type=Path, default=Path("out/kills"), help="for the checkpoints")
     arguments, more = parser.parse_known_args(argv)
-    flags, family = [*FLAGS, *more], arguments.family
+    flags, family, dataset = [*FLAGS, *more], arguments.family, arguments.dataset
     shutil.rmtree(arguments.out, ignore_errors=True)
-    began = time.monotonic()
-    subprocess.run(
-        command(family, arguments.dataset, arguments.out / "whole", *flags), check=True, capture_output=True
-    )
-    seconds, wanted = time.monotonic() - began, digest(arguments.out / "whole")
+    wanted, seconds = in_peace(family, dataset, arguments.out, flags)
     rng, found = np.random.default_rng(arguments.seed), Counter[str]()
-    for kill in range(arguments.kills):
-        out = arguments.out / "cut"
+    for number in range(arguments.kills):
+        out, tmpdir = arguments.out / "cut", arguments.tmpdir if number % 2 else None
         shutil.rmtree(out, ignore_errors=True)
-        environment = os.environ | ({"TMPDIR": str(arguments.tmpdir)} if kill % 2 else {})
-        after = float(rng.uniform(0.02, 1) * seconds)
-        if killed(command(family, arguments.dataset, out, *flags), after, environment):
-            found[finish(family, arguments.dataset, out, flags, environment)] += 1
-        else:
-            found["had ended"] += 1
+        after = float(rng.uniform(0, seconds))
+        process = start(command(family, dataset, out, *flags), arguments.out / "said", tmpdir)
+        fell = kill(process, after, out, in_save=number % 4 > 1)
+        found[fell or "had ended"] += 1
+        if fell:
+            found[finish(family, dataset, out, flags, tmpdir)] += 1
         found["identical" if digest(out) == wanted else "DIFFERENT"] += 1
-        print(f"{kill + 1}/{arguments.kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
+        print(
+            f"{number + 1}/{arguments.kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True
+        )
     return 1 if found["DIFFERENT"] else 0
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from difflib import get_close_matches
+from types import FrameType
 from typing import NoReturn
 
 from musegen import __version__
@@ -80,12 +81,28 @@ def run() -> NoReturn:
     # Threads that wait by spinning cost a busy machine most of its speed; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        code = main()
-    except KeyboardInterrupt:  # another Ctrl-C, while the first was being reported
-        code = 130
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is leaving, and its exit code is settled
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it is ignored behind `nohup` and `&`
+        signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = _report
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python puts the default, which kills, back as it ends
     sys.exit(code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C ends the work of a verb; once that has ended, and the exit code is settled, it is not heard."""
+    del number
+    while frame is not None:
+        if frame.f_code is _dispatch.__code__:
+            raise KeyboardInterrupt
+        frame = frame.f_back
+
+
+def _report(fault: "sys.UnraisableHookArgs") -> None:
+    """What cannot be raised is printed, but not a Ctrl-C that fell there, or in a change of its handler."""
+    is_race = isinstance(fault.exc_value, OSError) and "race condition" in str(fault.exc_value)
+    if fault.exc_type is not KeyboardInterrupt and not is_race:
+        sys.__unraisablehook__(fault)
 
 
 def _dispatch(argv: list[str]) -> None:
