@@ -172,7 +172,10 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
         ("reconstruct clips a.mid --out o --melody Harp", ["no melody track 'Harp'", '1 "Flute"']),
         ("reconstruct clips a.mid --out o --temperature -1", ["--temperature", "-1"]),
         ("interpolate clips a.mid --out o", ["B must be given"]),
-        ("interpolate clips a.mid jig.mid --out o", ["a.mid is in 4/4, jig.mid in 6/8", "--from-bar"]),
+        (
+            "interpolate clips a.mid jig.mid --out o",
+            ["A (a.mid) is in 4/4, B (jig.mid) in 6/8", "--from-bar"],
+        ),
         ("interpolate clips a.mid b.mid --out o --num 1", ["--num is 1", "from 2 to 128"]),
         ("interpolate clips a.mid b.mid --out o --from-bar 1 2 3", ["--from-bar has 3 numbers"]),
         ("interpolate clips a.mid b.mid --out o --from-bar 1 5", ["b.mid: --from-bar is 5", "from 1 to 2"]),
