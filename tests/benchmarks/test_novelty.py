@@ -29,6 +29,7 @@ def test_what_is_planted_is_found(tunes: Dataset, capsys: pytest.CaptureFixture[
     found = json.loads(capsys.readouterr().out)
     assert found["right_piece"] == found["found"] == 10
     assert found["found_before_planting"] == 0
+    assert found["threshold"] == found["held_out"]["threshold"] > 0
     assert found["seconds_a_file"]["most"] < 1
 
 
