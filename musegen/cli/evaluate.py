@@ -39,6 +39,7 @@ class Evaluate:
 
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
+    $ musegen evaluate folk my-midis --split all
     $ musegen evaluate checkpoints/chorale --samples 4
     """
 
@@ -46,8 +47,8 @@ class Evaluate:
     """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
     data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
     """A dataset, a folder of music or a built-in corpus. Unset: the dataset the model was trained on."""
-    split: Literal["train", "valid", "test"] = "test"
-    """Which pieces."""
+    split: Literal["train", "valid", "test", "all"] = "test"
+    """Which pieces; of music that the model was not trained on, all of them may be meant."""
     samples: int | None = None
     """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200);
     pieces of a language model's own (50; from 2 up)."""

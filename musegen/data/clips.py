@@ -65,7 +65,7 @@ def cut_clips(view: TokenView, tokenizer: Tokenizer, *, bars: int, split: str) -
         view: the streams.
         tokenizer: of what is wanted of them.
         bars: of a clip.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
     """
     clips = _cut(view, whole_tokenizer(tokenizer).tables, bars=bars, split=split)
     if not isinstance(tokenizer, LineTokenizer):

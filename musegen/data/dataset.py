@@ -84,8 +84,8 @@ class Dataset:
         return str(self.info["sha256"])
 
     def split(self, name: str) -> list[Piece]:
-        """The pieces of the split "train", "valid" or "test"."""
-        return [p for p in self.pieces if p.split == name]
+        """The pieces of the split "train", "valid" or "test"; or "all" of them."""
+        return [p for p in self.pieces if name in (p.split, "all")]
 
     def score(self, piece: Piece) -> Score:
         """The tidy Score of `piece`, in ticks; its tracks all have notes."""

@@ -78,8 +78,8 @@ class TokenView:
         return self.sources.ids[start:stop].astype(np.int64)
 
     def indices(self, split: str) -> list[int]:
-        """Which pieces stand in the split "train", "valid" or "test"."""
-        return [index for index, piece in enumerate(self.pieces) if piece.split == split]
+        """Which pieces stand in the split "train", "valid" or "test"; or "all" of them."""
+        return [index for index, piece in enumerate(self.pieces) if split in (piece.split, "all")]
 
 
 def token_view(

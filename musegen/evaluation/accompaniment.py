@@ -57,7 +57,7 @@ def evaluate_accompanist(
     Args:
         checkpoint: of an accompanist.
         dataset: the music.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
         samples: accompaniments a piece, drawn as the checkpoint's settings say.
         seed: of the samples.
         limit: accompany at most so many pieces, evenly spread over the split; None: as many as have

@@ -26,7 +26,7 @@ class ClipSet:
     Args:
         checkpoint: of the model.
         dataset: the music.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
 
     Raises:
         CheckpointError: the checkpoint has no latent space.

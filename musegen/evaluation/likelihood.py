@@ -63,7 +63,7 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
     Args:
         checkpoint: the model and its tokenizer.
         dataset: the music.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
@@ -105,7 +105,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         checkpoint: the model.
         dataset: the music.
         view: of the dataset, by `model_view`.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
 
     Raises:
         DataError: the split is empty.

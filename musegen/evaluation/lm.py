@@ -53,7 +53,7 @@ def evaluate_lm(
     Args:
         checkpoint: of a language model.
         dataset: the music.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
         samples: pieces that it writes, in the metres and as long as the split's pieces, of `MOST_BARS` bars
             at most as these are cut; fewer than 2: none are compared.
         seed: of all that is drawn.

@@ -77,7 +77,7 @@ def measure_reconstruction(
     Args:
         checkpoint: of a VAE.
         dataset: the music.
-        split: "train", "valid" or "test"; of "train" the clips known from training count too.
+        split: "train", "valid", "test" or "all"; of "train" and "all" clips known from training count too.
         limit: measure at most so many clips, evenly spread; None: `CLIPS`.
 
     Raises:
@@ -90,7 +90,7 @@ def measure_reconstruction(
     clips = cut_clips(view, checkpoint.tokenizer, bars=model.clip_bars, split=split)
     if not len(clips.piece):
         raise DataError(f"dataset {dataset.name} has no {split} clip of {model.clip_bars} bars")
-    chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split == "train")
+    chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split in ("train", "all"))
     posterior, told = _told(model, clips, chosen.which, tables)
     kl = kl_nats(posterior)
     return {

@@ -26,7 +26,7 @@ def evaluate_vae(
     Args:
         checkpoint: of a VAE.
         dataset: the music.
-        split: "train", "valid" or "test".
+        split: "train", "valid", "test" or "all".
         samples: clips that are drawn.
         seed: of all that is drawn.
         limit: give back at most so many clips, evenly spread.
