@@ -15,7 +15,7 @@ from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
 from musegen.music.write import write_score
 from musegen.released import released_models
-from tests.test_readme import COMMANDS
+from tests.test_readme import README, commands
 
 ROOT = Path(__file__).parent.parent
 MODELS = {"folk", "chorale", "folk-vae", "folk-vae-16"}
@@ -102,6 +102,6 @@ class TestInstalled:
         assert json.loads((here / "out-3/manifest.json").read_text())["checkpoint"] == "chorale"
 
     def test_ten_lines_of_the_readme(self, musegen: Path, here: Path) -> None:
-        for line in COMMANDS[:10]:
+        for line in commands(README)[:10]:
             assert _output(musegen, *shlex.split(line)[1:], cwd=here)
         assert (here / "music.html").read_text().count('"facts":') == 3

@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand there; only training and built-in corpora are cut short."""
+"""The commands of README and guides, run as they stand; only training and built-in corpora are cut short."""
 
 import re
 import shlex
@@ -12,14 +12,9 @@ from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
 from musegen.music.write import write_score
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-COMMANDS = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
-    if line.strip()
-]
-PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
 SHORTER = {
     "train": [
         "--trainer.max-steps",
@@ -64,6 +59,29 @@ def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
+def blocks(text: str, language: str) -> list[str]:
+    """What stands in a page's fences of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """The command lines of a page."""
+    return [line for block in blocks(page, "sh") for line in block.splitlines() if line.strip()]
+
+
+def follow(page: str, capsys: pytest.CaptureFixture[str]) -> int:
+    """Do all that a page says; returns how many commands there were."""
+    lines = commands(page)
+    for command in lines:
+        program, verb, *rest = words(command)
+        assert program == "musegen"
+        code = main([verb, *rest, *SHORTER.get(verb, [])])
+        assert code == 0, f"{command}: {capsys.readouterr().err}"
+    for block in blocks(page, "python"):
+        exec(block, {})  # noqa: S102 - our own pages'
+    return len(lines)
+
+
 def words(command: str) -> list[str]:
     """A command line as a shell would split it, patterns of file names included; without --key.
 
@@ -80,25 +98,26 @@ def words(command: str) -> list[str]:
 
 @pytest.mark.usefixtures("released")
 def test_readme_commands(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(COMMANDS) >= 20
-    for command in COMMANDS:
-        program, verb, *rest = words(command)
-        assert program == "musegen"
-        code = main([verb, *rest, *SHORTER.get(verb, [])])
-        assert code == 0, f"{command}: {capsys.readouterr().err}"
+    assert follow(README, capsys) >= 20
     assert len(list((newcomer / "out").glob("*.mid"))) == 8
     assert len(list((newcomer / "out").glob("*.png"))) == 8
-    assert PYTHON
-    for block in PYTHON:
-        exec(block, {})  # noqa: S102 - our own README's
     assert (newcomer / "tune-1.mid").read_bytes()[:4] == b"MThd"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("released", "newcomer")
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_a_guide_s_commands(guide: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = guide.read_text("utf-8")
+    assert follow(page, capsys) >= (0 if guide.stem == "many-devices" else 4)
 
 
 def test_the_picture_is_small() -> None:
     [picture] = re.findall(r"!\[.*\]\((.*)\)", README)
-    assert (Path(__file__).parent.parent / picture).stat().st_size < 100_000
+    assert (ROOT / picture).stat().st_size < 100_000
 
 
-def test_readme_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (Path(__file__).parent.parent / target).exists(), target
+@pytest.mark.parametrize("page", [ROOT / "README.md", *GUIDES], ids=lambda path: path.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
