@@ -72,6 +72,7 @@ RANGES: dict[str, Check] = {
     "--sampling.top-k": ONE_UP,
     "--sampling.top-p": (lambda value: 0 < value <= 1, "above 0, up to 1 (off)"),
     "--sampling.min-p": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
+    "--sampling.min-p-new": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
 }
 """By flag, as typed; a flag that is not here takes every value of its type."""
 
@@ -315,6 +316,8 @@ class SamplingConfig:
     """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
     min_p: float = 0.0
     """Leave out ids less likely than this share of the likeliest."""
+    min_p_new: float = 0.0
+    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals."""
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
 

@@ -17,6 +17,8 @@ class Drawing(TypedDict, total=False):
     """Draw from the likeliest ids that together hold this much probability."""
     min_p: float
     """Leave out ids less likely than this share of the likeliest."""
+    min_p_new: float
+    """The same of pitch classes that a piece has not had yet, from its sixth on."""
     precision: Literal["float32", "bfloat16", "int8"]
     """Round the weights, on a processor: faster, and no longer quite the model; see `Piece.strayed`."""
 

@@ -29,7 +29,10 @@ RANGES: dict[str, Check] = config.RANGES | {
     "--samples": (lambda value: 1 <= value <= 1000, "from 1 to 1000"),
 }
 # --temperature of `generate` is the --sampling.temperature of `train`
-RANGES |= {f"--{name}": RANGES[f"--sampling.{name}"] for name in ("temperature", "top-k", "top-p", "min-p")}
+RANGES |= {
+    f"--{name}": RANGES[f"--sampling.{name}"]
+    for name in ("temperature", "top-k", "top-p", "min-p", "min-p-new")
+}
 MOST_STEPS = 128
 """Of a way between two clips: more would fit into no picture."""
 

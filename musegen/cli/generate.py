@@ -24,7 +24,7 @@ from musegen.released import find_checkpoint
 if TYPE_CHECKING:
     from musegen.generation.requests import Result
 
-SAMPLING = ("temperature", "top_k", "top_p", "min_p", "precision")
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "precision")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class Generate:
     """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    min_p_new: float | None = None
+    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals.
+    Unset: the checkpoint's."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     seed: int | None = None

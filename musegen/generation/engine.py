@@ -10,12 +10,13 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
-from musegen.generation.sampling import RowStreams, draw_ids
+from musegen.generation.sampling import RowStreams, draw_ids, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import Decoder, token_nats
 from musegen.models.stepping import begun, stepping
 from musegen.tokenizers import Kind
 from musegen.tokenizers.arrays import Array, hosted_rules
+from musegen.tokenizers.tables import NO_CLASS
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
@@ -32,6 +33,8 @@ class Rules(Protocol):
     """(V,) `Kind` of each id."""
     is_time: Array
     """(V,) which ids tell time: see `temper`."""
+    pitch_class: Array
+    """(V,) 0 to 11 of pitches, 12 of all else."""
 
     def init_state(self, batch_size: int) -> Any:
         """Before BOS: a NamedTuple of batch-first arrays, `kind` (B,) among them."""
@@ -76,6 +79,8 @@ class _Rows(NamedTuple):
     """(B,) whether the row has ended."""
     total: Tensor
     """(B,) log-likelihood of its new ids, in nats."""
+    heard: Tensor
+    """(B, 13) which pitch classes it has: see `without_strays`."""
     rules: Any
     state: Any
 
@@ -114,7 +119,7 @@ def sample_streams(
     on_cpu = device.type == "cpu"
     if on_cpu:  # numpy takes a quarter of torch's time for such small arrays
         grammar = hosted_rules(grammar)
-    is_time = as_tensor(grammar.is_time)
+    is_time, pitch_class = as_tensor(grammar.is_time), as_tensor(grammar.pitch_class)
     if pitches_alone:
         is_time = is_time | as_tensor(grammar.kind >= Kind.DURATION)
     if sampling.precision != "float32" and not on_cpu:
@@ -123,7 +128,7 @@ def sample_streams(
     stepper: Any = stepping(model, sampling.precision) if is_stepped else model  # type: ignore[arg-type]
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
-        return _step(rows, uniform, stepper, grammar, sampling, is_time)
+        return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
     rows = _after_prompt(model, stepper, state, grammar, prompt_ids, streams.rows)
     block, steps = 1, one_by_one(one)
@@ -169,7 +174,9 @@ def _after_prompt(
         logits, state = logits.expand(count, -1, -1), repeat_rows(state, count)
         state = begun(stepper, state) if is_stepped else state
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
-    return _Rows(logits[:, -1], zeros > 0, zeros, repeat_rows(rules, count), state)
+    heard = torch.zeros(count, NO_CLASS + 1, dtype=torch.bool, device=prompt_ids.device)
+    heard[:, as_tensor(grammar.pitch_class)[prompt_ids]] = True
+    return _Rows(logits[:, -1], zeros > 0, zeros, heard, repeat_rows(rules, count), state)
 
 
 def _rescored(streams: list[Stream], model: Decoder, state: Any, grammar: Rules) -> list[Stream]:
@@ -238,14 +245,20 @@ def _step(
     grammar: Rules,
     sampling: SamplingConfig,
     is_time: Tensor,
+    pitch_class: Tensor,
 ) -> tuple[Tensor, _Rows]:
     """One id more in every row, (B,)."""
     legal = as_tensor(grammar.mask(rows.rules))
-    last = rows.last.float()
-    ids = draw_ids(torch.where(legal, last, -torch.inf), uniform, sampling, is_time)
+    last, heard = rows.last.float(), rows.heard
+    logits = torch.where(legal, last, -torch.inf)
+    if sampling.min_p_new:
+        logits = without_strays(logits, heard, pitch_class, sampling.min_p_new)
+    ids = draw_ids(logits, uniform, sampling, is_time)
+    if sampling.min_p_new:
+        heard = heard.scatter(1, pitch_class[ids][:, None], value=True)
     nats = nn.functional.cross_entropy(last, ids, reduction="none")
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
     rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
     done = rows.done | as_tensor(rules.kind == Kind.EOS.value)
     logits, state = model(ids[:, None], rows.state)
-    return ids, _Rows(logits[:, -1], done, total, rules, state)
+    return ids, _Rows(logits[:, -1], done, total, heard, rules, state)

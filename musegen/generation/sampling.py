@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from musegen.config import SamplingConfig
+from musegen.tokenizers.tables import NO_CLASS
 
 AHEAD = 64
 """Numbers that are drawn at once."""
 BELOW = 1 - 2**-50
 """What is sought stays below the whole, however rounded: so an id of no probability is never found."""
+SETTLED = 5
+"""Pitch classes after which a piece has a scale to which one more may be strange; the pentatonic has five."""
 GREEDY = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
 
@@ -100,6 +103,27 @@ def filter_logits(logits: Tensor, config: SamplingConfig, is_time: Tensor | None
         probs = logits.softmax(dim=1)
         logits = logits.masked_fill(probs < config.min_p * probs.max(dim=1, keepdim=True).values, -torch.inf)
     return logits
+
+
+def without_strays(logits: Tensor, heard: Tensor, pitch_class: Tensor, share: float) -> Tensor:
+    """Logits without pitches of a new class that are hardly likely, in pieces that have `SETTLED` classes.
+
+    An accidental that a model gives one chance in a hundred at every note comes in most pieces, and once it
+    has come the model goes on with it: so what is new wants more than what has been heard.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        heard: (B, 13) which pitch classes each piece has had; the last is of what has none.
+        pitch_class: (V,) 0 to 12.
+        share: of the probability of the likeliest id, which a new class must reach.
+
+    Returns:
+        (B, V), the likeliest id of each row as it was.
+    """
+    is_settled = heard[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
+    is_new = ~heard[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
+    probs = logits.softmax(dim=1)
+    return logits.masked_fill(is_new & (probs < share * probs.amax(dim=1, keepdim=True)), -torch.inf)
 
 
 def draw_ids(

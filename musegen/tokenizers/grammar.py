@@ -107,6 +107,7 @@ class Grammar:
         )
         self.lengths = self.of.duration[self.spans[Kind.DURATION]]
         self.is_time = self.kind < Kind.PROGRAM.value
+        self.pitch_class = column(tables.pitch_class)
         self.follower = Follower(self.of, self.allowed)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
         # The highest pitch allowed must not ring through to the end: a note begins in the last bar.

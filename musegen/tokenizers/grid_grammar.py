@@ -59,6 +59,7 @@ class GridGrammar:
         self.voices = tables.voices
         self.kind = column(tables.kind)
         self.is_time = self.kind < Kind.PROGRAM.value
+        self.pitch_class = column(tables.pitch_class)
         self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
         self.ids = torch.arange(tables.vocab_size, device=device)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)

@@ -53,6 +53,7 @@ class LineGrammar:
         assert constraints.bars is not None
         self.kind = column(tables.kind)
         self.is_time = (self.kind < Kind.PROGRAM.value) | (self.kind == Kind.REST.value)
+        self.pitch_class = column(tables.pitch_class)
         self.duration = column(tables.duration)
         self.length = constraints.bars * column(tables.bar_positions)  # of the clip, by the id of its metre
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)

@@ -38,6 +38,10 @@ class Kind(IntEnum):
     REST = 12
 
 
+NO_CLASS = 12
+"""The pitch class of what has none."""
+
+
 class Tables(NamedTuple):
     """One row an id, each array of shape (V,); -1 where a column says nothing of an id.
 
@@ -81,6 +85,12 @@ class Tables(NamedTuple):
     def is_line(self) -> bool:
         """Whether pitch (or rest) and duration follow each other in turn."""
         return not self.voices and bool((self.kind == Kind.REST).any())
+
+    @property
+    def pitch_class(self) -> Ints:
+        """(V,) 0 (C) to 11 of an id that is a pitch; 12 of drums and of all others."""
+        is_tuned = (self.kind == Kind.PITCH) & (self.is_drum != 1)
+        return np.where(is_tuned, self.pitch % 12, NO_CLASS)
 
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musegen.config import SamplingConfig
-from musegen.generation.sampling import RowStreams, draw_ids, filter_logits, temper
+from musegen.generation.sampling import RowStreams, draw_ids, filter_logits, temper, without_strays
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
@@ -23,6 +23,20 @@ def test_filters_keep_what_they_should() -> None:
     assert kept(SamplingConfig(top_p=1e-9)) == [0]
     assert kept(SamplingConfig(min_p=0.4)) == [0, 1]
     assert kept(SamplingConfig(top_k=3, min_p=0.4)) == [0, 1]
+
+
+def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
+    pitch_class = torch.tensor([0, 1, 2, 12])
+    heard = torch.zeros(3, 13, dtype=torch.bool)
+    heard[1, [0, 4, 5, 7, 9]] = True  # five classes, and not 1 and 2
+    heard[2, [0, 1, 4, 7, 12]] = True  # four, and what is no pitch
+    logits = PROBS.log().expand(3, -1)
+    found = torch.isfinite(without_strays(logits, heard, pitch_class, 0.4))
+    assert found.tolist() == [[True] * 4, [True, True, False, True], [True] * 4]
+    heard[1, 2] = True
+    assert torch.equal(without_strays(logits, heard, pitch_class, 0.4)[1], logits[1])
+    turned = logits[:, [3, 0, 1, 2]]  # the likeliest is new: it stays
+    assert torch.isfinite(without_strays(turned, heard, pitch_class, 1.0))[1, 1]
 
 
 def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:

@@ -162,3 +162,26 @@ def test_an_onset_that_rounds_up_to_the_bar_line_is_not_written_twice(checkpoint
     [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert notes(result.score)[:2] == notes(prompt)
     assert len(bar_ticks(result.score)) - 1 == 3
+
+
+def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: Checkpoint) -> None:
+    strict = SamplingConfig(min_p_new=1.0)
+
+    def written(sampling: SamplingConfig, prompt: "Score | None" = None) -> list[list[int]]:
+        request = Request(bars=6, time_signature=(4, 4))
+        results = generate(
+            checkpoint.model, checkpoint.tokenizer, request, num=8, prompt=prompt, sampling=sampling, seed=1
+        )
+        return [result.ids for result in results]
+
+    def classes(rows: list[list[int]]) -> float:
+        found = checkpoint.tokenizer.tables.pitch_class
+        return sum(len({int(found[id_]) for id_ in ids} - {12}) for ids in rows) / len(rows)
+
+    assert classes(written(strict)) < classes(written(SamplingConfig())) - 0.5
+    chromatic = Score(480)
+    chromatic.time_signatures.append(TimeSignature(0, 4, 4))
+    chromatic.tracks.append(Track(program=0))
+    for step in range(12):
+        chromatic.tracks[0].notes.append(Note(step * 160, 160, 60 + step, 80))
+    assert written(strict, chromatic) == written(SamplingConfig(), chromatic)
