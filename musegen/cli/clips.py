@@ -33,6 +33,9 @@ class Sampling:
     """Draw from the likeliest ids that together hold this much probability. Unset: the checkpoint's."""
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
+    min_p_new: float | None = None
+    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals.
+    Unset: the checkpoint's."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
