@@ -317,7 +317,7 @@ class SamplingConfig:
     min_p: float = 0.0
     """Leave out ids less likely than this share of the likeliest."""
     min_p_new: float = 0.0
-    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals."""
+    """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals."""
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
 

@@ -18,7 +18,7 @@ class Drawing(TypedDict, total=False):
     min_p: float
     """Leave out ids less likely than this share of the likeliest."""
     min_p_new: float
-    """The same of pitch classes that a piece has not had yet, from its sixth on."""
+    """The same of pitch classes that a piece has not had yet, from its eighth on."""
     precision: Literal["float32", "bfloat16", "int8"]
     """Round the weights, on a processor: faster, and no longer quite the model; see `Piece.strayed`."""
 

@@ -34,7 +34,7 @@ class Sampling:
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
     min_p_new: float | None = None
-    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals.
+    """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals.
     Unset: the checkpoint's."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""

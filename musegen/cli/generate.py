@@ -58,7 +58,7 @@ class Generate:
     min_p: float | None = None
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
     min_p_new: float | None = None
-    """The same of pitch classes that a piece has not had yet, from its sixth on: fewer stray accidentals.
+    """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals.
     Unset: the checkpoint's."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""

@@ -117,7 +117,10 @@ def written(
     """
     model = model or checkpoint.model  # type: ignore[assignment]
     assert isinstance(model, LanguageModel)
-    for form, count in Counter(forms).items():
+    kinds = Counter(forms)
+    # Of one seed the pieces of every kind would begin with the same numbers, and many kinds have but one.
+    seeds = np.random.SeedSequence(seed).generate_state(len(kinds)).tolist()
+    for (form, count), own_seed in zip(kinds.items(), seeds, strict=True):
         request = Request(bars=form.bars, time_signature=form.metre, ends=form.ends)
 
         def write(num: int, seed: int, request: Request = request) -> list[Result]:
@@ -132,6 +135,6 @@ def written(
             )
 
         share = checkpoint.data.get("ends_on_tonic", 0.0) if form.ends else 0.0
-        for result in generate_ending(write, share, num=count, seed=seed):
+        for result in generate_ending(write, share, num=count, seed=own_seed):
             if result.score.note_num():
                 yield read_midi(midi_bytes(result.score))[0]

@@ -13,8 +13,8 @@ AHEAD = 64
 """Numbers that are drawn at once."""
 BELOW = 1 - 2**-50
 """What is sought stays below the whole, however rounded: so an id of no probability is never found."""
-SETTLED = 5
-"""Pitch classes after which a piece has a scale to which one more may be strange; the pentatonic has five."""
+SETTLED = 7
+"""Pitch classes after which a piece has a whole scale, to which one more is strange."""
 GREEDY = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
 

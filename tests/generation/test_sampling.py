@@ -28,8 +28,8 @@ def test_filters_keep_what_they_should() -> None:
 def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
     pitch_class = torch.tensor([0, 1, 2, 12])
     heard = torch.zeros(3, 13, dtype=torch.bool)
-    heard[1, [0, 4, 5, 7, 9]] = True  # five classes, and not 1 and 2
-    heard[2, [0, 1, 4, 7, 12]] = True  # four, and what is no pitch
+    heard[1, [0, 4, 5, 7, 8, 9, 11]] = True  # seven classes, and not 1 and 2
+    heard[2, [0, 1, 4, 7, 9, 11, 12]] = True  # six, and what is no pitch
     logits = PROBS.log().expand(3, -1)
     found = torch.isfinite(without_strays(logits, heard, pitch_class, 0.4))
     assert found.tolist() == [[True] * 4, [True, True, False, True], [True] * 4]
