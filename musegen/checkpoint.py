@@ -22,8 +22,8 @@ from musegen.config import (
     TrainConfig,
     VAEConfig,
     VAETrainConfig,
-    parse_config,
 )
+from musegen.config_json import parse_config
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
 from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots

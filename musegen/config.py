@@ -4,96 +4,15 @@ Standard library only, so that `musegen --help` loads nothing heavy. The string 
 its help text.
 """
 
-import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
-from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from musegen.errors import ConfigError
+from musegen.ranges import check_group
 
 Family = Literal["lm", "seq2seq", "vae"]
-Check = tuple[Callable[[Any], bool], str]
-"""Whether a value fits, and in words which do."""
-
-ONE_UP: Check = (lambda value: value >= 1, "1 or more")
-ZERO_UP: Check = (lambda value: value >= 0, "0 or more")
-POSITIVE: Check = (lambda value: value > 0, "above 0")
 CONDUCTED = 8
 """Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
-GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
-"""Positions a quarter that a grid may have, each a divisor of the ticks a quarter written."""
-LIMIT: Check = (
-    lambda value: value > 0 and (isinstance(value, int) or value <= 1),
-    "a share above 0, up to 1.0, or a whole number from 1",
-)
-
-RANGES: dict[str, Check] = {
-    "--seed": (lambda value: 0 <= value < 2**32, "from 0 to 4294967295"),
-    "--data.window": (lambda value: value >= 16, "16 or more"),
-    "--data.transpose": (lambda value: 0 <= value <= 12, "from 0 (off) to 12"),
-    "--tokenizer.positions": (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24"),
-    "--model.embedding-dim": ONE_UP,
-    "--model.hidden-size": ONE_UP,
-    "--model.num-layers": ONE_UP,
-    "--model.dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
-    "--model.lookback": (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64"),
-    "--model.clip-bars": (lambda value: 1 <= value <= 64, "from 1 to 64"),
-    "--model.latent-dim": (lambda value: value >= 8, "8 or more"),
-    "--model.weight-dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
-    "--model.input-dropout": (lambda value: 0 <= value < 1, "from 0 to below 1"),
-    "--latent.beta": ZERO_UP,
-    "--latent.free-bits": ZERO_UP,
-    "--latent.cycles": ONE_UP,
-    "--latent.sliders": (lambda value: value >= 0, "0 (off) or more"),
-    "--encoder.num-layers": ONE_UP,
-    "--encoder.reach": (lambda value: 0 <= value <= 16, "from 0 to 16 bars"),
-    "--optim.lr": POSITIVE,
-    "--optim.weight-decay": ZERO_UP,
-    "--optim.warmup": (lambda value: 0 <= value <= 1, "from 0 to 1"),
-    "--optim.clip": (lambda value: value >= 0, "0 (off) or more"),
-    "--optim.batch-tokens": ONE_UP,
-    "--optim.patience": ONE_UP,
-    "--trainer.max-steps": ONE_UP,
-    "--trainer.accelerator": (lambda value: value in ACCELERATORS, f"one of {', '.join(ACCELERATORS)}"),
-    "--trainer.devices": (
-        lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
-        "auto, a number from 1, -1 (all) or a list such as 0,1",
-    ),
-    "--trainer.num-nodes": ONE_UP,
-    "--trainer.precision": (lambda value: value in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-    "--trainer.limit-train-batches": LIMIT,
-    "--trainer.limit-val-batches": LIMIT,
-    "--trainer.val-check-interval": ONE_UP,
-    "--sampling.temperature": (lambda value: 0 <= value <= 100, "from 0 (always the likeliest) to 100"),
-    "--sampling.top-k": ONE_UP,
-    "--sampling.top-p": (lambda value: 0 < value <= 1, "above 0, up to 1 (off)"),
-    "--sampling.min-p": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
-    "--sampling.min-p-new": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
-}
-"""By flag, as typed; a flag that is not here takes every value of its type."""
-
-
-def check_range(flag: str, value: Any, ranges: Mapping[str, Check] = RANGES) -> None:
-    """Refuse a value outside the range of its flag; None stands for "not given".
-
-    Raises:
-        ConfigError: the value is out of range, infinite or not a number.
-    """
-    if value is None or flag not in ranges:
-        return
-    fits, allowed = ranges[flag]
-    if (isinstance(value, float) and not math.isfinite(value)) or not fits(value):
-        shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-        raise ConfigError(f"{flag} is {shown}: it must be {allowed}")
-
-
-def _check_group(group: Any, prefix: str) -> None:
-    for setting in fields(group):
-        check_range(f"--{prefix}{setting.name}".replace("_", "-"), getattr(group, setting.name))
 
 
 @dataclass(frozen=True)
@@ -121,7 +40,7 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what a grid cannot say."""
-        _check_group(self, "tokenizer.")
+        check_group(self, "tokenizer.")
         if self.kind in ("grid", "line") and (self.velocity or self.tempo):
             flag = "velocity" if self.velocity else "tempo"
             raise ConfigError(
@@ -156,7 +75,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "data.")
+        check_group(self, "data.")
 
 
 @dataclass(frozen=True)
@@ -180,7 +99,7 @@ class LMConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "model.")
+        check_group(self, "model.")
 
 
 @dataclass(frozen=True)
@@ -228,7 +147,7 @@ class LatentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "latent.")
+        check_group(self, "latent.")
 
 
 @dataclass(frozen=True)
@@ -248,7 +167,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "encoder.")
+        check_group(self, "encoder.")
 
 
 @dataclass(frozen=True)
@@ -272,7 +191,7 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "optim.")
+        check_group(self, "optim.")
 
 
 @dataclass(frozen=True)
@@ -301,7 +220,7 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "trainer.")
+        check_group(self, "trainer.")
 
 
 @dataclass(frozen=True)
@@ -323,7 +242,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check_group(self, "sampling.")
+        check_group(self, "sampling.")
 
 
 @dataclass(frozen=True)
@@ -343,7 +262,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and clips where there are none."""
-        _check_group(self, "")
+        check_group(self, "")
         if self.tokenizer.kind == "line" and self.family != "vae":
             raise ConfigError(
                 f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
@@ -416,59 +335,3 @@ class VAETrainConfig(TrainConfig):
 
 RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig, "vae": VAETrainConfig}
 """The configuration of each family's runs."""
-
-T = TypeVar("T")
-
-
-def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
-    """Build a config dataclass from plain JSON values; every key must be known and of its type.
-
-    Raises:
-        ConfigError: an unknown key or a value of the wrong type, naming both.
-    """
-    hints = get_type_hints(cls)
-    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-    parsed: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in hints:
-            close = get_close_matches(key, known, n=1)
-            advice = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
-            raise ConfigError(f"unknown setting {prefix}{key}; {advice}")
-        parsed[key] = _parse_value(hints[key], value, f"{prefix}{key}")
-    fixed = {f.name: f.default for f in fields(cls) if not f.init}  # type: ignore[arg-type]
-    for key, value in fixed.items():
-        if parsed.pop(key, value) != value:
-            raise ConfigError(f"setting {prefix}{key} must be {value!r} here")
-    return cls(**parsed)
-
-
-def _parse_value(hint: Any, value: Any, name: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"setting {name} must be a group of settings, not {value!r}")
-        return parse_config(hint, value, f"{name}.")
-    options = get_args(hint)
-    if get_origin(hint) is tuple:
-        fits = isinstance(value, list | tuple) and all(type(item) is options[0] for item in value)
-        value = tuple(value) if fits else value
-    elif get_origin(hint) is Literal:
-        fits = value in options
-    else:
-        allowed = options or (hint,)
-        fits = type(value) in allowed
-        if not fits and float in allowed and type(value) is int:
-            value, fits = float(value), True
-    if not fits:
-        raise ConfigError(f"setting {name} cannot be {value!r}; it must be {_kind(hint)}")
-    return value
-
-
-_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-
-
-def _kind(hint: Any) -> str:
-    """What a setting may be, in words."""
-    options = get_args(hint) or (hint,)
-    if get_origin(hint) is tuple:
-        return f"a list of {_KINDS[options[0]].split(maxsplit=1)[1]}s"
-    return " or ".join(_KINDS.get(option, str(option)) for option in options)

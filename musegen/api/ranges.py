@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from musegen import config
-from musegen.config import ONE_UP, Check, check_range
+from musegen import ranges
 from musegen.errors import ConfigError
+from musegen.ranges import ONE_UP, Check, check_range
 
-RANGES: dict[str, Check] = config.RANGES | {
+RANGES: dict[str, Check] = ranges.RANGES | {
     "--bars": (lambda value: 1 <= value <= 10_000, "from 1 to 10000"),
     "--num": (lambda value: 1 <= value <= 100_000, "from 1 to 100000"),
     "--tempo": (lambda value: 4 <= value <= 1000, "from 4 to 1000 quarters a minute"),
@@ -41,7 +41,7 @@ def check_ranges(**values: Any) -> None:
     """Refuse a value out of range, by the name of its flag without dashes; None stands for "not given".
 
     Raises:
-        ConfigError: see `musegen.config.check_range`.
+        ConfigError: see `musegen.ranges.check_range`.
     """
     for name, value in values.items():
         check_range(f"--{name.replace('_', '-')}", value, RANGES)

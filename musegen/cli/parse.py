@@ -14,8 +14,8 @@ import tyro
 from tyro import _errors as tyro_errors
 
 from musegen.api.ranges import RANGES
-from musegen.config import check_range
 from musegen.errors import ConfigError
+from musegen.ranges import check_range
 
 T = TypeVar("T")
 
