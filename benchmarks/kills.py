@@ -12,6 +12,7 @@ the run and not into its imports; the run that is left in peace is an ordinary o
 
 import argparse
 import hashlib
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -128,19 +129,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     shutil.rmtree(arguments.out, ignore_errors=True)
     wanted, seconds = in_peace(family, dataset, arguments.out, flags)
     rng, found = np.random.default_rng(arguments.seed), Counter[str]()
-    for number in range(arguments.kills):
+    killed = 0
+    for number in itertools.count():
+        if killed == arguments.kills:
+            break
         out, tmpdir = arguments.out / "cut", arguments.tmpdir if number % 2 else None
         shutil.rmtree(out, ignore_errors=True)
         after = float(rng.uniform(0, seconds))
         process = start(command(family, dataset, out, *flags), arguments.out / "said", tmpdir)
         fell = kill(process, after, out, in_save=number % 4 > 1)
         found[fell or "had ended"] += 1
-        if fell:
-            found[finish(family, dataset, out, flags, tmpdir)] += 1
+        if not fell:  # it had ended before that moment came: no kill
+            continue
+        killed += 1
+        found[finish(family, dataset, out, flags, tmpdir)] += 1
         found["identical" if digest(out) == wanted else "DIFFERENT"] += 1
-        print(
-            f"{number + 1}/{arguments.kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True
-        )
+        print(f"{killed}/{arguments.kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
     return 1 if found["DIFFERENT"] else 0
 
 
