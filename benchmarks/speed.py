@@ -6,7 +6,8 @@ CKPT is of a language model. Both sides take turns, and each ratio is the median
 
     sampling    ids a second of `generate` (grammar, filters, look-back, notes decoded), at batch 1, 8, 64 and
                 256, against an embedding, an nn.LSTM and a linear layer stepped as they are, drawing from the
-                softmax, the same threads; its nn.LSTM has the layers and widths, inputs too, of ours
+                softmax, the same threads; its nn.LSTM has the layers and widths, inputs too, of ours. The
+                same with --compiled (what is compiled is compiled before), and with int8 weights beside
     GPT-2       ids a second of Hugging Face's GPT-2 with a key-value cache, of as many weights as ours, and
                 how many times that is ours; wants `pip install -e '.[bench]'`
     roofline    steps a second at batch 1 against the most that memory allows: the bytes of the weights that a
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,24 +62,36 @@ def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
 def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> dict[str, dict[str, float]]:
     """Ids a second of both sides, and the ratio, at every batch."""
     assert isinstance(checkpoint.model, LanguageModel)
-    model, rows = checkpoint.model, {}
+    model, plain, rows = checkpoint.model, checkpoint.config.sampling, {}
+    ways = {
+        "": plain,
+        ", compiled": replace(plain, compiled=True),
+        ", compiled, int8": replace(plain, compiled=True, precision="int8"),
+    }
+
+    def write(batch: int, seed: int, way: str) -> list[int]:
+        results = generate(
+            model, checkpoint.tokenizer, Request(bars=bars), num=batch, seed=seed, sampling=ways[way]
+        )
+        return [len(result.ids) for result in results]
+
     for batch in BATCHES:
-        ours, theirs = [], []
-        generate(model, checkpoint.tokenizer, Request(bars=1), num=batch)  # what is laid out once is there
+        ours: dict[str, list[float]] = {way: [] for way in ways}
+        theirs, seeds = [], range(1, rounds + 1)
+        for way in ways:
+            write(batch, 0, way)  # what is laid out or compiled once is there
         bare_sampling(bare, batch, 3)
-        for seed in range(rounds):
-            taken, results = seconds(
-                lambda batch=batch, seed=seed: generate(
-                    model, checkpoint.tokenizer, Request(bars=bars), num=batch, seed=seed
-                )
-            )
-            lengths = [len(result.ids) for result in results]
-            ours.append(sum(lengths) / taken)
-            steps = min(max(lengths), 200)
+        for seed in seeds:
+            steps = 200
+            for way in ways:
+                taken, lengths = seconds(lambda batch=batch, seed=seed, way=way: write(batch, seed, way))
+                ours[way].append(sum(lengths) / taken)
+                steps = min(max(lengths), 200)
             taken, _ = seconds(lambda batch=batch, steps=steps: bare_sampling(bare, batch, steps))
             theirs.append(batch * steps / taken)
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        rows[f"batch {batch}"] = {"ids/s": median(ours), "bare": median(theirs), "ratio": median(ratios)}
+        for way, rates in ours.items():
+            ratio = median(a / b for a, b in zip(rates, theirs, strict=True))
+            rows[f"batch {batch}{way}"] = {"ids/s": median(rates), "bare": median(theirs), "ratio": ratio}
     return rows
 
 
@@ -170,7 +184,11 @@ def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) 
         "bare_weights": sum(weight.numel() for weight in bare.parameters()),
         "sampling": rates,
         "GPT-2": beside_gpt2(checkpoint, rates, steps=100),
-        "roofline": {"steps/s": most, "share reached": rates["batch 1"]["ids/s"] / most},
+        "roofline": {
+            "steps/s": most,
+            "share reached": rates["batch 1"]["ids/s"] / most,
+            "compiled": rates["batch 1, compiled"]["ids/s"] / most,
+        },
         "training": training(checkpoint, dataset, bare, rounds=rounds),
         "training, bfloat16": training(checkpoint, dataset, bare, rounds=rounds, precision="bfloat16"),
         "prepare": preparing(dataset),

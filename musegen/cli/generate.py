@@ -24,7 +24,7 @@ from musegen.released import find_checkpoint
 if TYPE_CHECKING:
     from musegen.generation.requests import Result
 
-SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "precision")
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "precision", "compiled")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Generate:
     Unset: the checkpoint's."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
+    compiled: bool = False
+    """Compile the steps, on a processor with a C++ compiler: a minute at first, then several times as fast."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     time_signature: Annotated[str | None, tyro.conf.arg(metavar="N/D")] = None

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
+from musegen.generation.compiled import FEWEST, Compiled
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
 from musegen.generation.sampling import RowStreams, draw_ids, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
@@ -116,24 +117,30 @@ def sample_streams(
         MusegenError: a row has not ended within `max_new_tokens`.
     """
     device = prompt_ids.device
-    on_cpu = device.type == "cpu"
-    if on_cpu:  # numpy takes a quarter of torch's time for such small arrays
+    on_cpu, is_stepped = device.type == "cpu", isinstance(model, nn.Module)
+    is_compiled = sampling.compiled and is_stepped and on_cpu
+    if on_cpu and not is_compiled:  # numpy takes a quarter of torch's time for such small arrays
         grammar = hosted_rules(grammar)
     is_time, pitch_class = as_tensor(grammar.is_time), as_tensor(grammar.pitch_class)
     if pitches_alone:
         is_time = is_time | as_tensor(grammar.kind >= Kind.DURATION)
     if sampling.precision != "float32" and not on_cpu:
         raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
-    is_stepped = isinstance(model, nn.Module)
-    stepper: Any = stepping(model, sampling.precision) if is_stepped else model  # type: ignore[arg-type]
+    if sampling.compiled and not on_cpu:
+        raise ConfigError("--compiled is for a processor: leave it out on a GPU")
+    stepper: Any = model
+    if is_stepped:
+        stepper = stepping(model, sampling.precision, hosted=not is_compiled)  # type: ignore[arg-type]
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
     rows = _after_prompt(model, stepper, state, grammar, prompt_ids, streams.rows)
-    block, steps = 1, one_by_one(one)
+    block, fewest, steps = 1, FEWEST if is_compiled else 1, one_by_one(one)
     if is_stepped and not on_cpu and GRAPHS:
         block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
+    elif is_compiled:
+        steps = Compiled(one, stepper, len(prompt_ids))
     kept = _Kept(prompt_ids.tolist(), streams.rows)
     for _ in range(0, max_new_tokens, block):
         ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)
@@ -143,15 +150,23 @@ def sample_streams(
             kept.flush(rows.total)
             written = kept.streams(grammar)
             return written if sampling.precision == "float32" else _rescored(written, model, state, grammar)
-        if on_cpu and left <= LEFT * len(rows.done):
-            going = torch.nonzero(~rows.done).flatten()
+        if on_cpu and max(left, fewest) <= LEFT * len(rows.done):
+            going = _going(rows.done, fewest)
             kept.flush(rows.total, going)
-            rows, grammar = choose_rows(rows, going), grammar.select(going.numpy())
+            rows = choose_rows(rows, going)
+            grammar = grammar.select(going if is_compiled else going.numpy())
             streams = streams.select(going.tolist())
     raise MusegenError(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
+
+
+def _going(done: Tensor, fewest: int) -> Tensor:
+    """The numbers of the rows that have not ended, and of others where these are fewer than so many."""
+    going = torch.nonzero(~done).flatten()
+    more = torch.nonzero(done).flatten()[: max(0, fewest - len(going))]
+    return torch.cat([going, more]).sort().values
 
 
 def _after_prompt(

@@ -58,7 +58,7 @@ class GridTracker(nn.Module):
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals = 2 * voices, 2 * voices - 1 + len(lookback)
         self.num_anchors = voices
-        self.window: int | None = None
+        self.is_windowed = False
         """As in `PlaceTracker`."""
         for name, values in (
             ("kind", kind),
@@ -113,8 +113,8 @@ class GridTracker(nn.Module):
         bar_span = self.num_places * _KINDS
         order = torch.where(kind == _PAD, _KINDS - 1, torch.where(is_slot, 0, kind))
         keys = bar * bar_span + place * _KINDS + order
-        all_ids = append(state.ids, ids, self.window)  # (B, N + T) or (B, window)
-        all_keys = append(state.keys, keys, self.window)
+        all_ids = append(state.ids, ids, windowed=self.is_windowed)  # (B, N + T) or (B, N)
+        all_keys = append(state.keys, keys, windowed=self.is_windowed)
         back = look_back(bar, keys, all_ids, all_keys, lags=self._lookback, bar_span=bar_span)  # (B, T, L)
         foretold = torch.cat([state.expected[:, None], back[:, :-1]], dim=1) == ids[..., None]
         runs = run_lengths(foretold, state.runs)

@@ -137,8 +137,8 @@ class PlaceTracker(nn.Module):
         self.vocab_size = len(kind)
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals, self.num_anchors = 3, 1 + len(lookback), 1
-        self.window: int | None = None
-        """Ids of the past that the state keeps, for steps whose shapes must not change; None: all."""
+        self.is_windowed = False
+        """Whether the state keeps as many ids of the past as it has, for steps whose shapes must not change."""
         for name, values in (
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
@@ -191,8 +191,8 @@ class PlaceTracker(nn.Module):
         bar_span = self.num_places * _NOTES * _KINDS
         keys = bar * bar_span + (place * _NOTES + rank.clamp(max=_NOTES - 1)) * _KINDS + order
 
-        all_ids = append(state.ids, ids, self.window)  # (B, N + T) or (B, window)
-        all_keys = append(state.keys, keys, self.window)
+        all_ids = append(state.ids, ids, windowed=self.is_windowed)  # (B, N + T) or (B, N)
+        all_keys = append(state.keys, keys, windowed=self.is_windowed)
         lookback = look_back(
             bar, keys, all_ids, all_keys, lags=self._lookback, bar_span=bar_span
         )  # (B, T, L)
@@ -306,10 +306,10 @@ def look_back(
     return torch.where(bar[..., None] > lags, pointed, 0)
 
 
-def append(before: Tensor, new: Tensor, window: int | None) -> Tensor:
-    """(B, N) and (B, T) one after the other, (B, N + T); of them the last `window`."""
+def append(before: Tensor, new: Tensor, *, windowed: bool) -> Tensor:
+    """(B, N) and (B, T) one after the other, (B, N + T); windowed: of them the last N."""
     together = torch.cat([before, new], dim=1)
-    return together if window is None else together[:, -window:]
+    return together[:, new.shape[1] :] if windowed else together
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:

@@ -72,18 +72,17 @@ class PackedLSTM(nn.Module):
     def forward(self, inputs: Tensor, state: RNNState) -> tuple[Tensor, RNNState]:
         """(B, 1, M) to (B, 1, H), and the state after it."""
         output = inputs[:, 0]
-        hidden, cell = torch.empty_like(state.hidden), torch.empty_like(state.cell)
-        before = zip(state.hidden.unbind(1), state.cell.unbind(1), strict=True)
-        after = zip(hidden.unbind(1), cell.unbind(1), strict=True)
-        for layer, (h0, c0), (h, c) in zip(self.gates, before, after, strict=True):
+        hidden, cell = [], []
+        for layer, h0, c0 in zip(self.gates, state.hidden.unbind(1), state.cell.unbind(1), strict=True):
             gates = layer(torch.cat([output, h0], dim=1))  # (B, 4H)
-            width = h.shape[1]
+            width = h0.shape[1]
             i, f, o = gates[:, : 3 * width].sigmoid_().chunk(3, dim=1)
-            torch.mul(f, c0, out=c)
-            c.addcmul_(i, gates[:, 3 * width :].tanh_())
-            torch.mul(o, torch.tanh(c), out=h)
+            c = torch.addcmul(f * c0, i, gates[:, 3 * width :].tanh_())
+            h = o * torch.tanh(c)
             output = h + output if h.shape == output.shape else h
-        return output[:, None], RNNState(hidden, cell)
+            hidden.append(h)
+            cell.append(c)
+        return output[:, None], RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
 
 
 def _gates(layer: nn.LSTM, precision: str) -> Packed:
@@ -100,27 +99,28 @@ def _gates(layer: nn.LSTM, precision: str) -> Packed:
     return Packed(ordered(torch.cat([ahead, back], dim=1)), ordered(first + second), precision)
 
 
-_READY: weakref.WeakKeyDictionary[nn.Module, tuple[Any, str, nn.Module]] = weakref.WeakKeyDictionary()
+_READY: weakref.WeakKeyDictionary[nn.Module, tuple[Any, tuple[str, bool], nn.Module]] = weakref.WeakKeyDictionary()
 
 
-def stepping(model: nn.Module, precision: str = "float32") -> nn.Module:
+def stepping(model: nn.Module, precision: str = "float32", *, hosted: bool = True) -> nn.Module:
     """`made_ready`, kept for the next call while the model lives and its weights stay as they are."""
     marks = [(weight.data_ptr(), weight._version) for weight in model.parameters()]  # noqa: SLF001
     kept = _READY.get(model)
-    if kept is None or kept[:2] != (marks, precision):
-        kept = (marks, precision, made_ready(model, precision))
+    if kept is None or kept[:2] != (marks, (precision, hosted)):
+        kept = (marks, (precision, hosted), made_ready(model, precision, hosted=hosted))
         _READY[model] = kept
     return kept[2]
 
 
 @torch.no_grad()
-def made_ready(model: nn.Module, precision: str) -> nn.Module:
+def made_ready(model: nn.Module, precision: str, *, hosted: bool = True) -> nn.Module:
     """A copy of a model, for steps of one id, that shares what it need not lay out anew.
 
     Args:
         model: of any family.
         precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last two are for
             a processor.
+        hosted: whether, on a processor, what follows the stream does so in numpy: see `HostTracker`.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
@@ -130,7 +130,7 @@ def made_ready(model: nn.Module, precision: str) -> nn.Module:
             if module.rnn.cell == "lstm":
                 module.rnn = PackedLSTM(module.rnn, precision)  # type: ignore[assignment]
             tracker = module.tracker
-            if isinstance(tracker, PlaceTracker) and tracker.pitch.device.type == "cpu":
+            if hosted and isinstance(tracker, PlaceTracker) and tracker.pitch.device.type == "cpu":
                 module.tracker = HostTracker(tracker)  # type: ignore[assignment]
     return ready
 
@@ -145,17 +145,17 @@ def begun(ready: nn.Module, state: Any) -> Any:
     is_hosted = any(isinstance(module, HostTracker) for module in ready.modules())
     for module in ready.modules():
         if isinstance(module, StreamDecoder):
-            module.tracker.window = None
-    return _mapped(state, hosted_state) if is_hosted else state
+            module.tracker.is_windowed = False
+    return mapped(state, hosted_state) if is_hosted else state
 
 
-def _mapped(state: Any, change: Callable[[PlaceState], Any]) -> Any:
+def mapped(state: Any, change: Callable[[PlaceState], Any]) -> Any:
     """A state with another one in the place of what the tracker needs."""
     if isinstance(state, PlaceState):
         return change(state)
     if isinstance(state, Tensor):
         return state
-    return type(state)(*(_mapped(part, change) for part in state))
+    return type(state)(*(mapped(part, change) for part in state))
 
 
 def windowed(ready: nn.Module, state: Any, window: int) -> Any:
@@ -168,11 +168,11 @@ def windowed(ready: nn.Module, state: Any, window: int) -> Any:
     """
     for module in ready.modules():
         if isinstance(module, StreamDecoder):
-            module.tracker.window = window
+            module.tracker.is_windowed = True
 
     def padded(place: PlaceState) -> PlaceState:
         front = (window - place.ids.shape[1], 0)
         keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is asked for
         return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)
 
-    return _mapped(state, padded)
+    return mapped(state, padded)
