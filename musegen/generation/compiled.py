@@ -1,0 +1,101 @@
+"""Steps of sampling on a processor, compiled: what is around the weights becomes a few loops in C++.
+
+A step is some 150 operations on arrays of a few numbers, each of which takes longer to call than to do. Compiling
+takes a minute at first and some seconds once torch has it in its cache: it pays where much is written.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from musegen.errors import ConfigError
+from musegen.generation.graphs import Step
+from musegen.generation.states import filled, parts
+from musegen.models.place import PlaceState
+from musegen.models.stepping import mapped, windowed
+
+FIRST_WINDOW = 512
+"""Ids of the past that there is room for at first; doubled as they fill."""
+FEWEST = 2
+"""Rows below which a batch is not shrunk: one row alone would be compiled anew."""
+
+
+class Compiled:
+    """Steps on memory of their own, so that one compilation serves all of them.
+
+    Args:
+        step: its branches must depend on shapes and settings alone, and it must ask for no values.
+        ready: the model that it steps, of `stepping`, not hosted.
+        seen: ids that the rows have read.
+
+    Raises:
+        ConfigError: there is no C++ compiler.
+    """
+
+    def __init__(self, step: Step[Any], ready: nn.Module, seen: int) -> None:
+        compilers = [os.environ.get("CXX", "g++"), "clang++", "cl"]
+        if not any(shutil.which(each) for each in compilers):
+            raise ConfigError("--compiled needs a C++ compiler (g++ or clang): install one or leave it out")
+        self._ready, self._seen, self._window = ready, seen, 0
+        self._rows: Any = None
+        self._step = torch.compile(_in_place(step), fullgraph=True, options={"cpp_wrapper": True})
+
+    def __call__(self, rows: Any, uniform: Tensor) -> tuple[Tensor, Any]:
+        """(1, B) ids, and the rows after them, which the next call overwrites.
+
+        Args:
+            rows: what the last call gave, or other ones.
+            uniform: (1, B) random numbers.
+        """
+        is_known = rows is self._rows and self._seen < self._window
+        if not is_known:
+            self._settle(rows)
+        self._uniform.copy_(uniform[0])
+        # Whether the code fits is asked where it may not: at the first step, and when shapes have changed.
+        fits = torch.compiler.set_stance(skip_guard_eval_unsafe=is_known)
+        try:
+            try:
+                with fits:
+                    ids = self._step(self._rows, self._uniform)
+            except RuntimeError as e:
+                print("SKIP FAILED", str(e)[:60], [x.shape for x in parts(self._rows)][:4], flush=True)
+                ids = self._step(self._rows, self._uniform)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            reason = " ".join(str(error).split("\n")[:2])
+            raise ConfigError(f"--compiled: the steps could not be compiled ({reason}); leave it out") from error
+        self._seen += 1
+        return ids[None], self._rows
+
+    def _settle(self, rows: Any) -> None:
+        """Move rows to memory of their own, with room for what they will write."""
+        if self._seen >= self._window:
+            self._window = max(FIRST_WINDOW, 2 * self._seen)
+            rows = rows._replace(state=windowed(self._ready, rows.state, self._window))
+        self._rows = filled(rows, [each.clone(memory_format=torch.contiguous_format) for each in parts(rows)])
+        self._uniform = torch.zeros(len(rows.done), dtype=torch.float64)
+        for each in [self._uniform, *parts(self._rows)]:
+            if len(each) > 1:
+                torch._dynamo.mark_dynamic(each, 0)
+        mapped(self._rows.state, _mark_past)
+
+
+def _mark_past(place: PlaceState) -> PlaceState:
+    for each in (place.ids, place.keys):
+        torch._dynamo.mark_dynamic(each, 1)
+    return place
+
+
+def _in_place(step: Step[Any]) -> Callable[[Any, Tensor], Tensor]:
+    """The step, with the rows after it in the place of those before."""
+
+    def stepped(rows: Any, uniform: Tensor) -> Tensor:
+        ids, after = step(rows, uniform)
+        for old, new in zip(parts(rows), parts(after), strict=True):
+            old.copy_(new)
+        return ids
+
+    return stepped
