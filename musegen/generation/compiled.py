@@ -1,16 +1,21 @@
 """Steps of sampling on a processor, compiled: what is around the weights becomes a few loops in C++.
 
-A step is some 150 operations on arrays of a few numbers, each of which takes longer to call than to do. Compiling
-takes a minute at first and some seconds once torch has it in its cache: it pays where much is written.
+A step is some 150 operations on arrays of a few numbers, each of which takes longer to call than to do.
+Compiling takes a minute at first, some seconds once torch has it in its cache: it pays where much is written.
 """
 
 import os
 import shutil
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo import maybe_mark_dynamic
+from torch._dynamo.exc import BackendCompilerFailed
+from torch._inductor.compile_fx import compile_fx
+from torch.fx import GraphModule
 
 from musegen.errors import ConfigError
 from musegen.generation.graphs import Step
@@ -18,10 +23,9 @@ from musegen.generation.states import filled, parts
 from musegen.models.place import PlaceState
 from musegen.models.stepping import mapped, windowed
 
+Code = Callable[..., Sequence[Tensor]]
 FIRST_WINDOW = 512
 """Ids of the past that there is room for at first; doubled as they fill."""
-FEWEST = 2
-"""Rows below which a batch is not shrunk: one row alone would be compiled anew."""
 
 
 class Compiled:
@@ -42,7 +46,9 @@ class Compiled:
             raise ConfigError("--compiled needs a C++ compiler (g++ or clang): install one or leave it out")
         self._ready, self._seen, self._window = ready, seen, 0
         self._rows: Any = None
-        self._step = torch.compile(_in_place(step), fullgraph=True, options={"cpp_wrapper": True})
+        self._uniform = torch.zeros(0)
+        self._again: Callable[[], Sequence[Tensor]] = list
+        self._step = torch.compile(_in_place(step), fullgraph=True, backend=_remembered)
 
     def __call__(self, rows: Any, uniform: Tensor) -> tuple[Tensor, Any]:
         """(1, B) ids, and the rows after them, which the next call overwrites.
@@ -55,19 +61,19 @@ class Compiled:
         if not is_known:
             self._settle(rows)
         self._uniform.copy_(uniform[0])
-        # Whether the code fits is asked where it may not: at the first step, and when shapes have changed.
-        fits = torch.compiler.set_stance(skip_guard_eval_unsafe=is_known)
-        try:
-            try:
-                with fits:
-                    ids = self._step(self._rows, self._uniform)
-            except RuntimeError as e:
-                print("SKIP FAILED", str(e)[:60], [x.shape for x in parts(self._rows)][:4], flush=True)
-                ids = self._step(self._rows, self._uniform)
-        except torch._dynamo.exc.BackendCompilerFailed as error:
-            reason = " ".join(str(error).split("\n")[:2])
-            raise ConfigError(f"--compiled: the steps could not be compiled ({reason}); leave it out") from error
         self._seen += 1
+        if is_known:
+            return self._again()[0][None], self._rows
+        try:
+            ids = self._step(self._rows, self._uniform)
+        except BackendCompilerFailed as error:
+            reason = " ".join(str(error).split("\n")[:2])
+            raise ConfigError(
+                f"--compiled: the steps do not compile here ({reason}); leave it out"
+            ) from error
+        # Whether the code fits is asked, at some cost, where it may not: when rows have moved. In between,
+        # all that a step reads and writes stays where it is: it can be done again without a question.
+        self._again = _LATEST.pop()
         return ids[None], self._rows
 
     def _settle(self, rows: Any) -> None:
@@ -79,13 +85,28 @@ class Compiled:
         self._uniform = torch.zeros(len(rows.done), dtype=torch.float64)
         for each in [self._uniform, *parts(self._rows)]:
             if len(each) > 1:
-                torch._dynamo.mark_dynamic(each, 0)
+                maybe_mark_dynamic(each, 0)
         mapped(self._rows.state, _mark_past)
+
+
+_LATEST: list[Callable[[], Sequence[Tensor]]] = []
+"""The call of compiled code just made."""
+
+
+def _remembered(graph: GraphModule, inputs: Sequence[Any]) -> Code:
+    """The code of a graph, each call of which is remembered."""
+    code = cast(Code, compile_fx(graph, inputs, config_patches={"cpp_wrapper": True}))
+
+    def called(*given: Any) -> Sequence[Tensor]:
+        _LATEST[:] = [partial(code, *given)]
+        return _LATEST[0]()
+
+    return called
 
 
 def _mark_past(place: PlaceState) -> PlaceState:
     for each in (place.ids, place.keys):
-        torch._dynamo.mark_dynamic(each, 1)
+        maybe_mark_dynamic(each, 1)
     return place
 
 

@@ -9,7 +9,6 @@ from torch.nn.utils.rnn import pad_sequence
 
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
-from musegen.generation.compiled import FEWEST, Compiled
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
 from musegen.generation.sampling import RowStreams, draw_ids, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
@@ -23,6 +22,8 @@ CHUNK = 1024
 """Ids of a prompt that are read at once."""
 GRAPHS = True
 """Whether the steps on a GPU are captured; the ids drawn are the same."""
+FEWEST = 2
+"""Rows below which a batch of compiled steps does not shrink: one row alone would be compiled anew."""
 LEFT = 0.9
 """Rows that have ended leave the batch once no more than this share of it goes on."""
 
@@ -113,7 +114,7 @@ def sample_streams(
             positions do.
 
     Raises:
-        ConfigError: rounded weights on a GPU.
+        ConfigError: rounded weights or compiled steps on a GPU; no compiler.
         MusegenError: a row has not ended within `max_new_tokens`.
     """
     device = prompt_ids.device
@@ -121,13 +122,9 @@ def sample_streams(
     is_compiled = sampling.compiled and is_stepped and on_cpu
     if on_cpu and not is_compiled:  # numpy takes a quarter of torch's time for such small arrays
         grammar = hosted_rules(grammar)
-    is_time, pitch_class = as_tensor(grammar.is_time), as_tensor(grammar.pitch_class)
-    if pitches_alone:
-        is_time = is_time | as_tensor(grammar.kind >= Kind.DURATION)
-    if sampling.precision != "float32" and not on_cpu:
-        raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
-    if sampling.compiled and not on_cpu:
-        raise ConfigError("--compiled is for a processor: leave it out on a GPU")
+    is_time, pitch_class = _keeps_share(grammar, pitches_alone=pitches_alone), as_tensor(grammar.pitch_class)
+    if not on_cpu:
+        _check_for_gpu(sampling)
     stepper: Any = model
     if is_stepped:
         stepper = stepping(model, sampling.precision, hosted=not is_compiled)  # type: ignore[arg-type]
@@ -136,11 +133,14 @@ def sample_streams(
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
     rows = _after_prompt(model, stepper, state, grammar, prompt_ids, streams.rows)
-    block, fewest, steps = 1, FEWEST if is_compiled else 1, one_by_one(one)
-    if is_stepped and not on_cpu and GRAPHS:
-        block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
-    elif is_compiled:
+    block, steps = 1, one_by_one(one)
+    if is_compiled:
+        from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
+
         steps = Compiled(one, stepper, len(prompt_ids))
+    elif is_stepped and not on_cpu and GRAPHS:
+        block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
+    fewest = FEWEST if is_compiled else 1
     kept = _Kept(prompt_ids.tolist(), streams.rows)
     for _ in range(0, max_new_tokens, block):
         ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)
@@ -160,6 +160,19 @@ def sample_streams(
         f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
+
+
+def _keeps_share(grammar: Rules, *, pitches_alone: bool) -> Tensor:
+    """(V,) which ids the temperature leaves as likely as they are, all together: see `temper`."""
+    is_time = as_tensor(grammar.is_time)
+    return is_time | as_tensor(grammar.kind >= Kind.DURATION) if pitches_alone else is_time
+
+
+def _check_for_gpu(sampling: SamplingConfig) -> None:
+    if sampling.precision != "float32":
+        raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
+    if sampling.compiled:
+        raise ConfigError("--compiled is for a processor: leave it out on a GPU")
 
 
 def _going(done: Tensor, fewest: int) -> Tensor:
@@ -271,7 +284,7 @@ def _step(
     ids = draw_ids(logits, uniform, sampling, is_time)
     if sampling.min_p_new:
         heard = heard.scatter(1, pitch_class[ids][:, None], value=True)
-    nats = nn.functional.cross_entropy(last, ids, reduction="none")
+    nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
     rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
     done = rows.done | as_tensor(rules.kind == Kind.EOS.value)

@@ -1,5 +1,6 @@
 """From logits to ids: filters and one random stream a row."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -100,8 +101,7 @@ def filter_logits(logits: Tensor, config: SamplingConfig, is_time: Tensor | None
         drop = (probs.cumsum(dim=1) - probs) >= config.top_p
         logits = logits.masked_fill(drop.scatter(1, order, drop), -torch.inf)
     if config.min_p > 0.0:
-        probs = logits.softmax(dim=1)
-        logits = logits.masked_fill(probs < config.min_p * probs.max(dim=1, keepdim=True).values, -torch.inf)
+        logits = logits.masked_fill(logits < _least(logits, config.min_p), -torch.inf)
     return logits
 
 
@@ -122,8 +122,12 @@ def without_strays(logits: Tensor, heard: Tensor, pitch_class: Tensor, share: fl
     """
     is_settled = heard[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
     is_new = ~heard[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
-    probs = logits.softmax(dim=1)
-    return logits.masked_fill(is_new & (probs < share * probs.amax(dim=1, keepdim=True)), -torch.inf)
+    return logits.masked_fill(is_new & (logits < _least(logits, share)), -torch.inf)
+
+
+def _least(logits: Tensor, share: float) -> Tensor:
+    """The logits of ids that have so large a share of the likeliest one's probability, (B, 1)."""
+    return logits.amax(dim=1, keepdim=True) + math.log(share)
 
 
 def draw_ids(
@@ -144,6 +148,7 @@ def draw_ids(
         return logits.argmax(dim=1)
     if config.temperature != 1.0 or config.top_k or config.top_p < 1.0 or config.min_p:
         logits = filter_logits(logits.double(), config, is_time)
-    cumulative = logits.softmax(dim=1).cumsum(dim=1, dtype=torch.float64)
+    shares = (logits - logits.amax(dim=1, keepdim=True)).exp()
+    cumulative = shares.cumsum(dim=1, dtype=torch.float64)
     wanted = (uniform.to(logits.device, torch.float64) * BELOW)[:, None] * cumulative[:, -1:]
     return torch.searchsorted(cumulative, wanted, right=True).squeeze(1)

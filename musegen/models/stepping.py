@@ -99,7 +99,9 @@ def _gates(layer: nn.LSTM, precision: str) -> Packed:
     return Packed(ordered(torch.cat([ahead, back], dim=1)), ordered(first + second), precision)
 
 
-_READY: weakref.WeakKeyDictionary[nn.Module, tuple[Any, tuple[str, bool], nn.Module]] = weakref.WeakKeyDictionary()
+_Kept = tuple[Any, tuple[str, bool], nn.Module]
+"""Marks of the weights, precision and whether hosted, and what was made ready of them."""
+_READY: weakref.WeakKeyDictionary[nn.Module, _Kept] = weakref.WeakKeyDictionary()
 
 
 def stepping(model: nn.Module, precision: str = "float32", *, hosted: bool = True) -> nn.Module:

@@ -9,11 +9,11 @@ import torch
 from musegen.checkpoint import build_model
 from musegen.config import LMConfig, SamplingConfig, TrainConfig
 from musegen.errors import ConfigError
-from musegen.generation import compiled
 from musegen.generation.tasks import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import GridTokenizer, RemiTokenizer, Tokenizer
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler itself
 SAMPLING = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1)
 
 
@@ -24,7 +24,6 @@ def fresh(tokenizer: Tokenizer) -> LanguageModel:
     return model
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own
 @pytest.mark.slow  # a minute or two of compiling
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="no C++ compiler is here")
 @pytest.mark.parametrize("kind", ["rich", "choir"])
@@ -33,7 +32,9 @@ def test_compiled_steps_draw_the_same(
 ) -> None:
     tokenizer: Tokenizer = rich if kind == "rich" else choir
     model = fresh(tokenizer)
-    monkeypatch.setattr(compiled, "FIRST_WINDOW", 64)  # so that the past outgrows its window
+    monkeypatch.setattr(
+        "musegen.generation.compiled.FIRST_WINDOW", 64
+    )  # so that the past outgrows its window
     for rows, bars in ((4, 3), (3, 2), (1, 2)):  # rows end at different times, and what is asked for changes
         plain, fast = (
             generate(model, tokenizer, Request(bars=bars), num=rows, sampling=each, seed=4)

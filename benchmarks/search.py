@@ -1,0 +1,74 @@
+"""Random search of training settings: short runs of settings drawn at random, judged on the validation split.
+
+    python -m benchmarks.search DATASET [FAMILY] [--trials 8] [--seed 0] [--out DIR] [train's flags]
+
+The first trial has the settings that musegen has by itself; each other one draws all that `DRAWN` has, evenly
+or, a rate of learning, evenly in its logarithm (Bergstra and Bengio 2012). All train as many steps of as many
+tokens: give `--trainer.max-steps`. Prints a table, the best first; short runs rank what is learnt early.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from musegen.cli.tables import print_facts
+
+DRAWN: dict[str, list[str]] = {
+    "--model.hidden-size": ["256", "320", "384", "448"],
+    "--model.embedding-dim": ["64", "96", "128"],
+    "--model.dropout": ["0.1", "0.2", "0.3", "0.4"],
+    "--model.weight-dropout": ["0", "0.2", "0.4"],
+    "--optim.weight-decay": ["0.01", "0.05"],
+}
+RATES = (2e-3, 1e-2)
+"""The lowest and the highest rate of learning."""
+
+
+def drawn(rng: np.random.Generator) -> list[str]:
+    """The flags of a trial."""
+    rate = float(np.exp(rng.uniform(*np.log(RATES))))
+    flags = ["--optim.lr", f"{rate:.2g}"]
+    for name, values in DRAWN.items():
+        flags += [name, str(rng.choice(values))]
+    return flags
+
+
+def tried(words: list[str], out: Path) -> dict[str, float]:
+    """Bits a note on the validation split, and minutes, of a run."""
+    command = [sys.executable, "-m", "musegen", "train", *words, "--out", str(out), "--force"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(run.stderr.strip().splitlines()[-1])
+    metrics = json.loads((out / "metrics.json").read_text("utf-8"))
+    return {"bits a note": metrics["valid"]["bits_per_note"], "minutes": metrics["minutes"]}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.search", description=__doc__.split("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("dataset", type=Path, help="a prepared dataset")
+    parser.add_argument("family", nargs="?", default="lm", help="what is trained (default lm)")
+    parser.add_argument("--trials", type=int, default=8, help="runs (default 8)")
+    parser.add_argument("--seed", type=int, default=0, help="of the settings (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("out/search"), help="for the checkpoints")
+    arguments, more = parser.parse_known_args(argv)
+    rng, found = np.random.default_rng(arguments.seed), {}
+    for trial in range(arguments.trials):
+        flags = drawn(rng) if trial else []
+        words = [arguments.family, str(arguments.dataset), *flags, *more]
+        name = " ".join(flags) or "as it is by itself"
+        found[name] = tried(words, arguments.out / str(trial))
+        print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
+    print_facts(dict(sorted(found.items(), key=lambda each: each[1]["bits a note"])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
