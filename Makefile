@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test slow check docs bench-quick clean help
+.PHONY: demo test slow check docs bench-quick folk clean help
 
 help:
 	@echo "make demo    train a small model on fiddle tunes, hear it and the released models (under ten minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make check   ruff, ruff format, mypy"
 	@echo "make docs    the API reference as HTML, in build/docs"
 	@echo "make bench-quick   has anything got worse? tiny models and the quick benchmarks (under ten minutes)"
+	@echo "make folk    train the released model of folk tunes again, as checkpoints/folk-again (hours without a GPU)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "musegen needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
@@ -49,6 +50,16 @@ docs: $(VENV)/.checkers
 
 bench-quick: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.quick
+
+# The released model of folk tunes, anew: all keys, then the tunes' own.
+FOLK = $(BIN)/musegen train lm folk --optim.batch-tokens
+folk: $(VENV)/.installed
+	$(FOLK) 32768 --model.hidden-size 432 --model.dropout 0.3 --model.lookback 1 2 4 8 16 \
+		--trainer.max-steps 1500 --trainer.val-check-interval 250 --out checkpoints/folk-all-keys
+	$(FOLK) 32768 --init checkpoints/folk-all-keys --data.transpose 0 --optim.lr 1e-3 \
+		--trainer.max-steps 300 --trainer.val-check-interval 100 --out checkpoints/folk-home
+	$(FOLK) 16384 --init checkpoints/folk-home --data.transpose 0 --optim.lr 1e-3 --sampling.min-p 0.025 \
+		--trainer.max-steps 450 --trainer.val-check-interval 150 --out checkpoints/folk-again
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -32,9 +32,7 @@ def test_compiled_steps_draw_the_same(
 ) -> None:
     tokenizer: Tokenizer = rich if kind == "rich" else choir
     model = fresh(tokenizer)
-    monkeypatch.setattr(
-        "musegen.generation.compiled.FIRST_WINDOW", 64
-    )  # so that the past outgrows its window
+    monkeypatch.setattr("musegen.generation.compiled.FIRST_WINDOW", 64)  # which the past outgrows
     for rows, bars in ((4, 3), (3, 2), (1, 2)):  # rows end at different times, and what is asked for changes
         plain, fast = (
             generate(model, tokenizer, Request(bars=bars), num=rows, sampling=each, seed=4)
