@@ -3,7 +3,7 @@
     python -m benchmarks.kills DATASET [FAMILY] [--kills 100] [--tmpdir DIR] [--out DIR] [train's flags]
 
 Trains once in peace. Then each kill is a run of its own: `kill -9` at a random moment of it, the time before
-the first save and the end included, in every fourth run the first moment after that at which a half-written
+the first save and the end included, in half of the runs the first moment after that at which a half-written
 file is there; then `--resume` (from the start where nothing was saved yet), and the weights are compared byte
 for byte. In half of the runs $TMPDIR is DIR, a folder of another file system. The same machine and number of
 threads throughout. Runs are forked from a process that has imported everything, so that the moments fall into

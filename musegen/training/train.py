@@ -76,6 +76,7 @@ def train(
     _quiet_libraries()
     asked, before = config, load_run(out, config, dataset, say) if resume else None
     config = before.config if before else config
+    _precision(config)
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
     run = set_up(config, dataset, start, say, before.tokenizer if before else None)
@@ -248,9 +249,18 @@ def _on_gpu(config: TrainConfig) -> bool:
 
 
 def _precision(config: TrainConfig) -> str:
-    """The precision asked for; else bfloat16 where the device computes in it, which halves the time."""
-    if config.trainer.precision:
-        return config.trainer.precision
+    """The precision asked for; else bfloat16 where the device computes in it, which halves the time.
+
+    Raises:
+        ConfigError: the processor cannot run an LSTM in it.
+    """
+    asked = config.trainer.precision
+    if asked == "bf16-mixed" and not _on_gpu(config) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+        raise ConfigError(
+            "--trainer.precision bf16-mixed: this processor does not compute in bfloat16; leave it out"
+        )
+    if asked:
+        return asked
     if _on_gpu(config):
         return "bf16-mixed"
     computes_bf16 = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - it has no public name

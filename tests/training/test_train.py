@@ -141,6 +141,17 @@ def test_bad_trainer_settings_are_one_line(tunes: Dataset, tmp_path: Path) -> No
         train(config, tunes, tmp_path / "out", say=quiet)
 
 
+@pytest.mark.skipif(
+    torch.ops.mkldnn._is_mkldnn_bf16_supported() or torch.cuda.is_available(),
+    reason="bfloat16 can be computed here",
+)
+def test_bfloat16_where_it_cannot_be_computed_is_one_line(tunes: Dataset, tmp_path: Path) -> None:
+    config = replace(TINY, trainer=replace(TINY.trainer, precision="bf16-mixed"))
+    with pytest.raises(ConfigError, match="does not compute in bfloat16"):
+        train(config, tunes, tmp_path / "out", say=quiet)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("ranks", [2, 3, 40])
 def test_ranks_share_each_batch(ranks: int, tunes: Dataset) -> None:
     """Whatever their number, the mean of their losses is the loss of the batch."""
