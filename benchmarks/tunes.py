@@ -105,7 +105,6 @@ def measure(
 
 def verdicts(found: dict[str, Any]) -> dict[str, str]:
     """What is wanted, and whether it is so."""
-    lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
     low = [name for name, row in found["features"].items() if row["share"] < WANTED]
     off = [
         name
@@ -116,7 +115,6 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
     copies = copied["own"]["mean"] > copied["real"]["mean"]
     return {
         "features": f"NOT MET: {', '.join(low)}" if low else "met",
-        "lowest of the features": f"{lowest}, {found['features'][lowest]['share']:.3f}",
         "form": f"NOT MET: {', '.join(off)}" if off else "met",
         "copies no more than real ones": "NOT MET" if copies else "met",
         "none empty, all end in time": (
@@ -155,6 +153,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MusegenError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
+    found["lowest share"] = f"{lowest}, {found['features'][lowest]['share']:.3f}"
     found["verdicts"] = verdicts(found)
     if arguments.json:
         print(json.dumps(found, indent=2))
