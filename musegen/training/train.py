@@ -76,7 +76,7 @@ def train(
     _quiet_libraries()
     asked, before = config, load_run(out, config, dataset, say) if resume else None
     config = before.config if before else config
-    _precision(config)
+    _precision(config)  # refused before anything is made
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
     run = set_up(config, dataset, start, say, before.tokenizer if before else None)
