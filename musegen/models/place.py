@@ -138,7 +138,7 @@ class PlaceTracker(nn.Module):
         self.num_lookbacks = len(lookback)
         self.num_recent, self.num_intervals, self.num_anchors = 3, 1 + len(lookback), 1
         self.is_windowed = False
-        """Whether the state keeps its number of past ids, dropping the oldest: shapes of steps then stay the same."""
+        """Whether the oldest ids are dropped as new ones come, so that the shapes of steps stay the same."""
         for name, values in (
             ("kind", kind),
             ("place", torch.where(position >= 0, position + 1, 0)),
