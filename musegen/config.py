@@ -240,7 +240,7 @@ class SamplingConfig:
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
     compiled: bool = False
-    """Compile the steps (needs a C++ compiler): a minute at first, then a single piece takes half the time."""
+    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""

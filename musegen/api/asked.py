@@ -22,7 +22,7 @@ class Drawing(TypedDict, total=False):
     precision: Literal["float32", "bfloat16", "int8"]
     """Round the weights, on a processor: faster, and no longer quite the model; see `Piece.strayed`."""
     compiled: bool
-    """Compile the steps (needs a C++ compiler): a minute at first, then a single piece takes half the time."""
+    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
 
 
 class AskedPiece(Drawing, total=False):

@@ -56,7 +56,7 @@ class Accompany:
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     compiled: bool = False
-    """Compile the steps (needs a C++ compiler): a minute at first, then a single piece takes half the time."""
+    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
     chords: str | None = None
     """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
     last. Unset: the model's choice."""

@@ -63,7 +63,7 @@ class Generate:
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     compiled: bool = False
-    """Compile the steps (needs a C++ compiler): a minute at first, then a single piece takes half the time."""
+    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     time_signature: Annotated[str | None, tyro.conf.arg(metavar="N/D")] = None
