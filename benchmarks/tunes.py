@@ -1,7 +1,7 @@
 """Whether the tunes of a language model are like real ones: features, form, copying, ends.
 
     python -m benchmarks.tunes CKPT DATASET [--num 500] [--bars 40] [--split test] [--seed 0] [--json]
-        [--min-p P] [--min-p-new P]
+        [--min-p P] [--min-p-new P] [--diatonic SHARE]
 
 Real are the pieces of the split, whole, or their first bars where they have more than so many; each of the
 model's has the metre and the length of one of them, drawn at random, is written at the checkpoint's settings
@@ -9,7 +9,7 @@ or at others, and is read back from its file. Wanted: of every feature at least 
 halves of the real ones have; means of repeated bars and of the likeness of bars at each distance within 15%
 of the real; the mean longest run that is copied from a training piece, in any key, no longer than real ones
 copy; no tune empty or endless; each ends on the last bar line or before. Beside it stands how many end on
-the tonic of the key that fits best (Krumhansl).
+the tonic of the key that fits best (Krumhansl), and how many keep to one scale from first to last.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from musegen.data.novelty import max_copied_run
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
+from musegen.metrics.pitch import scale_consistency
 from musegen.models.lm import LanguageModel
 from musegen.music.key import ends_on_tonic
 from musegen.music.notes import last_end
@@ -39,9 +40,10 @@ from musegen.music.ops import bar_ticks
 WANTED = 0.95
 """Of the overlap of two halves of the real ones."""
 FORM = ("repeated_bars", "similarity_short", "similarity_middle", "similarity_long")
-SETTINGS = ("min_p", "min_p_new")
+SETTINGS = ("min_p", "min_p_new", "diatonic")
 WITHIN = 0.15
 """Of the real mean, by which those of form may differ."""
+ROUNDING = 1e-9
 
 
 def measure(
@@ -96,6 +98,10 @@ def measure(
         "ends on the tonic": {
             "real": float(np.mean([ends_on_tonic(score) for score in real])),
             "own": float(np.mean([ends_on_tonic(score) for score in own])),
+        },
+        "in one scale": {
+            "real": float(np.mean([scale_consistency(score) > 1 - ROUNDING for score in real])),
+            "own": float(np.mean([scale_consistency(score) > 1 - ROUNDING for score in own])),
         },
         "empty": num - len(own),
         "over the last bar": sum(bool(last_end(score) > bar_ticks(score)[-1]) for score in own),

@@ -237,6 +237,8 @@ class SamplingConfig:
     """Leave out ids less likely than this share of the likeliest."""
     min_p_new: float = 0.0
     """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals."""
+    diatonic: float = 0.0
+    """Share of the pieces, drawn at random, that keep to one diatonic scale: whichever they begin in."""
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
     """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
     compiled: bool = False

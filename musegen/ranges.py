@@ -65,6 +65,7 @@ RANGES: dict[str, Check] = {
     "--sampling.top-p": (lambda value: 0 < value <= 1, "above 0, up to 1 (off)"),
     "--sampling.min-p": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
     "--sampling.min-p-new": (lambda value: 0 <= value <= 1, "from 0 (off) to 1"),
+    "--sampling.diatonic": (lambda value: 0 <= value <= 1, "from 0 (off) to 1 (every piece)"),
 }
 """By flag, as typed; a flag that is not here takes every value of its type."""
 

@@ -19,6 +19,8 @@ class Drawing(TypedDict, total=False):
     """Leave out ids less likely than this share of the likeliest."""
     min_p_new: float
     """The same of pitch classes that a piece has not had yet, from its eighth on."""
+    diatonic: float
+    """Share of the pieces that keep to one diatonic scale, whichever they begin in."""
     precision: Literal["float32", "bfloat16", "int8"]
     """Round the weights, on a processor: faster, and no longer quite the model; see `Piece.strayed`."""
     compiled: bool

@@ -94,7 +94,7 @@ class Model:
             tempo: quarters a minute. Unset: the prompt's, or the training data's median.
             program: General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data.
             prior: of a model of clips: draw from all of its latent space.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, precision, compiled.
+            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is an accompanist, or cannot write what is asked for.
@@ -147,7 +147,7 @@ class Model:
             seed: repeats the accompaniment exactly.
             scale: to keep to, such as "D dorian".
             pitch_range: for all or for a part, one or several: "36:84", "bass=36:60".
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, precision, compiled.
+            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is no accompanist, or cannot write what is asked for.
@@ -186,7 +186,7 @@ class Model:
             from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
             melody: the tune's track, by name or by number from 1. Unset: found out, and said.
             seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, precision, compiled.
+            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips, or there is no such clip.
@@ -221,7 +221,7 @@ class Model:
             melody: the tune's track in both, by name or by number from 1. Unset: found out, and said.
             path: along the arc, the straight line, or whichever leads on more evenly, step by step.
             seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, precision, compiled.
+            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips, or the clips differ in metre.
@@ -274,7 +274,7 @@ class Model:
             from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
             melody: the tune's track, by name or by number from 1. Unset: found out, and said.
             seed: repeats the variations exactly.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, precision, compiled.
+            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips or has no such slider, or there is no such clip.

@@ -31,7 +31,7 @@ RANGES: dict[str, Check] = ranges.RANGES | {
 # --temperature of `generate` is the --sampling.temperature of `train`
 RANGES |= {
     f"--{name}": RANGES[f"--sampling.{name}"]
-    for name in ("temperature", "top-k", "top-p", "min-p", "min-p-new")
+    for name in ("temperature", "top-k", "top-p", "min-p", "min-p-new", "diatonic")
 }
 MOST_STEPS = 128
 """Of a way between two clips: more would fit into no picture."""

@@ -53,6 +53,9 @@ class Accompany:
     min_p_new: float | None = None
     """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals.
     Unset: the checkpoint's."""
+    diatonic: float | None = None
+    """Share of the pieces, drawn at random, that keep to one diatonic scale, whichever they begin in.
+    Unset: the checkpoint's."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""
     compiled: bool = False

@@ -36,6 +36,9 @@ class Sampling:
     min_p_new: float | None = None
     """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals.
     Unset: the checkpoint's."""
+    diatonic: float | None = None
+    """Share of the pieces, drawn at random, that keep to one diatonic scale, whichever they begin in.
+    Unset: the checkpoint's."""
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 

@@ -24,7 +24,7 @@ from musegen.released import find_checkpoint
 if TYPE_CHECKING:
     from musegen.generation.requests import Result
 
-SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "precision", "compiled")
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "diatonic", "precision", "compiled")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class Generate:
     """Leave out ids less likely than this share of the likeliest. Unset: the checkpoint's."""
     min_p_new: float | None = None
     """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals.
+    Unset: the checkpoint's."""
+    diatonic: float | None = None
+    """Share of the pieces, drawn at random, that keep to one diatonic scale, whichever they begin in.
     Unset: the checkpoint's."""
     precision: Literal["float32", "bfloat16", "int8"] | None = None
     """Round the weights, on a processor: faster, and no longer quite the model; how far off is printed."""

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.config import SamplingConfig
 from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
-from musegen.generation.sampling import RowStreams, draw_ids, without_strays
+from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import Decoder, token_nats
 from musegen.models.stepping import begun, stepping
@@ -83,6 +83,8 @@ class _Rows(NamedTuple):
     """(B,) log-likelihood of its new ids, in nats."""
     heard: Tensor
     """(B, 13) which pitch classes it has: see `without_strays`."""
+    strict: Tensor
+    """(B,) whether it keeps to one scale: see `within_scale`."""
     rules: Any
     state: Any
 
@@ -132,7 +134,7 @@ def sample_streams(
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
-    rows = _after_prompt(model, stepper, state, grammar, prompt_ids, streams.rows)
+    rows = _after_prompt(model, stepper, state, grammar, prompt_ids, _strict(sampling, streams).to(device))
     block, steps = 1, one_by_one(one)
     if is_compiled:
         from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
@@ -175,6 +177,11 @@ def _check_for_gpu(sampling: SamplingConfig) -> None:
         raise ConfigError("--compiled is for a processor: leave it out on a GPU")
 
 
+def _strict(sampling: SamplingConfig, streams: RowStreams) -> Tensor:
+    """(B,) which pieces keep to one scale; a number of each row is used up only where some do."""
+    return streams.draw() < sampling.diatonic if sampling.diatonic else torch.zeros(streams.rows) > 0
+
+
 def _going(done: Tensor, fewest: int) -> Tensor:
     """The numbers of the rows that have not ended, and of others where these are fewer than so many."""
     going = torch.nonzero(~done).flatten()
@@ -183,9 +190,10 @@ def _going(done: Tensor, fewest: int) -> Tensor:
 
 
 def _after_prompt(
-    model: Decoder, stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, count: int
+    model: Decoder, stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
 ) -> _Rows:
-    """So many rows that have read the prompt, to be gone on with by `stepper`."""
+    """Rows that have read the prompt, to be gone on with by `stepper`; `strict` (B,) keep to one scale."""
+    count = len(strict)
     rules = grammar.init_state(1)
     for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
         rules = grammar.advance(rules, id_[None])
@@ -204,7 +212,7 @@ def _after_prompt(
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
     heard = torch.zeros(count, NO_CLASS + 1, dtype=torch.bool, device=prompt_ids.device)
     heard[:, as_tensor(grammar.pitch_class)[prompt_ids]] = True
-    return _Rows(logits[:, -1], zeros > 0, zeros, heard, repeat_rows(rules, count), state)
+    return _Rows(logits[:, -1], zeros > 0, zeros, heard, strict, repeat_rows(rules, count), state)
 
 
 def _rescored(streams: list[Stream], model: Decoder, state: Any, grammar: Rules) -> list[Stream]:
@@ -279,14 +287,16 @@ def _step(
     legal = as_tensor(grammar.mask(rows.rules))
     last, heard = rows.last.float(), rows.heard
     logits = torch.where(legal, last, -torch.inf)
+    if sampling.diatonic:
+        logits = within_scale(logits, heard, pitch_class, rows.strict)
     if sampling.min_p_new:
         logits = without_strays(logits, heard, pitch_class, sampling.min_p_new)
     ids = draw_ids(logits, uniform, sampling, is_time)
-    if sampling.min_p_new:
+    if sampling.diatonic or sampling.min_p_new:
         heard = heard.scatter(1, pitch_class[ids][:, None], value=True)
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
     rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
     done = rows.done | as_tensor(rules.kind == Kind.EOS.value)
     logits, state = model(ids[:, None], rows.state)
-    return ids, _Rows(logits[:, -1], done, total, heard, rules, state)
+    return ids, _Rows(logits[:, -1], done, total, heard, rows.strict, rules, state)

@@ -16,6 +16,8 @@ BELOW = 1 - 2**-50
 """What is sought stays below the whole, however rounded: so an id of no probability is never found."""
 SETTLED = 7
 """Pitch classes after which a piece has a whole scale, to which one more is strange."""
+DIATONIC = 7
+"""Pitch classes of a scale, neighbours in the circle of fifths."""
 GREEDY = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
 
@@ -123,6 +125,31 @@ def without_strays(logits: Tensor, heard: Tensor, pitch_class: Tensor, share: fl
     is_settled = heard[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
     is_new = ~heard[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
     return logits.masked_fill(is_new & (logits < _least(logits, share)), -torch.inf)
+
+
+def within_scale(logits: Tensor, heard: Tensor, pitch_class: Tensor, strict: Tensor) -> Tensor:
+    """Logits of those pieces that keep to one diatonic scale without the pitches that would leave it.
+
+    Which scale it is shows as the piece goes on: a pitch may come if one of the twelve has it and all that
+    the piece has had. A piece that is out of every scale already (a prompt's) is left alone.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        heard: (B, 13) which pitch classes each piece has had; the last is of what has none.
+        pitch_class: (V,) 0 to 12.
+        strict: (B,) which pieces keep to one scale.
+
+    Returns:
+        (B, V), each row with something left to draw.
+    """
+    each = torch.arange(NO_CLASS, device=logits.device)
+    # pitch class c stands at place 7c of the circle of fifths, where a scale is seven neighbours: (12, 12)
+    scales = ((7 * each - each[:, None]) % NO_CLASS < DIATONIC).float()
+    is_possible = heard[:, :NO_CLASS].float() @ (1 - scales).t() == 0  # (B, 12)
+    may_come = torch.cat([is_possible.float() @ scales > 0, torch.ones_like(strict)[:, None]], dim=1)
+    kept = logits.masked_fill(~may_come[:, pitch_class], -torch.inf)
+    is_kept = strict & is_possible.any(dim=1) & (kept.amax(dim=1) > -torch.inf)
+    return torch.where(is_kept[:, None], kept, logits)
 
 
 def _least(logits: Tensor, share: float) -> Tensor:

@@ -14,7 +14,7 @@ from musegen.models.lm import LanguageModel
 from musegen.tokenizers import GridTokenizer, RemiTokenizer, Tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler itself
-SAMPLING = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1)
+SAMPLING = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
 
 
 def fresh(tokenizer: Tokenizer) -> LanguageModel:

@@ -22,7 +22,8 @@ def test_captured_steps_draw_the_same(
     assert isinstance(model, LanguageModel)
     model.cuda()
     monkeypatch.setattr(graphs, "FIRST_WINDOW", 64)  # so that it has to be captured anew
-    sampling, written = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1), []
+    sampling = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
+    written = []
     for is_graphed in (True, False):
         monkeypatch.setattr(engine, "GRAPHS", is_graphed)
         results = generate(model, tokenizer, Request(bars=3), num=3, sampling=sampling, seed=4)

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musegen.config import SamplingConfig
-from musegen.generation.sampling import RowStreams, draw_ids, filter_logits, temper, without_strays
+from musegen.generation.sampling import (
+    RowStreams,
+    draw_ids,
+    filter_logits,
+    temper,
+    within_scale,
+    without_strays,
+)
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
@@ -88,3 +95,24 @@ def test_a_temperature_leaves_time_its_share(temperature: float) -> None:
     assert torch.allclose(found[3:], probs[0, 3:])
     only_time = torch.tensor([[-torch.inf, -torch.inf, -torch.inf, 0.0, 1.0]], dtype=torch.float64)
     assert torch.equal(temper(only_time, temperature, is_time), only_time)
+
+
+def test_a_strict_piece_stays_in_every_scale_it_may_still_be_in_and_no_other() -> None:
+    pitch_class = torch.arange(13)
+    logits = torch.zeros(1, 13)
+
+    def may_come(*classes: int, strict: bool = True, of: torch.Tensor = logits) -> set[int]:
+        heard = torch.zeros(1, 13, dtype=torch.bool)
+        heard[0, list(classes)] = True
+        found = within_scale(of, heard, pitch_class, torch.tensor([strict]))
+        return set(torch.isfinite(found)[0].nonzero().flatten().tolist())
+
+    everything = set(range(13))
+    assert may_come(0, 2, 4, 5, 7, 9, 11) == {0, 2, 4, 5, 7, 9, 11, 12}  # C major
+    assert may_come(0, 2, 4, 7, 9) == {0, 2, 4, 5, 6, 7, 9, 10, 11, 12}  # or of F, or of G
+    assert may_come(0, 2, 6) == {0, 2, 4, 6, 7, 9, 11, 12}  # G major, by three of its pitches
+    assert may_come() == everything
+    assert may_come(0, 1, 2) == everything  # out of every scale already
+    assert may_come(0, 2, 4, 5, 7, 9, 11, strict=False) == everything
+    outside = logits.masked_fill(torch.arange(13) != 1, -torch.inf)  # nothing else is legal
+    assert may_come(0, 2, 4, 5, 7, 9, 11, of=outside) == {1}

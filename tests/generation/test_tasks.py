@@ -11,6 +11,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError
 from musegen.generation.tasks import Request, generate
+from musegen.metrics.pitch import scale_consistency
 from musegen.music.ops import bar_ticks
 from musegen.music.write import midi_bytes
 from musegen.tokenizers import RemiTokenizer
@@ -185,3 +186,14 @@ def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: 
     for step in range(12):
         chromatic.tracks[0].notes.append(Note(step * 160, 160, 60 + step, 80))
     assert written(strict, chromatic) == written(SamplingConfig(), chromatic)
+
+
+def test_as_many_pieces_keep_to_one_scale_as_are_asked_for(checkpoint: Checkpoint) -> None:
+    def written(diatonic: float) -> list[bool]:
+        request, sampling = Request(bars=6, time_signature=(4, 4)), SamplingConfig(diatonic=diatonic)
+        results = generate(checkpoint.model, checkpoint.tokenizer, request, num=16, sampling=sampling, seed=1)
+        return [scale_consistency(result.score) > 1 - 1e-9 for result in results]
+
+    assert all(written(1.0))
+    assert sum(written(0.5)) < 16
+    assert sum(written(1e-9)) < 8
