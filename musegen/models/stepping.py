@@ -1,12 +1,8 @@
 """A model made ready for one step after another, at a batch of any size.
 
-Stepped as it is, nn.LSTM has its weights packed anew at every call, and a linear layer reads the weights for
-one row the slow way round. So what every step reads is laid out once: the two matrices of a cell side by
-side, all of them by columns, and the input layer as tables. The sums are the same but for their order.
-
-In bfloat16 or int8 a step reads a half or a quarter of the bytes, and no longer computes the same: how far it
-strays is measured where it is used. Int8 is of the weights alone, one scale an output, so that a row does not
-depend on the rows beside it.
+Stepped as it is, nn.LSTM has its weights packed anew at every call. So what every step reads is laid out
+once: the two matrices of a cell side by side, all of them as in `packed`, and the input layer as tables. The
+sums are the same but for their order.
 """
 
 import copy
@@ -19,42 +15,9 @@ from torch import Tensor, nn
 
 from musegen.models.decoder import StreamDecoder
 from musegen.models.host_place import HostTracker, hosted_state
+from musegen.models.packed import Packed
 from musegen.models.place import PlaceState, PlaceTracker
 from musegen.models.rnn import RNNState, StackedRNN
-
-
-class Packed:
-    """A linear layer for few rows.
-
-    Args:
-        weight: (N, M).
-        bias: (N,).
-        precision: of the weights: "float32", "bfloat16" or "int8".
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor, precision: str) -> None:
-        self.precision, self.bias = precision, bias
-        match precision:
-            case "float32":
-                self.weight = weight.t().contiguous()  # (M, N)
-            case "bfloat16":
-                self.weight = weight.bfloat16()
-            case _:
-                scale = weight.abs().amax(dim=1).clamp(min=1e-9) / 127
-                self.weight = (weight / scale[:, None]).round().to(torch.int8)
-                self.scale = scale.bfloat16()
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """(B, M) to (B, N)."""
-        match self.precision:
-            case "float32":
-                result = torch.addmm(self.bias, inputs, self.weight)
-            case "bfloat16":
-                result = nn.functional.linear(inputs.bfloat16(), self.weight).float() + self.bias
-            case _:
-                product = torch._weight_int8pack_mm(inputs.bfloat16(), self.weight, self.scale)  # noqa: SLF001
-                result = product.float() + self.bias
-        return result
 
 
 class PackedLSTM(nn.Module):
