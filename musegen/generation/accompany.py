@@ -119,6 +119,7 @@ def accompany(
         tempo=False,
     )
     results = []
+    tune = {note.pitch % 12 for track in skyline(melody).tracks for note in track.notes}
     melody_ids = torch.from_numpy(source)[None].to(device)
     for first in range(0, num, ROWS_AT_ONCE):
         streams = RowStreams(seed, range(first, min(first + ROWS_AT_ONCE, num)))
@@ -137,6 +138,7 @@ def accompany(
                 sampling=sampling or SamplingConfig(),
                 streams=streams,
                 max_new_tokens=longest_bar(tokenizer) * bars + 1,
+                beside=sorted(tune),
             ),
             strict=True,
         ):

@@ -1,5 +1,6 @@
 """The loop: a model, a grammar and a sampler, from a prompt to finished streams."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -100,6 +101,7 @@ def sample_streams(
     streams: RowStreams,
     max_new_tokens: int,
     pitches_alone: bool = False,
+    beside: Sequence[int] = (),
 ) -> list[Stream]:
     """Write streams until each has ended.
 
@@ -114,6 +116,7 @@ def sample_streams(
         max_new_tokens: ids a row may take.
         pitches_alone: the temperature is of pitches; durations, holds and rests keep their share as bars and
             positions do.
+        beside: pitch classes, 0 to 11, of a tune that sounds with what is written: no new ones.
 
     Raises:
         ConfigError: rounded weights or compiled steps on a GPU; no compiler.
@@ -143,6 +146,7 @@ def sample_streams(
     elif is_stepped and not on_cpu and GRAPHS:
         block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
     fewest = FEWEST if is_compiled else 1
+    rows.heard[:, list(beside)] = True
     kept = _Kept(prompt_ids.tolist(), streams.rows)
     for _ in range(0, max_new_tokens, block):
         ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)

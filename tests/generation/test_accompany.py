@@ -8,6 +8,7 @@ from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from musegen.checkpoint import Checkpoint, load_checkpoint
 from musegen.cli import main
+from musegen.config import SamplingConfig
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany, first_bars
 from musegen.generation.assemble import join
@@ -58,6 +59,14 @@ def test_the_bars_and_metres_are_the_tunes(checkpoint: Checkpoint) -> None:
         assert metres == [(0, 4, 4), (1920, 3, 4), (4800, 6, 8)]
         assert bar_ticks(score)[-1] == bar_ticks(melody)[-1] == 6240
         assert max(note.end for track in score.tracks for note in track.notes) > 4800
+
+
+def test_a_strict_accompaniment_shares_the_scale_of_its_tune(checkpoint: Checkpoint) -> None:
+    melody = tune()
+    melody.tracks[0].notes.append(Note(6000, 240, 66, 80))  # F sharp: with C, B and A only G major is left
+    strict = SamplingConfig(diatonic=1.0)
+    for score in play(checkpoint, melody, num=4, seed=2, sampling=strict):
+        assert {note.pitch % 12 for track in score.tracks for note in track.notes} <= {0, 2, 4, 6, 7, 9, 11}
 
 
 def test_the_likeliest_comes_first_and_the_seed_repeats(checkpoint: Checkpoint) -> None:
