@@ -1,6 +1,7 @@
 """From a checkpoint and what is asked for to results: what Python and the command line both call."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from symusic.core import ScoreTick
 
@@ -95,6 +96,7 @@ def write_pieces(
         ConfigError: something that the model cannot do.
     """
     model, data = checkpoint.model, checkpoint.data
+    sampling = _leaving_scales(sampling, request.pitches)
     if isinstance(model, VAE):
         if key:
             raise ConfigError(
@@ -142,6 +144,12 @@ def write_pieces(
         num=num,
         seed=seed,
     )
+
+
+def _leaving_scales(sampling: SamplingConfig, pitches: frozenset[int] | None) -> SamplingConfig:
+    """As given; where a scale is asked for, perhaps no diatonic one, no other is kept to."""
+    is_asked = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
+    return replace(sampling, diatonic=0.0) if is_asked else sampling
 
 
 def wanted_accompaniment(
@@ -197,7 +205,7 @@ def write_accompaniments(
         wanted,
         num=num,
         prompt=tune.others,
-        sampling=sampling,
+        sampling=_leaving_scales(sampling, wanted.pitches),
         seed=seed,
         players=Players.of(checkpoint.data),
     )

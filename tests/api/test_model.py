@@ -172,3 +172,9 @@ def test_misuse_is_one_clear_error(lm: Model, choir_model: Model, clips: Model) 
     assert all("\n" not in words for _, words in errors)
     with pytest.raises(TypeError, match="temprature"):
         lm.generate(temprature=1)  # type: ignore[call-arg]
+
+
+def test_a_scale_asked_for_is_had_whole_though_it_is_not_diatonic(lm: Model) -> None:
+    pieces = lm.generate(num=4, bars=8, scale="A harmonic minor", diatonic=1.0, seed=1)
+    heard = {note.pitch % 12 for piece in pieces for track in piece.score.tracks for note in track.notes}
+    assert {5, 8} <= heard <= {9, 11, 0, 2, 4, 5, 8}
