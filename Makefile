@@ -58,7 +58,7 @@ folk: $(VENV)/.installed
 		--trainer.max-steps 1500 --trainer.val-check-interval 250 --out checkpoints/folk-all-keys
 	$(FOLK) 32768 --init checkpoints/folk-all-keys --data.transpose 0 --optim.lr 1e-3 \
 		--trainer.max-steps 300 --trainer.val-check-interval 100 --out checkpoints/folk-home
-	$(FOLK) 16384 --init checkpoints/folk-home --data.transpose 0 --optim.lr 1e-3 --sampling.min-p 0.025 --sampling.diatonic 0.4 \
+	$(FOLK) 16384 --init checkpoints/folk-home --data.transpose 0 --optim.lr 1e-3 --sampling.min-p 0.02 --sampling.diatonic 0.5 \
 		--trainer.max-steps 450 --trainer.val-check-interval 150 --out checkpoints/folk-again
 
 clean:
