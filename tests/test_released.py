@@ -198,7 +198,7 @@ def test_the_wheel_holds_released_models_and_no_others(trained: Path, tmp_path: 
         )
         return done.stdout
 
-    assert [model["name"] for model in json.loads(run("models", "--json"))] == sorted(
-        {"folk", *released_models()}
-    )
+    # By name: a checkout may hold models of its owner's beside.
+    released = ["chorale", "folk", "folk-vae", "folk-vae-16"]
+    assert [model["name"] for model in json.loads(run("models", "--json"))] == released
     assert run("generate", "folk", "--bars", "1", "--out", "o") == "o/001.mid\n"
