@@ -5,13 +5,18 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 from symusic import Note, Score
+from symusic.core import TrackTick
 
 from musegen.errors import DataError
 from musegen.music.notes import last_end, note_arrays
 
 _NAMES = re.compile(r"\b(melod\w*|vocals?|vox|sing(er|ing)?|soprano|cantus|lead vocals?)\b", re.IGNORECASE)
+_BASSES = re.compile(r"\b(double|contra)?bass(es|o|\d+)?\b", re.IGNORECASE)
 MELODY_PROGRAMS = (52, 53, 54, 85)
 """General MIDI programs (from 0) that sing: choir aahs, voice oohs, synth voice, lead voice."""
+
+BASS_PROGRAMS = range(32, 40)
+"""General MIDI basses (from 0): one note at a time, often, the same again, as a tune, and hardly ever it."""
 
 LOWEST, HIGHEST = 55, 84
 """Pitches that are sung (G3 to C6)."""
@@ -26,7 +31,8 @@ def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
         wanted: a track's name (in any case) or its number from 1; None finds it out.
 
     Returns:
-        index, and one of "only track", "name", "number", "program", "inferred".
+        index, and one of "only track", "name", "number", "program", "inferred" (no bass then, if there is
+        anything else).
 
     Raises:
         DataError: no such track, or drums only; the message names the tracks there are.
@@ -44,7 +50,13 @@ def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
     sung = [i for i in candidates if score.tracks[i].program in MELODY_PROGRAMS]
     if len(sung) == 1:
         return sung[0], "program"
-    return infer_melody(score, candidates), "inferred"
+    above = [i for i in candidates if not _is_bass(score.tracks[i])]
+    return infer_melody(score, above or candidates), "inferred"
+
+
+def _is_bass(track: TrackTick) -> bool:
+    """Whether a track's program or name says that it is the bass."""
+    return track.program in BASS_PROGRAMS or _BASSES.search(track.name) is not None
 
 
 def track_names(score: Score) -> str:

@@ -36,6 +36,17 @@ def test_it_is_found_by_name_number_program_and_measure() -> None:
     assert melody_track(sung) == (3, "program")
 
 
+@pytest.mark.parametrize(("name", "program"), [("", 33), ("bass2", 0), ("Electric Bass (finger)", 33)])
+def test_a_bass_is_no_tune_beside_another_track(name: str, program: int) -> None:
+    bass = line([40] * 8, name=name)
+    assert melody_track(score(chords(), line([40] * 8))) == (1, "inferred")  # by its line alone it would be
+    bass.program = program
+    assert melody_track(score(chords(), bass)) == (0, "inferred")
+    assert melody_track(score(chords(), bass), "2") == (1, "number")
+    assert melody_track(score(bass, line([36], drums=True))) == (0, "only track")
+    assert melody_track(score(bass, bass.copy()))[1] == "inferred"
+
+
 def test_a_wrong_track_names_those_there_are() -> None:
     with pytest.raises(DataError, match=r"no melody track 'tuba'.*1 \"piano\".*3 \"\" \(drums\)"):
         melody_track(band(("piano", "", "")), "tuba")
