@@ -77,8 +77,9 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
             f"{source} would be prepared into {out}, which exists: use that ({out}), "
             f"or prepare {source} under another name (musegen prepare {source} --out {out}-2)"
         )
+    say(f"{source} is prepared first, once, into {out}: some minutes for a large corpus")
     dataset = prepare(source, out)
-    say(f"{source} is prepared: {out} (next time, name that)")
+    say(f"{source} is prepared: {out} (from now on it is there)")
     return dataset
 
 
