@@ -16,7 +16,7 @@ from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
 from musegen.generation.plans import draw_plans
-from musegen.generation.requests import Request, Result
+from musegen.generation.requests import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams
 from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
@@ -181,6 +181,7 @@ def _first_state(
 def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
     """The melody's ids, (S,), and for each bar the id of its metre in the accompaniment's vocabulary."""
     listener = melody_tokenizer(tokenizer)
+    check_metres(melody, listener, "the tune")
     source = encode_melody(skyline(melody), listener)
     metres = bar_metres(source, listener)
     metres = (metres + metres[-1:] * (bars - len(metres)))[:bars]

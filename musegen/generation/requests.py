@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from symusic.core import ScoreTick
+
+from musegen.errors import DataError
+from musegen.music.ops import bar_ticks
+from musegen.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -37,3 +42,19 @@ class Result:
     """Nats an id by which it is likelier under the rounded weights that drew it than under the model's."""
     given: tuple[int, ...] = ()
     """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""
+
+
+def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:
+    """Refuse music with a metre that the tokenizer lacks, with the bar in which it begins.
+
+    Raises:
+        DataError: there is one; what: of "the prompt", "the tune".
+    """
+    for mark in score.time_signatures:
+        if (mark.numerator, mark.denominator) not in tokenizer.time_signatures:
+            bar = int(np.searchsorted(bar_ticks(score), mark.time, side="right"))
+            known = ", ".join(f"{beats}/{unit}" for beats, unit in tokenizer.time_signatures)
+            raise DataError(
+                f"bar {bar} of {what} is in {mark.numerator}/{mark.denominator}, "
+                f"which the model does not know: leave that bar out, or write it in one of {known}"
+            )

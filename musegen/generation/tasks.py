@@ -10,7 +10,7 @@ from musegen.config import SamplingConfig
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import Stream, sample_streams
-from musegen.generation.requests import Request, Result
+from musegen.generation.requests import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
@@ -135,6 +135,7 @@ def prompt_ids(
     """Ids from BOS to the bar line after the prompt, and the prompt's bars: `bars`, or all it has."""
     if prompt is None:
         return [tokenizer.bos_id], 0
+    check_metres(prompt, tokenizer, "the prompt")
     ids = whole_tokenizer(tokenizer).encode(prompt)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind

@@ -9,7 +9,7 @@ from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfi
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
-from musegen.errors import ConfigError
+from musegen.errors import ConfigError, DataError
 from musegen.generation.tasks import Request, generate
 from musegen.metrics.pitch import scale_consistency
 from musegen.music.ops import bar_ticks
@@ -74,6 +74,16 @@ def test_a_prompt_stands_unchanged_before_the_new_bars(checkpoint: Checkpoint, t
             assert old == notes(prompt)
             assert len(bar_ticks(result.score)) == len(lines) + 3
             assert result.bars == len(lines) - 1 + 3
+
+
+def test_a_prompt_in_a_metre_nobody_knows_is_refused_by_its_bar(checkpoint: Checkpoint) -> None:
+    prompt = Score(480)
+    prompt.time_signatures.append(TimeSignature(0, 2, 4))
+    prompt.time_signatures.append(TimeSignature(960, 1, 64))
+    prompt.tracks.append(Track("", 0, False))
+    prompt.tracks[0].notes.append(Note(0, 990, 60, 80))
+    with pytest.raises(DataError, match=r"bar 2 of the prompt is in 1/64.*2/4, 3/4"):
+        generate(checkpoint.model, checkpoint.tokenizer, Request(bars=1), prompt=prompt)
 
 
 def test_a_prompt_off_the_grid_is_still_verbatim(checkpoint: Checkpoint) -> None:
