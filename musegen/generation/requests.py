@@ -45,10 +45,15 @@ class Result:
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:
-    """Refuse music with a metre that the tokenizer lacks, with the bar in which it begins.
+    """Refuse music with a metre that the tokenizer lacks.
+
+    Args:
+        score: tidy, of any length.
+        tokenizer: that is to hear it.
+        what: the music in words, such as "the prompt".
 
     Raises:
-        DataError: there is one; what: of "the prompt", "the tune".
+        DataError: there is such a metre; the bar in which it begins is named, from 1.
     """
     for mark in score.time_signatures:
         if (mark.numerator, mark.denominator) not in tokenizer.time_signatures:
