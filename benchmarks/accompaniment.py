@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.accompaniment import Values, measure_accompaniments

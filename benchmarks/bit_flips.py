@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.errors import CheckpointError
 
 

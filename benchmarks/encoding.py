@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from symusic.core import ScoreTick
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import shared_parts
 from musegen.errors import MusegenError, TokenError

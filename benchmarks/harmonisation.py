@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.allan_williams import Grid, read_chorales, write_chorale
 from benchmarks.sounding import Cost, hold_or_draw_costs, music_span, sounding, voice_costs
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import MusegenError

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError, MusegenError

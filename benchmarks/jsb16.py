@@ -27,7 +27,7 @@ import torch
 
 from benchmarks.allan_williams import Chorale, read_chorales, write_chorale
 from benchmarks.sounding import SILENCE, hold_or_draw_costs, slot_nats
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import DataError, MusegenError

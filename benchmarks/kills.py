@@ -104,7 +104,7 @@ def in_peace(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tup
     words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
     subprocess.run(words, check=True, capture_output=True)
     CONTEXT.set_forkserver_preload(
-        ["musegen.cli.train", "musegen.training.train", "musegen.generation.tasks"]
+        ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
     )
     for name in ("warm", "timed"):  # the first one waits for the imports
         began = time.monotonic()

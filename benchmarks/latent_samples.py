@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
 from musegen.data.learnt import learnt

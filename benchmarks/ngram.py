@@ -34,8 +34,8 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
         checkpoint: whose tokenizer and view to use; None: the defaults for this dataset.
         transpose: at most so many semitones up or down in training, as for the networks.
     """
-    from musegen.checkpoint import load_checkpoint
-    from musegen.config import DataConfig, TokenizerConfig
+    from musegen.checkpoint.folder import load_checkpoint
+    from musegen.config.settings import DataConfig, TokenizerConfig
     from musegen.data.augment import transposition_tables
     from musegen.data.dataset import Dataset
     from musegen.data.fitting import fit_tokenizer

@@ -25,7 +25,7 @@ from symusic import Note, Score, TimeSignature, Track
 
 from benchmarks.allan_williams import sounding_spans
 from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, slot_nats, sounding
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import DataError, MusegenError

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from symusic.core import ScoreTick
 
 from benchmarks.encoding import CONFIGS, scores_of, tokenizer_of
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.fitting import shared_parts
 from musegen.errors import TokenError
 from musegen.tokenizers import GridTokenizer, Tokenizer

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from symusic import Score
 
-from musegen.checkpoint import build_model, load_checkpoint
+from musegen.checkpoint.build import build_model
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import MusicSet, compare

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from musegen.errors import MusegenError
 
 if TYPE_CHECKING:
-    from musegen.checkpoint import Checkpoint
+    from musegen.checkpoint.folder import Checkpoint
 
 TIMED = 512
 """Clips whose decoding is timed."""
@@ -40,7 +40,7 @@ def decoded_per_second(checkpoint: Checkpoint) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table."""
-    from musegen.checkpoint import load_checkpoint
+    from musegen.checkpoint.folder import load_checkpoint
     from musegen.cli.tables import print_facts, print_systems
     from musegen.data.dataset import Dataset
     from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction

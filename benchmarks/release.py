@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save
 
-from musegen.checkpoint import load_checkpoint, save_checkpoint, write_metrics
+from musegen.checkpoint.folder import load_checkpoint, save_checkpoint, write_metrics
 from musegen.cli.evaluate import main as evaluate
 from musegen.errors import ConfigError, MusegenError
 from musegen.files import write_atomic

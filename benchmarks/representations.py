@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.evaluation.clip_sets import ClipSet

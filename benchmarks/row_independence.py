@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
-from musegen.config import SamplingConfig
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.config.options import SamplingOptions
 from musegen.generation.sampling import RowStreams
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.tokenizers.grammar import Constraints, Grammar
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         pieces = [
             generate(
-                checkpoint.model, checkpoint.tokenizer, request, num=num, seed=seed, sampling=SamplingConfig()
+                checkpoint.model, checkpoint.tokenizer, request, num=num, seed=seed, sampling=SamplingOptions()
             )[0].ids
             for num in (1, 8)
         ]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView
 from musegen.evaluation.likelihood import filled_up, length_batches, padded

@@ -37,12 +37,12 @@ from torch import Tensor, nn
 from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
 from benchmarks.speed_gpu import measured
 from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.likelihood import model_view
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.training.datamodule import Batch, TokenDataModule
 from musegen.training.module import DecoderModule

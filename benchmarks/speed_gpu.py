@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.generation import engine
 from musegen.generation.graphs import BLOCK, Graphed
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.training.datamodule import Batch, TokenDataModule
 from musegen.training.module import DecoderModule
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts, print_rows
 from musegen.console import progress
 from musegen.data.dataset import Dataset

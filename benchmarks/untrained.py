@@ -11,9 +11,10 @@ import math
 
 import torch
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
-from musegen.generation.tasks import Request, generate
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.music.read import read_midi
 from musegen.music.write import midi_bytes
@@ -57,7 +58,7 @@ def main() -> None:
     print(f"{'metre':>6} {'decoded':>8} {'with notes':>10} {'exact bars':>10} {'errors':>7} {'notes':>16}")
     for metre in METRES:
         request = Request(bars=arguments.bars, time_signature=metre)
-        results = generate(model, tokenizer, request, num=arguments.samples, sampling=SamplingConfig())
+        results = generate(model, tokenizer, request, num=arguments.samples, sampling=SamplingOptions())
         bar = 480 * 4 * metre[0] // metre[1]
         decoded = exact = with_notes = 0
         errors, notes = 0.0, []

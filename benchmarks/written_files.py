@@ -23,10 +23,11 @@ import torch
 from symusic import Score
 
 from benchmarks.untrained import METRES
-from musegen.checkpoint import build_model, load_checkpoint
-from musegen.config import LMConfig, TokenizerConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.errors import MidiError, MusegenError
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.music.notes import normalise_notes, note_arrays
 from musegen.music.read import SUFFIXES, read_score
 from musegen.music.write import midi_bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from musegen.checkpoint import load_checkpoint, write_metrics
+from musegen.checkpoint.folder import load_checkpoint, write_metrics
 from musegen.errors import CheckpointError
 from musegen.tokenizers import RemiTokenizer
 

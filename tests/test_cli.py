@@ -25,9 +25,9 @@ from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import Train
 from musegen.cli.vary import Vary
-from musegen.config import Seq2SeqTrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
-from musegen.released import released_models
+from musegen.checkpoint.names import released_models
 
 
 @pytest.fixture
@@ -461,7 +461,7 @@ class TestWork:
         def denied(*_: object) -> None:
             raise PermissionError(errno.EACCES, "Permission denied")
 
-        monkeypatch.setattr("musegen.checkpoint.write_metrics", denied)
+        monkeypatch.setattr("musegen.checkpoint.folder.write_metrics", denied)
         assert main(["evaluate", str(trained), str(tunes.path), "--json"]) == 0
         out, err = capsys.readouterr()
         assert json.loads(out)["bits_per_note"] > 0

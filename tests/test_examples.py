@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from musegen.released import released_models
+from musegen.checkpoint.names import released_models
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import bit_flips
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.errors import CheckpointError
 

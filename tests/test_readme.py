@@ -42,7 +42,7 @@ def released(
     tiny = {"folk": trained, "chorale": accompanist, "folk-vae": autoencoder, "folk-vae-16": autoencoder}
     for name, model in tiny.items():
         shutil.copytree(model, folder / name)
-    monkeypatch.setattr("musegen.released.released_folder", lambda: folder)
+    monkeypatch.setattr("musegen.checkpoint.names.released_folder", lambda: folder)
 
 
 @pytest.fixture

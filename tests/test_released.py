@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from musegen.checkpoint import write_metrics
+from musegen.checkpoint.folder import write_metrics
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.music.write import write_score
-from musegen.released import find_checkpoint, model_facts, released_folder, released_models
+from musegen.checkpoint.names import find_checkpoint, model_facts, released_folder, released_models
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,7 +25,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, here = tmp_path / "site" / "checkpoints", tmp_path / "here"
     folder.mkdir(parents=True)
     here.mkdir()
-    monkeypatch.setattr("musegen.released.released_folder", lambda: folder)
+    monkeypatch.setattr("musegen.checkpoint.names.released_folder", lambda: folder)
     monkeypatch.chdir(here)
     return folder
 

@@ -18,7 +18,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for models that come with musegen, empty."""
     folder = tmp_path / "released"
     folder.mkdir()
-    monkeypatch.setattr("musegen.released.released_folder", lambda: folder)
+    monkeypatch.setattr("musegen.checkpoint.names.released_folder", lambda: folder)
     return folder
 
 

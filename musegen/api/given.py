@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from symusic import Score
 
     from musegen.api.piece import Piece
-    from musegen.checkpoint import Checkpoint
+    from musegen.checkpoint.folder import Checkpoint
     from musegen.generation.clips import Clip
 
 Music: TypeAlias = Union[str, Path, "Score", "Piece"]
@@ -42,7 +42,7 @@ def read_music(flag: str, music: Music) -> Score:
 def read(path: str | Path) -> Piece:
     """See `musegen.read`."""
     from musegen.api.piece import Piece
-    from musegen.generation.requests import Result
+    from musegen.generation.request import Result
     from musegen.music.ops import bar_ticks
 
     score = read_music("path", path)

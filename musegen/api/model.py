@@ -22,12 +22,12 @@ from musegen.api.writing import (
     write_reconstruction,
     write_variations,
 )
-from musegen.checkpoint import Checkpoint, load_checkpoint
-from musegen.config import SamplingConfig
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.config.options import SamplingOptions
 from musegen.generation.interpolate import interpolate_clips
-from musegen.generation.requests import Request, Result
+from musegen.generation.request import Request, Result
 from musegen.models.vae import VAE
-from musegen.released import find_checkpoint
+from musegen.checkpoint.names import find_checkpoint
 
 
 @dataclass(frozen=True, repr=False)
@@ -295,7 +295,7 @@ class Model:
         )
         return _numbered(results, seed)
 
-    def _sampling(self, drawing: Drawing, *, greedy: bool = False) -> SamplingConfig:
+    def _sampling(self, drawing: Drawing, *, greedy: bool = False) -> SamplingOptions:
         """The checkpoint's settings, but for what was given; greedy: with temperature 0 unless it was."""
         default = self.checkpoint.config.sampling
         return replace(replace(default, temperature=0.0) if greedy else default, **drawing)

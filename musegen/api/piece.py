@@ -11,7 +11,7 @@ from musegen.console import say
 from musegen.errors import ConfigError
 from musegen.evaluation.info import music_facts
 from musegen.evaluation.page import page
-from musegen.generation.requests import Result
+from musegen.generation.request import Result
 from musegen.music.write import write_score
 
 FRAME = (

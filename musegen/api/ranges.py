@@ -4,7 +4,7 @@ from typing import Any
 
 from musegen import ranges
 from musegen.errors import ConfigError
-from musegen.ranges import ONE_UP, Check, check_range
+from musegen.config.ranges import ONE_UP, Check, check_range
 
 RANGES: dict[str, Check] = ranges.RANGES | {
     "--bars": (lambda value: 1 <= value <= 10_000, "from 1 to 10000"),

@@ -8,18 +8,19 @@ from symusic.core import ScoreTick
 from musegen.api.chords import chords_of
 from musegen.api.given import Tune
 from musegen.api.pitches import common_pitches, part_pitches
-from musegen.checkpoint import Checkpoint
-from musegen.config import SamplingConfig, VAEConfig
+from musegen.checkpoint.folder import Checkpoint
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import VAEConfig
 from musegen.errors import CheckpointError, ConfigError
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment, Players, accompany
 from musegen.generation.assemble import dress_like, join
-from musegen.generation.chosen import generate_in_key
+from musegen.generation.rejection import generate_in_key
 from musegen.generation.clips import Clip
-from musegen.generation.endings import generate_ending
+from musegen.generation.rejection import generate_ending
 from musegen.generation.latent import decode_latents, latent_of, sample_clips
-from musegen.generation.requests import Request, Result
+from musegen.generation.request import Request, Result
 from musegen.generation.sampling import RowStreams
-from musegen.generation.tasks import generate
+from musegen.generation.pieces import generate
 from musegen.generation.vary import vary_clip
 from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
@@ -74,7 +75,7 @@ def write_pieces(
     num: int,
     prompt: ScoreTick | None,
     key: tuple[int, str] | None,
-    sampling: SamplingConfig,
+    sampling: SamplingOptions,
     seed: int,
     prior: bool,
 ) -> tuple[list[Result], int]:
@@ -146,7 +147,7 @@ def write_pieces(
     )
 
 
-def _leaving_scales(sampling: SamplingConfig, pitches: frozenset[int] | None) -> SamplingConfig:
+def _leaving_scales(sampling: SamplingOptions, pitches: frozenset[int] | None) -> SamplingOptions:
     """As given; where a scale is asked for, perhaps no diatonic one, no other is kept to."""
     is_asked = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
     return replace(sampling, diatonic=0.0) if is_asked else sampling
@@ -193,7 +194,7 @@ def write_accompaniments(
     wanted: Accompaniment,
     *,
     num: int,
-    sampling: SamplingConfig,
+    sampling: SamplingOptions,
     seed: int,
 ) -> list[Result]:
     """The tune as it was given, with accompaniments to it, the likeliest first; see `accompany`."""
@@ -213,7 +214,7 @@ def write_accompaniments(
 
 
 def write_reconstruction(
-    checkpoint: Checkpoint, clip: Clip, *, sampling: SamplingConfig, seed: int
+    checkpoint: Checkpoint, clip: Clip, *, sampling: SamplingOptions, seed: int
 ) -> Result:
     """A clip as the model gives it back."""
     model = checkpoint.model
@@ -238,7 +239,7 @@ def write_variations(
     num: int | None,
     amount: float | None,
     moves: Mapping[str, float],
-    sampling: SamplingConfig,
+    sampling: SamplingOptions,
     seed: int,
 ) -> list[Result]:
     """Clips like one; see `vary_clip`.

@@ -17,7 +17,7 @@ from musegen.cli.outputs import say_strayed, write_outputs
 from musegen.cli.parse import Flag, parse
 from musegen.cli.places import load_family, output_folder, refuse_taken
 from musegen.console import print_json, say
-from musegen.released import find_checkpoint
+from musegen.checkpoint.names import find_checkpoint
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from musegen.cli.parse import Flag
 from musegen.cli.places import load_family
 from musegen.console import say
-from musegen.released import find_checkpoint
+from musegen.checkpoint.names import find_checkpoint
 
 if TYPE_CHECKING:
     from symusic import Score
 
-    from musegen.checkpoint import Checkpoint
-    from musegen.config import SamplingConfig
+    from musegen.checkpoint.folder import Checkpoint
+    from musegen.config.options import SamplingOptions
     from musegen.models.vae import VAE
 
 
@@ -42,7 +42,7 @@ class Sampling:
     seed: int | None = None
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
-    def config(self, default: SamplingConfig) -> SamplingConfig:
+    def config(self, default: SamplingOptions) -> SamplingOptions:
         """The checkpoint's settings, but for those that were given."""
         given = {name: value for name, value in asdict(self).items() if name != "seed" and value is not None}
         return replace(default, **given)

@@ -11,7 +11,8 @@ from musegen.api.given import read_music
 from musegen.cli import evaluate, generate, prepare, render
 from musegen.cli.parse import Flag, parse
 from musegen.cli.repertoire import play_repertoire
-from musegen.config import LMConfig, OptimConfig, SamplingConfig, TrainConfig, TrainerConfig
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, OptimConfig, TrainConfig, TrainerConfig
 from musegen.console import say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ TRAIN = TrainConfig(
     model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
     optim=OptimConfig(lr=8e-3, batch_tokens=8192),
     trainer=TrainerConfig(max_steps=250, val_check_interval=50),
-    sampling=SamplingConfig(temperature=0.9, top_p=0.98),
+    sampling=SamplingOptions(temperature=0.9, top_p=0.98),
 )
 """A fixed number of steps, so that every demo ends alike; a minute or two on two free cores."""
 

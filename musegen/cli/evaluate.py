@@ -16,10 +16,10 @@ from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 from musegen.files import write_json
-from musegen.released import find_checkpoint, released_models
+from musegen.checkpoint.names import find_checkpoint, released_models
 
 if TYPE_CHECKING:
-    from musegen.checkpoint import Checkpoint
+    from musegen.checkpoint.folder import Checkpoint
     from musegen.data.dataset import Dataset
 
 
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
     if arguments.out:
         refuse_taken(arguments.out, force=arguments.force)
 
-    from musegen.checkpoint import load_checkpoint, write_metrics
+    from musegen.checkpoint.folder import load_checkpoint, write_metrics
 
     checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=_device())
     dataset = open_data(arguments.data) if arguments.data else training_data(checkpoint.dataset)

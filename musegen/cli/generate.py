@@ -19,10 +19,10 @@ from musegen.cli.parse import Flag, parse
 from musegen.cli.places import load_family, output_folder, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
-from musegen.released import find_checkpoint
+from musegen.checkpoint.names import find_checkpoint
 
 if TYPE_CHECKING:
-    from musegen.generation.requests import Result
+    from musegen.generation.request import Result
 
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "min_p_new", "diatonic", "precision", "compiled")
 
@@ -110,7 +110,7 @@ def main(argv: list[str]) -> None:
         raise ConfigError("--against says what --max-copy is held against: add it, or leave --against out")
 
     from musegen.api.writing import new_bars, write_pieces
-    from musegen.generation.requests import Request
+    from musegen.generation.request import Request
 
     bars = new_bars(checkpoint, arguments.bars, has_prompt=prompt is not None, prior=arguments.prior)
     request = Request(bars, metre, pitches, arguments.tempo, arguments.program)
@@ -158,7 +158,7 @@ def _novel(
     """What copies no more than --max-copy notes in a row of the training pieces."""
     from musegen.cli.learnt import learnt_dataset
     from musegen.data.learnt import learnt
-    from musegen.generation.chosen import generate_novel
+    from musegen.generation.rejection import generate_novel
 
     assert arguments.max_copy is not None
     known = learnt(learnt_dataset(arguments.against or arguments.checkpoint)).known

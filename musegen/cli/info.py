@@ -47,7 +47,7 @@ def _facts(name: str) -> dict[str, Any]:
     from musegen.cli.places import DATASETS
     from musegen.data.dataset import Dataset
     from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
-    from musegen.released import checkpoint_places
+    from musegen.checkpoint.names import checkpoint_places
 
     here, *others = checkpoint_places(name)
     for path in (here, DATASETS / name, *others):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from musegen.cli.places import DATASETS, open_data, training_data
 from musegen.console import say
 from musegen.errors import CheckpointError, DataError
-from musegen.released import checkpoint_places
+from musegen.checkpoint.names import checkpoint_places
 
 if TYPE_CHECKING:
     from musegen.data.dataset import Dataset

@@ -7,7 +7,7 @@ from typing import Any
 
 from musegen.cli.parse import Flag, parse
 from musegen.console import print_json, say
-from musegen.released import model_facts, released_folder, released_models
+from musegen.checkpoint.names import model_facts, released_folder, released_models
 
 
 @dataclass(frozen=True)

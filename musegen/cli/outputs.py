@@ -14,7 +14,7 @@ from musegen.files import write_json
 if TYPE_CHECKING:
     from symusic import Score
 
-    from musegen.generation.tasks import Result
+    from musegen.generation.pieces import Result
 
 MANIFEST = "manifest.json"
 TOGETHER = "all.mid"

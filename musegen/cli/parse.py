@@ -15,7 +15,7 @@ from tyro import _errors as tyro_errors
 
 from musegen.api.ranges import RANGES
 from musegen.errors import ConfigError
-from musegen.ranges import check_range
+from musegen.config.ranges import check_range
 
 T = TypeVar("T")
 

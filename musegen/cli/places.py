@@ -13,7 +13,7 @@ from musegen.console import say
 from musegen.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from musegen.checkpoint import Checkpoint
+    from musegen.checkpoint.folder import Checkpoint
     from musegen.data.dataset import Dataset
 
 DATASETS = Path("datasets")
@@ -26,7 +26,7 @@ def load_family(folder: Path, *families: str) -> Checkpoint:
         CheckpointError: it is of another, or cannot be used.
     """
     from musegen.api.writing import check_family
-    from musegen.checkpoint import load_checkpoint
+    from musegen.checkpoint.folder import load_checkpoint
 
     checkpoint = load_checkpoint(folder)
     check_family(checkpoint, *families)

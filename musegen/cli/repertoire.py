@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from musegen.api.given import read_music
 from musegen.console import say
 from musegen.errors import MusegenError
-from musegen.released import released_models
+from musegen.checkpoint.names import released_models
 
 if TYPE_CHECKING:
     from symusic import Score

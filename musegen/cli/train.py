@@ -13,7 +13,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.config import RUNS, TrainConfig
+from musegen.config.settings import RUNS, TrainConfig
 from musegen.console import say
 from musegen.errors import ConfigError
 
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> None:
 def _train(arguments: Train) -> None:
     from musegen.cli.places import open_data, output_folder, refuse_taken
     from musegen.processes import is_first_process
-    from musegen.released import find_checkpoint
+    from musegen.checkpoint.names import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
         raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")
@@ -118,7 +118,7 @@ def _config_file(argv: Sequence[str]) -> Path | None:
 
 
 def _read_config(path: Path) -> tuple[TrainConfig, str]:
-    from musegen.checkpoint import parse_checkpoint_config
+    from musegen.checkpoint.folder import parse_checkpoint_config
 
     if not path.is_file():
         fault = "is a folder" if path.is_dir() else "does not exist"

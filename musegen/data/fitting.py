@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from symusic.core import ScoreTick
 
-from musegen.config import DataConfig, TokenizerConfig
+from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, TokenError

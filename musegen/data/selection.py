@@ -5,7 +5,7 @@ from typing import NamedTuple
 from symusic import Score
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.config import DataConfig
+from musegen.config.settings import DataConfig
 from musegen.data.dataset import Dataset, Piece
 from musegen.errors import DataError
 from musegen.music.ops import melody_track, skyline

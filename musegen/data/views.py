@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from symusic.core import ScoreTick
 
-from musegen.config import DataConfig
+from musegen.config.settings import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.pairs import source_and_target

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select

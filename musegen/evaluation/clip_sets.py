@@ -6,7 +6,7 @@ import numpy as np
 from symusic.core import ScoreTick
 from torch import Tensor
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError

@@ -98,7 +98,7 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it cannot be loaded; so what is printed is true of a checkpoint that works.
     """
-    from musegen.checkpoint import load_checkpoint
+    from musegen.checkpoint.folder import load_checkpoint
 
     checkpoint = load_checkpoint(path)
     config = json.loads((path / "config.json").read_text("utf-8"))

@@ -9,7 +9,7 @@ from symusic.core import ScoreTick
 from musegen.data.novelty import NoveltyIndex, copied
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.latent import latent_of, sample_clips
-from musegen.generation.requests import Request
+from musegen.generation.request import Request
 from musegen.metrics.lines import intervals
 from musegen.music.notes import note_arrays
 from musegen.tokenizers.tables import Ints

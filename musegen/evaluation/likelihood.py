@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from musegen.checkpoint import Checkpoint, has_plans
+from musegen.checkpoint.folder import Checkpoint, has_plans
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, token_view

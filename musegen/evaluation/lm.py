@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from symusic import Score
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import FEWEST, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
-from musegen.generation.endings import generate_ending
-from musegen.generation.requests import Result
-from musegen.generation.tasks import Request, generate
+from musegen.generation.rejection import generate_ending
+from musegen.generation.request import Result
+from musegen.generation.pieces import Request, generate
 from musegen.metrics.features import FEATURES, features
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Normal
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.clips import Clips, clip_notes, cut_clips
 from musegen.data.dataset import Dataset

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from musegen.checkpoint import Checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.learnt import learnt
 from musegen.evaluation.clip_sets import ClipSet

@@ -10,15 +10,15 @@ from symusic import Note, Tempo
 from symusic.core import ScoreTick
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.data.pairs import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
 from musegen.generation.plans import draw_plans
-from musegen.generation.requests import Request, Result, check_metres
-from musegen.generation.sampling import RowStreams
-from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
+from musegen.generation.request import Request, Result, check_metres
+from musegen.generation.sampling import RowStreams, row_chunks
+from musegen.generation.pieces import longest_bar, prompt_ids, with_rosters
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.ops import bar_ticks, skyline
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
@@ -71,7 +71,7 @@ def accompany(
     *,
     num: int = 1,
     prompt: ScoreTick | None = None,
-    sampling: SamplingConfig | None = None,
+    sampling: SamplingOptions | None = None,
     seed: int = 0,
     players: Players | None = None,
 ) -> list[Result]:
@@ -102,10 +102,6 @@ def accompany(
         raise ConfigError(
             f"--prompt-bars is {wanted.prompt_bars}: it must be below the {bars} bars of the tune, from 0 up"
         )
-    if not 0 <= wanted.plan_temperature <= 100:
-        raise ConfigError(
-            f"--plan-temperature is {wanted.plan_temperature}: it must be from 0 (the likeliest) to 100"
-        )
     source, metre_ids = _source(melody, tokenizer, bars)
     kept = first_bars(prompt, wanted.prompt_bars) if prompt is not None and wanted.prompt_bars else None
     head, _ = prompt_ids(tokenizer, kept, wanted.prompt_bars)
@@ -121,30 +117,24 @@ def accompany(
     results = []
     tune = {note.pitch % 12 for track in skyline(melody).tracks for note in track.notes}
     melody_ids = torch.from_numpy(source)[None].to(device)
-    for first in range(0, num, ROWS_AT_ONCE):
-        streams = RowStreams(seed, range(first, min(first + ROWS_AT_ONCE, num)))
+    for rows in row_chunks(num):
+        streams = RowStreams(seed, rows)
         state, nats = _first_state(model, tokenizer, melody_ids, head, wanted, streams)
-        rules = constraints
-        if players.rosters and tokenizer.config.programs and not constraints.programs:
-            drawn = (streams.draw() * len(players.rosters)).long().tolist()
-            rules = replace(constraints, programs=[frozenset(players.rosters[i]) for i in drawn])
-        for planned, stream in zip(
-            nats,
-            sample_streams(
-                model,
-                state,
-                make_grammar(tokenizer.tables, rules, device=device),
-                prompt_ids=torch.tensor(head, device=device),
-                sampling=sampling or SamplingConfig(),
-                streams=streams,
-                max_new_tokens=longest_bar(tokenizer) * bars + 1,
-                beside=sorted(tune),
-            ),
-            strict=True,
-        ):
+        rules = with_rosters(constraints, players.rosters, tokenizer, streams)
+        found = sample_streams(
+            model,
+            state,
+            make_grammar(tokenizer.tables, rules, device=device),
+            prompt_ids=torch.tensor(head, device=device),
+            sampling=sampling or SamplingOptions(),
+            streams=streams,
+            max_new_tokens=longest_bar(tokenizer) * bars + 1,
+            beside=sorted(tune),
+        )
+        for planned, stream in zip(nats, found, strict=True):
             score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, players.program)
             likelihood = stream.log_likelihood - planned
-            result = Result(score, likelihood, bars, stream.ids, stream.strayed)
+            result = replace(Result.of(stream, score, bars), log_likelihood=likelihood)
             results.append((likelihood / stream.new_ids, result))
     return [result for _, result in sorted(results, key=lambda pair: -pair[0])]
 

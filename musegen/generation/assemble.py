@@ -6,7 +6,7 @@ import numpy as np
 from symusic import Note, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.generation.requests import Request, Result
+from musegen.generation.request import Request, Result
 from musegen.music.ops import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 

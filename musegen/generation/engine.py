@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError, MusegenError
-from musegen.generation.graphs import BLOCK, Graphed, one_by_one
+from musegen.generation.graphs import BLOCK, Graphed, Step, Steps
 from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import Decoder, token_nats
@@ -90,14 +90,13 @@ class _Rows(NamedTuple):
     state: Any
 
 
-@torch.inference_mode()
 def sample_streams(
     model: Decoder,
     state: Any,
     grammar: Rules,
     *,
     prompt_ids: Tensor,
-    sampling: SamplingConfig,
+    sampling: SamplingOptions,
     streams: RowStreams,
     max_new_tokens: int,
     pitches_alone: bool = False,
@@ -122,48 +121,44 @@ def sample_streams(
         ConfigError: rounded weights or compiled steps on a GPU; no compiler.
         MusegenError: a row has not ended within `max_new_tokens`.
     """
-    device = prompt_ids.device
-    on_cpu, is_stepped = device.type == "cpu", isinstance(model, nn.Module)
-    is_compiled = sampling.compiled and is_stepped and on_cpu
+    device, on_cpu = prompt_ids.device, prompt_ids.device.type == "cpu"
+    is_compiled = sampling.compiled and on_cpu and isinstance(model, nn.Module)
     if on_cpu and not is_compiled:  # numpy takes a quarter of torch's time for such small arrays
         grammar = hosted_rules(grammar)
     is_time, pitch_class = _keeps_share(grammar, pitches_alone=pitches_alone), as_tensor(grammar.pitch_class)
-    if not on_cpu:
-        _check_for_gpu(sampling)
-    stepper: Any = model
-    if is_stepped:
-        stepper = stepping(model, sampling.precision, hosted=not is_compiled)  # type: ignore[arg-type]
+    stepper = _stepper(model, sampling, on_cpu=on_cpu)
+    kept = _Kept(prompt_ids.tolist(), streams.rows)
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
-    rows = _after_prompt(model, stepper, state, grammar, prompt_ids, _strict(sampling, streams).to(device))
-    block, steps = 1, one_by_one(one)
-    if is_compiled:
-        from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
-
-        steps = Compiled(one, stepper, len(prompt_ids))
-    elif is_stepped and not on_cpu and GRAPHS:
-        block, steps = BLOCK, Graphed(one, stepper, len(prompt_ids))
-    fewest = FEWEST if is_compiled else 1
-    rows.heard[:, list(beside)] = True
-    kept = _Kept(prompt_ids.tolist(), streams.rows)
-    for _ in range(0, max_new_tokens, block):
-        ids, rows = steps(rows, streams.draw_steps(block).to(device))  # (K, B)
-        kept.add(ids)
-        left = len(rows.done) - int(rows.done.sum())
-        if left == 0:
-            kept.flush(rows.total)
-            written = kept.streams(grammar)
-            return written if sampling.precision == "float32" else _rescored(written, model, state, grammar)
-        if on_cpu and max(left, fewest) <= LEFT * len(rows.done):
-            going = _going(rows.done, fewest)
-            kept.flush(rows.total, going)
-            rows = choose_rows(rows, going)
-            grammar = grammar.select(going if is_compiled else going.numpy())
-            streams = streams.select(going.tolist())
+    block, steps = _machine(one, model, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
+    with torch.inference_mode():
+        rows = _after_prompt(
+            model, stepper, state, grammar, prompt_ids, _strict(sampling, streams).to(device)
+        )
+        rows.heard[:, list(beside)] = True
+        for _ in range(0, max_new_tokens, block):
+            uniform = streams.draw_steps(block).to(device)  # (K, B)
+            if steps is None:
+                ids, rows = _step(rows, uniform[0], stepper, grammar, sampling, is_time, pitch_class)
+                kept.add(ids[None])
+            else:
+                ids, rows = steps(rows, uniform)
+                kept.add(ids)
+            left = len(rows.done) - int(rows.done.sum())
+            if left == 0:
+                kept.flush(rows.total)
+                return _finished(kept.streams(grammar), model, state, grammar, sampling)
+            fewest = FEWEST if is_compiled else 1
+            if on_cpu and max(left, fewest) <= LEFT * len(rows.done):
+                going = _going(rows.done, fewest)
+                kept.flush(rows.total, going)
+                rows = choose_rows(rows, going)
+                grammar = grammar.select(going if is_compiled else going.numpy())
+                streams = streams.select(going.tolist())
     raise MusegenError(
-        f"{int((~rows.done).sum())} of {streams.rows} pieces had not ended after {max_new_tokens} tokens; "
+        f"{int((~rows.done).sum())} of {kept.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
     )
 
@@ -174,14 +169,36 @@ def _keeps_share(grammar: Rules, *, pitches_alone: bool) -> Tensor:
     return is_time | as_tensor(grammar.kind >= Kind.DURATION) if pitches_alone else is_time
 
 
-def _check_for_gpu(sampling: SamplingConfig) -> None:
+def _stepper(model: Decoder, sampling: SamplingOptions, *, on_cpu: bool) -> Any:
+    """What takes single steps of a model: it, laid out for them."""
+    if not on_cpu:
+        _check_for_gpu(sampling)
+    if not isinstance(model, nn.Module):
+        return model
+    return stepping(model, sampling.precision, hosted=not (sampling.compiled and on_cpu))
+
+
+def _machine(
+    one: Step[_Rows], model: Decoder, stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
+) -> tuple[int, Steps[_Rows] | None]:
+    """How many steps are taken at once, and by what; None: one after the other, as they are."""
+    if is_compiled:
+        from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
+
+        return 1, Compiled(one, stepper, seen)
+    if GRAPHS and not on_cpu and isinstance(model, nn.Module):
+        return BLOCK, Graphed(one, stepper, seen)
+    return 1, None
+
+
+def _check_for_gpu(sampling: SamplingOptions) -> None:
     if sampling.precision != "float32":
         raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
     if sampling.compiled:
         raise ConfigError("--compiled is for a processor: leave it out on a GPU")
 
 
-def _strict(sampling: SamplingConfig, streams: RowStreams) -> Tensor:
+def _strict(sampling: SamplingOptions, streams: RowStreams) -> Tensor:
     """(B,) which pieces keep to one scale; a number of each row is used up only where some do."""
     return streams.draw() < sampling.diatonic if sampling.diatonic else torch.zeros(streams.rows) > 0
 
@@ -219,15 +236,20 @@ def _after_prompt(
     return _Rows(logits[:, -1], zeros > 0, zeros, heard, strict, repeat_rows(rules, count), state)
 
 
-def _rescored(streams: list[Stream], model: Decoder, state: Any, grammar: Rules) -> list[Stream]:
+def _finished(
+    streams: list[Stream], model: Decoder, state: Any, grammar: Rules, sampling: SamplingOptions
+) -> list[Stream]:
     """Streams with their log-likelihood under the model as it is, and how far that of others lies above.
 
     Args:
-        streams: as drawn.
+        streams: as drawn, which is under the model as it is where its weights were not rounded.
         model: as it is.
         state: its first, of one row or of all.
         grammar: knows the end.
+        sampling: how they were drawn.
     """
+    if sampling.precision == "float32":
+        return streams
     end = grammar.kind.tolist().index(Kind.EOS)
     ids = pad_sequence([torch.tensor([*stream.ids, end]) for stream in streams], batch_first=True)  # (B, T)
     logits, _ = model(ids[:, :-1], repeat_rows(state, len(streams)))
@@ -248,6 +270,8 @@ class _Kept:
     """
 
     def __init__(self, prompt: list[int], rows: int) -> None:
+        self.rows = rows
+        """How many there are in all."""
         self._prompt, self._rows = prompt, list(range(rows))
         self._new: list[list[int]] = [[] for _ in range(rows)]
         self._totals = [0.0] * rows
@@ -283,7 +307,7 @@ def _step(
     uniform: Tensor,
     model: Decoder,
     grammar: Rules,
-    sampling: SamplingConfig,
+    sampling: SamplingOptions,
     is_time: Tensor,
     pitch_class: Tensor,
 ) -> tuple[Tensor, _Rows]:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from symusic import Tempo
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.generation.assemble import dress_like
 from musegen.generation.clips import Clip
 from musegen.generation.latent import GREEDY, decode_latents, latent_of
-from musegen.generation.requests import Result
+from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.walks import Route, candidates
 from musegen.metrics.smoothness import note_distances
@@ -45,7 +45,7 @@ def interpolate_clips(
     num: int,
     *,
     path: Route = "both",
-    sampling: SamplingConfig = GREEDY,
+    sampling: SamplingOptions = GREEDY,
     seed: int = 0,
 ) -> Way:
     """The clips between two of one metre, with the first one's instrument and a tempo between theirs.

@@ -5,17 +5,17 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.generation.assemble import dress, trim
-from musegen.generation.engine import Rules, Stream, sample_streams
-from musegen.generation.requests import Request, Result
-from musegen.generation.sampling import RowStreams, draw_ids
-from musegen.generation.tasks import ROWS_AT_ONCE, asked_programs, longest_bar, metre_id
+from musegen.generation.engine import sample_streams
+from musegen.generation.request import Request, Result
+from musegen.generation.sampling import RowStreams, draw_ids, row_chunks
+from musegen.generation.pieces import asked_programs, longest_bar, metre_id
 from musegen.models.vae import VAE
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import Ints
 
-GREEDY = SamplingConfig(temperature=0.0)
+GREEDY = SamplingOptions(temperature=0.0)
 Metre = tuple[int, int]
 
 
@@ -39,7 +39,7 @@ def decode_latents(
     z: Tensor,
     metre: Metre,
     *,
-    sampling: SamplingConfig = GREEDY,
+    sampling: SamplingOptions = GREEDY,
     streams: RowStreams | None = None,
     pitches: frozenset[int] | None = None,
     programs: Sequence[frozenset[int]] = (),
@@ -78,46 +78,25 @@ def decode_latents(
         device=next(model.parameters()).device,
     )
     streams = streams or RowStreams(0, range(len(z)))
+    device = next(model.parameters()).device
     results = []
-    for first in range(0, len(z), ROWS_AT_ONCE):
-        rows = range(first, min(first + ROWS_AT_ONCE, len(z)))
-        for stream in _streams(
+    for rows in row_chunks(len(z)):
+        with torch.inference_mode():
+            state = model.init_state(z[rows.start : rows.stop].to(device))
+        for stream in sample_streams(
             model,
-            tokenizer,
-            z[rows.start : rows.stop],
+            state,
             grammar,
-            sampling,
-            streams.select(rows),
+            prompt_ids=torch.tensor([tokenizer.bos_id], device=device),
+            sampling=sampling,
+            streams=streams.select(rows),
+            max_new_tokens=longest_bar(tokenizer) * bars + 1,
             pitches_alone=pitches_alone,
         ):
             score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
             trim(score, bars)
-            results.append(Result(score, stream.log_likelihood, bars, stream.ids, stream.strayed))
+            results.append(Result.of(stream, score, bars))
     return results
-
-
-@torch.inference_mode()
-def _streams(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    grammar: Rules,
-    sampling: SamplingConfig,
-    streams: RowStreams,
-    *,
-    pitches_alone: bool,
-) -> list[Stream]:
-    device = next(model.parameters()).device
-    return sample_streams(
-        model,
-        model.init_state(z.to(device)),
-        grammar,
-        prompt_ids=torch.tensor([tokenizer.bos_id], device=device),
-        sampling=sampling,
-        streams=streams,
-        max_new_tokens=longest_bar(tokenizer) * model.clip_bars + 1,
-        pitches_alone=pitches_alone,
-    )
 
 
 def sample_clips(
@@ -128,7 +107,7 @@ def sample_clips(
     num: int = 1,
     metres: Collection[str] = (),
     prior: bool = False,
-    sampling: SamplingConfig | None = None,
+    sampling: SamplingOptions | None = None,
     seed: int = 0,
     default_tempo: float = 120.0,
     default_program: int = 0,
@@ -163,7 +142,7 @@ def sample_clips(
             tokenizer,
             z[rows],
             each,
-            sampling=sampling or SamplingConfig(),
+            sampling=sampling or SamplingOptions(),
             streams=streams.select(rows),
             pitches=request.pitches,
             programs=[] if program is None else [asked_programs(tokenizer, program)],
@@ -185,5 +164,5 @@ def _draw_metres(
     allowed = torch.tensor([metre_id(tokenizer, metre) for metre in known], device=device)
     head = torch.tensor([[tokenizer.bos_id, bar_id]], device=device).expand(len(z), -1)
     logits, _ = model(head, model.init_state(z.to(device)))  # (B, 2, V)
-    drawn = draw_ids(logits[:, -1, allowed].float(), streams.draw(), SamplingConfig())
+    drawn = draw_ids(logits[:, -1, allowed].float(), streams.draw(), SamplingOptions())
     return [known[index] for index in drawn.tolist()]

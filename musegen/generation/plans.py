@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.generation.sampling import GREEDY, RowStreams, draw_ids
 from musegen.models.plan import Chain, Heard, Planner, absolute, relative
 
@@ -67,5 +67,5 @@ def draw_labels(
     drawn: list[Tensor] = []
     for way in reversed(ways):
         logits = way + moves[:, drawn[-1]].T if drawn else way
-        drawn.append(draw_ids(logits, streams.draw(), SamplingConfig()))
+        drawn.append(draw_ids(logits, streams.draw(), SamplingOptions()))
     return torch.stack(drawn[::-1], dim=1)

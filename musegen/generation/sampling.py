@@ -1,15 +1,17 @@
 """From logits to ids: filters and one random stream a row."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.tokenizers.tables import NO_CLASS
 
+ROWS_AT_ONCE, ROWS_ON_GPU = 256, 4096
+"""Of a batch on a processor, or with a melody or a latent point for each row; and of another on a GPU."""
 AHEAD = 64
 """Numbers that are drawn at once."""
 BELOW = 1 - 2**-50
@@ -20,6 +22,12 @@ DIATONIC = 7
 """Pitch classes of a scale, neighbours in the circle of fifths."""
 GREEDY = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
+
+
+def row_chunks(num: int, most: int = ROWS_AT_ONCE) -> Iterator[range]:
+    """The numbers of so many rows, `most` at once."""
+    for first in range(0, num, most):
+        yield range(first, min(first + most, num))
 
 
 class RowStreams:
@@ -81,7 +89,7 @@ def temper(logits: Tensor, temperature: float, is_time: Tensor | None = None) ->
     return torch.where(is_time, logits, cooled + torch.where(shift.isnan(), 0.0, shift))
 
 
-def filter_logits(logits: Tensor, config: SamplingConfig, is_time: Tensor | None = None) -> Tensor:
+def filter_logits(logits: Tensor, config: SamplingOptions, is_time: Tensor | None = None) -> Tensor:
     """Temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
 
     Args:
@@ -158,7 +166,7 @@ def _least(logits: Tensor, share: float) -> Tensor:
 
 
 def draw_ids(
-    logits: Tensor, uniform: Tensor, config: SamplingConfig, is_time: Tensor | None = None
+    logits: Tensor, uniform: Tensor, config: SamplingOptions, is_time: Tensor | None = None
 ) -> Tensor:
     """One id a row, by inverting the cumulative distribution at `uniform`; the likeliest at temperature 0.
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
 from musegen.generation.latent import GREEDY, Metre, decode_latents
-from musegen.generation.requests import Result
+from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.metrics.attributes import Floats, score_attributes
 from musegen.metrics.note_f1 import note_scores
@@ -32,7 +32,7 @@ RHYTHMS = {"density": 2}
 """How many rhythms are drawn at each point of a slider."""
 RHYTHM_REACH = 9.0
 """`REACH` of the points at which rhythms are drawn."""
-LIKELIEST_PITCHES = SamplingConfig(temperature=0.01)
+LIKELIEST_PITCHES = SamplingOptions(temperature=0.01)
 LEAK = 0.25
 """How much a move of another attribute counts beside a miss of the one that is set."""
 CHANGE = 0.2
@@ -59,7 +59,7 @@ def along_slider(
     metre: Metre,
     slider: int,
     *,
-    sampling: SamplingConfig = GREEDY,
+    sampling: SamplingOptions = GREEDY,
     seed: int = 0,
     ticks_per_quarter: int = 480,
 ) -> list[Walk]:
@@ -158,7 +158,7 @@ def set_sliders(
     metre: Metre,
     moves: Mapping[str, float],
     *,
-    sampling: SamplingConfig = GREEDY,
+    sampling: SamplingOptions = GREEDY,
     seed: int = 0,
     ticks_per_quarter: int = 480,
 ) -> list[Result]:

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.generation.assemble import dress_like
 from musegen.generation.clips import Clip
 from musegen.generation.latent import GREEDY, Metre, decode_latents, draw_latents, latent_of
-from musegen.generation.requests import Result
+from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.sliders import set_sliders
 from musegen.generation.walks import interpolate
@@ -30,7 +30,7 @@ def vary_clip(
     num: int = 1,
     amount: float = 0.0,
     moves: Mapping[str, float] | None = None,
-    sampling: SamplingConfig = GREEDY,
+    sampling: SamplingOptions = GREEDY,
     seed: int = 0,
 ) -> list[Result]:
     """Clips like one: first away from its point at random, then along the sliders.

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.tokenizers.grammar import Constraints, Grammar
 from musegen.tokenizers.grid import GridTokenizer

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from symusic import Note, Score, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.metrics.note_sets import Notes
 from musegen.tokenizers.parts import Part

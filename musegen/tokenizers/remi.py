@@ -18,7 +18,7 @@ import numpy.typing as npt
 from symusic import Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from musegen.config import VAETrainConfig
+from musegen.config.settings import VAETrainConfig
 from musegen.data.augment import transposition_tables
 from musegen.data.clips import Clips, clip_attributes, cut_clips
 from musegen.data.variations import changed_lines

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from musegen.config import LatentConfig, OptimConfig
+from musegen.config.settings import LatentConfig, OptimConfig
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.training.datamodule import Batch

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from musegen.config import OptimConfig
+from musegen.config.settings import OptimConfig
 from musegen.models.losses import first_state, stream_nats, token_nats
 from musegen.models.seq2seq import Seq2Seq
 from musegen.training.callbacks import BITS_A_NOTE

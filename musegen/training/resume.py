@@ -26,8 +26,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from musegen.checkpoint import parse_checkpoint_config
-from musegen.config import TrainConfig
+from musegen.checkpoint.folder import parse_checkpoint_config
+from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic

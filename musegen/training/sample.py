@@ -6,8 +6,8 @@ from typing import Any
 
 from symusic.core import ScoreTick
 
-from musegen.checkpoint import Model
-from musegen.config import TrainConfig
+from musegen.checkpoint.folder import Model
+from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError
@@ -15,8 +15,8 @@ from musegen.generation.accompany import Players, accompany, first_bars
 from musegen.generation.assemble import dress_like, join
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.latent import decode_latents, latent_of
-from musegen.generation.requests import Result
-from musegen.generation.tasks import Request, generate
+from musegen.generation.request import Result
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE

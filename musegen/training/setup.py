@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from musegen.checkpoint import Checkpoint, Model, build_model
-from musegen.config import SamplingConfig, TrainConfig, VAETrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.checkpoint.folder import Checkpoint, Model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import TrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
@@ -21,7 +23,7 @@ from musegen.training.datamodule import TokenDataModule
 from musegen.training.latent import VAEModule
 from musegen.training.module import DecoderModule
 
-CHOIR = SamplingConfig(temperature=0.6, min_p=0.02)
+CHOIR = SamplingOptions(temperature=0.6, min_p=0.02)
 """At 1.0 voices cross and move in parallel more often than Bach's (see benchmarks/RESULTS.md)."""
 EPOCHS = 30
 STEPS = (200, 20_000)
@@ -103,10 +105,10 @@ def parts(
     return config, tokenizer, build_model(config, tokenizer), view
 
 
-def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingConfig:
+def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
     """The settings asked for; of an accompanist of voices, where none are, what suits voices."""
     is_choir = config.family == "seq2seq" and tokenizer.tables.voices > 1
-    return CHOIR if is_choir and config.sampling == SamplingConfig() else config.sampling
+    return CHOIR if is_choir and config.sampling == SamplingOptions() else config.sampling
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:

@@ -15,8 +15,8 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from musegen.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from musegen.config import TrainConfig
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoint
+from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError

@@ -13,7 +13,7 @@ from symusic.core import ScoreTick
 from musegen.api.piece import Piece, Pieces
 from musegen.errors import ConfigError, MidiError
 from musegen.evaluation.page import page
-from musegen.generation.requests import Result
+from musegen.generation.request import Result
 from tests.music.scores import line, score
 
 HOSTILE = '</iframe><script>alert(1)</script>" onload="alert(2)'

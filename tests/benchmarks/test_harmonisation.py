@@ -19,7 +19,7 @@ from benchmarks.sounding import (
     sounding,
     voice_costs,
 )
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.counterpoint import voice_frames

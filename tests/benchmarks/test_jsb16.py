@@ -9,7 +9,7 @@ import pytest
 from benchmarks import jsb16
 from benchmarks.jsb16 import build_dataset, read_pieces, score, trivial
 from benchmarks.sounding import SILENCE, sounding
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.counterpoint import voice_frames

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from benchmarks import interpolation, representations, sliders
-from musegen.checkpoint import load_checkpoint, write_metrics
+from musegen.checkpoint.folder import load_checkpoint, write_metrics
 from musegen.data.dataset import Dataset
 from musegen.evaluation.clip_sets import ClipSet
 

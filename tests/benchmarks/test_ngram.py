@@ -10,7 +10,7 @@ import pytest
 from benchmarks import ngram
 from benchmarks.kneser_ney import Ids, discounts, kneser_ney_nats, token_nats
 from benchmarks.ngram import parse_orders
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import piano_rolls
 from benchmarks.piano_rolls import BEFORE, Piece, as_score, build_dataset, legal_lines, mean_nats, ranked
 from benchmarks.sounding import SILENCE, sounding
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.counterpoint import voice_frames

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.release import halve, main
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.errors import ConfigError
 
 

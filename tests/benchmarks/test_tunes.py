@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.tunes import main, measure, verdicts
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.metrics.features import FEATURES

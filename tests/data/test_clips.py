@@ -7,7 +7,7 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 from symusic.core import ScoreTick
 
-from musegen.config import DataConfig, TokenizerConfig
+from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.clips import Clips, clip_attributes, clip_notes, cut_clips
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.fitting import fit_tokenizer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musegen.config import DataConfig, TokenizerConfig
+from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.clips import Clips, clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

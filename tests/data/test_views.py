@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from musegen.checkpoint import Checkpoint, load_checkpoint, write_metrics
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint, write_metrics
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.evaluation.likelihood import evaluate_checkpoint

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musegen.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from musegen.config import OptimConfig, VAEConfig, VAETrainConfig
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoint
+from musegen.config.settings import OptimConfig, VAEConfig, VAETrainConfig
 from musegen.data.clips import clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
@@ -53,7 +53,7 @@ def learnt(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoi
 
 @pytest.fixture(scope="module")
 def untrained(learnt: Checkpoint, tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    from musegen.checkpoint import build_model
+    from musegen.checkpoint.build import build_model
 
     folder = tmp_path_factory.mktemp("checkpoints") / "fresh"
     fresh = build_model(learnt.config, learnt.tokenizer)

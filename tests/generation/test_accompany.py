@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli import main
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany, first_bars
 from musegen.generation.assemble import join
@@ -64,7 +64,7 @@ def test_the_bars_and_metres_are_the_tunes(checkpoint: Checkpoint) -> None:
 def test_a_strict_accompaniment_shares_the_scale_of_its_tune(checkpoint: Checkpoint) -> None:
     melody = tune()
     melody.tracks[0].notes.append(Note(6000, 240, 78, 80))  # F sharp: with C, B and A only G major is left
-    strict = SamplingConfig(diatonic=1.0)
+    strict = SamplingOptions(diatonic=1.0)
     for score in play(checkpoint, melody, num=4, seed=2, sampling=strict):
         assert {note.pitch % 12 for track in score.tracks for note in track.notes} <= {0, 2, 4, 6, 7, 9, 11}
 

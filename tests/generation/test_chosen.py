@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import build_index
 from musegen.errors import ConfigError
-from musegen.generation.chosen import copied_run, generate_in_key, generate_novel
-from musegen.generation.requests import Request, Result
-from musegen.generation.tasks import generate
+from musegen.generation.rejection import copied_run, generate_in_key, generate_novel
+from musegen.generation.request import Request, Result
+from musegen.generation.pieces import generate
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import stream_nats
 from musegen.music.excerpt import excerpt

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.generation.clips import take_clip

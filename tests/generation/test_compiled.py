@@ -6,15 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TrainConfig
 from musegen.errors import ConfigError
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import GridTokenizer, RemiTokenizer, Tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler itself
-SAMPLING = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
+SAMPLING = SamplingOptions(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
 
 
 def fresh(tokenizer: Tokenizer) -> LanguageModel:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TrainConfig
 from musegen.generation import engine, graphs
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import GridTokenizer, RemiTokenizer, Tokenizer
 
@@ -22,7 +23,7 @@ def test_captured_steps_draw_the_same(
     assert isinstance(model, LanguageModel)
     model.cuda()
     monkeypatch.setattr(graphs, "FIRST_WINDOW", 64)  # so that it has to be captured anew
-    sampling = SamplingConfig(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
+    sampling = SamplingOptions(temperature=0.9, top_k=40, top_p=0.95, min_p=0.01, min_p_new=0.1, diatonic=0.5)
     written = []
     for is_graphed in (True, False):
         monkeypatch.setattr(engine, "GRAPHS", is_graphed)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.checkpoint import Checkpoint, load_checkpoint
-from musegen.config import SamplingConfig
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.config.options import SamplingOptions
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.interpolate import interpolate_clips
 from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
-from musegen.generation.requests import Request
+from musegen.generation.request import Request
 from musegen.generation.sampling import RowStreams
 from musegen.generation.sliders import POINTS, Walk, along_slider, chosen
 from musegen.generation.vary import vary_clip
@@ -23,7 +23,7 @@ from musegen.metrics.smoothness import note_edit_distance
 from musegen.models.vae import ATTRIBUTES, VAE
 from tests.music.scores import line, notes, score
 
-HOT = SamplingConfig(temperature=1.5)
+HOT = SamplingOptions(temperature=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def ids(results: list) -> list[list[int]]:  # type: ignore[type-arg]
 def test_every_point_is_a_clip_of_the_metre(checkpoint: Checkpoint, model: VAE) -> None:
     z = 3 * torch.randn(6, model.latent_dim, generator=torch.Generator().manual_seed(0))
     for metre in ((6, 8), (7, 8)):
-        for sampling in (SamplingConfig(temperature=0.0), HOT):
+        for sampling in (SamplingOptions(temperature=0.0), HOT):
             for result in decode_latents(model, checkpoint.tokenizer, z, metre, sampling=sampling):
                 [mark] = result.score.time_signatures
                 assert (mark.numerator, mark.denominator) == metre

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from musegen.api.chords import chords_of
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany

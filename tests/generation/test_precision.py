@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TrainConfig
-from musegen.generation.tasks import Request, generate
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TrainConfig
+from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import token_nats
 from musegen.models.stepping import begun, stepping
@@ -71,7 +72,7 @@ def test_what_is_laid_out_is_kept_until_a_weight_changes(plain: RemiTokenizer) -
 def test_a_row_does_not_depend_on_the_others(
     precision: str, model: LanguageModel, plain: RemiTokenizer
 ) -> None:
-    sampling = SamplingConfig(precision=precision)  # type: ignore[arg-type]
+    sampling = SamplingOptions(precision=precision)  # type: ignore[arg-type]
     alone = [generate(model, plain, Request(bars=2), num=1, sampling=sampling, seed=s)[0] for s in range(3)]
     first = [generate(model, plain, Request(bars=2), num=3, sampling=sampling, seed=s)[0] for s in range(3)]
     assert [each.ids for each in alone] == [each.ids for each in first]
@@ -79,7 +80,7 @@ def test_a_row_does_not_depend_on_the_others(
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_the_likelihood_is_the_models_own(precision: str, model: LanguageModel, plain: RemiTokenizer) -> None:
-    sampling = SamplingConfig(precision=precision)  # type: ignore[arg-type]
+    sampling = SamplingOptions(precision=precision)  # type: ignore[arg-type]
     for result in generate(model, plain, Request(bars=2), num=3, sampling=sampling, seed=3):
         ids = torch.tensor([[*result.ids, plain.eos_id]])
         with torch.inference_mode():

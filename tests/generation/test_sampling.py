@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.generation.sampling import (
     RowStreams,
     draw_ids,
@@ -17,19 +17,19 @@ from musegen.generation.sampling import (
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
 
-def kept(config: SamplingConfig, probs: torch.Tensor = PROBS) -> list[int]:
+def kept(config: SamplingOptions, probs: torch.Tensor = PROBS) -> list[int]:
     return torch.isfinite(filter_logits(probs.log(), config))[0].nonzero().flatten().tolist()
 
 
 def test_filters_keep_what_they_should() -> None:
-    assert kept(SamplingConfig()) == [0, 1, 2, 3]
-    assert kept(SamplingConfig(top_k=2)) == [0, 1]
-    assert kept(SamplingConfig(top_k=99)) == [0, 1, 2, 3]
-    assert kept(SamplingConfig(top_p=0.5)) == [0]
-    assert kept(SamplingConfig(top_p=0.51)) == [0, 1]
-    assert kept(SamplingConfig(top_p=1e-9)) == [0]
-    assert kept(SamplingConfig(min_p=0.4)) == [0, 1]
-    assert kept(SamplingConfig(top_k=3, min_p=0.4)) == [0, 1]
+    assert kept(SamplingOptions()) == [0, 1, 2, 3]
+    assert kept(SamplingOptions(top_k=2)) == [0, 1]
+    assert kept(SamplingOptions(top_k=99)) == [0, 1, 2, 3]
+    assert kept(SamplingOptions(top_p=0.5)) == [0]
+    assert kept(SamplingOptions(top_p=0.51)) == [0, 1]
+    assert kept(SamplingOptions(top_p=1e-9)) == [0]
+    assert kept(SamplingOptions(min_p=0.4)) == [0, 1]
+    assert kept(SamplingOptions(top_k=3, min_p=0.4)) == [0, 1]
 
 
 def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
@@ -47,15 +47,15 @@ def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
 
 
 def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:
-    cold = filter_logits(PROBS.log(), SamplingConfig(temperature=0.5)).softmax(1)
+    cold = filter_logits(PROBS.log(), SamplingOptions(temperature=0.5)).softmax(1)
     assert torch.allclose(cold, PROBS**2 / (PROBS**2).sum())
-    assert draw_ids(PROBS.log(), torch.tensor([0.99]), SamplingConfig(temperature=0.0)).tolist() == [0]
+    assert draw_ids(PROBS.log(), torch.tensor([0.99]), SamplingOptions(temperature=0.0)).tolist() == [0]
 
 
 def test_ids_are_drawn_as_often_as_they_are_likely() -> None:
     rows = 20_000
     uniform = torch.from_numpy(np.random.default_rng(0).random(rows))
-    drawn = draw_ids(PROBS.log().expand(rows, -1), uniform, SamplingConfig())
+    drawn = draw_ids(PROBS.log().expand(rows, -1), uniform, SamplingOptions())
     shares = torch.bincount(drawn, minlength=4) / rows
     assert torch.allclose(shares.double(), PROBS[0], atol=0.01)
 
@@ -64,7 +64,7 @@ def test_ids_are_drawn_as_often_as_they_are_likely() -> None:
 def test_an_illegal_id_is_never_drawn(uniform: float, only: int) -> None:
     logits = torch.full((1, 4), -torch.inf)
     logits[0, only] = -3.0
-    assert draw_ids(logits, torch.tensor([uniform]), SamplingConfig()).item() == only
+    assert draw_ids(logits, torch.tensor([uniform]), SamplingOptions()).item() == only
 
 
 def test_a_row_does_not_depend_on_how_many_there_are() -> None:

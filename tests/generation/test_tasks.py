@@ -4,13 +4,15 @@ import pytest
 import torch
 from symusic import Note, Score, TimeSignature, Track
 
-from musegen.checkpoint import Checkpoint, build_model, load_checkpoint
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.metrics.pitch import scale_consistency
 from musegen.music.ops import bar_ticks
 from musegen.music.write import midi_bytes
@@ -100,7 +102,7 @@ def test_a_prompt_off_the_grid_is_still_verbatim(checkpoint: Checkpoint) -> None
 
 
 def test_greedy_does_not_depend_on_the_seed(checkpoint: Checkpoint) -> None:
-    greedy = SamplingConfig(temperature=0.0)
+    greedy = SamplingOptions(temperature=0.0)
     a, b = (
         generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), sampling=greedy, seed=seed)[0]
         for seed in (1, 2)
@@ -120,7 +122,7 @@ def test_any_resolution_of_a_prompt_gives_exactly_the_bars(checkpoint: Checkpoin
         prompt.time_signatures.append(TimeSignature(0, numerator, denominator))
         prompt.tracks.append(Track())
         prompt.tracks[0].notes.append(Note(0, tpq, 60, 64))
-        hot = SamplingConfig(temperature=3.0)
+        hot = SamplingOptions(temperature=3.0)
         for result in generate(
             checkpoint.model, checkpoint.tokenizer, Request(bars=2), num=6, prompt=prompt, sampling=hot
         ):
@@ -176,9 +178,9 @@ def test_an_onset_that_rounds_up_to_the_bar_line_is_not_written_twice(checkpoint
 
 
 def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: Checkpoint) -> None:
-    strict = SamplingConfig(min_p_new=1.0)
+    strict = SamplingOptions(min_p_new=1.0)
 
-    def written(sampling: SamplingConfig, prompt: "Score | None" = None) -> list[list[int]]:
+    def written(sampling: SamplingOptions, prompt: "Score | None" = None) -> list[list[int]]:
         request = Request(bars=6, time_signature=(4, 4))
         results = generate(
             checkpoint.model, checkpoint.tokenizer, request, num=8, prompt=prompt, sampling=sampling, seed=1
@@ -189,18 +191,18 @@ def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: 
         found = checkpoint.tokenizer.tables.pitch_class
         return sum(len({int(found[id_]) for id_ in ids} - {12}) for ids in rows) / len(rows)
 
-    assert classes(written(strict)) < classes(written(SamplingConfig())) - 0.5
+    assert classes(written(strict)) < classes(written(SamplingOptions())) - 0.5
     chromatic = Score(480)
     chromatic.time_signatures.append(TimeSignature(0, 4, 4))
     chromatic.tracks.append(Track(program=0))
     for step in range(12):
         chromatic.tracks[0].notes.append(Note(step * 160, 160, 60 + step, 80))
-    assert written(strict, chromatic) == written(SamplingConfig(), chromatic)
+    assert written(strict, chromatic) == written(SamplingOptions(), chromatic)
 
 
 def test_as_many_pieces_keep_to_one_scale_as_are_asked_for(checkpoint: Checkpoint) -> None:
     def written(diatonic: float) -> list[bool]:
-        request, sampling = Request(bars=6, time_signature=(4, 4)), SamplingConfig(diatonic=diatonic)
+        request, sampling = Request(bars=6, time_signature=(4, 4)), SamplingOptions(diatonic=diatonic)
         results = generate(checkpoint.model, checkpoint.tokenizer, request, num=16, sampling=sampling, seed=1)
         return [scale_consistency(result.score) > 1 - 1e-9 for result in results]
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.settings import LMConfig, TrainConfig, VAEConfig, VAETrainConfig
 from musegen.errors import MidiError
 from musegen.generation.latent import sample_clips
-from musegen.generation.requests import Request, Result
-from musegen.generation.tasks import generate, longest_bar
+from musegen.generation.request import Request, Result
+from musegen.generation.pieces import generate, longest_bar
 from musegen.models.lm import LanguageModel
 from musegen.models.vae import VAE
 from musegen.music.ops import bar_ticks

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.settings import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
 from musegen.models.stepping import begun, stepping, windowed

@@ -2,7 +2,7 @@
 
 import torch
 
-from musegen.checkpoint import build_tracker
+from musegen.checkpoint.build import build_tracker
 from musegen.data.dataset import Dataset
 from musegen.models.place import PlaceTracker
 from musegen.tokenizers import GridTokenizer, Kind, RemiTokenizer

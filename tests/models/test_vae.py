@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from musegen.checkpoint import build_model
-from musegen.config import DataConfig, LatentConfig, TokenizerConfig, VAEConfig, VAETrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.settings import DataConfig, LatentConfig, TokenizerConfig, VAEConfig, VAETrainConfig
 from musegen.data.clips import cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

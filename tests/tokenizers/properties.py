@@ -16,8 +16,9 @@ import torch
 from hypothesis import strategies as st
 from symusic.core import ScoreTick
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.generation.engine import sample_streams
 from musegen.generation.sampling import RowStreams
 from musegen.tokenizers import Constraints, GridTokenizer, Kind, Part, RemiTokenizer, Tokenizer, make_grammar
@@ -182,7 +183,7 @@ def _samples(tokenizer: Tokenizer) -> Iterator[list[list[int]]]:
             model.init_state(1),
             make_grammar(tokenizer.tables, replace(_constraints(tokenizer, seed), bars=1 + seed % 2)),
             prompt_ids=torch.tensor([tokenizer.bos_id]),
-            sampling=SamplingConfig(temperature=1.5),
+            sampling=SamplingOptions(temperature=1.5),
             streams=RowStreams(seed, range(ROWS)),
             max_new_tokens=20_000,
         )

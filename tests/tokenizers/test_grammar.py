@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
-from musegen.checkpoint import build_model
-from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
+from musegen.checkpoint.build import build_model
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.generation.engine import Stream, sample_streams
@@ -34,7 +35,7 @@ def untrained(
         model.init_state(1),
         Grammar(tokenizer.tables, constraints),
         prompt_ids=torch.tensor([tokenizer.bos_id]),
-        sampling=SamplingConfig(temperature=1.5),
+        sampling=SamplingOptions(temperature=1.5),
         streams=RowStreams(seed, range(rows)),
         max_new_tokens=20_000,
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from symusic import Note, Score, TimeSignature, Track
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.errors import TokenError

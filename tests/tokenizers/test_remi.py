@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
 
-from musegen.config import TokenizerConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import TokenError
 from musegen.tokenizers import Kind, RemiTokenizer

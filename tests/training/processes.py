@@ -10,7 +10,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["musegen.cli.train", "musegen.training.train", "musegen.generation.tasks"])
+CONTEXT.set_forkserver_preload(["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"])
 
 
 def start(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.checkpoint import load_checkpoint
-from musegen.config import DataConfig, LatentConfig, OptimConfig, TokenizerConfig, VAEConfig, VAETrainConfig
+from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.settings import DataConfig, LatentConfig, OptimConfig, TokenizerConfig, VAEConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import token_view

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from musegen.config import DataConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
+from musegen.config.settings import DataConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, cut_excerpts, token_view

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from musegen.checkpoint import load_checkpoint
-from musegen.config import SamplingConfig
+from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.options import SamplingOptions
 from musegen.data.dataset import Dataset
-from musegen.generation.tasks import Request, generate
+from musegen.generation.pieces import Request, generate
 from musegen.training.train import train
 from tests.music_fixtures import TINY
 
@@ -23,7 +23,7 @@ def greedy(checkpoint: Path, device: str) -> list[int]:
     """The likeliest ids, step by step."""
     loaded = load_checkpoint(checkpoint, device=device)
     assert next(loaded.model.parameters()).device.type == device
-    coldest = SamplingConfig(temperature=0.0)
+    coldest = SamplingOptions(temperature=0.0)
     return generate(loaded.model, loaded.tokenizer, Request(bars=16), sampling=coldest)[0].ids
 
 

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 from symusic import Note, Score, TimeSignature, Track
 
-from musegen.checkpoint import load_checkpoint
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
-from musegen.config import OptimConfig, TrainConfig
+from musegen.config.settings import OptimConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.music.write import write_score

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.bit_flips import flip
 from musegen.cli import main
-from musegen.config import DataConfig, LMConfig, OptimConfig, TrainConfig, TrainerConfig
+from musegen.config.settings import DataConfig, LMConfig, OptimConfig, TrainConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.training.resume import WholeFiles, state_path

@@ -15,8 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from musegen.checkpoint import build_model, load_checkpoint
-from musegen.config import OptimConfig, TrainerConfig
+from musegen.checkpoint.build import build_model
+from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.settings import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
@@ -232,7 +233,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 
 def test_config_json_repeats_the_run(trained: Path, tunes: Dataset, tmp_path: Path) -> None:
-    from musegen.checkpoint import parse_checkpoint_config
+    from musegen.checkpoint.folder import parse_checkpoint_config
 
     config, name = parse_checkpoint_config(json.loads((trained / "config.json").read_text("utf-8")))
     assert name == tunes.name

@@ -1,7 +1,7 @@
 """Models by name: which come with musegen, where a checkpoint's name leads, and what each model is.
 
-Those that come with musegen lie in `checkpoints/` of the repository, and in an installed musegen beside this
-file, where the wheel has that folder (see pyproject.toml). Whatever is there is installed: nothing lists it.
+Those that come with musegen lie in `checkpoints/` of the repository, and in an installed musegen in the
+package itself, where the wheel has that folder (see pyproject.toml). Whatever is there is installed: nothing lists it.
 """
 
 import json
@@ -13,7 +13,7 @@ from musegen.errors import CheckpointError
 
 CHECKPOINTS = Path("checkpoints")
 """The user's own, in the current folder."""
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 _REPOSITORY = _PACKAGE.parent
 FIGURES = ("bits_per_note", "note_f1", "overlap")
 """What is shown of metrics.json, where a family has it: see `musegen evaluate`."""

@@ -6,6 +6,7 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.errors import DataError
+from musegen.generation.engine import Stream
 from musegen.music.ops import bar_ticks
 from musegen.tokenizers import Tokenizer
 
@@ -42,6 +43,11 @@ class Result:
     """Nats an id by which it is likelier under the rounded weights that drew it than under the model's."""
     given: tuple[int, ...] = ()
     """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""
+
+    @classmethod
+    def of(cls, stream: Stream, score: ScoreTick, bars: int) -> "Result":
+        """A stream with its score."""
+        return cls(score, stream.log_likelihood, bars, stream.ids, stream.strayed)
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:

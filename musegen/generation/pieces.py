@@ -1,17 +1,17 @@
-"""What users ask for: scores in, scores out."""
+"""New pieces of a language model, and the continuation of a tune."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from symusic.core import ScoreTick
 
-from musegen.config import SamplingConfig
+from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
-from musegen.generation.engine import Stream, sample_streams
-from musegen.generation.requests import Request, Result, check_metres
-from musegen.generation.sampling import RowStreams
+from musegen.generation.engine import sample_streams
+from musegen.generation.request import Request, Result, check_metres
+from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
 from musegen.music.ops import bar_ticks
 from musegen.tokenizers import (
@@ -24,11 +24,6 @@ from musegen.tokenizers import (
 )
 from musegen.tokenizers.tables import DRUMS
 
-__all__ = ["Request", "Result", "generate"]
-
-ROWS_AT_ONCE = 256
-"""Of a batch on a processor; and of one with a melody or a latent point for each row."""
-ROWS_ON_GPU = 4096
 TOKENS_PER_BAR = 1024
 """A bar that wants more new ids than this has run away."""
 
@@ -40,7 +35,7 @@ def generate(
     *,
     num: int = 1,
     prompt: ScoreTick | None = None,
-    sampling: SamplingConfig | None = None,
+    sampling: SamplingOptions | None = None,
     seed: int = 0,
     default_tempo: float = 120.0,
     default_program: int = 0,
@@ -67,60 +62,50 @@ def generate(
         MusegenError: a piece did not end.
     """
     head, prompt_bars = prompt_ids(tokenizer, prompt)
+    bars = prompt_bars + request.bars
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
-        head[0] = tokenizer.bos_of(prompt_bars + request.bars)
+        head[0] = tokenizer.bos_of(bars)
     constraints = _constraints(tokenizer, request, prompt, prompt_bars)
+    device = next(model.parameters()).device
     results = []
-    for stream in _streams(model, tokenizer, constraints, head, request, num, sampling, seed, rosters):
-        score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
-        trim(score, prompt_bars + request.bars)
-        tempo = request.tempo or default_tempo
-        if prompt is None:
-            dress(score, stream.ids, tokenizer, request, tempo, default_program)
-        else:
-            score = append_bars(prompt, score, prompt_bars, tokenizer, request)
-        results.append(
-            Result(
-                score,
-                stream.log_likelihood,
-                prompt_bars + request.bars,
-                stream.ids,
-                stream.strayed,
-            )
-        )
+    for rows in row_chunks(num, ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE):
+        streams = RowStreams(seed, rows)
+        for stream in sample_streams(
+            model,
+            model.init_state(1),
+            make_grammar(
+                tokenizer.tables, with_rosters(constraints, rosters, tokenizer, streams), device=device
+            ),
+            prompt_ids=torch.tensor(head, device=device),
+            sampling=sampling or SamplingOptions(),
+            streams=streams,
+            max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
+        ):
+            score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
+            trim(score, bars)
+            if prompt is None:
+                dress(score, stream.ids, tokenizer, request, request.tempo or default_tempo, default_program)
+            else:
+                score = append_bars(prompt, score, prompt_bars, tokenizer, request)
+            results.append(Result.of(stream, score, bars))
     return results
 
 
-def _streams(
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    constraints: Constraints,
-    head: list[int],
-    request: Request,
-    num: int,
-    sampling: SamplingConfig | None,
-    seed: int,
-    rosters: Sequence[Sequence[int]],
-) -> Iterator[Stream]:
-    device = next(model.parameters()).device
-    most = ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE
-    for first in range(0, num, most):
-        rows = range(first, min(first + most, num))
-        streams = RowStreams(seed, rows)
-        if rosters and tokenizer.config.programs and not constraints.programs:
-            drawn = (streams.draw() * len(rosters)).long().tolist()
-            rules = replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
-        else:
-            rules = constraints
-        yield from sample_streams(
-            model,
-            model.init_state(1),
-            make_grammar(tokenizer.tables, rules, device=device),
-            prompt_ids=torch.tensor(head, device=device),
-            sampling=sampling or SamplingConfig(),
-            streams=streams,
-            max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
-        )
+def with_rosters(
+    constraints: Constraints, rosters: Sequence[Sequence[int]], tokenizer: Tokenizer, streams: RowStreams
+) -> Constraints:
+    """Constraints by which each row keeps to one of the rosters, drawn at random, where none says what plays.
+
+    Args:
+        constraints: of all rows.
+        rosters: the instruments of each training piece, as numbered in the stream.
+        tokenizer: of the stream; where its streams have no programs, nothing is drawn.
+        streams: of the rows, of which each takes a number where one is drawn.
+    """
+    if not (rosters and tokenizer.config.programs) or constraints.programs:
+        return constraints
+    drawn = (streams.draw() * len(rosters)).long().tolist()
+    return replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
 
 
 def longest_bar(tokenizer: Tokenizer) -> int:

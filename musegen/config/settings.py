@@ -4,15 +4,41 @@ Standard library only, so that `musegen --help` loads nothing heavy. The string 
 its help text.
 """
 
+import re
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
+from musegen.config.ranges import (
+    BELOW_ONE,
+    LIMIT,
+    ONE_UP,
+    POSITIVE,
+    SEED,
+    SHARE,
+    ZERO_OFF,
+    ZERO_UP,
+    Check,
+    check_group,
+    setting,
+)
 from musegen.errors import ConfigError
-from musegen.ranges import check_group
+from musegen.config.options import SamplingOptions
 
-Family = Literal["lm", "seq2seq", "vae"]
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""Positions a quarter that a grid may have, each a divisor of the ticks a quarter written."""
+BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
+DEVICES: Check = (
+    lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
+    "auto, a number from 1, -1 (all) or a list such as 0,1",
+)
 CONDUCTED = 8
 """Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
+
+
+def _one_of(values: tuple[str, ...]) -> Check:
+    return (lambda value: value in values, f"one of {', '.join(values)}")
 
 
 @dataclass(frozen=True)
@@ -24,7 +50,7 @@ class TokenizerConfig:
     chorales, quartets and single lines. line: pitch and duration in turn, for clips of one line. auto: grid
     for accompaniments whose tracks are voices of one note at a time; line for short clips of a melody; else
     remi. `--tokenizer grid` says it too."""
-    positions: int | None = None
+    positions: int | None = setting(None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24"))
     """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
     that hold at least 95 in 100 pieces whole."""
     programs: bool | None = None
@@ -68,9 +94,9 @@ class DataConfig:
     """Names of the tracks that accompany the melody. Unset: all the others."""
     drums: bool = True
     """Keep tracks of drums."""
-    window: int = 1024
+    window: int = setting(1024, (lambda value: value >= 16, "16 or more"))
     """Longest sequence trained on, in tokens; longer pieces are cut on bar lines."""
-    transpose: int = 6
+    transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
     """Training pieces are transposed at random by at most this many semitones; never drums."""
 
     def __post_init__(self) -> None:
@@ -84,17 +110,17 @@ class LMConfig:
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     """Recurrent cell."""
-    embedding_dim: int = 128
+    embedding_dim: int = setting(128, ONE_UP)
     """Width of the token embedding."""
-    hidden_size: int = 384
+    hidden_size: int = setting(384, ONE_UP)
     """Width of each recurrent layer."""
-    num_layers: int = 2
+    num_layers: int = setting(2, ONE_UP)
     """Recurrent layers."""
-    dropout: float = 0.2
+    dropout: float = setting(0.2, BELOW_ONE)
     """Share of activations dropped between layers in training."""
-    weight_dropout: float = 0.0
+    weight_dropout: float = setting(0.0, BELOW_ONE)
     """Share of the recurrent weights dropped at each step of training: what a few hundred pieces want."""
-    lookback: tuple[int, ...] = (1, 2, 4, 8)
+    lookback: tuple[int, ...] = setting((1, 2, 4, 8), BARS_BACK)
     """The model is shown what stood at this place so many bars ago."""
 
     def __post_init__(self) -> None:
@@ -106,19 +132,19 @@ class LMConfig:
 class VAEConfig(LMConfig):
     """The autoencoder of short clips."""
 
-    embedding_dim: int = 64
-    hidden_size: int = 256
-    num_layers: int = 1
-    dropout: float = 0.0
-    lookback: tuple[int, ...] = ()
-    clip_bars: int = 2
+    embedding_dim: int = setting(64, ONE_UP)
+    hidden_size: int = setting(256, ONE_UP)
+    num_layers: int = setting(1, ONE_UP)
+    dropout: float = setting(0.0, BELOW_ONE)
+    lookback: tuple[int, ...] = setting((), BARS_BACK)
+    clip_bars: int = setting(2, (lambda value: 1 <= value <= 64, "from 1 to 64"))
     """Bars of a clip."""
-    latent_dim: int | None = None
+    latent_dim: int | None = setting(None, (lambda value: value >= 8, "8 or more"))
     """Dimensions of the latent space. Unset: 256; 512 with a conductor."""
     hierarchical: bool | None = None
     """A conductor makes an embedding of each bar, through which alone the decoder sees z. Unset: from 8
     bars up."""
-    input_dropout: float | None = None
+    input_dropout: float | None = setting(None, BELOW_ONE)
     """Share of the steps at which training hides from the decoder what stands before. Unset: 0; 0.5 with a
     conductor, so that one wrong note does not lead to the next."""
 
@@ -134,15 +160,15 @@ class VAEConfig(LMConfig):
 class LatentConfig:
     """What the latent space is asked for."""
 
-    beta: float = 0.2
+    beta: float = setting(0.2, ZERO_UP)
     """Weight of the KL beyond the free bits: higher for a smoother space, lower for truer clips."""
-    free_bits: float | None = None
+    free_bits: float | None = setting(None, ZERO_UP)
     """Bits a clip that cost nothing. Unset: 48; 256 with a conductor (Roberts 2018)."""
     schedule: Literal["linear", "cyclical", "constant"] = "linear"
     """How beta comes to its height: through the first quarter of the run, again and again, or at once."""
-    cycles: int = 4
+    cycles: int = setting(4, ONE_UP)
     """How often it rises in a cyclical schedule."""
-    sliders: float = 0.0
+    sliders: float = setting(0.0, ZERO_OFF)
     """Weight of what ties the first dimensions to density, spread, complexity and pitch; 0 is off."""
 
     def __post_init__(self) -> None:
@@ -157,9 +183,9 @@ class EncoderConfig:
     alignment: Literal["now", "bars", "none"] = "now"
     """now: the decoder is told what the melody does at this moment, and attends to the bars around; bars:
     it attends to the bars around; none: it attends to the whole melody."""
-    num_layers: int = 1
+    num_layers: int = setting(1, ONE_UP)
     """Recurrent layers of the encoder, forwards and backwards."""
-    reach: int = 2
+    reach: int = setting(2, (lambda value: 0 <= value <= 16, "from 0 to 16 bars"))
     """Bars before and after the present one that attention covers."""
     plan: bool | None = None
     """First plan chords and how busy the accompaniment is, half a bar at a time, then write its notes. Unset:
@@ -176,17 +202,17 @@ class OptimConfig:
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
     """Update rule of torch.optim."""
-    lr: float = 5e-3
+    lr: float = setting(5e-3, POSITIVE)
     """Highest learning rate."""
-    weight_decay: float = 0.01
+    weight_decay: float = setting(0.01, ZERO_UP)
     """Decay of weights a step, relative to the learning rate (AdamW)."""
-    warmup: float = 0.05
+    warmup: float = setting(0.05, SHARE)
     """Share of the steps in which the learning rate rises from zero."""
-    clip: float = 1.0
+    clip: float = setting(1.0, ZERO_OFF)
     """Largest norm of the gradient; 0 leaves it as it is."""
-    batch_tokens: int = 16384
+    batch_tokens: int = setting(16384, ONE_UP)
     """Tokens a step, padding included."""
-    patience: int = 8
+    patience: int = setting(8, ONE_UP)
     """Stop after so many validations without an improvement."""
 
     def __post_init__(self) -> None:
@@ -198,24 +224,24 @@ class OptimConfig:
 class TrainerConfig:
     """Passed on to Lightning's Trainer."""
 
-    max_steps: int | None = None
+    max_steps: int | None = setting(None, ONE_UP)
     """Stop after so many steps. Unset: sized to the data."""
-    accelerator: str = "auto"
+    accelerator: str = setting("auto", _one_of(ACCELERATORS))
     """cpu, gpu, cuda, mps, tpu or auto."""
-    devices: str = "auto"
+    devices: str = setting("auto", DEVICES)
     """How many devices, or auto."""
-    num_nodes: int = 1
+    num_nodes: int = setting(1, ONE_UP)
     """Machines that train together."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp or fsdp."""
-    precision: str | None = None
+    precision: str | None = setting(None, _one_of(PRECISIONS))
     """32-true, bf16-mixed, 16-mixed or 64-true. Unset: bf16-mixed where the device computes in it, else
     32-true."""
-    limit_train_batches: int | float = 1.0
+    limit_train_batches: int | float = setting(1.0, LIMIT)
     """Share (below or at 1.0) or number of training batches an epoch."""
-    limit_val_batches: int | float = 1.0
+    limit_val_batches: int | float = setting(1.0, LIMIT)
     """Share or number of validation pieces."""
-    val_check_interval: int | None = None
+    val_check_interval: int | None = setting(None, ONE_UP)
     """Validate every so many steps. Unset: sized to the data."""
 
     def __post_init__(self) -> None:
@@ -224,55 +250,31 @@ class TrainerConfig:
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
-    """How ids are drawn from a model's logits."""
-
-    temperature: float = 1.0
-    """Above 1 bolder, below 1 safer; 0 always takes the likeliest."""
-    top_k: int | None = None
-    """Draw from the k likeliest ids only."""
-    top_p: float = 1.0
-    """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
-    min_p: float = 0.0
-    """Leave out ids less likely than this share of the likeliest."""
-    min_p_new: float = 0.0
-    """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals."""
-    diatonic: float = 0.0
-    """Share of the pieces, drawn at random, that keep to one diatonic scale: whichever they begin in."""
-    precision: Literal["float32", "bfloat16", "int8"] = "float32"
-    """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
-    compiled: bool = False
-    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "sampling.")
-
-
-@dataclass(frozen=True)
 class TrainConfig:
     """A whole training run; written to a checkpoint's config.json, which repeats it."""
 
-    family: Family = field(default="lm", init=False)  # the verb says it, no flag does
+    family: ClassVar[str] = "lm"
+    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "pieces"
+    """Whole pieces, accompaniments to melodies, or clips of some bars."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
     """Defaults of `musegen generate` for this checkpoint."""
-    seed: int = 0
+    seed: int = setting(0, SEED)
     """Fixes everything that is drawn at random."""
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and clips where there are none."""
-        check_group(self, "")
-        if self.tokenizer.kind == "line" and self.family != "vae":
+        check_group(self)
+        if self.tokenizer.kind == "line" and self.writes != "clips":
             raise ConfigError(
                 f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
                 "leave it out, or use --tokenizer remi"
             )
-        if self.tokenizer.lengths and self.family != "lm":
+        if self.tokenizer.lengths and self.writes != "pieces":
             raise ConfigError(
                 "--tokenizer.lengths is for language models, which write whole pieces: leave it out"
             )
@@ -280,26 +282,57 @@ class TrainConfig:
     @property
     def settled_tokenizer(self) -> TokenizerConfig:
         """The tokenizer's settings, with what follows from the family filled in."""
-        tells = self.family == "lm" and self.tokenizer.kind in ("auto", "remi")
+        tells = self.writes == "pieces" and self.tokenizer.kind in ("auto", "remi")
         lengths = tells if self.tokenizer.lengths is None else self.tokenizer.lengths
         return replace(self.tokenizer, lengths=lengths)
+
+    @property
+    def writes_lines(self) -> bool:
+        """Whether its pieces are clips that are written as lines."""
+        return False
+
+    def plans(self, voices: int) -> bool:
+        """Whether the model writes a plan of chords before the notes.
+
+        Args:
+            voices: of a grid; 0 where notes are events.
+
+        Raises:
+            ConfigError: plans are wanted of voices on a grid.
+        """
+        del voices
+        return False
+
+    def settled(self) -> Self:
+        """The same, with what is unset of the model filled in."""
+        return self
 
 
 @dataclass(frozen=True)
 class Seq2SeqTrainConfig(TrainConfig):
     """A training run of an accompanist: what every run has, and an encoder."""
 
-    family: Family = field(default="seq2seq", init=False)
+    family: ClassVar[str] = "seq2seq"
+    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "accompaniments"
     # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+    def plans(self, voices: int) -> bool:
+        """See `TrainConfig.plans`: unless told otherwise, where notes are events."""
+        if self.encoder.plan and voices:
+            raise ConfigError(
+                "--encoder.plan is for notes written as events: leave it out, or --tokenizer grid"
+            )
+        return not voices if self.encoder.plan is None else self.encoder.plan
 
 
 @dataclass(frozen=True)
 class VAETrainConfig(TrainConfig):
     """A training run of a variational autoencoder."""
 
-    family: Family = field(default="vae", init=False)
+    family: ClassVar[str] = "vae"
+    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "clips"
     data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
     model: VAEConfig = field(default_factory=VAEConfig)
     # Found on folk at equal time: see benchmarks/RESULTS.md.
@@ -335,7 +368,3 @@ class VAETrainConfig(TrainConfig):
         free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
         latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)
         return replace(self, model=model, latent=latent)
-
-
-RUNS: dict[str, type[TrainConfig]] = {"lm": TrainConfig, "seq2seq": Seq2SeqTrainConfig, "vae": VAETrainConfig}
-"""The configuration of each family's runs."""

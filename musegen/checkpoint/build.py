@@ -1,0 +1,186 @@
+"""From a configuration and a tokenizer to a model with fresh weights, a function a family.
+
+This is where families differ in how they are put together; `families.py` says which function is whose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from musegen.checkpoint.weights import Sizes
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.errors import ConfigError
+from musegen.families import family_of, load
+from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots
+from musegen.models.decoder import StreamDecoder
+from musegen.models.grid_place import GridTracker
+from musegen.models.line_place import LineTracker
+from musegen.models.lm import LanguageModel
+from musegen.models.place import PlaceTracker
+from musegen.models.plan import Planner, PlanReader
+from musegen.models.seq2seq import Encoder, Seq2Seq
+from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Keys
+from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
+
+
+def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
+    """The model a configuration asks for, with fresh weights."""
+    model: nn.Module = load(family_of(config.family).build)(config, tokenizer)
+    return model
+
+
+def expected_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """What the weights must be, as far as numbers in config.json and tokenizer.json decide it."""
+    model, vocab = config.model, len(tokenizer.tables.kind)
+    sizes = Sizes(
+        {
+            "decoder.embedding.weight": (vocab, model.embedding_dim),
+            "decoder.logits.weight": (vocab, model.hidden_size),
+        },
+        {"decoder.rnn.": model.num_layers},
+    )
+    more = family_of(config.family).sizes
+    if not more:
+        return sizes
+    own = load(more)(config, tokenizer)
+    return Sizes({**sizes.shapes, **own.shapes}, {**sizes.layers, **own.layers})
+
+
+def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
+    """A language model."""
+    settings: dict[str, Any] = asdict(config.model)
+    tracker = build_tracker(tokenizer.tables, settings.pop("lookback"))
+    return LanguageModel(StreamDecoder(tracker=tracker, **settings))
+
+
+def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
+    """An accompanist, with a planner where it plans."""
+    settings: dict[str, Any] = asdict(config.model)
+    target = build_tracker(tokenizer.tables, settings.pop("lookback"))
+    listener = melody_tokenizer(tokenizer).tables
+    encoder = Encoder(
+        tracker=build_tracker(listener, ()),
+        bar_positions=_bar_positions(listener),
+        **settings | {"num_layers": config.encoder.num_layers},
+    )
+    is_aligned = config.encoder.alignment == "now"
+    decoder = StreamDecoder(tracker=target, more_anchors=int(is_aligned), **settings)
+    planner = reader = None
+    if config.plans(tokenizer.tables.voices):
+        lengths = _bar_positions(tokenizer.tables)
+        planner = Planner()
+        reader = PlanReader(hidden_size=config.model.hidden_size, bar_positions=lengths)
+    return Seq2Seq(
+        encoder=encoder,
+        decoder=decoder,
+        alignment=config.encoder.alignment,
+        reach=config.encoder.reach,
+        planner=planner,
+        reader=reader,
+    )
+
+
+def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """Of an accompanist, what `expected_sizes` does not say of every model."""
+    heard = len(melody_tokenizer(tokenizer).tables.kind)
+    shapes = {
+        "encoder.embedding.weight": (heard, config.model.embedding_dim),
+        "near": (2 * config.encoder.reach + 1,),
+    }
+    return Sizes(shapes, {"encoder.forwards.": config.encoder.num_layers})
+
+
+def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
+    """An autoencoder of clips, with a conductor where it is hierarchical.
+
+    Raises:
+        ConfigError: the latent space is too small for so many bars.
+    """
+    tables, settings = tokenizer.tables, config.model.settled()
+    assert settings.latent_dim is not None
+    assert settings.input_dropout is not None
+    shared = _shared(settings)
+    reader = Encoder(
+        tracker=build_tracker(tables, (), is_reader=True),
+        bar_positions=_bar_positions(tables),
+        num_layers=1,
+        is_residual=True,
+        **shared,
+    )
+    tracker = build_tracker(tables, settings.lookback)
+    decoder = StreamDecoder(
+        tracker=tracker, num_layers=settings.num_layers, input_dropout=settings.input_dropout, **shared
+    )
+    bars, latent_dim = settings.clip_bars, settings.latent_dim
+    encoder: ClipEncoder | BarEncoder
+    keys: Keys | BarKeys
+    if settings.hierarchical:
+        if latent_dim < 2 * bars:
+            raise ConfigError(f"--model.latent-dim is {latent_dim}: {bars} bars want at least {2 * bars}")
+        slots = Slots.of(latent_dim, bars)
+        encoder = BarEncoder(reader=reader, slots=slots)
+        conductor = Conductor(slots=slots, width=settings.hidden_size)
+        keys = BarKeys(tracker.num_places, settings.hidden_size)
+    else:
+        encoder, conductor = ClipEncoder(reader=reader, latent_dim=latent_dim), None
+        keys = Keys(bars, tracker.num_places, latent_dim)
+    return VAE(
+        encoder=encoder,
+        decoder=decoder,
+        conductor=conductor,
+        keys=keys,
+        clip_bars=bars,
+        latent_dim=latent_dim,
+    )
+
+
+def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """Of an autoencoder of clips, what `expected_sizes` does not say of every model."""
+    del tokenizer
+    latent_dim = config.model.settled().latent_dim
+    assert latent_dim is not None
+    return Sizes({"mixture_means": (COMPONENTS, latent_dim)}, {})
+
+
+def _shared(settings: VAEConfig) -> dict[str, Any]:
+    """What encoder and decoder of clips have in common."""
+    names = ("cell", "embedding_dim", "hidden_size", "dropout", "weight_dropout")
+    return {name: getattr(settings, name) for name in names}
+
+
+def _bar_positions(tables: Tables) -> torch.Tensor:
+    """Positions of a bar of each metre, by its rank from 1 up; before the first metre a bar never ends."""
+    return torch.from_numpy(np.append(1 << 20, tables.bar_positions[tables.ids(Kind.TIME_SIGNATURE)]))
+
+
+def build_tracker(
+    tables: Tables, lookback: Sequence[int], *, is_reader: bool = False
+) -> PlaceTracker | GridTracker:
+    """What follows a stream of this vocabulary through its bars, as its writer or its reader wants it."""
+    kind = torch.from_numpy(tables.kind)
+    pitch = torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch))
+    if tables.voices:
+        bar_positions = torch.from_numpy(tables.bar_positions)
+        return GridTracker(
+            kind=kind, bar_positions=bar_positions, pitch=pitch, voices=tables.voices, lookback=lookback
+        )
+    if tables.is_line:
+        return LineTracker(
+            kind=kind,
+            pitch=pitch,
+            duration=torch.from_numpy(tables.duration),
+            bar_positions=torch.from_numpy(tables.bar_positions),
+            lookback=lookback,
+            is_reader=is_reader,
+        )
+    return PlaceTracker(
+        kind=kind,
+        position=torch.from_numpy(tables.position),
+        pitch=pitch,
+        lookback=lookback,
+        bars=torch.from_numpy(tables.bars),
+    )

@@ -1,0 +1,201 @@
+"""A checkpoint: a folder that holds a model, its tokenizer, its recipe and what is known of it.
+
+config.json, tokenizer.json, model.safetensors, data.json, metrics.json, README.md, SHA256SUMS.
+Generation needs this folder and nothing else. Nothing in it is executed when it is loaded.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from musegen import __version__
+from musegen.checkpoint.build import build_model, expected_sizes
+from musegen.checkpoint.weights import check_sizes, load_weights
+from musegen.config.from_json import parse_config
+from musegen.config.settings import TrainConfig
+from musegen.errors import CheckpointError, ConfigError, TokenError
+from musegen.families import family_of
+from musegen.files import write_atomic, write_json
+from musegen.tokenizers import Tokenizer, load_tokenizer
+
+FORMAT_VERSION = 1
+_TEXTS = ("config.json", "tokenizer.json", "data.json", "metrics.json")
+_HEAD = ("format_version", "musegen_version", "dataset", "family")
+"""Of config.json, what is no setting."""
+_SUMMED = (*_TEXTS, "model.safetensors")
+MAX_TEXT = 1 << 25
+"""Bytes of a JSON file; a manifest of a hundred thousand pieces takes half of it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint folder."""
+
+    path: Path
+    config: TrainConfig
+    dataset: str
+    """Name of the dataset it was trained on."""
+    tokenizer: Tokenizer
+    model: nn.Module
+    """In eval mode."""
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    sha256: str
+    """Of model.safetensors."""
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    config: TrainConfig,
+    dataset: str,
+    tokenizer: Tokenizer,
+    model: nn.Module,
+    data: dict[str, Any],
+    metrics: dict[str, Any],
+) -> None:
+    """Write the folder, each file atomically, SHA256SUMS last.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    head = {"format_version": FORMAT_VERSION, "family": config.family, "musegen_version": __version__}
+    write_json(path / "config.json", head | {"dataset": dataset} | asdict(config))
+    write_json(path / "tokenizer.json", tokenizer.to_dict())
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomic(path / "model.safetensors", save(weights))
+    write_json(path / "data.json", data)
+    write_metrics(path, metrics)
+    if not (path / "README.md").exists():
+        write_atomic(path / "README.md", _card(path.name, dataset, config, data).encode())
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Replace what was measured, and the sums with it."""
+    write_json(path / "metrics.json", metrics)
+    sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in _SUMMED)
+    write_atomic(path / "SHA256SUMS", sums.encode())
+
+
+def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
+    """Load and check a checkpoint folder.
+
+    Args:
+        path: the folder.
+        device: where the model is wanted, such as "cpu" or "cuda".
+
+    Raises:
+        CheckpointError: a file is missing, damaged, of an unknown format, or fits no other.
+    """
+    if not path.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder {path}; train one with musegen train")
+    missing = [name for name in (*_SUMMED, "SHA256SUMS") if not (path / name).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again"
+        )
+    _check_sums(path, _TEXTS)
+    raw = _read_json(path / "config.json")
+    if raw.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {path} has format version {raw.get('format_version')}; "
+            f"this musegen reads version {FORMAT_VERSION}; install the musegen that wrote it"
+        )
+    try:
+        config, dataset = parse_checkpoint_config(raw)
+        tokenizer = load_tokenizer(_read_json(path / "tokenizer.json"))
+    except (ConfigError, TokenError) as error:
+        raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
+    data = _read_data(path / "data.json")
+    weights = path / "model.safetensors"
+    check_sizes(weights, expected_sizes(config, tokenizer))
+    _check_sums(path, (weights.name,))
+    model = build_model(config, tokenizer)
+    load_weights(model, weights)
+    return Checkpoint(
+        path=path,
+        config=config,
+        dataset=dataset,
+        tokenizer=tokenizer,
+        model=model.to(device).eval(),
+        data=data,
+        metrics=_read_json(path / "metrics.json"),
+        sha256=_sha256(weights),
+    )
+
+
+def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
+    """The training configuration in a checkpoint's config.json, and its dataset's name.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type.
+    """
+    family = family_of(raw.get("family", "lm"))
+    settings = {name: value for name, value in raw.items() if name not in _HEAD}
+    return parse_config(family.config, settings), str(raw.get("dataset", ""))
+
+
+def _read_data(path: Path) -> dict[str, Any]:
+    data = _read_json(path)
+    data.setdefault("ranges", [])
+    wanted = {"tempo": int | float, "program": int, "train": list, "dataset_sha256": str, "splits": dict}
+    wrong = [name for name, kind in wanted.items() if not isinstance(data.get(name), kind)]
+    if wrong or not all(isinstance(entry, dict) and "programs" in entry for entry in data["train"]):
+        raise CheckpointError(
+            f"{path} lacks {', '.join(wrong) or 'programs of its pieces'}; train the checkpoint again"
+        )
+    return data
+
+
+def _check_sums(path: Path, names: Sequence[str]) -> None:
+    large = [name for name in (*_TEXTS, "SHA256SUMS") if (path / name).stat().st_size > MAX_TEXT]
+    if large:
+        raise CheckpointError(f"{path / large[0]} is larger than {MAX_TEXT >> 20} MB: it is no checkpoint's")
+    text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
+    lines = (line.partition(" ") for line in text.splitlines())
+    wanted = {
+        name.strip().lstrip("*"): digest for digest, _, name in lines
+    }  # "*" marks binary, as sha256sum has it
+    for name in names:
+        found = _sha256(path / name)
+        if wanted.get(name) != found:
+            raise CheckpointError(
+                f"{path / name} is not the file that SHA256SUMS lists ({found[:12]}, not "
+                f"{wanted.get(name, 'any')[:12]}): it was changed, damaged or is another model's; "
+                "restore it or train the checkpoint again"
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object")
+    return value
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {split}" for split, count in data["splits"].items())
+    family = family_of(config.family)
+    return (
+        f"# {name}\n\n"
+        f"A musegen {family.noun} of {dataset}: {counts} pieces; "
+        f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
+        f"    musegen {family.card_example.format(name)}\n\n"
+        f"Data: {(data.get('licence') or 'licensed as the owner of the music has it').rstrip('.')}.\n"
+        "What was measured is in metrics.json; every training piece is named in data.json.\n"
+    )
