@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-from musegen.api.given import read_melody, read_music
+from musegen.api.inputs import read_melody, read_music
 from musegen.cli import main as musegen
 from musegen.music.midi import parse_midi
 from musegen.music.read import SUFFIXES

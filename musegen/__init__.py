@@ -61,7 +61,7 @@ def read(path: str | Path) -> "Piece":
         ConfigError: nothing lies there, or a folder does.
         MidiError: it cannot be read.
     """
-    from musegen.api.given import read
+    from musegen.api.inputs import read
 
     return read(path)
 

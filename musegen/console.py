@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from musegen.errors import spell
+
 Item = TypeVar("Item")
 
 
 def say(line: str) -> None:
     """One line for people, to stderr."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(spell(line) + "\n")
     sys.stderr.flush()
 
 

@@ -7,12 +7,42 @@ MusegenError            something the user can mend: one clear line, exit code 2
 ├── CheckpointError     a checkpoint folder that is incomplete, damaged or unknown
 └── DataError           a dataset or a corpus
 
-A message says what is wrong, the value, what is allowed, and what to do next.
+A message says what is wrong, the value, what is allowed, and what to do next. An option is named in it as
+⟨time-signature⟩, since Python users write time_signature and the command line has --time-signature: whoever shows
+messages says how (see `names_spelled`).
 """
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_NAME = re.compile(r"⟨([A-Za-z0-9._-]+)⟩")
+_SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling")
+
+
+def spell(text: str) -> str:
+    """A message with the options in it named as its readers name them: for Python users unless told otherwise."""
+    spelling = _SPELLING.get(lambda name: name.replace("-", "_"))
+    return _NAME.sub(lambda match: spelling(match[1]), text)
+
+
+@contextmanager
+def names_spelled(spelling: Callable[[str], str]) -> Iterator[None]:
+    """Have messages name options so while the block lasts."""
+    token = _SPELLING.set(spelling)
+    try:
+        yield
+    finally:
+        _SPELLING.reset(token)
 
 
 class MusegenError(Exception):
     """Base of every error that a user can mend."""
+
+    def __str__(self) -> str:
+        """The message, with options named as `spell` does."""
+        return spell(super().__str__())
 
 
 class MidiError(MusegenError):

@@ -1,33 +1,73 @@
-"""A model as Python users hold it: what the verbs of the command line do, with their flags as arguments."""
+"""A model as Python users hold it. The command line does nothing but call it and print."""
 
+import inspect
+import re
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Literal, Unpack, overload
+from typing import Any, TypeVar, Unpack, cast, overload
 
-from musegen.api.asked import AskedAccompaniment, AskedPiece, Drawing
-from musegen.api.given import Music, read_clip, read_ends, read_melody, read_music
-from musegen.api.metres import metre_of
+from musegen.api.datasets import learnt_dataset
+from musegen.api.inputs import Music, Tune, read_clip, read_ends, read_melody, read_music
+from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
-from musegen.api.pitches import allowed_pitches, key_of
-from musegen.api.ranges import check_ranges, check_steps
-from musegen.api.writing import (
-    check_family,
-    new_bars,
-    own,
-    wanted_accompaniment,
-    write_accompaniments,
-    write_pieces,
-    write_reconstruction,
-    write_variations,
-)
+from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
-from musegen.config.options import SamplingOptions
-from musegen.generation.interpolate import interpolate_clips
-from musegen.generation.request import Request, Result
-from musegen.models.vae import VAE
 from musegen.checkpoint.names import find_checkpoint
+from musegen.config.options import (
+    AccompanyArguments,
+    AccompanyOptions,
+    GenerateArguments,
+    GenerateOptions,
+    InterpolateArguments,
+    InterpolateOptions,
+    ReconstructArguments,
+    ReconstructOptions,
+    SamplingOptions,
+    VaryArguments,
+    VaryOptions,
+    field_help,
+    make_options,
+    sampling_of,
+)
+from musegen.config.settings import VAEConfig
+from musegen.data.learnt import learnt
+from musegen.errors import CheckpointError
+from musegen.families import Family, families_that, family_of, load
+from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
+from musegen.generation.assemble import join
+from musegen.generation.clips import Clip
+from musegen.generation.from_checkpoint import Wanted, own
+from musegen.generation.request import Result
+from musegen.music.ops import bar_ticks
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _takes(kind: type) -> Callable[[F], F]:
+    """Give a method the options of its verb, for `help` and for notebooks: they are declared once."""
+
+    def with_options(method: F) -> F:
+        own = [each for each in inspect.signature(method).parameters.values() if each.kind != each.VAR_KEYWORD]
+        names = {each.name for each in own}
+        options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
+        drawing = [each for each in fields(SamplingOptions)]
+        signature = own + [
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=each.type)
+            for each, default in [
+                *((each, None if each.default is MISSING else each.default) for each in options),
+                *((each, None) for each in drawing),
+            ]
+        ]
+        told = field_help(kind) | field_help(SamplingOptions)
+        lines = [f"    {each.name}: {' '.join(told[each.name].split())}" for each in [*options, *drawing]]
+        text = re.sub(r"--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), "\n".join(lines))
+        method.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+        method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\nOptions:\n{text}\n"
+        return method
+
+    return with_options
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +77,7 @@ class Model:
     Its family says what it can do: "lm" generates pieces; "seq2seq" accompanies; "vae" generates clips,
     reconstructs, interpolates and varies. Another method raises a CheckpointError that names the right one.
     With the same seed a method writes what its verb of the command line writes, byte for byte; without one, a
-    seed is drawn, and kept in the result.
+    seed is drawn, and kept in the result. Options left out, or None, are the checkpoint's.
     """
 
     checkpoint: Checkpoint
@@ -57,252 +97,237 @@ class Model:
         """One of "lm", "seq2seq" and "vae"."""
         return self.checkpoint.config.family
 
+    @property
+    def clip_bars(self) -> int:
+        """Bars of a clip, of a model of clips."""
+        return cast(VAEConfig, self.checkpoint.config.model).clip_bars
+
     def __repr__(self) -> str:
         return f"<model {self.name}, family {self.family}>"
 
     @overload
-    def generate(self, *, num: None = None, **asked: Unpack[AskedPiece]) -> Piece: ...
+    def generate(self, *, num: None = None, **arguments: Unpack[GenerateArguments]) -> Piece: ...
     @overload
-    def generate(self, *, num: int, **asked: Unpack[AskedPiece]) -> Pieces: ...
+    def generate(self, *, num: int, **arguments: Unpack[GenerateArguments]) -> Pieces: ...
+    @_takes(GenerateOptions)
     def generate(
-        self,
-        *,
-        num: int | None = None,
-        bars: int | None = None,
-        prompt: Music | None = None,
-        seed: int | None = None,
-        time_signature: str | None = None,
-        scale: str | None = None,
-        key: str | None = None,
-        pitch_range: str | None = None,
-        tempo: float | None = None,
-        program: int | None = None,
-        prior: bool = False,
-        **drawing: Unpack[Drawing],
+        self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]
     ) -> Piece | Pieces:
-        """Write a new piece, or a new clip, or continue a tune.
+        """Write a new piece, or a new clip, or continue a tune (`prompt`: a file, a Score or a Piece).
 
-        Args:
-            num: how many, as `Pieces`. Unset: one `Piece`.
-            bars: how many new ones. Unset: 16, or what a model of clips writes.
-            prompt: music to continue; it stands unchanged before the new bars.
-            seed: repeats the piece exactly.
-            time_signature: such as "6/8". Unset: the prompt's, or as the model likes.
-            scale: to keep to, such as "D dorian".
-            key: to be in, and to end on the tonic of, such as "E minor".
-            pitch_range: to keep to, both ends included: "60:84" or "C4:C6".
-            tempo: quarters a minute. Unset: the prompt's, or the training data's median.
-            program: General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data.
-            prior: of a model of clips: draw from all of its latent space.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
+        Returns:
+            One `Piece`, or where `num` says how many, `Pieces`.
 
         Raises:
             MusegenError: the model is an accompanist, or cannot write what is asked for.
         """
-        check_family(self.checkpoint, "lm", "vae")
-        check_ranges(num=num, bars=bars, seed=seed, tempo=tempo, program=program)
-        bars = new_bars(self.checkpoint, bars, has_prompt=prompt is not None, prior=prior)
-        metre, pitches = metre_of(time_signature), allowed_pitches(scale, pitch_range)
-        wanted = key_of(key, scale=scale, prompt=prompt)
-        seed = _seed(seed)
-        results, _ = write_pieces(
-            self.checkpoint,
-            Request(bars, metre, pitches, tempo, program),
-            num=num or 1,
-            prompt=None if prompt is None else read_music("prompt", prompt),
-            key=wanted,
-            sampling=self._sampling(drawing),
-            seed=seed,
-            prior=prior,
+        verb = self._verb("generate")
+        options = make_options(GenerateOptions, {**arguments, "num": 1 if num is None else num})
+        key = key_of(options.key, scale=options.scale, prompt=options.prompt)
+        known = None
+        if options.max_copy:
+            known = learnt(learnt_dataset(options.against or str(self.checkpoint.path))).known
+        wanted = Wanted(
+            seed=_seed(options.seed),
+            num=options.num,
+            bars=options.bars,
+            time_signature=metre_of(options.time_signature),
+            pitches=allowed_pitches(options.scale, options.pitch_range),
+            tempo=options.tempo,
+            program=options.program,
+            prompt=None if options.prompt is None else read_music("prompt", options.prompt),
+            key=key,
+            prior=options.prior,
+            known=known,
+            max_copy=options.max_copy or 0,
+            sampling=self._sampling(options),
         )
-        return _numbered(results, seed) if num else Piece(self.name, results[0], seed)
+        written = verb(self.checkpoint, wanted)
+        precision = self._sampling(options).precision
+        pieces = self._numbered(written.results, wanted.seed, words=written.words, precision=precision)
+        return pieces if num else self._only(pieces)
 
     @overload
-    def accompany(self, tune: Music, *, num: None = None, **asked: Unpack[AskedAccompaniment]) -> Piece: ...
-    @overload
-    def accompany(self, tune: Music, *, num: int, **asked: Unpack[AskedAccompaniment]) -> Pieces: ...
     def accompany(
-        self,
-        tune: Music,
-        *,
-        num: int | None = None,
-        melody: str | None = None,
-        prompt_bars: int = 0,
-        chords: str | None = None,
-        plan_temperature: float | None = None,
-        seed: int | None = None,
-        scale: str | None = None,
-        pitch_range: str | Sequence[str] = (),
-        **drawing: Unpack[Drawing],
+        self, tune: Music | Tune, *, num: None = None, **arguments: Unpack[AccompanyArguments]
+    ) -> Piece: ...
+    @overload
+    def accompany(
+        self, tune: Music | Tune, *, num: int, **arguments: Unpack[AccompanyArguments]
+    ) -> Pieces: ...
+    @_takes(AccompanyOptions)
+    def accompany(
+        self, tune: Music | Tune, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
         """Write the rest of the music to a tune, which itself stays as it is, note for note.
 
         Args:
             tune: a file with it, a Score, or what another model wrote.
-            num: how many, the likeliest first, as `Pieces`. Unset: one `Piece`.
-            melody: the tune's track, by name or by number from 1. Unset: found out, and said.
-            prompt_bars: bars of the music's own accompaniment to keep at the beginning.
-            chords: one a bar, or two with a comma between, such as "C Am F,G C".
-            plan_temperature: how freely a model that plans chords draws them. Unset: 0, the likeliest.
-            seed: repeats the accompaniment exactly.
-            scale: to keep to, such as "D dorian".
-            pitch_range: for all or for a part, one or several: "36:84", "bass=36:60".
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
+
+        Returns:
+            One `Piece`, or where `num` says how many, `Pieces`, the likeliest first.
 
         Raises:
             MusegenError: the model is no accompanist, or cannot write what is asked for.
         """
-        check_family(self.checkpoint, "seq2seq")
-        check_ranges(melody=melody, num=num, prompt_bars=prompt_bars, seed=seed)
-        ranges = (pitch_range,) if isinstance(pitch_range, str) else tuple(pitch_range)
-        given, seed = read_melody("tune", tune, melody), _seed(seed)
-        wanted = wanted_accompaniment(
+        verb = self._verb("accompany")
+        ranges = arguments.get("pitch_range", ())
+        several = {"pitch_range": (ranges,) if isinstance(ranges, str) else tuple(ranges)}
+        options = make_options(
+            AccompanyOptions, {**arguments, **several, "num": 1 if num is None else num}
+        )
+        given = tune if isinstance(tune, Tune) else read_melody("tune", tune, options.melody)
+        seed = _seed(options.seed)
+        results = verb(
             self.checkpoint,
-            given,
-            scale=scale,
-            pitch_range=ranges,
-            prompt_bars=prompt_bars,
-            chords=chords,
-            plan_temperature=plan_temperature,
+            given.melody,
+            self._accompaniment(given, options),
+            num=options.num,
+            prompt=given.others,
+            sampling=self._sampling(options),
+            seed=seed,
         )
-        results = write_accompaniments(
-            self.checkpoint, given, wanted, num=num or 1, sampling=self._sampling(drawing), seed=seed
-        )
-        return _numbered(results, seed) if num else Piece(self.name, results[0], seed)
+        joined = [join(given.given, each, given.pickup) for each in results]
+        pieces = self._numbered(joined, seed, precision=self._sampling(options).precision)
+        return pieces if num else self._only(pieces)
 
-    def reconstruct(
-        self,
-        clip: Music,
-        *,
-        from_bar: int | None = None,
-        melody: str | None = None,
-        seed: int | None = None,
-        **drawing: Unpack[Drawing],
-    ) -> Piece:
+    @_takes(ReconstructOptions)
+    def reconstruct(self, clip: Music, **arguments: Unpack[ReconstructArguments]) -> Piece:
         """A clip as the model gives it back.
 
         Args:
             clip: a file, a Score, or what another model wrote; what is taken of it is said.
-            from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
-            melody: the tune's track, by name or by number from 1. Unset: found out, and said.
-            seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips, or there is no such clip.
         """
-        check_family(self.checkpoint, "vae")
-        check_ranges(from_bar=from_bar, melody=melody, seed=seed)
-        taken, seed = read_clip("clip", clip, self.checkpoint, from_bar=from_bar, melody=melody), _seed(seed)
-        result = write_reconstruction(
-            self.checkpoint, taken, sampling=self._sampling(drawing, greedy=True), seed=seed
+        verb = self._verb("reconstruct")
+        options = make_options(ReconstructOptions, arguments)
+        taken, seed = self._clip(clip, options.from_bar, options.melody), _seed(options.seed)
+        result = verb(self.checkpoint, taken, sampling=self._sampling(options), seed=seed)
+        return Piece(
+            f"{self.name}, given back",
+            result,
+            seed,
+            source=self._own("yours", taken),
+            measured=likeness(taken.score, result.score),
+            precision=self._sampling(options).precision,
         )
-        return Piece(f"{self.name}, given back", result, seed)
 
+    @_takes(InterpolateOptions)
     def interpolate(
-        self,
-        first: Music,
-        last: Music,
-        *,
-        num: int = 9,
-        from_bar: int | Sequence[int] = (),
-        melody: str | None = None,
-        path: Literal["both", "spherical", "linear"] = "both",
-        seed: int | None = None,
-        **drawing: Unpack[Drawing],
+        self, first: Music, last: Music, **arguments: Unpack[InterpolateArguments]
     ) -> Pieces:
         """The way from one clip to another: both ends are the user's own, between them lie the model's.
 
         Args:
             first: where to begin.
             last: where to end, in the same metre.
-            num: how many clips, both ends included: from 2 to 128.
-            from_bar: the first bar of both clips, or of each, from 1. Unset: the first with a note.
-            melody: the tune's track in both, by name or by number from 1. Unset: found out, and said.
-            path: along the arc, the straight line, or whichever leads on more evenly, step by step.
-            seed: repeats what is drawn, where the temperature is above 0.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips, or the clips differ in metre.
         """
-        check_family(self.checkpoint, "vae")
-        assert isinstance(self.checkpoint.model, VAE)
-        check_steps(num)
-        bars = (from_bar,) if isinstance(from_bar, int) else tuple(from_bar)
-        check_ranges(from_bar=bars, melody=melody, seed=seed)
-        ends = read_ends(first, last, self.checkpoint, from_bar=bars, melody=melody)
-        seed = _seed(seed)
-        way = interpolate_clips(
-            self.checkpoint.model,
-            self.checkpoint.tokenizer,
+        verb = self._verb("interpolate")
+        bars = arguments.get("from_bar", ())
+        several = {"from_bar": (bars,) if isinstance(bars, int) else tuple(bars)}
+        options = make_options(InterpolateOptions, {**arguments, **several})
+        ends = read_ends(first, last, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
+        seed = _seed(options.seed)
+        way = verb(
+            self.checkpoint,
             *ends,
-            num,
-            path=path,
-            sampling=self._sampling(drawing, greedy=True),
+            options.num,
+            path=options.path,
+            sampling=self._sampling(options),
             seed=seed,
         )
-        begin, end = (own(clip, self.checkpoint.model.clip_bars) for clip in ends)
+        begin, end = (self._own(name, clip) for name, clip in zip("AB", ends, strict=True))
         between = (Piece(str(step), result, seed) for step, result in enumerate(way.between, start=2))
-        return Pieces([Piece("A", begin, None), *between, Piece("B", end, None)])
+        pieces = [begin, *between, end]
+        measured = of_interpolation(
+            [piece.score for piece in pieces],
+            [clip.score for clip in ends],
+            [way.first.score, way.last.score],
+        )
+        precision = self._sampling(options).precision
+        return Pieces(pieces, seed=seed, measured=measured, precision=precision)
 
-    def vary(
-        self,
-        clip: Music,
-        *,
-        num: int | None = None,
-        amount: float | None = None,
-        density: float | None = None,
-        spread: float | None = None,
-        complexity: float | None = None,
-        pitch: float | None = None,
-        from_bar: int | None = None,
-        melody: str | None = None,
-        seed: int | None = None,
-        **drawing: Unpack[Drawing],
-    ) -> Pieces:
+    @_takes(VaryOptions)
+    def vary(self, clip: Music, **arguments: Unpack[VaryArguments]) -> Pieces:
         """Clips like one of the user's, or with more or less of something.
 
         Args:
             clip: a file, a Score, or what another model wrote; what is taken of it is said.
-            num: how many. Unset: 4, or 1 where nothing is drawn.
-            amount: how far to go: 0 is the clip as given back, 1 any clip. Unset: 0.3, or 0 with sliders.
-            density: so many notes a bar more, or fewer.
-            spread: so many semitones more from the lowest note to the highest, or fewer.
-            complexity: so much more of the rhythm uneven, from 0 to 1, or less.
-            pitch: so many semitones higher, or lower, on the whole.
-            from_bar: the clip's first bar, from 1. Unset: the first in which the tune has a note.
-            melody: the tune's track, by name or by number from 1. Unset: found out, and said.
-            seed: repeats the variations exactly.
-            **drawing: temperature, top_k, top_p, min_p, min_p_new, diatonic, precision, compiled.
 
         Raises:
             MusegenError: the model is none of clips or has no such slider, or there is no such clip.
         """
-        check_family(self.checkpoint, "vae")
-        sliders = {"density": density, "spread": spread, "complexity": complexity, "pitch": pitch}
-        moves = {name: move for name, move in sliders.items() if move is not None}
-        check_ranges(num=num, amount=amount, from_bar=from_bar, melody=melody, seed=seed, **moves)
-        taken, seed = read_clip("clip", clip, self.checkpoint, from_bar=from_bar, melody=melody), _seed(seed)
-        results = write_variations(
+        verb = self._verb("vary")
+        options = make_options(VaryOptions, arguments)
+        taken, seed = self._clip(clip, options.from_bar, options.melody), _seed(options.seed)
+        results = verb(
             self.checkpoint,
             taken,
-            num=num,
-            amount=amount,
-            moves=moves,
-            sampling=self._sampling(drawing, greedy=True),
+            num=options.num,
+            amount=options.amount,
+            moves=options.moves,
+            sampling=self._sampling(options),
             seed=seed,
         )
-        return _numbered(results, seed)
+        scores = [taken.score, *(result.score for result in results)]
+        measured = of_variations(scores, self.clip_bars)
+        return self._numbered(
+            results,
+            seed,
+            source=self._own("yours", taken),
+            measured=measured,
+            precision=self._sampling(options).precision,
+        )
 
-    def _sampling(self, drawing: Drawing, *, greedy: bool = False) -> SamplingOptions:
-        """The checkpoint's settings, but for what was given; greedy: with temperature 0 unless it was."""
-        default = self.checkpoint.config.sampling
-        return replace(replace(default, temperature=0.0) if greedy else default, **drawing)
+    def _verb(self, verb: str) -> Callable[..., Any]:
+        """What the model's family does for a verb.
 
+        Raises:
+            CheckpointError: it has no such verb.
+        """
+        family: Family = family_of(self.family)
+        if verb not in family.verbs:
+            raise CheckpointError(
+                f"checkpoint {self.checkpoint.path} is of family {self.family}, not "
+                f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
+            )
+        return cast(Callable[..., Any], load(family.verbs[verb]))
 
-def _numbered(results: Iterable[Result], seed: int) -> Pieces:
-    return Pieces(Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
+    def _sampling(self, options: Any) -> SamplingOptions:
+        return sampling_of(options, self.checkpoint.config.sampling)
+
+    def _clip(self, music: Music, from_bar: int | None, melody: str | None) -> Clip:
+        return read_clip("clip", music, self.checkpoint, from_bar=from_bar, melody=melody)
+
+    def _own(self, title: str, clip: Clip) -> Piece:
+        """The user's clip, as it is."""
+        return Piece(title, own(clip, self.clip_bars), None)
+
+    def _accompaniment(self, tune: Tune, options: AccompanyOptions) -> Accompaniment:
+        """What accompaniment is wanted of a tune, from what was typed."""
+        temperature = options.plan_temperature
+        parts = [part.name for part in self.checkpoint.tokenizer.parts]
+        bars = len(bar_ticks(tune.melody)) - 1
+        return Accompaniment(
+            pitches=common_pitches(options.scale, options.pitch_range),
+            part_pitches=part_pitches(options.pitch_range, parts),
+            prompt_bars=options.prompt_bars,
+            chords=chords_of(options.chords, bars) if options.chords is not None else (),
+            plan_temperature=PLAN_TEMPERATURE if temperature is None else temperature,
+        )
+
+    def _numbered(self, results: Iterable[Result], seed: int, **more: Any) -> Pieces:
+        pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
+        return Pieces(pieces, seed=seed, **more)
+
+    def _only(self, pieces: Pieces) -> Piece:
+        """The one piece, by the model's name."""
+        return Piece(self.name, pieces[0].result, pieces[0].seed)
 
 
 def _seed(seed: int | None) -> int:

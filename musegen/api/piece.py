@@ -1,9 +1,10 @@
 """Music as Python users hold it, a model's or their own: saved by one call, seen and heard in a notebook."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from symusic.core import ScoreTick
 
@@ -33,6 +34,12 @@ class Piece:
     """With its ids, and what else is known of how it came about."""
     seed: int | None
     """With which the same call to the same model gives the same piece again; None: it is the user's own."""
+    source: "Piece | None" = None
+    """The user's clip of which it was made, if there is one."""
+    measured: Any = None
+    """How like that it is, as a manifest says it."""
+    precision: str = "float32"
+    """Of the weights that wrote it."""
 
     @property
     def score(self) -> ScoreTick:
@@ -84,7 +91,32 @@ class Pieces(tuple[Piece, ...]):
     >>> musegen.Pieces([tune, other])
     """
 
-    __slots__ = ()
+    seed: int | None
+    """With which the same call gives the same pieces again; None: unknown."""
+    source: Piece | None
+    """The user's clip of which they were made, if there is one."""
+    measured: Any
+    """What was measured of them, as a manifest says it."""
+    precision: str
+    """Of the weights that wrote them."""
+    words: list[str]
+    """What there is to say of how they came about, such as how many were thrown away."""
+
+    def __new__(
+        cls,
+        pieces: Iterable[Piece] = (),
+        *,
+        seed: int | None = None,
+        source: Piece | None = None,
+        measured: Any = None,
+        precision: str = "float32",
+        words: Sequence[str] = (),
+    ) -> "Pieces":
+        """Put pieces together."""
+        made = super().__new__(cls, pieces)
+        made.seed, made.source, made.measured = seed, source, measured
+        made.precision, made.words = precision, list(words)
+        return made
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write 001.mid, 002.mid and so on into a folder, over what is there under these names.

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from musegen import __version__
 from musegen.console import say
-from musegen.errors import ConfigError, MusegenError
+from musegen.errors import ConfigError, MusegenError, names_spelled
 
 VERBS = {
     "prepare": "make a dataset of music files, or of a built-in corpus",
@@ -48,8 +48,17 @@ examples:
   musegen train vae folk --out checkpoints/clips"""
 
 
+POSITIONAL = {"clip": "FILE", "tune": "FILE"}
+"""How options are typed that are no flags."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Carry out one command line and return its exit code; `argv` leaves out the program's name."""
+    with names_spelled(lambda name: POSITIONAL.get(name, name if name.isupper() else f"--{name}")):
+        return _exit_code(argv)
+
+
+def _exit_code(argv: list[str] | None) -> int:
     try:
         _dispatch(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.cli.places import DATASETS, output_folder, refuse_taken
+from musegen.api.datasets import DATASETS
+from musegen.cli.outputs import output_folder, refuse_taken
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musegen.api.given import read_music
+from musegen.api.inputs import read_music
 from musegen.cli import evaluate, generate, prepare, render
 from musegen.cli.parse import Flag, parse
 from musegen.cli.repertoire import play_repertoire

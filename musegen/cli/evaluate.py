@@ -11,10 +11,12 @@ import tyro
 
 from musegen.cli.compare import print_comparison
 from musegen.cli.parse import Flag, parse
-from musegen.cli.places import open_data, output_folder, refuse_taken, training_data
+from musegen.api.datasets import open_data, training_data
+from musegen.cli.outputs import output_folder, refuse_taken
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
+from musegen.families import family_of, load
 from musegen.files import write_json
 from musegen.checkpoint.names import find_checkpoint, released_models
 
@@ -107,25 +109,20 @@ def main(argv: list[str]) -> None:
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
-    from musegen.evaluation.accompaniment import evaluate_accompanist
     from musegen.evaluation.distributions import write_distributions
-    from musegen.evaluation.lm import evaluate_lm
-    from musegen.evaluation.vae import evaluate_vae
 
-    names = ("samples", "seed", "limit")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    if checkpoint.config.family == "seq2seq":
-        return evaluate_accompanist(checkpoint, dataset, arguments.split, **given)
-    if checkpoint.config.family == "vae":
-        return evaluate_vae(checkpoint, dataset, arguments.split, **given)
-    if "limit" in given:
-        raise ConfigError(
-            f"--limit is for accompanists and models of clips: {checkpoint.path.name} is of family "
-            f"{checkpoint.config.family}; leave it out"
-        )
-    figures, compared = evaluate_lm(checkpoint, dataset, arguments.split, **given)
-    if arguments.out and compared:
-        write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
+    family = family_of(checkpoint.config.family)
+    given = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    for name in family.skips:
+        if given[name] is not None:
+            raise ConfigError(
+                f"--{name} is for accompanists and models of clips: {checkpoint.path.name} is of family "
+                f"{family.name}; leave it out"
+            )
+    found = load(family.evaluate)(checkpoint, dataset, arguments.split, **given)
+    if arguments.out and found.compared:
+        write_distributions(*found.compared, arguments.out / "comparison.png")
+    figures: dict[str, Any] = found.figures
     return figures
 
 

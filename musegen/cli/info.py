@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from musegen.cli.places import DATASETS
+    from musegen.api.datasets import DATASETS
     from musegen.data.dataset import Dataset
     from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
     from musegen.checkpoint.names import checkpoint_places

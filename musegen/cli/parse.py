@@ -5,17 +5,17 @@ structured way but is not yet stable, hence the narrow range of versions in pypr
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
-from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro import _errors as tyro_errors
 
-from musegen.api.ranges import RANGES
+from musegen.config.options import field_help
+from musegen.config.ranges import Check, check_range
 from musegen.errors import ConfigError
-from musegen.config.ranges import check_range
 
 T = TypeVar("T")
 
@@ -29,26 +29,92 @@ KINDS |= {f"[{metavar} [{metavar} ...]]": f"{kind}, or several" for metavar, kin
 def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = None) -> T:
     """Read `argv` into the dataclass `kind`; the docstrings of its fields are the help.
 
+    A field whose type is a dataclass of options is taken apart into flags of their own in its place, and put
+    together again; so is what a verb is given of the options of sampling (see config/options.py).
+
     Raises:
         ConfigError: misuse, in one line that names the flag as typed.
         SystemExit: the help was asked for and has been printed.
     """
-    paths = dict(_flags(kind))
+    flat = _flat(kind)
+    paths = dict(_flags(flat))
 
     def refuse(event: tyro_errors.ParseErrorEvent) -> NoReturn:
         raise ConfigError(f"{_fault(event, argv, list(paths))} ({prog} --help)")
 
     with tyro_errors.on_parse_error(refuse):
         arguments = tyro.cli(
-            kind,
+            flat,
             prog=prog,
             args=list(argv),
-            default=tyro.MISSING_NONPROP if default is None else default,
+            default=tyro.MISSING_NONPROP if default is None else flat(**_shallow(default)),
             config=(tyro.conf.DisallowNone,),
         )
-    for flag, path in paths.items():
-        check_range(flag, _value(arguments, path), RANGES)
-    return arguments
+    for flag, (value, allowed) in ((flag, _found(arguments, path)) for flag, path in paths.items()):
+        check_range(flag, value, allowed)
+    return _gathered(kind, _shallow(arguments))
+
+
+def _flat(kind: type) -> type:
+    """The dataclass with the fields of its options in their place, as tyro wants them, and its docstring."""
+    flat = dataclasses.make_dataclass(kind.__name__, list(_flat_fields(kind)), frozen=True)
+    flat.__doc__ = kind.__doc__
+    return flat
+
+
+def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
+    hints = get_type_hints(kind, include_extras=True)
+    texts = field_help(kind)
+    for each in dataclasses.fields(kind):
+        group = each.metadata.get("group")
+        if dataclasses.is_dataclass(hints[each.name]):
+            yield from _flat_fields(hints[each.name])
+        elif group:
+            yield from _overrides(group, each.default_factory())  # type: ignore[misc]
+        else:
+            marks: dict[str, Any] = {"help": texts[each.name]} if each.name in texts else {}
+            marks |= {"metavar": each.metadata["metavar"]} if "metavar" in each.metadata else {}
+            hint = each.metadata.get("typed", hints[each.name])
+            hint = hint | None if "typed" in each.metadata else hint
+            conf = [tyro.conf.arg(**marks)] if marks else []
+            conf += [tyro.conf.FlagCreatePairsOff] if each.metadata.get("switch") else []
+            yield each.name, Annotated[hint, *conf] if conf else hint, _like(each)
+
+
+def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Flags for a verb's own values of options that the checkpoint has too."""
+    hints, texts = get_type_hints(group), field_help(group)
+    for each in dataclasses.fields(group):
+        text = f"{texts[each.name]} Unset: the checkpoint's."
+        default = dataclasses.field(default=defaults.get(each.name), metadata=each.metadata)
+        yield each.name, Annotated[hints[each.name] | None, tyro.conf.arg(help=text)], default
+
+
+def _like(field: "dataclasses.Field[Any]") -> Any:
+    """A field with the same default and metadata."""
+    if field.default_factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=field.default_factory, metadata=field.metadata)
+    return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
+def _gathered(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass from the values of its flat twin."""
+    hints, made = get_type_hints(kind, include_extras=True), {}
+    for each in dataclasses.fields(kind):  # type: ignore[arg-type]
+        group = each.metadata.get("group")
+        if group:
+            drawn = {name: values[name] for name in (one.name for one in dataclasses.fields(group))}
+            made[each.name] = {name: value for name, value in drawn.items() if value is not None}
+        elif dataclasses.is_dataclass(hints[each.name]):
+            made[each.name] = _gathered(hints[each.name], values)  # type: ignore[type-var]
+        else:
+            made[each.name] = values[each.name]
+    return kind(**made)
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass."""
+    return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
 
 
 def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -58,17 +124,19 @@ def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[
         if dataclasses.is_dataclass(bare):
             inlined = any(getattr(mark, "name", None) == "" for mark in marks)
             yield from _flags(bare, prefix if inlined else f"{prefix}{name}.", (*path, name))
-        elif tyro.conf.Positional not in marks and not any(mark is POSITIONAL for mark in marks):
+        elif get_origin(hint) is not ClassVar and not any(mark is POSITIONAL for mark in marks):
             yield "--" + f"{prefix}{name}".replace("_", "-"), (*path, name)
 
 
 POSITIONAL = get_args(tyro.conf.Positional[int])[1]
 
 
-def _value(arguments: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
+def _found(arguments: Any, path: tuple[str, ...]) -> tuple[Any, Check | None]:
+    """The value of a flag, and what it may be."""
+    for name in path[:-1]:
         arguments = getattr(arguments, name)
-    return arguments
+    [field] = (each for each in dataclasses.fields(arguments) if each.name == path[-1])
+    return getattr(arguments, path[-1]), field.metadata.get("allowed")
 
 
 def _fault(event: tyro_errors.ParseErrorEvent, argv: Sequence[str], flags: list[str]) -> str:

@@ -8,7 +8,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from musegen.api.given import read_music
+from musegen.api.inputs import read_music
 from musegen.console import say
 from musegen.errors import MusegenError
 from musegen.checkpoint.names import released_models

@@ -13,8 +13,9 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.config.settings import RUNS, TrainConfig
+from musegen.config.settings import TrainConfig
 from musegen.console import say
+from musegen.families import FAMILIES, family_of
 from musegen.errors import ConfigError
 
 
@@ -48,11 +49,6 @@ class Train:
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
-FAMILIES = {
-    "lm": "a language model: writes music note by note, from silence or a prompt",
-    "seq2seq": "an accompanist: writes the rest of the music to a given melody",
-    "vae": "a latent space of short clips: reconstructs, interpolates, varies and samples them",
-}
 SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody", "--polyphonic": "--data.tracks=all"}
 """Flags that may be typed without their group."""
 
@@ -61,11 +57,11 @@ def main(argv: list[str]) -> None:
     """Train and say where the checkpoint lies."""
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: musegen train FAMILY DATA --out DIR   (train FAMILY --help says more)\n\nfamilies:")
-        print("\n".join(f"  {family:<10}{what}" for family, what in FAMILIES.items()))
+        print("\n".join(f"  {name:<10}{row.purpose}" for name, row in FAMILIES.items()))
         return
     argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
-    config, dataset = _read_config(file) if file else (RUNS.get(argv[0], TrainConfig)(), "")
+    config, dataset = _read_config(file) if file else (_defaults(argv[0]), "")
     if argv[0] in FAMILIES:
         if argv[0] != config.family:
             raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
@@ -80,7 +76,8 @@ def main(argv: list[str]) -> None:
 
 
 def _train(arguments: Train) -> None:
-    from musegen.cli.places import open_data, output_folder, refuse_taken
+    from musegen.api.datasets import open_data
+    from musegen.cli.outputs import output_folder, refuse_taken
     from musegen.processes import is_first_process
     from musegen.checkpoint.names import find_checkpoint
 
@@ -98,15 +95,14 @@ def _train(arguments: Train) -> None:
         out = train(
             arguments.run, dataset, arguments.out, init=init, resume=arguments.resume, force=arguments.force
         )
-    following = {
-        "lm": "generate {} --bars 16 --num 4 --out out/",
-        "seq2seq": "accompany {} tune.mid --out out/",
-        "vae": "reconstruct {} tune.mid --out out/",
-    }
-    if not is_first:
-        return
-    command = following[arguments.run.family].format(shlex.quote(str(out)))
-    say(f"checkpoint: {out}\nnext: musegen {command}")
+    if is_first:
+        example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
+        say(f"checkpoint: {out}\nnext: musegen {example}")
+
+
+def _defaults(family: str) -> TrainConfig:
+    """The settings of a family's runs; of an unknown one, which is refused later, any."""
+    return FAMILIES[family].config() if family in FAMILIES else TrainConfig()
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:

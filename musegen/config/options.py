@@ -321,6 +321,12 @@ def make_options(kind: type[T], arguments: Mapping[str, Any]) -> T:
     return options
 
 
+def as_arguments(options: Any) -> dict[str, Any]:
+    """What `make_options` makes these options of: keyword arguments of a method of `musegen.Model`."""
+    own = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}
+    return own | own.pop("sampling")
+
+
 def sampling_of(options: Any, checkpoints: SamplingOptions) -> SamplingOptions:
     """How a verb draws: as it was asked to, else as the checkpoint's settings say."""
     return replace(checkpoints, **options.sampling)

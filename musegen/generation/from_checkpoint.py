@@ -177,7 +177,7 @@ def generate_accompaniments(
         wanted,
         num=num,
         prompt=prompt,
-        sampling=_settings(checkpoint, sampling, wanted and wanted.pitches),
+        sampling=_settings(checkpoint, sampling, wanted.pitches if wanted else None),
         seed=seed,
         players=Players.of(checkpoint.data),
     )

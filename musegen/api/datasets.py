@@ -1,36 +1,20 @@
-"""What a word on the command line stands for: a dataset, a checkpoint, a folder to write to."""
+"""What a word stands for: a dataset, music to make one of, or what a checkpoint was trained on."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import json
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musegen.checkpoint.names import checkpoint_places
 from musegen.console import say
-from musegen.errors import ConfigError, DataError
+from musegen.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
-    from musegen.checkpoint.folder import Checkpoint
     from musegen.data.dataset import Dataset
 
 DATASETS = Path("datasets")
-
-
-def load_family(folder: Path, *families: str) -> Checkpoint:
-    """Load the checkpoint in a folder, if it is of a family wanted.
-
-    Raises:
-        CheckpointError: it is of another, or cannot be used.
-    """
-    from musegen.api.writing import check_family
-    from musegen.checkpoint.folder import load_checkpoint
-
-    checkpoint = load_checkpoint(folder)
-    check_family(checkpoint, *families)
-    return checkpoint
 
 
 def open_data(name: str) -> Dataset:
@@ -83,38 +67,34 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
     return dataset
 
 
-def refuse_taken(out: Path, *, force: bool) -> None:
-    """Refuse an output folder that holds something, before anything slow begins; nothing is written.
+def learnt_dataset(name: str) -> Dataset:
+    """A dataset, or that of a checkpoint, each by its path or name; or what `open_data` makes of the word.
 
     Raises:
-        ConfigError: it is a file, or a folder that is not empty and `force` is off.
+        CheckpointError: the checkpoint is damaged.
+        DataError: the dataset is not there.
     """
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file: name a folder")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
+    for folder in checkpoint_places(name):
+        if (folder / "data.json").is_file():
+            return _of_checkpoint(folder)
+    return open_data(name)
 
 
-@contextmanager
-def output_folder(out: Path) -> Iterator[None]:
-    """Make an output folder, and see that it can be written to, before anything slow begins.
+def _of_checkpoint(folder: Path) -> Dataset:
+    """The dataset of a checkpoint, by its name under ./datasets; it is said where that has changed since."""
+    from musegen.data.corpora import CORPORA
 
-    Where an error ends the work, the folders made for it go again if nothing is in them.
-
-    Raises:
-        ConfigError: it cannot be written to.
-    """
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=out).close()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise ConfigError(f"--out {out} cannot be written to ({reason}): name another folder") from error
-        yield
-    except BaseException:
-        for folder in made:  # the innermost first
-            with suppress(OSError):
-                folder.rmdir()
-        raise
+        known = json.loads((folder / "config.json").read_text("utf-8"))["dataset"]
+        sha256 = json.loads((folder / "data.json").read_text("utf-8"))["dataset_sha256"]
+        path = DATASETS / str(known)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"checkpoint {folder} does not say what it was trained on: {error}") from error
+    if known not in CORPORA and not (path / "dataset.json").is_file():
+        raise DataError(
+            f"{folder} was trained on dataset {known}, which is not at {path}: name its folder instead"
+        )
+    dataset = training_data(known)
+    if dataset.sha256 != sha256:
+        say(f"warning: {path} has changed since {folder} was trained on it")
+    return dataset

@@ -1,4 +1,4 @@
-"""Pitches as people type them: C4:C6, "D dorian"."""
+"""What people type in words of music, understood: a metre, a scale, a key, a range of pitches, chords."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,26 @@ from musegen.music.key import MODES, SCALES
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+_CHORD = re.compile(r"([A-G])([#♯b♭]?)(m(?!aj))?(6|7|maj7)?")
+SILENCE = "N"
+
+
+def metre_of(text: str | None) -> tuple[int, int] | None:
+    """A --time-signature such as 6/8; None where none is given.
+
+    Raises:
+        ConfigError: it cannot be understood.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
+    numerator, denominator = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
+        raise ConfigError(
+            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8, "
+            "with 1 to 64 beats of a unit of 1, 2, 4, 8, 16, 32 or 64"
+        )
+    return numerator, denominator
 
 
 def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int] | None:
@@ -120,3 +140,40 @@ def _parse_pitch(text: str) -> int | None:
         return None
     letter, sign, octave = found.groups()
     return 12 * (int(octave) + 1) + LETTERS[letter.upper()] + SIGNS[sign]
+
+
+def chords_of(text: str, bars: int) -> list[int]:
+    """The chord of each half of so many bars, as numbered in `tokenizers/plan.py`.
+
+    Args:
+        text: a chord a bar, such as "C Am F G", or two with a comma between: "C,G Am"; N for none; from the
+            first again after the last. A sixth or a seventh is heard as its triad.
+        bars: how many.
+
+    Raises:
+        ConfigError: something is no chord.
+    """
+    from musegen.tokenizers.plan import HALVES  # with torch
+
+    halves: list[int] = []
+    for bar in text.split():
+        names = bar.split(",")
+        if len(names) > HALVES:
+            raise ConfigError(f"--chords has {bar!r}: a bar has at most {HALVES} chords")
+        halves += [_chord(name) for name in names for _ in range(HALVES // len(names))]
+    if not halves:
+        raise ConfigError('--chords is empty: write a chord a bar, such as "C Am F G"')
+    return [halves[i % len(halves)] for i in range(HALVES * bars)]
+
+
+def _chord(name: str) -> int:
+    if name == SILENCE:
+        return 0
+    match = _CHORD.fullmatch(name)
+    if match is None:
+        raise ConfigError(
+            f"--chords has {name!r}, which is no chord: write C, F#, Bbm, G7, Dm7 and the like, or N for none"
+        )
+    letter, sign, minor, _ = match.groups()
+    root = (LETTERS[letter] + SIGNS[sign]) % 12
+    return 1 + 2 * root + bool(minor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union, cast
 
 from musegen.console import say
 from musegen.errors import ConfigError, DataError, MidiError, TokenError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from musegen.api.piece import Piece
     from musegen.checkpoint.folder import Checkpoint
+    from musegen.config.settings import VAEConfig
     from musegen.generation.clips import Clip
 
 Music: TypeAlias = Union[str, Path, "Score", "Piece"]
@@ -102,10 +103,8 @@ def read_clip(
         DataError: there is no such clip in it, or the model does not write such clips.
     """
     from musegen.generation.clips import take_clip
-    from musegen.models.vae import VAE
 
     score = read_music(flag, music)
-    assert isinstance(checkpoint.model, VAE)
     tokenizer, data = checkpoint.tokenizer, checkpoint.config.data
     one_line = data.tracks == "melody" or tokenizer.tables.voices == 1
     if melody and not one_line:
@@ -116,7 +115,7 @@ def read_clip(
         clip = take_clip(
             score,
             tokenizer,
-            checkpoint.model.clip_bars,
+            cast("VAEConfig", checkpoint.config.model).clip_bars,
             from_bar=from_bar,
             one_line=one_line,
             melody=melody,
@@ -172,9 +171,9 @@ def _read(flag: str, music: Music) -> tuple[Score, list[str]]:
         return _score_of(flag, music).copy(), []
     path = Path(music)
     if path.is_dir():
-        raise ConfigError(f"{flag} {path} is a folder: name a music file in it")
+        raise ConfigError(f"⟨{flag}⟩ {path} is a folder: name a music file in it")
     if not path.exists():
-        raise ConfigError(f"{flag} {path} does not exist: name a MIDI, MusicXML or ABC file")
+        raise ConfigError(f"⟨{flag}⟩ {path} does not exist: name a MIDI, MusicXML or ABC file")
     try:
         return read_piece(path)
     except MidiError as error:
@@ -189,7 +188,7 @@ def _score_of(flag: str, music: Score | Piece) -> Score:
     score = music.score if isinstance(music, Piece) else music
     if not isinstance(score, ScoreTick):
         raise ConfigError(
-            f"{flag} {music!r} is no music: name a file, or give a symusic Score in ticks or a Piece"
+            f"⟨{flag}⟩ {music!r} is no music: name a file, or give a symusic Score in ticks or a Piece"
         )
     return score
 
@@ -199,7 +198,7 @@ def _name(music: Music) -> str:
 
 
 def _unreadable(flag: str, music: Music, error: MidiError) -> MidiError:
-    return MidiError(f"{flag}: cannot read {_name(music)}: {error}; name a MIDI, MusicXML or ABC file")
+    return MidiError(f"⟨{flag}⟩: cannot read {_name(music)}: {error}; name a MIDI, MusicXML or ABC file")
 
 
 def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
