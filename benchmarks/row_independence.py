@@ -13,8 +13,8 @@ import torch
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.config.options import SamplingOptions
-from musegen.generation.sampling import RowStreams
 from musegen.generation.pieces import Request, generate
+from musegen.generation.sampling import RowStreams
 from musegen.tokenizers.grammar import Constraints, Grammar
 
 
@@ -46,7 +46,12 @@ def main() -> None:
     for seed in range(arguments.seeds):
         pieces = [
             generate(
-                checkpoint.model, checkpoint.tokenizer, request, num=num, seed=seed, sampling=SamplingOptions()
+                checkpoint.model,
+                checkpoint.tokenizer,
+                request,
+                num=num,
+                seed=seed,
+                sampling=SamplingOptions(),
             )[0].ids
             for num in (1, 8)
         ]

@@ -8,8 +8,8 @@ MusegenError            something the user can mend: one clear line, exit code 2
 └── DataError           a dataset or a corpus
 
 A message says what is wrong, the value, what is allowed, and what to do next. An option is named in it as
-⟨time-signature⟩, since Python users write time_signature and the command line has --time-signature: whoever shows
-messages says how (see `names_spelled`).
+⟨time-signature⟩, since Python users write time_signature and the command line has --time-signature: whoever
+shows messages says how (see `names_spelled`).
 """
 
 import re
@@ -18,12 +18,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _NAME = re.compile(r"⟨([A-Za-z0-9._-]+)⟩")
-_SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling")
+
+
+def _in_python(name: str) -> str:
+    return name.replace("-", "_")
+
+
+_SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=_in_python)
 
 
 def spell(text: str) -> str:
-    """A message with the options in it named as its readers name them: for Python users unless told otherwise."""
-    spelling = _SPELLING.get(lambda name: name.replace("-", "_"))
+    """A message with its options named as its readers do: Python users, unless `names_spelled` says others."""
+    spelling = _SPELLING.get()
     return _NAME.sub(lambda match: spelling(match[1]), text)
 
 

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from musegen.api.ranges import RANGES
 
 from musegen import __version__
-from musegen.api.ranges import RANGES
+from musegen.checkpoint.names import released_models
 from musegen.cli import VERBS, main
 from musegen.cli.accompany import Accompany
 from musegen.cli.evaluate import Evaluate
@@ -27,7 +28,6 @@ from musegen.cli.train import Train
 from musegen.cli.vary import Vary
 from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
-from musegen.checkpoint.names import released_models
 
 
 @pytest.fixture

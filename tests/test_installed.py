@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from musegen.checkpoint.names import released_models
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
 from musegen.music.write import write_score
-from musegen.checkpoint.names import released_models
 from tests.test_readme import README, commands
 
 ROOT = Path(__file__).parent.parent

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from musegen.checkpoint.folder import write_metrics
+from musegen.checkpoint.names import find_checkpoint, model_facts, released_folder, released_models
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.music.write import write_score
-from musegen.checkpoint.names import find_checkpoint, model_facts, released_folder, released_models
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,4 +1,4 @@
-"""What is measured of clips that were made of a user's own, as the manifest says it; None where it is undefined."""
+"""What is measured of clips that were made of a user's own, as a manifest says it; None where undefined."""
 
 from collections.abc import Sequence
 from math import isnan

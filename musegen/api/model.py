@@ -3,7 +3,7 @@
 import inspect
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
@@ -49,12 +49,16 @@ def _takes(kind: type) -> Callable[[F], F]:
     """Give a method the options of its verb, for `help` and for notebooks: they are declared once."""
 
     def with_options(method: F) -> F:
-        own = [each for each in inspect.signature(method).parameters.values() if each.kind != each.VAR_KEYWORD]
+        own = [
+            each for each in inspect.signature(method).parameters.values() if each.kind != each.VAR_KEYWORD
+        ]
         names = {each.name for each in own}
         options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
-        drawing = [each for each in fields(SamplingOptions)]
+        drawing = list(fields(SamplingOptions))
         signature = own + [
-            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=each.type)
+            inspect.Parameter(
+                each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=each.type
+            )
             for each, default in [
                 *((each, None if each.default is MISSING else each.default) for each in options),
                 *((each, None) for each in drawing),
@@ -110,9 +114,7 @@ class Model:
     @overload
     def generate(self, *, num: int, **arguments: Unpack[GenerateArguments]) -> Pieces: ...
     @_takes(GenerateOptions)
-    def generate(
-        self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]
-    ) -> Piece | Pieces:
+    def generate(self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]) -> Piece | Pieces:
         """Write a new piece, or a new clip, or continue a tune (`prompt`: a file, a Score or a Piece).
 
         Returns:
@@ -163,6 +165,8 @@ class Model:
 
         Args:
             tune: a file with it, a Score, or what another model wrote.
+            num: how many, as `Pieces`. Unset: one `Piece`.
+            **arguments: see below.
 
         Returns:
             One `Piece`, or where `num` says how many, `Pieces`, the likeliest first.
@@ -173,9 +177,7 @@ class Model:
         verb = self._verb("accompany")
         ranges = arguments.get("pitch_range", ())
         several = {"pitch_range": (ranges,) if isinstance(ranges, str) else tuple(ranges)}
-        options = make_options(
-            AccompanyOptions, {**arguments, **several, "num": 1 if num is None else num}
-        )
+        options = make_options(AccompanyOptions, {**arguments, **several, "num": 1 if num is None else num})
         given = tune if isinstance(tune, Tune) else read_melody("tune", tune, options.melody)
         seed = _seed(options.seed)
         results = verb(
@@ -215,9 +217,7 @@ class Model:
         )
 
     @_takes(InterpolateOptions)
-    def interpolate(
-        self, first: Music, last: Music, **arguments: Unpack[InterpolateArguments]
-    ) -> Pieces:
+    def interpolate(self, first: Music, last: Music, **arguments: Unpack[InterpolateArguments]) -> Pieces:
         """The way from one clip to another: both ends are the user's own, between them lie the model's.
 
         Args:

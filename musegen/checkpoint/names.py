@@ -1,7 +1,8 @@
 """Models by name: which come with musegen, where a checkpoint's name leads, and what each model is.
 
 Those that come with musegen lie in `checkpoints/` of the repository, and in an installed musegen in the
-package itself, where the wheel has that folder (see pyproject.toml). Whatever is there is installed: nothing lists it.
+package itself, where the wheel has that folder (see pyproject.toml). Whatever is there is installed: nothing
+lists it.
 """
 
 import json

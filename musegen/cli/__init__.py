@@ -48,41 +48,46 @@ examples:
   musegen train vae folk --out checkpoints/clips"""
 
 
-POSITIONAL = {"clip": "FILE", "tune": "FILE"}
+INPUTS = {"clip": "FILE", "tune": "FILE"}
 """How options are typed that are no flags."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Carry out one command line and return its exit code; `argv` leaves out the program's name."""
-    with names_spelled(lambda name: POSITIONAL.get(name, name if name.isupper() else f"--{name}")):
-        return _exit_code(argv)
-
-
-def _exit_code(argv: list[str] | None) -> int:
-    try:
-        _dispatch(sys.argv[1:] if argv is None else argv)
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into an exit with code 1
+    with names_spelled(_as_typed):
+        try:
+            _dispatch(sys.argv[1:] if argv is None else argv)
+        except SystemExit as stop:
+            if isinstance(
+                stop.__context__, KeyboardInterrupt
+            ):  # Lightning turns Ctrl-C into an exit with code 1
+                return _fail(130, "interrupted; what was saved before is kept")
+            return stop.code if isinstance(stop.code, int) else 0  # --help, SIGTERM
+        except MusegenError as error:
+            return _fail(2, str(error))
+        except BrokenPipeError:  # the reader of our output has left, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            return _fail(2, _describe(error))
+        except KeyboardInterrupt:
             return _fail(130, "interrupted; what was saved before is kept")
-        return stop.code if isinstance(stop.code, int) else 0  # --help, SIGTERM
-    except MusegenError as error:
-        return _fail(2, str(error))
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
+            if _is_out_of_memory(error):
+                return _fail(
+                    2, "not enough memory: try a smaller model, batch (--optim.batch-tokens) or --num"
+                )
+            return _fail(
+                1,
+                f"a fault of musegen, not of yours: {type(error).__name__}: {error}; "
+                "please report it, with what MUSEGEN_DEBUG=1 prints",
+            )
         return 0
-    except OSError as error:
-        return _fail(2, _describe(error))
-    except KeyboardInterrupt:
-        return _fail(130, "interrupted; what was saved before is kept")
-    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
-        if _is_out_of_memory(error):
-            return _fail(2, "not enough memory: try a smaller model, batch (--optim.batch-tokens) or --num")
-        return _fail(
-            1,
-            f"a fault of musegen, not of yours: {type(error).__name__}: {error}; "
-            "please report it, with what MUSEGEN_DEBUG=1 prints",
-        )
-    return 0
+
+
+def _as_typed(option: str) -> str:
+    """How an option is named on the command line: a place in capitals, or a flag."""
+    return INPUTS.get(option, option if option.isupper() else f"--{option}")
 
 
 def run() -> NoReturn:

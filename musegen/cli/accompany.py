@@ -56,8 +56,6 @@ def main(argv: list[str]) -> None:
     model = musegen.load(arguments.checkpoint)
     with output_folder(out):
         pieces = model.accompany(tune, **as_arguments(options))
-        manifest = write_outputs(
-            model, pieces, out, ["accompany", *argv], pictures=not arguments.no_picture
-        )
+        manifest = write_outputs(model, pieces, out, ["accompany", *argv], pictures=not arguments.no_picture)
     print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
     say(f"seed {pieces.seed}")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from musegen.cli.parse import Flag, parse
 from musegen.api.datasets import DATASETS
 from musegen.cli.outputs import output_folder, refuse_taken
+from musegen.cli.parse import Flag, parse
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 

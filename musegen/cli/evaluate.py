@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from musegen.cli.compare import print_comparison
-from musegen.cli.parse import Flag, parse
 from musegen.api.datasets import open_data, training_data
+from musegen.checkpoint.names import find_checkpoint, released_models
+from musegen.cli.compare import print_comparison
 from musegen.cli.outputs import output_folder, refuse_taken
+from musegen.cli.parse import Flag, parse
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.files import write_json
-from musegen.checkpoint.names import find_checkpoint, released_models
 
 if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint
@@ -121,7 +121,7 @@ def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> d
             )
     found = load(family.evaluate)(checkpoint, dataset, arguments.split, **given)
     if arguments.out and found.compared:
-        write_distributions(*found.compared, arguments.out / "comparison.png")
+        write_distributions(found.compared.real, found.compared.generated, arguments.out / "comparison.png")
     figures: dict[str, Any] = found.figures
     return figures
 

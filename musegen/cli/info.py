@@ -45,9 +45,9 @@ def main(argv: list[str]) -> None:
 
 def _facts(name: str) -> dict[str, Any]:
     from musegen.api.datasets import DATASETS
+    from musegen.checkpoint.names import checkpoint_places
     from musegen.data.dataset import Dataset
     from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
-    from musegen.checkpoint.names import checkpoint_places
 
     here, *others = checkpoint_places(name)
     for path in (here, DATASETS / name, *others):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from musegen.checkpoint.names import model_facts, released_folder, released_models
 from musegen.cli.parse import Flag, parse
 from musegen.console import print_json, say
-from musegen.checkpoint.names import model_facts, released_folder, released_models
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,9 @@ def say_strayed(pieces: Pieces) -> None:
     """Say how far rounded weights led away from the model, if they are."""
     if pieces.precision != "float32":
         mean = sum(piece.strayed for piece in pieces) / len(pieces)
-        say(f"{pieces.precision} weights: {mean:+.4f} nats an id against the model's own, on what was written")
+        say(
+            f"{pieces.precision} weights: {mean:+.4f} nats an id against the model's own, on what was written"
+        )
 
 
 def say_likeness(what: str, figures: dict[str, float]) -> None:

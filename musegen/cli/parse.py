@@ -70,7 +70,7 @@ def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
         if dataclasses.is_dataclass(hints[each.name]):
             yield from _flat_fields(hints[each.name])
         elif group:
-            yield from _overrides(group, each.default_factory())  # type: ignore[misc]
+            yield from _overrides(group, kind().sampling)
         else:
             marks: dict[str, Any] = {"help": texts[each.name]} if each.name in texts else {}
             marks |= {"metavar": each.metadata["metavar"]} if "metavar" in each.metadata else {}
@@ -106,7 +106,7 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
             drawn = {name: values[name] for name in (one.name for one in dataclasses.fields(group))}
             made[each.name] = {name: value for name, value in drawn.items() if value is not None}
         elif dataclasses.is_dataclass(hints[each.name]):
-            made[each.name] = _gathered(hints[each.name], values)  # type: ignore[type-var]
+            made[each.name] = _gathered(hints[each.name], values)
         else:
             made[each.name] = values[each.name]
     return kind(**made)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from musegen.api.inputs import read_music
-from musegen.cli.parse import Flag, parse
 from musegen.cli.outputs import output_folder
+from musegen.cli.parse import Flag, parse
 from musegen.console import say
 from musegen.errors import ConfigError, MidiError, MusegenError
 

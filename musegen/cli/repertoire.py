@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from musegen.api.inputs import read_music
+from musegen.checkpoint.names import released_models
 from musegen.console import say
 from musegen.errors import MusegenError
-from musegen.checkpoint.names import released_models
 
 if TYPE_CHECKING:
     from symusic import Score

@@ -1,9 +1,10 @@
 """What can be asked for when music is made, each option declared once.
 
-One frozen dataclass a verb, all over `SamplingOptions`. The command line is made from them: name, type, default,
-the text under a field as its help, what is allowed (see `setting`), and the name of its value. So are the methods
-of `musegen.Model`, whose arguments the TypedDicts here name for type checkers; a test holds the two equal. A
-checkpoint's own sampling settings are `SamplingOptions` too: what a verb is not given is the checkpoint's.
+One frozen dataclass a verb, all over `SamplingOptions`. The command line is made from them: name, type,
+default, the text under a field as its help, what is allowed (see `setting`), and the name of its value. So
+are the methods of `musegen.Model`, whose arguments the TypedDicts here name for type checkers; a test holds
+the two equal. A checkpoint's own sampling settings are `SamplingOptions` too: what a verb is not given is the
+checkpoint's.
 
 Standard library only, so that `musegen --help` loads nothing heavy.
 """
@@ -65,9 +66,13 @@ class SamplingArguments(TypedDict, total=False):
     compiled: bool
 
 
-def _sampling(**defaults: Any) -> Any:
-    """A verb's field with what it was given of `SamplingOptions`, over its own defaults."""
-    return field(default_factory=lambda: dict(defaults), metadata={"group": SamplingOptions})
+DRAWN = {"group": SamplingOptions}
+"""Marks the field of a verb with what it was given of the options of sampling."""
+
+
+def _greedy() -> SamplingArguments:
+    """What verbs have that are given a clip: the likeliest id each time."""
+    return {"temperature": 0.0}
 
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
@@ -86,7 +91,7 @@ class GenerateOptions:
     """How many pieces."""
     prompt: Any = field(default=None, metadata={"typed": Path})
     """A music file to continue; it stands unchanged before the new bars."""
-    sampling: SamplingArguments = _sampling()
+    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
     time_signature: str | None = field(default=None, metadata={"metavar": "N/D"})
@@ -150,7 +155,7 @@ class AccompanyOptions:
     """How many accompaniments."""
     prompt_bars: int = setting(0, (lambda value: 0 <= value <= 10_000, "from 0 to 10000"))
     """Keep the file's own accompaniment in so many bars at the beginning, and go on from there."""
-    sampling: SamplingArguments = _sampling()
+    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=DRAWN)
     chords: str | None = None
     """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
     last. Unset: the model's choice."""
@@ -190,7 +195,7 @@ class ReconstructOptions:
     """The clip's first bar, from 1; a pickup is bar 1. Unset: the first in which the tune has a note."""
     melody: str | None = setting(None, MELODY)
     """The tune's track, by name or by number from 1. Unset: found out, and said."""
-    sampling: SamplingArguments = _sampling(temperature=0.0)
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
@@ -219,7 +224,7 @@ class InterpolateOptions:
     """The tune's track in both files, by name or by number from 1. Unset: found out, and said."""
     path: Literal["both", "spherical", "linear"] = "both"
     """Go along the arc (spherical), the straight line, or whichever leads on more evenly, step by step."""
-    sampling: SamplingArguments = _sampling(temperature=0.0)
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
@@ -264,7 +269,7 @@ class VaryOptions:
     """The clip's first bar, from 1; a pickup is bar 1. Unset: the first in which the tune has a note."""
     melody: str | None = setting(None, MELODY)
     """The tune's track, by name or by number from 1. Unset: found out, and said."""
-    sampling: SamplingArguments = _sampling(temperature=0.0)
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
@@ -324,7 +329,8 @@ def make_options(kind: type[T], arguments: Mapping[str, Any]) -> T:
 def as_arguments(options: Any) -> dict[str, Any]:
     """What `make_options` makes these options of: keyword arguments of a method of `musegen.Model`."""
     own = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}
-    return own | own.pop("sampling")
+    drawing: dict[str, Any] = own.pop("sampling")
+    return own | drawing
 
 
 def sampling_of(options: Any, checkpoints: SamplingOptions) -> SamplingOptions:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
+from musegen.config.options import SamplingOptions
 from musegen.config.ranges import (
     BELOW_ONE,
     LIMIT,
@@ -22,7 +23,6 @@ from musegen.config.ranges import (
     setting,
 )
 from musegen.errors import ConfigError
-from musegen.config.options import SamplingOptions
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
@@ -50,7 +50,9 @@ class TokenizerConfig:
     chorales, quartets and single lines. line: pitch and duration in turn, for clips of one line. auto: grid
     for accompaniments whose tracks are voices of one note at a time; line for short clips of a melody; else
     remi. `--tokenizer grid` says it too."""
-    positions: int | None = setting(None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24"))
+    positions: int | None = setting(
+        None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24")
+    )
     """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
     that hold at least 95 in 100 pieces whole."""
     programs: bool | None = None

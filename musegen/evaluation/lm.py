@@ -12,9 +12,9 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import FEWEST, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.generation.pieces import Request, generate
 from musegen.generation.rejection import generate_ending
 from musegen.generation.request import Result
-from musegen.generation.pieces import Request, generate
 from musegen.metrics.features import FEATURES, features
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt

@@ -15,10 +15,10 @@ from musegen.data.pairs import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
+from musegen.generation.pieces import longest_bar, prompt_ids, with_rosters
 from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams, row_chunks
-from musegen.generation.pieces import longest_bar, prompt_ids, with_rosters
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.ops import bar_ticks, skyline
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer

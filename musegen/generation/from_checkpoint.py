@@ -1,7 +1,7 @@
 """What a checkpoint plays: its settings, tempo, instruments and endings, unless something else is asked for.
 
-Decided here once, for the Python API and the command line, for evaluation, and for the samples of a training. Each
-function is a verb of a family: `families.py` says whose.
+Decided here once, for the Python API and the command line, for evaluation, and for the samples of a training.
+Each function is a verb of a family: `families.py` says whose.
 """
 
 from collections.abc import Mapping
@@ -262,7 +262,7 @@ def own(clip: Clip, bars: int) -> Result:
 def _settings(
     checkpoint: Checkpoint, sampling: SamplingOptions | None, pitches: frozenset[int] | None
 ) -> SamplingOptions:
-    """As asked for, else the checkpoint's; where a scale is asked for, perhaps no diatonic one, no other is kept."""
+    """As asked for, else the checkpoint's; where a scale is asked for, diatonic or not, no other is kept to."""
     settings = sampling or checkpoint.config.sampling
     is_scale = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
     return replace(settings, diatonic=0.0) if is_scale else settings

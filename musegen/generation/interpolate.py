@@ -115,6 +115,9 @@ def choose_steps(apart: Ints, num: int) -> list[int]:
 def _paced(between: list[Result], first: Clip, last: Clip) -> list[Result]:
     """The clips, each a step nearer in tempo from the first end's to the last end's."""
     begin, end = (clip.score.tempos[0].qpm if clip.score.tempos else 120.0 for clip in (first, last))
+    paced = []
     for step, result in enumerate(between, start=1):
-        result.score.tempos = [Tempo(0, qpm=begin + (end - begin) * step / (len(between) + 1))]
-    return between
+        score = result.score.copy()
+        score.tempos = [Tempo(0, qpm=begin + (end - begin) * step / (len(between) + 1))]
+        paced.append(replace(result, score=score))
+    return paced

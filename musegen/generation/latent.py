@@ -8,9 +8,9 @@ from torch import Tensor
 from musegen.config.options import SamplingOptions
 from musegen.generation.assemble import dress, trim
 from musegen.generation.engine import sample_streams
+from musegen.generation.pieces import asked_programs, longest_bar, metre_id
 from musegen.generation.request import Request, Result
 from musegen.generation.sampling import RowStreams, draw_ids, row_chunks
-from musegen.generation.pieces import asked_programs, longest_bar, metre_id
 from musegen.models.vae import VAE
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import Ints

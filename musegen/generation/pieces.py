@@ -81,7 +81,9 @@ def generate(
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
         ):
-            score = tokenizer.decode(stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480)
+            score = tokenizer.decode(
+                stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480
+            )
             trim(score, bars)
             if prompt is None:
                 dress(score, stream.ids, tokenizer, request, request.tempo or default_tempo, default_program)

@@ -1,24 +1,24 @@
 """Pieces that are as they are wanted: what is not is thrown away, and others are written instead.
 
-That draws from the model's own law, given that a piece is as wanted: no token is forced. A wish is a generator that
-asks for so many pieces of a seed, is sent them, and returns those it takes; so wishes stand in one another (a key,
-and nothing copied), and whoever writes the pieces calls none of them.
+That draws from the model's own law, given that a piece is as wanted: no token is forced. A wish is a
+generator that asks for so many pieces of a seed, is sent them, and returns those it takes; so wishes stand in
+one another (a key, and nothing copied), and whoever writes the pieces calls none of them.
 
-Pieces come to rest, as many of them as end on the tonic of their key as of the training pieces do: most folk tunes
-do, and a small model that is sampled loses sight of the key now and then. So a few candidates are written of each,
-and where an ending on the tonic is wanted the first that has one is taken.
+Pieces come to rest, as many of them as end on the tonic of their key as of the training pieces do: most folk
+tunes do, and a small model that is sampled loses sight of the key now and then. So a few candidates are
+written of each, and where an ending on the tonic is wanted the first that has one is taken.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import torch
-from torch import nn
 
 from musegen.data.novelty import NoveltyIndex, max_copied_run
 from musegen.errors import ConfigError
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
+from musegen.models.lm import LanguageModel
 from musegen.models.losses import stream_nats
 from musegen.music.key import ends_on_tonic, tonic_in, with_signature
 from musegen.music.notes import transpose
@@ -79,7 +79,9 @@ def at_rest(share: float) -> Wish:
         candidates = yield num * CANDIDATES, seed
         wishes = (RowStreams(seed, range(WISHES, WISHES + num)).draw() < share).tolist()
         groups = (candidates[i * CANDIDATES : (i + 1) * CANDIDATES] for i in range(num))
-        return [_first_at_rest(group) if wish else group[0] for group, wish in zip(groups, wishes, strict=True)]
+        return [
+            _first_at_rest(group) if wish else group[0] for group, wish in zip(groups, wishes, strict=True)
+        ]
 
     return draws if share else once
 
@@ -119,7 +121,7 @@ def novel(wish: Wish, index: NoveltyIndex, *, max_copy: int, bars: int, words: l
 
 
 def in_key(
-    model: nn.Module,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     *,
     tonic: int,
@@ -193,7 +195,7 @@ def _chosen(
 def moved(
     result: Result,
     semitones: int,
-    model: nn.Module,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     pitches: frozenset[int] | None,
 ) -> Result | None:

@@ -9,6 +9,7 @@ added none is likely by itself. So for density rhythms are drawn as well, with t
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def along_slider(
             tokenizer,
             z.flatten(0, 1),
             metre,
-            sampling=LIKELIEST_PITCHES if rhythms else sampling,
+            sampling=replace(LIKELIEST_PITCHES, precision=sampling.precision) if rhythms else sampling,
             streams=RowStreams(seed, range(z.shape[0] * z.shape[1])),
             ticks_per_quarter=ticks_per_quarter,
             pitches_alone=rhythms,

@@ -1,6 +1,7 @@
 """Variations of a clip: around its point in the latent space, and along the sliders."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -58,7 +59,10 @@ def vary_clip(
     streams = RowStreams(seed, range(num))
     home = latent_of(model, clip.ids)
     others = draw_latents(model, streams)
-    z = torch.stack([_on_the_way(model, tokenizer, home, other, clip.metre, amount) for other in others])
+    likeliest = replace(GREEDY, precision=sampling.precision)
+    z = torch.stack(
+        [_on_the_way(model, tokenizer, home, other, clip.metre, amount, likeliest) for other in others]
+    )
     ticks = clip.score.ticks_per_quarter
     if moves:
         results = set_sliders(
@@ -74,7 +78,13 @@ def vary_clip(
 
 
 def _on_the_way(
-    model: VAE, tokenizer: Tokenizer, home: Tensor, other: Tensor, metre: Metre, amount: float
+    model: VAE,
+    tokenizer: Tokenizer,
+    home: Tensor,
+    other: Tensor,
+    metre: Metre,
+    amount: float,
+    likeliest: SamplingOptions,
 ) -> Tensor:
     """The point, (Z,), the share `amount` of the way from one to another, in note edits of their clips.
 
@@ -82,7 +92,7 @@ def _on_the_way(
     """
     shares = np.linspace(0, 1, POINTS)
     points = interpolate(home, other, POINTS)
-    clips = [result.score for result in decode_latents(model, tokenizer, points, metre)]
+    clips = [result.score for result in decode_latents(model, tokenizer, points, metre, sampling=likeliest)]
     edits = note_distances(clips)[0]
     missed = np.abs(edits - amount * edits[-1]) + 1e-3 * np.abs(shares - amount)  # of points alike the nearer
     return points[int(missed.argmin())]

@@ -15,8 +15,8 @@ from musegen.generation.accompany import Players, accompany, first_bars
 from musegen.generation.assemble import dress_like, join
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.latent import decode_latents, latent_of
-from musegen.generation.request import Result
 from musegen.generation.pieces import Request, generate
+from musegen.generation.request import Result
 from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE

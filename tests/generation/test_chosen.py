@@ -7,9 +7,9 @@ from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import build_index
 from musegen.errors import ConfigError
+from musegen.generation.pieces import generate
 from musegen.generation.rejection import copied_run, generate_in_key, generate_novel
 from musegen.generation.request import Request, Result
-from musegen.generation.pieces import generate
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import stream_nats
 from musegen.music.excerpt import excerpt

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.generation.pieces import generate
 from musegen.generation.rejection import CANDIDATES, generate_ending
 from musegen.generation.request import Request, Result
-from musegen.generation.pieces import generate
 from musegen.models.lm import LanguageModel
 from musegen.music.key import ends_on_tonic
 from musegen.tokenizers import RemiTokenizer

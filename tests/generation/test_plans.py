@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from musegen.api.chords import chords_of
+
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.errors import ConfigError

@@ -7,8 +7,8 @@ from musegen.checkpoint.build import build_model
 from musegen.config.settings import LMConfig, TrainConfig, VAEConfig, VAETrainConfig
 from musegen.errors import MidiError
 from musegen.generation.latent import sample_clips
-from musegen.generation.request import Request, Result
 from musegen.generation.pieces import generate, longest_bar
+from musegen.generation.request import Request, Result
 from musegen.models.lm import LanguageModel
 from musegen.models.vae import VAE
 from musegen.music.ops import bar_ticks
