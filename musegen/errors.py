@@ -28,7 +28,7 @@ _SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=_in
 
 
 def spell(text: str) -> str:
-    """A message with its options named as its readers do: Python users, unless `names_spelled` says others."""
+    """A message with its options named as its readers do: as in Python unless `names_spelled` says else."""
     spelling = _SPELLING.get()
     return _NAME.sub(lambda match: spelling(match[1]), text)
 

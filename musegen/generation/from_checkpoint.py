@@ -262,7 +262,7 @@ def own(clip: Clip, bars: int) -> Result:
 def _settings(
     checkpoint: Checkpoint, sampling: SamplingOptions | None, pitches: frozenset[int] | None
 ) -> SamplingOptions:
-    """As asked for, else the checkpoint's; where a scale is asked for, diatonic or not, no other is kept to."""
+    """As asked for, else the checkpoint's; where a scale is asked for no other one is kept to."""
     settings = sampling or checkpoint.config.sampling
     is_scale = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
     return replace(settings, diatonic=0.0) if is_scale else settings

@@ -155,8 +155,9 @@ def in_key(
         kept, rejected = yield from _chosen(once, choose, num, seed, tries=KEY_TRIES, apart=KEY_SEEDS)
         if len(kept) < num:
             raise ConfigError(
-                f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: the "
-                "training music is seldom so; ask for another mode or fewer pieces, or keep to notes with --scale"
+                f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: "
+                "the training music is seldom so; ask for another mode or fewer pieces, or keep to notes with "
+                "--scale"
             )
         words.append(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
         return kept
