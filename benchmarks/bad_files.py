@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 
 import mido
 
-from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.pool import Died, parallel
+from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
 
 MAX_SECONDS = 12
 MAX_MB = 2048

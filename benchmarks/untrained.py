@@ -15,8 +15,8 @@ from musegen.checkpoint import build_model
 from musegen.config import LMConfig, SamplingConfig, TokenizerConfig, TrainConfig
 from musegen.generation.tasks import Request, generate
 from musegen.models.lm import LanguageModel
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import Kind, RemiTokenizer
 
 METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]

@@ -40,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tune(tunes: Dataset, here: Path) -> Path:
     """One real tune as a MIDI file."""
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     write_score(tunes.score(tunes.pieces[0]), here / "tune.mid")
     return here / "tune.mid"
@@ -479,7 +479,7 @@ class TestWork:
     def test_raw_folder_is_prepared_on_the_way(
         self, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from musegen.music.write import write_score
+        from musegen.music.writing.midi import write_score
 
         for number, piece in enumerate(tunes.pieces[:6]):
             write_score(tunes.score(piece), here / "raw" / f"{number}.mid")

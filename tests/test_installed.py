@@ -13,7 +13,7 @@ import pytest
 
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from musegen.released import released_models
 from tests.test_readme import README, commands
 

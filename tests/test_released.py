@@ -13,7 +13,7 @@ from musegen.checkpoint import write_metrics
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from musegen.released import find_checkpoint, model_facts, released_folder, released_models
 
 ROOT = Path(__file__).parent.parent

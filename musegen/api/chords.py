@@ -4,7 +4,7 @@ import re
 
 from musegen.api.pitches import LETTERS, SIGNS
 from musegen.errors import ConfigError
-from musegen.tokenizers.plan import HALVES
+from musegen.tokenizers.chord_plan import HALVES
 
 _CHORD = re.compile(r"([A-G])([#♯b♭]?)(m(?!aj))?(6|7|maj7)?")
 SILENCE = "N"

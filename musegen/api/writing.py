@@ -24,7 +24,7 @@ from musegen.generation.vary import vary_clip
 from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 
 BARS = 16
 """Of a piece, where nobody says."""

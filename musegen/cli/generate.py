@@ -157,7 +157,7 @@ def _novel(
 ) -> list[Result]:
     """What copies no more than --max-copy notes in a row of the training pieces."""
     from musegen.cli.learnt import learnt_dataset
-    from musegen.data.learnt import learnt
+    from musegen.data.training_index import learnt
     from musegen.generation.chosen import generate_novel
 
     assert arguments.max_copy is not None

@@ -61,7 +61,7 @@ def write_outputs(
         OSError: the folder cannot be written to.
     """
     from musegen.evaluation.plots import write_piano_roll
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     _remove_earlier(out)
     width = max(3, len(str(len(results))))
@@ -97,7 +97,7 @@ def _write_row(row: Row, path: Path) -> None:
     """Write clips end to end, and their piano rolls side by side."""
     from musegen.evaluation.plots import write_roll_row
     from musegen.music.excerpt import end_to_end
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     for words in write_score(end_to_end(row.scores, row.bars), path):
         say(f"{path}: {words}")

@@ -16,9 +16,9 @@ from musegen import __version__
 from musegen.console import progress, say
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
-from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.pool import Died, parallel
 from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
+from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.splits import (
     read_split,
     split_by_content,

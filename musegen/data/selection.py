@@ -8,7 +8,7 @@ from symusic.core import ScoreTick, TrackTick
 from musegen.config import DataConfig
 from musegen.data.dataset import Dataset, Piece
 from musegen.errors import DataError
-from musegen.music.ops import melody_track, skyline
+from musegen.music.melody import melody_track, skyline
 
 
 class Selected(NamedTuple):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from symusic import Score
 
-from musegen.evaluation.names import PITCH_CLASSES, instrument_name
+from musegen.music.facts import PITCH_CLASSES, instrument_name
 from musegen.music.key import estimate_key, pitch_class_weights
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
-from musegen.music.read import read_score
+from musegen.music.reading.read import read_score
 
 if TYPE_CHECKING:
     from musegen.data.dataset import Dataset

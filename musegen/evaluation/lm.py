@@ -18,9 +18,9 @@ from musegen.generation.tasks import Request, generate
 from musegen.metrics.features import FEATURES, features
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt
-from musegen.music.ops import bar_ticks
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
+from musegen.music.metre import bar_ticks
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes
 
 SAMPLES = 50
 """Pieces that a model writes, unless another number is asked for."""

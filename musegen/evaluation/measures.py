@@ -10,8 +10,8 @@ from musegen.metrics.counterpoint import FIFTH, OCTAVE, crossed, parallels, rang
 from musegen.metrics.harmony import chord_tone_rate, pitch_class_similarity
 from musegen.metrics.melody import melody_preserved
 from musegen.metrics.rhythm import groove_similarity, log_density_ratio
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
 
 
 class Measure(NamedTuple):

@@ -20,9 +20,10 @@ from musegen.generation.requests import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams
 from musegen.generation.tasks import ROWS_AT_ONCE, longest_bar, prompt_ids
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
-from musegen.music.ops import bar_ticks, skyline
+from musegen.music.melody import skyline
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 
 PLAN_TEMPERATURE = 0.0

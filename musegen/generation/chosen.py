@@ -14,8 +14,8 @@ from musegen.generation.requests import Result
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import stream_nats
 from musegen.music.key import tonic_in, with_signature
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import transpose
-from musegen.music.ops import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 
 TRIES = 10

@@ -6,7 +6,7 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.errors import DataError
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Tokenizer
 
 

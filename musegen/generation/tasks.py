@@ -13,7 +13,7 @@ from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.requests import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import (
     Constraints,
     Kind,

@@ -18,7 +18,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.ranges import GRID_POSITIONS
 from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR

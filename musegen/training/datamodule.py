@@ -17,7 +17,7 @@ from musegen.config import TrainConfig
 from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.order import epoch_loader, share_of
 

@@ -21,7 +21,7 @@ from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE
 from musegen.music.excerpt import end_to_end
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from musegen.tokenizers import Tokenizer
 
 BARS = 8

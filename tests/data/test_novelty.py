@@ -9,8 +9,7 @@ from symusic import Score
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
 from musegen.metrics.motion import RATIOS, SHUT, motions, readings
-from musegen.music.notes import note_arrays, put_notes
-from musegen.music.ops import transpose
+from musegen.music.notes import note_arrays, put_notes, transpose
 from tests.music.scores import TPQ, line, score
 
 MELODY = st.lists(

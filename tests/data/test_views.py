@@ -60,7 +60,7 @@ def test_batches_hold_every_window_once_and_keep_to_their_size(tunes: Dataset, p
 def test_transposed_ids_are_the_transposed_tune(
     tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer
 ) -> None:
-    from musegen.music.ops import transpose
+    from musegen.music.notes import transpose
 
     for tokenizer in (plain, rich):
         tables = transposition_tables(tokenizer.tables, range(-5, 7))

@@ -12,8 +12,8 @@ from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
 from musegen.generation.tasks import Request, generate
 from musegen.metrics.pitch import scale_consistency
-from musegen.music.ops import bar_ticks
-from musegen.music.write import midi_bytes
+from musegen.music.metre import bar_ticks
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import RemiTokenizer
 
 

@@ -11,7 +11,7 @@ from musegen.metrics.counterpoint import (
     range_errors,
     voice_frames,
 )
-from musegen.music.midi import parse_midi
+from musegen.music.reading.midi import parse_midi
 from tests.music.scores import TPQ, line, score
 
 RANGES = [(60, 81), (52, 74), (46, 69), (36, 66)]

@@ -4,7 +4,7 @@ from symusic import Score
 
 from musegen.metrics.lines import Line, track_lines
 from musegen.metrics.motion import RATIOS, SHUT, motions, readings
-from musegen.music.ops import transpose
+from musegen.music.notes import transpose
 from tests.music.scores import line, score
 
 TIMES = np.array([0, 120, 240, 480, 1440, 1600, 1760, 1920, 1980, 2580])  # halves, dots, triplets, fifths

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from symusic import Tempo, TimeSignature
 
 from musegen.errors import MidiError
-from musegen.music.ops import bar_ticks, tidy_metre
+from musegen.music.metre import bar_ticks, tidy_metre
 from tests.music.scores import line, notes, score
 
 
