@@ -28,8 +28,7 @@ from symusic import Note, Score, Tempo, TimeSignature, Track
 from benchmarks.bad_files import said_missing
 from benchmarks.mutations import mutant
 from musegen.errors import MidiError
-from musegen.music.reading.midi import parse_midi
-from musegen.music.reading.midi_file import read_smf
+from musegen.music.reading.midi_file import parse_midi, read_smf
 from musegen.music.reading.read import read_score, tidy
 from musegen.music.writing.midi import midi_bytes
 

@@ -22,7 +22,7 @@ from types import FrameType
 
 from musegen.api.given import read_melody, read_music
 from musegen.cli import main as musegen
-from musegen.music.reading.midi import parse_midi
+from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import SUFFIXES
 
 VERBS = {

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from musegen.data.views import TokenView
-from musegen.metrics.attributes import Floats, attributes
-from musegen.metrics.note_sets import Notes
+from musegen.metrics.attributes import attributes
+from musegen.metrics.note_f1 import Notes
+from musegen.music.notes import Floats
 from musegen.tokenizers import Kind, LineTokenizer, Tables, Tokenizer, whole_tokenizer
 from musegen.tokenizers.line import read_line, write_line
 from musegen.tokenizers.tables import Ints

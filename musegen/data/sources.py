@@ -14,7 +14,7 @@ from musegen.errors import DataError, MidiError
 from musegen.music.fingerprint import fingerprint, off_grid_share
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
-from musegen.music.reading.midi import parse_midi
+from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import FORMATS, SUFFIXES, read_piece, read_tune, tidy, tunes_of
 from musegen.music.writing.midi import midi_bytes
 

@@ -20,8 +20,7 @@ from symusic.core import ScoreTick
 from musegen.config import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
-from musegen.data.pairs import source_and_target
-from musegen.data.selection import Selected, select
+from musegen.data.selection import Selected, select, source_and_target
 from musegen.errors import DataError, MusegenError
 from musegen.files import write_atomic, write_json
 from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer

@@ -11,7 +11,7 @@ from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.config import SamplingConfig
-from musegen.data.pairs import bar_metres, encode_melody, fill_bars
+from musegen.data.selection import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams

@@ -7,7 +7,7 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.data.clips import as_lines
-from musegen.data.pairs import fill_bars
+from musegen.data.selection import fill_bars
 from musegen.errors import DataError
 from musegen.metrics.note_f1 import note_scores
 from musegen.music.excerpt import excerpt

@@ -1,12 +1,10 @@
 """Which pitches a piece uses, drums left out; NaN where there are no notes."""
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.metrics.sounding import pitched_notes
+from musegen.music.notes import Floats, pitched_notes
 
-Floats = NDArray[np.float64]
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 """Steps of the major and the natural minor scale, in semitones above the tonic."""
 

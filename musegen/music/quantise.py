@@ -8,13 +8,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
 from musegen.music.metre import bar_ticks
-from musegen.music.notes import Ints, normalise_notes, note_arrays, put_notes
+from musegen.music.notes import Floats, Ints, normalise_notes, note_arrays, put_notes
 
-Floats = NDArray[np.float64]
 UNITS = 96
 """Of a quarter."""
 ON_GRID = 0.9

@@ -20,10 +20,9 @@ from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.music.metre import bar_ticks
 from musegen.ranges import GRID_POSITIONS
-from musegen.tokenizers.parts import Part, match_parts
+from musegen.tokenizers.parts import Part, match_parts, voice_spans
 from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
-from musegen.tokenizers.voices import voice_spans
 
 UNNAMED = "Voice "
 """How the parts begin of a dataset whose tracks have no common names: they go by their order."""

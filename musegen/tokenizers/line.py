@@ -16,7 +16,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.metrics.note_sets import Notes
+from musegen.metrics.note_f1 import Notes
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, TICKS_PER_QUARTER, Ints, Kind, Tables

@@ -21,9 +21,8 @@ from symusic.core import ScoreTick, TrackTick
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.tokenizers.parts import Part, match_parts
-from musegen.tokenizers.remi_encoder import RemiIds, encode_music
+from musegen.tokenizers.remi_encoder import RemiIds, compose, encode_music
 from musegen.tokenizers.remi_grid import Piece, RemiGrid, Scale
-from musegen.tokenizers.remi_score import compose
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 COMMON_TIME_SIGNATURES = frozenset(

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from musegen.checkpoint import has_plans
 from musegen.config import TrainConfig
-from musegen.data.augment import transpose_together, transposition_tables
+from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 
 from musegen.config import TokenizerConfig
-from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
+from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import cut_windows, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.datamodule import plan_batches

@@ -3,8 +3,9 @@ import pytest
 from symusic import Score
 
 from musegen.data.dataset import Dataset
-from musegen.evaluation.baselines import Piece, block_chords, random_retrieval
-from musegen.metrics.melody import melody_preserved
+from musegen.evaluation.baselines import Piece, block_chords, crossfade, random_retrieval
+from musegen.metrics.note_f1 import melody_preserved
+from musegen.metrics.smoothness import note_edit_distance, smoothness
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end, note_arrays
 from tests.music.scores import TPQ, line, notes, score
@@ -105,3 +106,29 @@ def test_retrieval_is_drawn_by_the_generator() -> None:
     ]
     assert drawn[0] == drawn[1]
     assert len({str(d) for d in drawn[0]}) > 1
+
+
+FIRST = score(line([60, 62, 64, 65, 67, 69, 71, 72]))
+SECOND = score(line([50, 52, 54, 55], step=480))
+
+
+def test_the_ends_are_the_clips_and_no_step_goes_back() -> None:
+    clips = crossfade(FIRST, SECOND, 9, seed=1)
+    assert len(clips) == 9
+    assert notes(clips[0].tracks[0]) == notes(FIRST.tracks[0])
+    assert notes(clips[-1].tracks[0]) == notes(SECOND.tracks[0])
+    away = [note_edit_distance(FIRST, clip) for clip in clips]
+    assert away == sorted(away)
+    assert smoothness(clips).away > 0.9
+
+
+def test_each_note_is_one_of_theirs() -> None:
+    known = set(notes(FIRST.tracks[0])) | set(notes(SECOND.tracks[0]))
+    for clip in crossfade(FIRST, SECOND, 5):
+        assert set(notes(clip.tracks[0])) <= known
+        onsets = {note[0] for note in notes(clip.tracks[0])}
+        assert onsets <= {note[0] for note in known}
+
+
+def test_a_clip_into_itself() -> None:
+    assert all(notes(clip.tracks[0]) == notes(FIRST.tracks[0]) for clip in crossfade(FIRST, FIRST, 4))

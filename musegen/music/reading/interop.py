@@ -5,6 +5,7 @@ music21 hang and swell. Text goes in, never a path: for files music21 unpickles 
 be foreseen.
 """
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +19,6 @@ from symusic import KeySignature, Score, Tempo
 from musegen.errors import MidiError
 from musegen.music.reading.abc import part_orders, plain_abc, split_voices
 from musegen.music.reading.bars import Metre
-from musegen.music.reading.kern import count_kern
 from musegen.music.reading.notated import Notated, Part, Sound, play
 from musegen.music.reading.repeats import Printed
 from musegen.music.reading.xml import plain_xml
@@ -40,6 +40,7 @@ LOUDNESS = {
 """Velocities of the marks that hold on: the even steps that notation programs play."""
 PARSER_VERSION = 3
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
+_NOTE = re.compile(r"[A-Ga-g]")
 
 
 class Tune(NamedTuple):
@@ -269,3 +270,37 @@ def program_name(program: int) -> str:
     import pretty_midi
 
     return str(pretty_midi.program_to_instrument_name(program))
+
+
+def count_kern(text: str) -> tuple[int, Counter[str]]:
+    """The notes written in the **kern spines (grace notes too), and what is not played, in words."""
+    written = 0
+    spines: list[str] = []
+    for line in text.splitlines():
+        if not line or line.startswith("!"):
+            continue
+        cells = line.split("\t")
+        if line.startswith("*"):
+            spines = _follow(spines, cells)
+        elif not line.startswith("="):
+            kern = (cell for spine, cell in zip(spines, cells, strict=False) if spine == "**kern")
+            written += sum("r" not in note and bool(_NOTE.search(note)) for c in kern for note in c.split())
+    orders = len(re.findall(r"^\*>\[", text, re.MULTILINE))
+    return written, Counter({"orders of sections (*>[...]) not followed": orders})
+
+
+def _follow(spines: list[str], cells: list[str]) -> list[str]:
+    """The kinds of the spines after a line of interpretations: begun, ended, split, joined, exchanged."""
+    kinds: list[str] = []
+    joining = exchanged = False
+    for i, cell in enumerate(cells):
+        kind = spines[i] if i < len(spines) else ""
+        if cell.startswith("**"):
+            kind = cell
+        if not (cell == "*-" or (cell == "*v" and joining)):
+            kinds += [kind, kind] if cell == "*^" else [kind, ""] if cell == "*+" else [kind]
+        if cell == "*x" and exchanged:
+            kinds[-2:] = kinds[:-3:-1]
+        exchanged = cell == "*x" and not exchanged
+        joining = cell == "*v"
+    return kinds

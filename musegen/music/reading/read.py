@@ -13,7 +13,7 @@ from musegen.music.metre import tidy_metre
 from musegen.music.notes import last_end, normalise_notes, note_arrays
 from musegen.music.reading.abc import split_abc
 from musegen.music.reading.guard import read_bytes, what_is, xml_text
-from musegen.music.reading.midi import parse_midi
+from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.sandbox import limited
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")

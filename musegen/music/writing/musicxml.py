@@ -13,8 +13,7 @@ from musegen.files import write_atomic
 from musegen.music.notes import all_onsets, note_arrays
 from musegen.music.quantise import UNITS, Bar, find_bars, quantise
 from musegen.music.reading.interop import program_name
-from musegen.music.writing.notation import Chord, Value, voices, write_bar
-from musegen.music.writing.spelling import Signature, find_signatures, spell
+from musegen.music.writing.notation import Chord, Signature, Value, find_signatures, spell, voices, write_bar
 
 VOICES = 4
 """Of a staff: notation programs have no more."""

@@ -1,4 +1,4 @@
-"""What a bar of notation prints: voices, note values, ties and triplets.
+"""What a bar of notation prints: voices, note values, ties and triplets, key signatures and spelt pitches.
 
 Times are in units of 1/96 of a quarter, see `musegen.music.quantise`. Nothing here knows a file format;
 `musegen.music.writing.musicxml` writes what is found here.
@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from symusic import Track
+from symusic import Score, Track
 
+from musegen.music.key import pitch_class_weights
 from musegen.music.notes import note_arrays
 from musegen.music.quantise import UNITS, Bar
 
@@ -17,6 +18,10 @@ TYPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", 
 VALUES = {1536 >> i: (name, 0) for i, name in enumerate(TYPES)}
 VALUES |= {(1536 >> i) * 3 // 2: (name, 1) for i, name in enumerate(TYPES[1:-1], start=1)}
 """Lengths that one note shows, in half units, with the note's type and dots."""
+FIFTHS = (("F", 5), ("C", 0), ("G", 7), ("D", 2), ("A", 9), ("E", 4), ("B", 11))
+"""The steps on the line of fifths, with their pitch classes."""
+Signature = tuple[int, int, int]
+"""The tick from which it holds, sharps (flats below 0), and 1 for minor."""
 
 
 class Value(NamedTuple):
@@ -161,3 +166,25 @@ def _shows_beats(begin: int, end: int, bar: Bar) -> bool:
         return begin % beat == 0 and end % beat == 0
     middle = (bar.end - bar.begin) // 2
     return begin % beat == 0 or (end - begin == beat and not begin < middle < end)
+
+
+def spell(midi: int, sharps: int) -> tuple[str, int, int]:
+    """Step, semitones of its accidental and octave of a MIDI pitch under a key signature.
+
+    On the line of fifths the twelve names reach from three below the tonic (in major) to eight above
+    it: in C from E flat to G sharp, so that a minor key finds its leading note too.
+    """
+    fifths = (7 * midi + 3 - sharps) % 12 - 3 + sharps
+    alter, index = divmod(fifths + 1, 7)
+    step, natural = FIFTHS[index]
+    return step, alter, (midi - alter - natural) // 12 - 1
+
+
+def find_signatures(score: Score) -> list[Signature]:
+    """The key signatures by time; where none is given, the one that needs the fewest accidentals."""
+    given = sorted((k.time, k.key, k.tonality) for k in score.key_signatures)
+    if given:
+        return given
+    weights = pitch_class_weights(score.tracks)
+    inside = {k: sum(weights[7 * (k + i) % 12] for i in range(-1, 6)) for k in range(-6, 7)}
+    return [(0, max(inside, key=lambda k: (inside[k], -abs(k))), 0)]

@@ -1,6 +1,6 @@
 import pytest
 
-from musegen.music.reading.midi import parse_midi
+from musegen.music.reading.midi_file import parse_midi
 from tests.music.scores import notes
 from tests.music.smf_files import smf, track
 

@@ -5,7 +5,7 @@ from symusic import Score
 
 from musegen.errors import MidiError
 from musegen.music.metre import bar_ticks
-from musegen.music.reading.midi import parse_midi
+from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import read_score, read_tune, tidy, tunes_of
 from musegen.music.writing.midi import midi_bytes
 from tests.music.scores import line, notes, score

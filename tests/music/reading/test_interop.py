@@ -1,5 +1,4 @@
-from musegen.music.reading.interop import parse_music21
-from musegen.music.reading.kern import count_kern
+from musegen.music.reading.interop import count_kern, parse_music21
 
 
 def kern(*lines: str) -> str:

@@ -1,7 +1,7 @@
 import math
 
 from musegen.data.dataset import Dataset
-from musegen.metrics.copying import bar_keys, copied_share
+from musegen.metrics.repetition import bar_keys, copied_share
 from musegen.music.notes import transpose
 from tests.music.scores import TPQ, line, score
 
