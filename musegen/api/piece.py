@@ -9,9 +9,9 @@ from symusic.core import ScoreTick
 
 from musegen.console import say
 from musegen.errors import ConfigError
-from musegen.evaluation.info import music_facts
 from musegen.evaluation.page import page
 from musegen.generation.requests import Result
+from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
 
 FRAME = (

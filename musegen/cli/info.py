@@ -46,7 +46,8 @@ def main(argv: list[str]) -> None:
 def _facts(name: str) -> dict[str, Any]:
     from musegen.cli.places import DATASETS
     from musegen.data.dataset import Dataset
-    from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
+    from musegen.evaluation.info import checkpoint_facts, dataset_facts
+    from musegen.music.facts import file_facts
     from musegen.released import checkpoint_places
 
     here, *others = checkpoint_places(name)

@@ -105,7 +105,7 @@ def _write_row(row: Row, path: Path) -> None:
 
 
 def _facts(result: Result) -> dict[str, Any]:
-    from musegen.evaluation.info import music_facts
+    from musegen.music.facts import music_facts
 
     facts = music_facts(result.score)
     return {

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from symusic import Score
 
-from musegen.evaluation.info import music_facts
 from musegen.files import write_atomic
-from musegen.music.facts import DRUMS, instrument_name
+from musegen.music.facts import DRUMS, instrument_name, music_facts
 from musegen.music.metre import bar_length, bar_ticks
 from musegen.music.notes import note_arrays
 

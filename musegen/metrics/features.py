@@ -8,6 +8,7 @@ import numpy as np
 from symusic import Score
 
 from musegen.metrics import harmony, lines, pitch, repetition, rhythm
+from musegen.music.facts import PITCH_CLASSES
 from musegen.music.notes import Floats
 
 
@@ -22,7 +23,6 @@ class Feature(NamedTuple):
     """Names of a histogram's bins; none where it is a number, or has too many."""
 
 
-_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _VALUES = ("1", "1/2", "1/4", "1/8", "1/16", "1/2.", "1/4.", "1/8.", "1/16.", "1/2 t", "1/4 t", "1/8 t")
 _STEPS = ("< -12", *map(str, range(-12, 13)), "> 12")
 
@@ -70,7 +70,7 @@ FEATURES = {
         partial(repetition.self_similarity, lags=repetition.LONG),
     ),
     "pitch_classes": Feature(
-        "pitch classes", "histogram of the pitch classes", pitch.pitch_class_histogram, _CLASSES
+        "pitch classes", "histogram of the pitch classes", pitch.pitch_class_histogram, PITCH_CLASSES
     ),
     "pitch_class_transitions": Feature(
         "pitch-class steps", "histogram of the steps from class to class", lines.pitch_class_transitions

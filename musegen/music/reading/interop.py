@@ -1,6 +1,6 @@
-"""The one file that imports music21 (MusicXML, ABC, Humdrum) and pretty_midi.
+"""The one file that reads by music21: MusicXML, ABC, Humdrum.
 
-What it reads with music21 is to be read in a limited process (see `sandbox`): text of strangers makes
+What it reads is to be read in a limited process (see `sandbox`): text of strangers makes
 music21 hang and swell. Text goes in, never a path: for files music21 unpickles a cache whose name can
 be foreseen.
 """
@@ -263,13 +263,6 @@ def _marks(measure: Any) -> list[tuple[Fraction, Any]]:
             minor = getattr(element, "mode", None) == "minor"
             marks.append((Fraction(element.offset), KeySignature(0, element.sharps, int(minor))))
     return marks
-
-
-def program_name(program: int) -> str:
-    """The General MIDI name of a program from 0, such as "Acoustic Grand Piano"."""
-    import pretty_midi
-
-    return str(pretty_midi.program_to_instrument_name(program))
 
 
 def count_kern(text: str) -> tuple[int, Counter[str]]:

@@ -53,7 +53,7 @@ def write_score(score: Score, path: Path, *, given: Collection[int] = ()) -> lis
         MidiError: there is no note, or the file would not hold the same music.
         OSError: the folder cannot be written or the disk is full; see `write_atomic`.
     """
-    from musegen.music.reading.interop import program_name
+    from musegen.music.facts import program_name
 
     score, words = _prepared(score, given)
     for track in score.tracks:
