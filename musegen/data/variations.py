@@ -141,22 +141,11 @@ def line_ids(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     np.put_along_axis(ids, lines, tables.ids(Kind.BAR)[0], axis=1)
     np.put_along_axis(ids, lines + 1, metre[:, None], axis=1)
     at = 3 + 2 * bar + 3 * number
-    positions = _by_value(tables.position, tables.ids(Kind.POSITION))
     position = (notes.onset - bar * bar_ticks[notes.clip]) // step[notes.clip]
-    ids[notes.clip, at] = positions[position]
-    ids[notes.clip, at + 1] = _by_value(tables.pitch, tables.ids(Kind.PITCH))[notes.pitch]
-    lengths = tables.ids(Kind.DURATION)
-    lengths = lengths[np.argsort(tables.duration[lengths], kind="stable")]
-    longest = np.searchsorted(tables.duration[lengths], notes.duration // step[notes.clip], side="right") - 1
-    ids[notes.clip, at + 2] = lengths[np.maximum(longest, 0)]
+    ids[notes.clip, at] = tables.by_value(Kind.POSITION, tables.position)[position]
+    ids[notes.clip, at + 1] = tables.by_value(Kind.PITCH, tables.pitch)[notes.pitch]
+    ids[notes.clip, at + 2] = tables.durations(notes.duration // step[notes.clip])
     return ids
-
-
-def _by_value(column: Ints, ids: Ints) -> Ints:
-    """The id of each value that a column of the tables gives to some ids."""
-    table = np.zeros(int(column[ids].max()) + 1, dtype=np.int64)
-    table[column[ids]] = ids
-    return table
 
 
 def transposition_tables(tables: Tables, shifts: range) -> Ints:

@@ -44,14 +44,11 @@ def stream_plan(ids: Ints, tables: Tables) -> Ints:
     spans = len(ends)
     if not spans:
         return np.zeros((0, 2), dtype=np.int64)
-    struck = np.flatnonzero((kind == Kind.PITCH) & (tables.is_drum[ids] == 0))
-    lasts = np.flatnonzero(kind == Kind.DURATION)
-    bar = np.cumsum(kind == Kind.BAR) - 1
-    steps = np.arange(len(ids))
-    position = tables.position[ids[np.maximum.accumulate(np.where(kind == Kind.POSITION, steps, 0))]]
-    step_ticks = tables.position_ticks[metre][bar[struck]]
-    onset = np.append(0, ends)[HALVES * bar[struck]] + position[struck] * step_ticks
-    duration = tables.duration[ids[lasts[np.searchsorted(lasts, struck)]]] * step_ticks
+    struck, lasts = tables.notes(ids)
+    bar = (np.cumsum(kind == Kind.BAR) - 1)[struck]
+    step_ticks = tables.position_ticks[metre][bar]
+    onset = np.append(0, ends)[HALVES * bar] + tables.positions(ids)[struck] * step_ticks
+    duration = lasts * step_ticks
     first = np.searchsorted(ends, onset, side="right").clip(max=spans - 1)
     count = np.bincount(first, minlength=spans)
     profile = np.zeros((spans, 12))

@@ -1,12 +1,16 @@
-"""Parts, tracks that a whole corpus has by the same names, and what one of them does on a grid."""
+"""Parts, tracks that a whole corpus has by the same names; what one does on a grid; how they are saved."""
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from symusic.core import TrackTick
 
 from musegen.errors import TokenError
+
+LONGEST_BAR = 16
+"""Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
 
 
 class Part(NamedTuple):
@@ -73,3 +77,35 @@ def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], 
                 f"several notes sound at once in {names}; a grid writes one note a voice: "
                 "use --tokenizer remi, or --data.tracks melody"
             )
+
+
+@contextmanager
+def reading_saved(saved: dict[str, Any], kind: str) -> Iterator[None]:
+    """Meanwhile what is odd in a saved tokenizer is a TokenError.
+
+    Raises:
+        TokenError: at once, where it is of another kind or version.
+    """
+    try:
+        if saved["kind"] != kind or saved["format_version"] != 1:
+            raise TokenError(f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown")
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
+
+
+def saved_metres(saved: dict[str, Any]) -> list[tuple[int, int]]:
+    """The metres that a saved tokenizer knows.
+
+    Raises:
+        TokenError: one is out of range.
+    """
+    metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+    if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
+        raise TokenError("tokenizer.json is damaged: a time signature is out of range")
+    return metres
+
+
+def saved_parts(saved: dict[str, Any]) -> list[Part]:
+    """The parts of a saved tokenizer."""
+    return [Part(str(name), int(program)) for name, program in saved["parts"]]
