@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from musegen.data.splits import (
     split_by_names,
 )
 from musegen.errors import ConfigError, DataError
-from musegen.files import write_atomic, write_json
+from musegen.files import umask, write_atomic, write_json
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
 ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbols not sounded")
@@ -97,7 +96,7 @@ def prepare(
     building = _building(out)
     try:
         _build(building, out.name, source if built_in else "", sources, split, workers)
-        building.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; ours are ordinary ones
+        building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
@@ -128,12 +127,6 @@ def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) ->
         raise ConfigError(f"{out} exists; choose another --out, or replace it with --force")
     if not out.is_dir() or (any(out.iterdir()) and not (out / "dataset.json").is_file()):
         raise ConfigError(f"{out} is no dataset and is not replaced; choose another --out")
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 def _put_in_place(building: Path, out: Path) -> None:
@@ -217,29 +210,22 @@ def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, dr
     digest = hashlib.sha256()
     offset, off_grid = 0, 0.0
     for intake in _read_all(sources, workers):
-        verdict, reason = "used", intake.reason
-        if reason:
+        verdict, reason, piece = "used", intake.reason, intake.piece
+        if piece is None:
             verdict = "rejected"
-        elif drop_duplicates and intake.fingerprint in first:
-            verdict, reason = "duplicate", f"the same music as {first[intake.fingerprint]}"
+        elif drop_duplicates and piece.fingerprint in first:
+            verdict, reason = "duplicate", f"the same music as {first[piece.fingerprint]}"
         else:
-            first.setdefault(intake.fingerprint, intake.source)
+            first.setdefault(piece.fingerprint, intake.source)
             if any(not repair.endswith(ORDINARY) for repair in intake.repairs):
                 verdict = "repaired"
             scores.write(intake.data)
             digest.update(intake.data)
-            pieces.append(_piece(intake, offset))
-            offset += len(intake.data)
-            off_grid += intake.off_grid * intake.notes
-        audit.append(
-            {
-                "path": intake.source,
-                "verdict": verdict,
-                "reason": reason,
-                "notes": intake.notes,
-                "repairs": list(intake.repairs),
-            }
-        )
+            pieces.append(replace(piece, offset=offset))
+            offset += piece.size
+            off_grid += intake.off_grid * piece.notes
+        facts = {"path": intake.source, "verdict": verdict, "reason": reason}
+        audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(intake.repairs)})
     return Taken(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
 
 
@@ -248,25 +234,6 @@ def _read_all(sources: list[Source], workers: int | None) -> Iterator[Intake]:
     results = parallel(read_source, pieces, workers=workers)
     for piece, result in zip(pieces, progress(results, len(pieces), "reading"), strict=True):
         yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
-
-
-def _piece(intake: Intake, offset: int) -> Piece:
-    """A line of the index; its split is not known yet, its name is its whole path."""
-    return Piece(
-        name=intake.source,
-        sha256=intake.sha256,
-        fingerprint=intake.fingerprint,
-        split="",
-        notes=intake.notes,
-        bars=intake.bars,
-        pickup=intake.pickup,
-        melody=intake.melody,
-        melody_how=intake.melody_how,
-        time_signatures=list(intake.time_signatures),
-        programs=list(intake.programs),
-        offset=offset,
-        size=len(intake.data),
-    )
 
 
 def _short_names(sources: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from symusic import Score
 
 from musegen.data.corpora import CorpusFile
+from musegen.data.dataset import Piece
 from musegen.errors import DataError, MidiError
 from musegen.music.fingerprint import fingerprint, off_grid_share
 from musegen.music.melody import melody_track
@@ -41,16 +42,8 @@ class Intake(NamedTuple):
     repairs: tuple[str, ...] = ()
     data: bytes = b""
     """Tidy MIDI."""
-    sha256: str = ""
-    fingerprint: str = ""
-    notes: int = 0
-    bars: int = 0
-    pickup: float = 0.0
-    """Quarters."""
-    melody: int = -1
-    melody_how: str = "missing"
-    time_signatures: tuple[str, ...] = ()
-    programs: tuple[int, ...] = ()
+    piece: Piece | None = None
+    """What the index says of it, named by its source; its split and its place are not known yet."""
     off_grid: float = 0.0
     """Share of the onsets, 0 to 1."""
 
@@ -126,19 +119,19 @@ def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> Int
         melody, how = melody_track(score, wanted)
     except DataError:
         melody, how = -1, "missing"
-    return Intake(
-        source=name,
-        reason="",
-        repairs=(*repairs, *more),
-        data=data,
+    piece = Piece(
+        name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         fingerprint=fingerprint(score),
+        split="",
         notes=score.note_num(),
         bars=len(bar_ticks(score)) - 1,
         pickup=pickup / score.tpq,
         melody=melody,
         melody_how=how,
-        time_signatures=tuple(dict.fromkeys(f"{t.numerator}/{t.denominator}" for t in score.time_signatures)),
-        programs=tuple(sorted({-1 if t.is_drum else t.program for t in score.tracks})),
-        off_grid=off_grid_share(score),
+        time_signatures=list(dict.fromkeys(f"{t.numerator}/{t.denominator}" for t in score.time_signatures)),
+        programs=sorted({-1 if t.is_drum else t.program for t in score.tracks}),
+        offset=0,
+        size=len(data),
     )
+    return Intake(name, "", (*repairs, *more), data, piece, off_grid_share(score))

@@ -4,8 +4,6 @@ Made once a dataset, kept in its folder, and keyed by its music and its split, s
 read.
 """
 
-import hashlib
-import io
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +15,7 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.novelty import NoveltyIndex, build_index, copied
 from musegen.errors import DataError
-from musegen.files import write_atomic, write_json
+from musegen.files import write_array, write_json
 from musegen.music.notes import Ints
 
 VERSION = 1
@@ -75,7 +73,12 @@ def learnt(dataset: Dataset) -> Learnt:
     """
     train = dataset.split("train")
     held_out = next((split for split in HELD_OUT if dataset.split(split)), "")
-    folder = _folder(dataset, [train, dataset.split(held_out)])
+    recipe = [
+        VERSION,
+        dataset.sha256,
+        [[p.name for p in split] for split in (train, dataset.split(held_out))],
+    ]
+    folder = dataset.cache("novelty", recipe)
     if not (folder / "novelty.json").is_file():
         _make(folder, dataset, train, held_out)
     names = json.loads((folder / "novelty.json").read_text("utf-8"))["names"]
@@ -84,11 +87,6 @@ def learnt(dataset: Dataset) -> Learnt:
     text, order = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("text", "order"))
     runs, begins, base = (np.load(folder / f"{name}.npy") for name in ("runs", "begins", "base_begins"))
     return Learnt(NoveltyIndex(text, order, begins, names), BaseRate(held_out, runs, base))
-
-
-def _folder(dataset: Dataset, pieces: list[list[Piece]]) -> Path:
-    recipe = json.dumps([VERSION, dataset.sha256, [[piece.name for piece in split] for split in pieces]])
-    return dataset.path / ".cache" / f"novelty-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
 
 def _make(folder: Path, dataset: Dataset, train: list[Piece], held_out: str) -> None:
@@ -105,7 +103,5 @@ def _make(folder: Path, dataset: Dataset, train: list[Piece], held_out: str) -> 
         "base_begins": np.cumsum([0, *map(len, runs)]),
     }
     for name, array in arrays.items():
-        data = io.BytesIO()
-        np.save(data, array)
-        write_atomic(folder / f"{name}.npy", data.getvalue())
+        write_array(folder / f"{name}.npy", array)
     write_json(folder / "novelty.json", {"names": index.names})  # last: its presence says that all is there

@@ -13,6 +13,8 @@ from musegen.errors import MidiError
 from musegen.music.notes import Ints, last_end
 
 MAX_BEATS = 64
+PHRASE_BARS = 16
+"""Of a phrase; models count bars modulo this many."""
 DENOMINATORS = (2, 4, 8, 16, 32)
 MAX_TPQ = 2**15 - 1
 """Ticks a quarter, the most that a MIDI file can say."""
