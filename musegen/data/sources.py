@@ -88,10 +88,14 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
 
 def read_source(source: Source) -> Intake:
     """The piece of a source; that it cannot be read is in the result, not raised."""
-    if isinstance(source.where, CorpusFile):
-        return _corpus_piece(source, source.where)
+    where = source.where
+    if isinstance(where, CorpusFile) and where.reason:
+        return Intake(source.name, where.reason)
     try:
-        raw, repairs = read_tune(source.where) if isinstance(source.where, str) else read_piece(source.where)
+        if isinstance(where, CorpusFile):
+            raw, repairs = parse_midi(where.data)[0], where.repairs
+        else:
+            raw, repairs = read_tune(where) if isinstance(where, str) else read_piece(where)
         return _piece(source.name, raw, repairs, source.melody)
     except MidiError as error:
         return Intake(source.name, str(error))
@@ -99,22 +103,9 @@ def read_source(source: Source) -> Intake:
         return Intake(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
-def _corpus_piece(source: Source, file: CorpusFile) -> Intake:
-    if file.reason:
-        return Intake(source.name, file.reason)
-    try:
-        score, _ = parse_midi(file.data)
-    except MidiError as error:
-        return Intake(source.name, str(error))
-    return _piece(source.name, score, file.repairs, source.melody)
-
-
 def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> Intake:
-    try:
-        score, pickup, more = tidy(raw)
-        data = midi_bytes(score)
-    except MidiError as error:
-        return Intake(name, str(error))
+    score, pickup, more = tidy(raw)
+    data = midi_bytes(score)
     try:
         melody, how = melody_track(score, wanted)
     except DataError:

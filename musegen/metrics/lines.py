@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic import Score, Track
 
+from musegen.metrics.pitch import shares
 from musegen.music.fingerprint import off_grid_share
 from musegen.music.melody import skyline
 from musegen.music.notes import Floats, Ints, last_end, note_arrays
@@ -91,8 +92,7 @@ def mean_interval(score: Score) -> float:
 
 def interval_histogram(score: Score) -> Floats:
     """Share of the intervals (0 to 1) of each size, from an octave and more down to as much up, (27,)."""
-    counts = np.bincount(np.clip(intervals(score), -WIDEST, WIDEST) + WIDEST, minlength=2 * WIDEST + 1)
-    return counts / counts.sum() if counts.any() else np.full(2 * WIDEST + 1, np.nan)
+    return shares(np.bincount(np.clip(intervals(score), -WIDEST, WIDEST) + WIDEST, minlength=2 * WIDEST + 1))
 
 
 def pitch_class_transitions(score: Score) -> Floats:
@@ -101,10 +101,10 @@ def pitch_class_transitions(score: Score) -> Floats:
     The pitch class transition matrix of Yang and Lerch (2020), normalised by its sum, of the top line
     of each track.
     """
-    counts = np.zeros(144)
+    counts = np.zeros(144, np.int64)
     for _, pitches in track_lines(score):
         counts += np.bincount(pitches[:-1] % 12 * 12 + pitches[1:] % 12, minlength=144)
-    return counts / counts.sum() if counts.any() else np.full(144, np.nan)
+    return shares(counts)
 
 
 def mean_onset_interval(score: Score) -> float:

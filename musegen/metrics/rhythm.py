@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic import Score
 
+from musegen.metrics.pitch import shares
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import Floats, Ints, all_onsets, check_ticks, last_end, note_arrays, pitched_notes
 
@@ -98,7 +99,7 @@ def duration_histogram(score: Score) -> Floats:
     The note length histogram of Yang and Lerch (2020). Their unit is 1/96 of the bar; here a note value
     is the same in every metre.
     """
-    return _shares(np.bincount(note_values(score), minlength=len(VALUES)))
+    return shares(np.bincount(note_values(score), minlength=len(VALUES)))
 
 
 def duration_transitions(score: Score) -> Floats:
@@ -107,11 +108,7 @@ def duration_transitions(score: Score) -> Floats:
     The note length transition matrix of Yang and Lerch (2020), normalised by its sum.
     """
     values = note_values(score)
-    return _shares(np.bincount(values[:-1] * len(VALUES) + values[1:], minlength=len(VALUES) ** 2))
-
-
-def _shares(counts: NDArray[np.int64]) -> Floats:
-    return counts / counts.sum() if counts.any() else np.full(len(counts), np.nan)
+    return shares(np.bincount(values[:-1] * len(VALUES) + values[1:], minlength=len(VALUES) ** 2))
 
 
 def note_density(score: Score) -> float:

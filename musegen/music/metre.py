@@ -69,12 +69,17 @@ def tidy_metre(score: Score) -> tuple[Score, int, list[str]]:
     return score, pickup, repairs
 
 
+def metre_changes(score: Score) -> list[Change]:
+    """The metres of a tidy Score by tick; 4/4 where it has none."""
+    return [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
+
+
 def bar_ticks(score: Score) -> Ints:
     """Every bar line of a tidy Score from 0 to the one at or after the end of the last note, (bars + 1,).
 
     A Score without notes has one bar.
     """
-    changes = [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
+    changes = metre_changes(score)
     end = max(1, last_end(score))
     lines = [np.zeros(0, np.int64)]
     for change, after in zip(changes, [*changes[1:], None], strict=True):
@@ -207,7 +212,7 @@ def strong_beats(score: Score, bars: Ints) -> Ints:
     them (4/4, 12/8), the one in its middle. Compound metres (6, 9, 12, ... of a unit) count dotted
     beats: 6/8 has two.
     """
-    changes = [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
+    changes = metre_changes(score)
     metres = np.searchsorted([change.time for change in changes], bars[:-1], side="right") - 1
     ticks = []
     for begin, metre in zip(bars[:-1].tolist(), metres.tolist(), strict=True):

@@ -18,7 +18,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.music.metre import bar_ticks
+from musegen.music.metre import bar_ticks, metre_changes
 from musegen.ranges import GRID_POSITIONS
 from musegen.tokenizers.parts import (
     LONGEST_BAR,
@@ -142,17 +142,16 @@ class GridTokenizer:
 
     def _bars(self, score: ScoreTick) -> tuple[list[int], list[tuple[int, int]]]:
         """Bar lines in positions, (bars + 1,), and the metre of each bar."""
-        changes = [(0, (4, 4))] if not len(score.time_signatures) else []
-        changes += [(t.time, (t.numerator, t.denominator)) for t in score.time_signatures]
-        for _, (numerator, denominator) in changes:
-            if (numerator, denominator) not in self.time_signatures:
+        changes = metre_changes(score)
+        for _, beats, unit in changes:
+            if (beats, unit) not in self.time_signatures:
                 raise TokenError(
-                    f"time signature {numerator}/{denominator} is not one that the tokenizer knows "
+                    f"time signature {beats}/{unit} is not one that the tokenizer knows "
                     f"({self.positions} positions a quarter)"
                 )
         ticks = bar_ticks(score)
-        ordinal = np.searchsorted([time for time, _ in changes], ticks[:-1], side="right") - 1
-        metres = [changes[max(0, int(index))][1] for index in ordinal]
+        ordinal = np.searchsorted([change.time for change in changes], ticks[:-1], side="right") - 1
+        metres = [changes[max(0, int(index))][1:] for index in ordinal]
         lines = np.cumsum([0, *(self._bar_positions(metre) for metre in metres)]).tolist()
         return lines, metres
 

@@ -26,17 +26,8 @@ from musegen.music.reading.xml import plain_xml
 Result = TypeVar("Result")
 VELOCITY = 80
 LOUDNESS = {
-    "pppp": 8,
-    "ppp": 16,
-    "pp": 33,
-    "p": 49,
-    "mp": 64,
-    "mf": 80,
-    "f": 96,
-    "ff": 112,
-    "fff": 126,
-    "ffff": 127,
-}
+    "pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
+}  # fmt: skip
 """Velocities of the marks that hold on: the even steps that notation programs play."""
 PARSER_VERSION = 3
 """Part of the key of every cache of parsed music: raise it when the same text would give other notes."""

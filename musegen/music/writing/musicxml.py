@@ -104,17 +104,22 @@ def _player(track: Track, number: int) -> Any:
     return player
 
 
-def _part(part: Any, lines: list[list[Chord]], bars: list[Bar], keys: list[Signature], *, drums: bool) -> Any:
+def _part(
+    part: Any, lines: list[list[Chord]], bars: list[Bar], signatures: list[Signature], *, drums: bool
+) -> Any:
     """Fill a part of music21 with what a staff shows."""
+    from music21 import key as keys
+    from music21 import meter
+
     before: tuple[Any, Any] = (None, None)
     for number, bar in enumerate(bars, start=int(bars[0].begin == 0)):
-        key = keys[max(0, bisect_left(keys, bar.end, key=lambda k: k[0]) - 1)]
+        key = signatures[max(0, bisect_left(signatures, bar.end, key=lambda k: k[0]) - 1)]
         measure = _measure(bar, [write_bar(_within(line, bar), bar) for line in lines], key[1])
         measure.number = number
         if key[1:] != before[0]:
-            measure.insert(0, _key_signature(key))
+            measure.insert(0, keys.KeySignature(key[1]).asKey("minor" if key[2] else "major"))
         if bar[2:] != before[1]:
-            measure.insert(0, _time_signature(bar))
+            measure.insert(0, meter.TimeSignature(f"{bar.beats}/{bar.unit}"))
         before = (key[1:], bar[2:])
         part.append(measure)
     part.getElementsByClass("Measure")[0].insert(0, _clef(lines, drums=drums))
@@ -139,7 +144,7 @@ def _within(line: list[Chord], bar: Bar) -> list[Chord]:
 
 def _measure(bar: Bar, contents: list[list[Value]], sharps: int) -> Any:
     """A measure with its voices; those above the last one that plays are left out."""
-    from music21 import stream
+    from music21 import note, stream
 
     measure = stream.Measure()
     missing = UNITS * 4 * bar.beats // bar.unit - (bar.end - bar.begin)
@@ -147,7 +152,9 @@ def _measure(bar: Bar, contents: list[list[Value]], sharps: int) -> Any:
         measure.paddingLeft, measure.showNumber = missing / UNITS, stream.enums.ShowNumber.NEVER
     last = max((i for i, values in enumerate(contents) if any(value.pitches for value in values)), default=-1)
     if last < 0 and not missing:
-        measure.insert(0, _rest_of(bar))
+        rest = note.Rest(quarterLength=(bar.end - bar.begin) / UNITS)
+        rest.fullMeasure = True
+        measure.insert(0, rest)
         return measure
     for number, values in enumerate(contents[: max(0, last) + 1]):
         voice: Any = stream.Voice(id=str(number + 1)) if last > 0 else measure
@@ -156,14 +163,6 @@ def _measure(bar: Bar, contents: list[list[Value]], sharps: int) -> Any:
         if voice is not measure:
             measure.insert(0, voice)
     return measure
-
-
-def _rest_of(bar: Bar) -> Any:
-    from music21 import note
-
-    rest = note.Rest(quarterLength=(bar.end - bar.begin) / UNITS)
-    rest.fullMeasure = True
-    return rest
 
 
 def _element(value: Value, sharps: int, *, hidden: bool) -> Any:
@@ -201,18 +200,6 @@ def _pitch(midi: int, sharps: int) -> Any:
 
     step, alter, octave = spell(midi, sharps)
     return pitch.Pitch(step + ("#" * alter if alter > 0 else "-" * -alter), octave=octave)
-
-
-def _key_signature(key: Signature) -> Any:
-    from music21 import key as keys
-
-    return keys.KeySignature(key[1]).asKey("minor" if key[2] else "major")
-
-
-def _time_signature(bar: Bar) -> Any:
-    from music21 import meter
-
-    return meter.TimeSignature(f"{bar.beats}/{bar.unit}")
 
 
 def _put_tempos(part: Any, grid: Score, bars: list[Bar]) -> None:
