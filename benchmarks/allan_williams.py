@@ -23,7 +23,7 @@ from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from musegen.files import write_atomic
 from musegen.music.metre import express
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 CHOIR = 52

@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 
 import mido
 
-from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
-from musegen.data.pool import Died, parallel
+from musegen.data.pool import parallel
+from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
+from musegen.music.reading.sandbox import Died
 
 MAX_SECONDS = 12
 MAX_MB = 2048
@@ -61,7 +62,7 @@ def read_here(path: Path) -> None:
     used = [p for p in pieces if not p.reason]
     outcome = {
         "reason": "" if used else pieces[0].reason,
-        "notes": sum(p.notes for p in used),
+        "notes": sum(p.piece.notes for p in used if p.piece),
         "repairs": [line for p in used for line in p.repairs],
     }
     print(json.dumps(outcome))

@@ -22,7 +22,7 @@ from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import shared_parts
 from musegen.errors import MusegenError, TokenError
-from musegen.music.read import read_score
+from musegen.music.reading.read import read_score
 from musegen.tokenizers import RemiTokenizer
 from tests.tokenizers.oracle import miditok_encode, miditok_ready
 

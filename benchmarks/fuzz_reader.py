@@ -28,10 +28,9 @@ from symusic import Note, Score, Tempo, TimeSignature, Track
 from benchmarks.bad_files import said_missing
 from benchmarks.mutations import mutant
 from musegen.errors import MidiError
-from musegen.music.midi import parse_midi
-from musegen.music.read import read_score, tidy
-from musegen.music.smf import read_smf
-from musegen.music.write import midi_bytes
+from musegen.music.reading.midi_file import parse_midi, read_smf
+from musegen.music.reading.read import read_score, tidy
+from musegen.music.writing.midi import midi_bytes
 
 MAX_SEED_BYTES = 4096
 MAX_MB = 2048

@@ -5,7 +5,7 @@
 Pairs are of one metre and of different pieces, and differ in at least one note. Four ways lead from the one
 to the other: "verb" as `musegen interpolate` writes it, both ends the given clips themselves; "even" the same
 with equal steps of z; "latent" with both ends as the model gives them back, too; "crossfade" without a model
-(musegen/music/crossfade.py). Of each:
+(musegen/evaluation/baselines.py). Of each:
 
     away, back       Spearman's correlation of the step and the note edit distance from the first clip, or
                      the last, mean over pairs

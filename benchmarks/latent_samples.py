@@ -18,7 +18,7 @@ from pathlib import Path
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
-from musegen.data.learnt import learnt
+from musegen.data.training_index import learnt
 from musegen.errors import MusegenError
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.latent_samples import FEATURES, measure_samples

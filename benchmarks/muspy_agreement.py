@@ -20,11 +20,9 @@ from symusic import Score
 
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
-from musegen.metrics.density import empty_beat_rate
-from musegen.metrics.groove import groove_consistency
+from musegen.metrics.harmony import polyphony, polyphony_rate
 from musegen.metrics.pitch import pitch_class_entropy, pitch_range, pitches_used, scale_consistency
-from musegen.metrics.rhythm import POSITIONS
-from musegen.metrics.texture import polyphony, polyphony_rate
+from musegen.metrics.rhythm import POSITIONS, empty_beat_rate, groove_consistency
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
 

@@ -36,9 +36,9 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
     """
     from musegen.checkpoint.folder import load_checkpoint
     from musegen.config.settings import DataConfig, TokenizerConfig
-    from musegen.data.augment import transposition_tables
     from musegen.data.dataset import Dataset
     from musegen.data.fitting import fit_tokenizer
+    from musegen.data.variations import transposition_tables
     from musegen.data.views import token_view
 
     data = Dataset.open(dataset)

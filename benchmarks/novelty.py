@@ -22,8 +22,8 @@ import numpy as np
 from symusic import Note, Score, Track
 
 from musegen.data.dataset import Dataset
-from musegen.data.learnt import learnt
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
+from musegen.data.training_index import learnt
 from musegen.errors import DataError, MusegenError
 from musegen.evaluation.novelty import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines

@@ -32,7 +32,7 @@ from musegen.errors import DataError, MusegenError
 from musegen.evaluation.likelihood import length_batches, model_view, padded
 from musegen.files import write_atomic
 from musegen.models.lm import LanguageModel
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import GridTokenizer, Kind, Tables
 from musegen.tokenizers.grid import MAX_VOICES
 

@@ -14,7 +14,7 @@ import numpy as np
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from musegen.data.prepare import prepare
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 
 
 def synthetic(seed: int) -> bytes:

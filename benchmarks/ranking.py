@@ -28,8 +28,8 @@ from musegen.evaluation.comparison import MusicSet, compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.features import FEATURES
 from musegen.models.lm import LanguageModel
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays, put_notes
-from musegen.music.ops import bar_ticks
 
 ORDER = ("real", "model", "untrained", "shuffled in bars", "random pitches")
 """Of the sets; the last two come in any order after the model, and so does the untrained one."""

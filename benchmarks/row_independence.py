@@ -13,7 +13,8 @@ import torch
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.config.options import SamplingOptions
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.generation.sampling import RowStreams
 from musegen.tokenizers.grammar import Constraints, Grammar
 

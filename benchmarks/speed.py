@@ -42,7 +42,8 @@ from musegen.cli.tables import print_facts
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.likelihood import model_view
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.training.datamodule import Batch, TokenDataModule
 from musegen.training.module import DecoderModule

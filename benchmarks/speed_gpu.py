@@ -21,7 +21,8 @@ from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.generation import engine
 from musegen.generation.graphs import BLOCK, Graphed
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.training.datamodule import Batch, TokenDataModule
 from musegen.training.module import DecoderModule
 

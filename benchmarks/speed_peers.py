@@ -11,7 +11,7 @@ import torch
 
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 
 LAYERS, HEADS, CONTEXT = 4, 4, 1024
 """Of GPT-2; its width follows from the number of weights."""

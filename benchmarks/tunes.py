@@ -26,16 +26,16 @@ from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli.tables import print_facts, print_rows
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.data.learnt import learnt
 from musegen.data.novelty import max_copied_run
+from musegen.data.training_index import learnt
 from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.pitch import scale_consistency
 from musegen.models.lm import LanguageModel
 from musegen.music.key import ends_on_tonic
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end
-from musegen.music.ops import bar_ticks
 
 WANTED = 0.95
 """Of the overlap of two halves of the real ones."""

@@ -22,8 +22,8 @@ from types import FrameType
 
 from musegen.api.inputs import read_melody, read_music
 from musegen.cli import main as musegen
-from musegen.music.midi import parse_midi
-from musegen.music.read import SUFFIXES
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.read import SUFFIXES
 
 VERBS = {
     "info": "info FILE --json",

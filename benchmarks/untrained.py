@@ -14,10 +14,11 @@ import torch
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import Kind, RemiTokenizer
 
 METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]

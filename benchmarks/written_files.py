@@ -27,10 +27,11 @@ from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.errors import MidiError, MusegenError
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.music.notes import normalise_notes, note_arrays
-from musegen.music.read import SUFFIXES, read_score
-from musegen.music.write import midi_bytes
+from musegen.music.reading.read import SUFFIXES, read_score
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer, Tokenizer
 
 Notes = list[tuple[bool, int, list[tuple[int, int, int, int]]]]

@@ -1,11 +1,18 @@
 """Writing files whole or not at all."""
 
+from __future__ import annotations
+
+import io
 import json
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNFINISHED = ".tmp"
 """How the names of files end that are being written; hidden besides."""
@@ -26,14 +33,19 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes private files; ours are ordinary ones
+        Path(temporary).chmod(0o666 & ~umask())  # mkstemp makes private files; ours are ordinary ones
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def umask() -> int:
+    """What new files and folders are not allowed."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -50,6 +62,19 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def write_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write a numpy array as .npy, atomically.
+
+    Raises:
+        OSError: see `write_atomic`.
+    """
+    import numpy as np  # the command line does without
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomic(path, buffer.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:

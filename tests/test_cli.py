@@ -21,13 +21,14 @@ from musegen.cli.evaluate import Evaluate
 from musegen.cli.generate import Generate
 from musegen.cli.interpolate import Interpolate
 from musegen.cli.novelty import Novelty
-from musegen.cli.parse import _flags, _value
+from musegen.cli.parse import _flags
 from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import Train
 from musegen.cli.vary import Vary
 from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
+from musegen.music.writing.notation import _value
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tune(tunes: Dataset, here: Path) -> Path:
     """One real tune as a MIDI file."""
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     write_score(tunes.score(tunes.pieces[0]), here / "tune.mid")
     return here / "tune.mid"
@@ -479,7 +480,7 @@ class TestWork:
     def test_raw_folder_is_prepared_on_the_way(
         self, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from musegen.music.write import write_score
+        from musegen.music.writing.midi import write_score
 
         for number, piece in enumerate(tunes.pieces[:6]):
             write_score(tunes.score(piece), here / "raw" / f"{number}.mid")

@@ -9,8 +9,8 @@ from symusic import Score
 
 from musegen.cli import main
 from musegen.data.dataset import Dataset
-from musegen.music.read import read_score
-from musegen.music.write import write_score
+from musegen.music.reading.read import read_score
+from musegen.music.writing.midi import write_score
 from tests.music.scores import line, notes, score
 
 

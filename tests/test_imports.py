@@ -23,8 +23,8 @@ SIDEWAYS = {
 SAMPLER = "training/sample.py"
 """The named exception: what a callback of training calls to sample."""
 OWNERS = {
-    "music21": ("music/interop.py", "music/musicxml.py"),
-    "pretty_midi": ("music/interop.py", "music/audio.py"),
+    "music21": ("music/reading/interop.py", "music/writing/musicxml.py"),
+    "pretty_midi": ("music/facts.py", "music/writing/audio.py"),
     "pytorch_lightning": "training/", "torchmetrics": "training/", "tyro": "cli/",
 }  # fmt: skip
 """Libraries with one door, or one to read and one to write by."""

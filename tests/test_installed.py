@@ -14,7 +14,7 @@ import pytest
 from musegen.checkpoint.names import released_models
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from tests.test_readme import README, commands
 
 ROOT = Path(__file__).parent.parent

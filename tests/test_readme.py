@@ -10,7 +10,7 @@ import pytest
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from musegen.checkpoint.names import find_checkpoint, model_facts, released_fold
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 
 ROOT = Path(__file__).parent.parent
 

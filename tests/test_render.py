@@ -9,7 +9,7 @@ import pytest
 
 from musegen.cli import main
 from musegen.data.dataset import Dataset
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from tests.music.scores import line, score
 
 PNG, XML, WAV = b"\x89PNG", b"<?xml", b"RIFF"

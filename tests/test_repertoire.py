@@ -59,7 +59,7 @@ def test_a_piece_that_fails_is_said_and_the_others_are_heard(
             raise MidiError("no such tune")
         out = Path(argv[argv.index("--out") + 1])
         out.mkdir(parents=True)
-        from musegen.music.write import write_score
+        from musegen.music.writing.midi import write_score
 
         write_score(tunes.score(tunes.pieces[0]), out / "001.mid")
 

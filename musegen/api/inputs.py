@@ -28,7 +28,7 @@ def read_music(flag: str, music: Music) -> Score:
         ConfigError: nothing lies there, or a folder does.
         MidiError: the file cannot be read.
     """
-    from musegen.music.read import tidy
+    from musegen.music.reading.read import tidy
 
     raw, repairs = _read(flag, music)
     try:
@@ -44,7 +44,7 @@ def read(path: str | Path) -> Piece:
     """See `musegen.read`."""
     from musegen.api.piece import Piece
     from musegen.generation.request import Result
-    from musegen.music.ops import bar_ticks
+    from musegen.music.metre import bar_ticks
 
     score = read_music("path", path)
     own = tuple(range(len(score.tracks)))
@@ -71,7 +71,7 @@ def read_melody(flag: str, music: Music, wanted: str | None) -> Tune:
         ConfigError: nothing lies there, or a folder does.
         MidiError: the file cannot be read, or has no such track.
     """
-    from musegen.music.ops import melody_track
+    from musegen.music.melody import melody_track
 
     raw, repairs = _read(flag, music)
     try:
@@ -165,7 +165,7 @@ def read_ends(
 
 def _read(flag: str, music: Music) -> tuple[Score, list[str]]:
     """Music before it is made tidy, a copy where it was a score; what was repaired, in words."""
-    from musegen.music.read import read_piece
+    from musegen.music.reading.read import read_piece
 
     if not isinstance(music, str | Path):
         return _score_of(flag, music).copy(), []
@@ -203,7 +203,7 @@ def _unreadable(flag: str, music: Music, error: MidiError) -> MidiError:
 
 def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
     """What `tidy` gives, and for each track that is left its number in the file."""
-    from musegen.music.read import tidy
+    from musegen.music.reading.read import tidy
 
     numbered = raw.copy()
     for number, track in enumerate(numbered.tracks):

@@ -32,7 +32,7 @@ from musegen.config.options import (
     sampling_of,
 )
 from musegen.config.settings import VAEConfig
-from musegen.data.learnt import learnt
+from musegen.data.training_index import learnt
 from musegen.errors import CheckpointError
 from musegen.families import Family, families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
@@ -40,7 +40,7 @@ from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.from_checkpoint import Wanted, own
 from musegen.generation.request import Result
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,10 +10,10 @@ from symusic.core import ScoreTick
 
 from musegen.console import say
 from musegen.errors import ConfigError
-from musegen.evaluation.info import music_facts
 from musegen.evaluation.page import page
 from musegen.generation.request import Result
-from musegen.music.write import write_score
+from musegen.music.facts import music_facts
+from musegen.music.writing.midi import write_score
 
 FRAME = (
     '<iframe srcdoc="{page}" title="{title}" style="width: 100%; height: {height}px; border: 0" '
@@ -154,13 +154,13 @@ def _midi(piece: Piece, path: Path) -> list[str]:
 
 
 def _sound(piece: Piece, path: Path) -> list[str]:
-    from musegen.music.audio import write_wav
+    from musegen.music.writing.audio import write_wav
 
     return [write_wav(piece.score, path)]
 
 
 def _notation(piece: Piece, path: Path) -> list[str]:
-    from musegen.music.musicxml import write_musicxml
+    from musegen.music.writing.musicxml import write_musicxml
 
     return write_musicxml(piece.score, path, title=piece.title)
 

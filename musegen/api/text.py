@@ -153,7 +153,7 @@ def chords_of(text: str, bars: int) -> list[int]:
     Raises:
         ConfigError: something is no chord.
     """
-    from musegen.tokenizers.plan import HALVES  # with torch
+    from musegen.tokenizers.chord_plan import HALVES
 
     halves: list[int] = []
     for bar in text.split():

@@ -140,7 +140,7 @@ def _write_row(row: Row, path: Path) -> None:
     """Write clips end to end, and their piano rolls side by side."""
     from musegen.evaluation.plots import write_roll_row
     from musegen.music.excerpt import end_to_end
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     scores = [piece.score for piece in row.pieces]
     for words in write_score(end_to_end(scores, row.bars), path):
@@ -149,7 +149,7 @@ def _write_row(row: Row, path: Path) -> None:
 
 
 def _facts(result: Result) -> dict[str, Any]:
-    from musegen.evaluation.info import music_facts
+    from musegen.music.facts import music_facts
 
     facts = music_facts(result.score)
     return {

@@ -148,11 +148,11 @@ def _written(result: Path, hint: str) -> Iterator[None]:
 def _write(score: Score, source: Path, result: Path) -> list[str]:
     """Write one result; what there is to say about it."""
     if result.suffix == ".wav":
-        from musegen.music.audio import write_wav
+        from musegen.music.writing.audio import write_wav
 
         return [write_wav(score, result)]
     if result.suffix == ".musicxml":
-        from musegen.music.musicxml import write_musicxml
+        from musegen.music.writing.musicxml import write_musicxml
 
         return write_musicxml(score, result, title=source.stem)
     from musegen.evaluation.plots import write_piano_roll

@@ -111,7 +111,7 @@ def _play(item: Item, given: Path, out: Path) -> list[tuple[str, Score]]:
 def _write_given(dataset: Dataset, folder: Path) -> None:
     """Write the music that the models are given: two tunes of the test split, and a soprano."""
     from musegen.music.excerpt import excerpt
-    from musegen.music.write import write_score
+    from musegen.music.writing.midi import write_score
 
     tunes = [
         dataset.score(piece)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from musegen.data.views import TokenView
-from musegen.metrics.attributes import Floats, attributes
-from musegen.metrics.note_sets import Notes
+from musegen.metrics.attributes import attributes
+from musegen.metrics.note_f1 import Notes
+from musegen.music.notes import Floats
 from musegen.tokenizers import Kind, LineTokenizer, Tables, Tokenizer, whole_tokenizer
 from musegen.tokenizers.line import read_line, write_line
 from musegen.tokenizers.tables import Ints
@@ -159,16 +160,10 @@ def _copied(view: TokenView, tables: Tables, lines: _Bars, first: Ints, bars: in
 
 def _cut_durations(ids: Ints, left: Ints, tables: Tables) -> Ints:
     """The ids with every duration cut that lasts for more positions than are `left` after its bar line."""
-    kind = tables.kind[ids]
-    steps = np.arange(len(ids))
-    position = tables.position[ids[np.maximum.accumulate(np.where(kind == Kind.POSITION, steps, 0))]]
-    room = left - position
-    too_long = (kind == Kind.DURATION) & (tables.duration[ids] > room)
-    by_length = tables.ids(Kind.DURATION)
-    by_length = by_length[np.argsort(tables.duration[by_length], kind="stable")]
-    longest = np.searchsorted(tables.duration[by_length], room[too_long], side="right") - 1
+    room = left - tables.positions(ids)
+    too_long = (tables.kind[ids] == Kind.DURATION) & (tables.duration[ids] > room)
     cut = ids.copy()
-    cut[too_long] = by_length[np.maximum(longest, 0)]
+    cut[too_long] = tables.durations(room[too_long])
     return cut
 
 
@@ -196,24 +191,20 @@ def clip_notes(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tables: Tables)
         offsets: (C + 1,) where each begins.
         tables: of their tokenizer.
     """
+    ids, offsets = (np.asarray(each, dtype=np.int64) for each in (ids, offsets))
     if tables.is_line:
-        return read_line(np.asarray(ids, dtype=np.int64), np.asarray(offsets, dtype=np.int64), tables)
-    ids = np.asarray(ids, dtype=np.int64)
+        return read_line(ids, offsets, tables)
     kind = tables.kind[ids]
     clip = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    metre = ids[np.asarray(offsets[:-1]) + 2]  # behind BOS and Bar
+    metre = ids[offsets[:-1] + 2]  # behind BOS and Bar
     ticks = tables.position_ticks[metre][clip]
     if tables.voices:
-        onset, duration, struck = _grid_times(kind, clip, np.asarray(offsets), tables.voices)
+        onset, duration, struck = _grid_times(kind, clip, offsets, tables.voices)
     else:
-        struck = np.flatnonzero((kind == Kind.PITCH) & (tables.is_drum[ids] == 0))
-        lasts = np.flatnonzero(kind == Kind.DURATION)
-        duration = tables.duration[ids[lasts[np.searchsorted(lasts, struck)]]]
-        steps = np.arange(len(ids))
-        position = tables.position[ids[np.maximum.accumulate(np.where(kind == Kind.POSITION, steps, 0))]]
+        struck, duration = tables.notes(ids)
         bars = np.cumsum(kind == Kind.BAR)
-        bar = bars - bars[np.asarray(offsets[:-1])][clip] - 1  # BOS comes before the first bar
-        onset = (bar * tables.bar_positions[metre][clip] + position)[struck]
+        bar = bars - bars[offsets[:-1]][clip] - 1  # BOS comes before the first bar
+        onset = (bar * tables.bar_positions[metre][clip] + tables.positions(ids))[struck]
     return Notes(clip[struck], onset * ticks[struck], duration * ticks[struck], tables.pitch[ids[struck]])
 
 

@@ -18,10 +18,11 @@ from typing import NamedTuple
 from symusic import Score, Track
 
 from musegen.console import progress, say
-from musegen.data.pool import Died, parallel
+from musegen.data.pool import parallel
 from musegen.data.splits import read_split
 from musegen.errors import MidiError
 from musegen.files import write_atomic
+from musegen.music.reading.sandbox import Died
 
 
 class Corpus(NamedTuple):
@@ -107,7 +108,7 @@ def cache_folder() -> Path:
 def _book(
     book: str, names: frozenset[str] | None, workers: int | None, limit: int | None
 ) -> list[CorpusFile]:
-    from musegen.music.interop import PARSER_VERSION
+    from musegen.music.reading.interop import PARSER_VERSION
 
     package = distribution("music21")
     chosen = "-" + hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:8] if names else ""
@@ -131,7 +132,7 @@ def _book(
 
 def _jobs(folder: Path, book: str, names: frozenset[str] | None) -> list[tuple[str, str | Path]]:
     """What is to be parsed: (source, text of one ABC tune, or a MusicXML file); of `names` where given."""
-    from musegen.music.abc import split_abc
+    from musegen.music.reading.abc import split_abc
 
     jobs: list[tuple[str, str | Path]] = []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml")):
@@ -148,9 +149,9 @@ def _jobs(folder: Path, book: str, names: frozenset[str] | None) -> list[tuple[s
 
 def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
     """One piece, or none where a MusicXML file has not four named voices."""
-    from musegen.music.guard import read_bytes, xml_text
-    from musegen.music.interop import parse_abc, parse_music21
-    from musegen.music.write import midi_bytes
+    from musegen.music.reading.guard import read_bytes, xml_text
+    from musegen.music.reading.interop import parse_abc, parse_music21
+    from musegen.music.writing.midi import midi_bytes
 
     source, music = job
     try:

@@ -1,5 +1,6 @@
 """A prepared dataset: scores, packed, with an index and a split."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,11 @@ class Dataset:
     def sha256(self) -> str:
         """Of scores.bin: what the music is."""
         return str(self.info["sha256"])
+
+    def cache(self, what: str, recipe: list[Any]) -> Path:
+        """Where what is made of it is kept, by the recipe for it, so that a stale one is never read."""
+        key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
+        return self.path / ".cache" / f"{what}-{key}"
 
     def split(self, name: str) -> list[Piece]:
         """The pieces of the split "train", "valid" or "test"; or "all" of them."""

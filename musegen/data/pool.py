@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
-from musegen.music.worker import SECONDS, Died, Worker
+from musegen.music.reading.sandbox import SECONDS, Died, Worker
 
 __all__ = ["Died", "parallel"]
 CHUNK = 32

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -16,9 +16,8 @@ from musegen import __version__
 from musegen.console import progress, say
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
-from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
-from musegen.data.pool import Died, parallel
-from musegen.data.report import nothing_usable, reasons, repair_counts, warnings
+from musegen.data.pool import parallel
+from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.splits import (
     read_split,
     split_by_content,
@@ -27,7 +26,8 @@ from musegen.data.splits import (
     split_by_names,
 )
 from musegen.errors import ConfigError, DataError
-from musegen.files import write_atomic, write_json
+from musegen.files import umask, write_atomic, write_json
+from musegen.music.reading.sandbox import Died
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
 ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbols not sounded")
@@ -40,6 +40,8 @@ HOW = {
     "content": "by content",
 }
 """What split the pieces, in words."""
+OFF_GRID = 0.1
+"""More onsets than this share off the grid: the music was played, not notated."""
 
 
 class Taken(NamedTuple):
@@ -95,7 +97,7 @@ def prepare(
     building = _building(out)
     try:
         _build(building, out.name, source if built_in else "", sources, split, workers)
-        building.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; ours are ordinary ones
+        building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
@@ -126,12 +128,6 @@ def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) ->
         raise ConfigError(f"{out} exists; choose another --out, or replace it with --force")
     if not out.is_dir() or (any(out.iterdir()) and not (out / "dataset.json").is_file()):
         raise ConfigError(f"{out} is no dataset and is not replaced; choose another --out")
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 def _put_in_place(building: Path, out: Path) -> None:
@@ -215,29 +211,22 @@ def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, dr
     digest = hashlib.sha256()
     offset, off_grid = 0, 0.0
     for intake in _read_all(sources, workers):
-        verdict, reason = "used", intake.reason
-        if reason:
+        verdict, reason, piece = "used", intake.reason, intake.piece
+        if piece is None:
             verdict = "rejected"
-        elif drop_duplicates and intake.fingerprint in first:
-            verdict, reason = "duplicate", f"the same music as {first[intake.fingerprint]}"
+        elif drop_duplicates and piece.fingerprint in first:
+            verdict, reason = "duplicate", f"the same music as {first[piece.fingerprint]}"
         else:
-            first.setdefault(intake.fingerprint, intake.source)
+            first.setdefault(piece.fingerprint, intake.source)
             if any(not repair.endswith(ORDINARY) for repair in intake.repairs):
                 verdict = "repaired"
             scores.write(intake.data)
             digest.update(intake.data)
-            pieces.append(_piece(intake, offset))
-            offset += len(intake.data)
-            off_grid += intake.off_grid * intake.notes
-        audit.append(
-            {
-                "path": intake.source,
-                "verdict": verdict,
-                "reason": reason,
-                "notes": intake.notes,
-                "repairs": list(intake.repairs),
-            }
-        )
+            pieces.append(replace(piece, offset=offset))
+            offset += piece.size
+            off_grid += intake.off_grid * piece.notes
+        facts = {"path": intake.source, "verdict": verdict, "reason": reason}
+        audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(intake.repairs)})
     return Taken(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
 
 
@@ -246,25 +235,6 @@ def _read_all(sources: list[Source], workers: int | None) -> Iterator[Intake]:
     results = parallel(read_source, pieces, workers=workers)
     for piece, result in zip(pieces, progress(results, len(pieces), "reading"), strict=True):
         yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
-
-
-def _piece(intake: Intake, offset: int) -> Piece:
-    """A line of the index; its split is not known yet, its name is its whole path."""
-    return Piece(
-        name=intake.source,
-        sha256=intake.sha256,
-        fingerprint=intake.fingerprint,
-        split="",
-        notes=intake.notes,
-        bars=intake.bars,
-        pickup=intake.pickup,
-        melody=intake.melody,
-        melody_how=intake.melody_how,
-        time_signatures=list(intake.time_signatures),
-        programs=list(intake.programs),
-        offset=offset,
-        size=len(intake.data),
-    )
 
 
 def _short_names(sources: list[str]) -> list[str]:
@@ -279,3 +249,52 @@ def _short_names(sources: list[str]) -> list[str]:
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+
+
+def warnings(pieces: list[Piece], how: str, off_grid: float) -> list[str]:
+    """What the user should know of a dataset, from its pieces, what split it and the share off the grid."""
+    found = []
+    if off_grid > OFF_GRID:
+        found.append(
+            f"{off_grid:.0%} of the onsets lie off the grid: this is performance timing, not notation; "
+            "models of bars and beats need quantised music"
+        )
+    if how == "content" and len(pieces) < 3:
+        found.append(f"no split: too few pieces for train, valid and test ({len(pieces)}); all are for train")
+    if how != "content":
+        empty = [s for s in SPLITS if not any(p.split == s for p in pieces)]
+        if empty:
+            found.append(f"the given split has nothing for {', '.join(empty)}")
+        splits: dict[str, set[str]] = {}
+        for piece in pieces:
+            splits.setdefault(piece.fingerprint, set()).add(piece.split)
+        leaks = sum(len(s) > 1 for s in splits.values())
+        if leaks:
+            found.append(f"the same music stands in more than one split: {leaks} in all")
+    missing = sum(p.melody < 0 for p in pieces)
+    if missing:
+        found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
+    return found
+
+
+def reasons(audit: list[dict[str, Any]]) -> dict[str, int]:
+    """How many files were rejected for each reason; what varies in a reason (numbers) is left out."""
+    texts = [re.sub(r"\d[\d.]*", "N", line["reason"]) for line in audit if line["verdict"] == "rejected"]
+    return dict(Counter(texts).most_common())
+
+
+def repair_counts(audit: list[dict[str, Any]]) -> dict[str, int]:
+    """In how many pieces each repair was made."""
+    repairs = [re.sub(r"^\d+ ", "", r) for line in audit for r in line["repairs"]]
+    return dict(Counter(repairs).most_common())
+
+
+def nothing_usable(audit: list[dict[str, Any]]) -> str:
+    """The message where no piece can be used."""
+    counts = list(reasons(audit).items())
+    words = ", ".join(f"{reason} x{count}" for reason, count in counts[:6])
+    files = "1 file" if len(audit) == 1 else f"{len(audit)} files"
+    return (
+        f"nothing to use in {files}: {words}{', ...' if len(counts) > 6 else ''}; "
+        "name a folder of MIDI, MusicXML or ABC files with notes"
+    )

@@ -1,14 +1,16 @@
-"""Clips of one line changed in one attribute each: what a VAE learns its sliders from.
+"""Music changed before it is learnt from: streams transposed, and clips of one line in an attribute each.
 
-A slider must change a clip though all else in z still says what the clip was. So the model is given a clip
-that was made sparser, wider, more uneven or higher (or the opposite), and told by the sliders' dimensions
-alone what the clip had been, and has to give that back. All of it is done on whole arrays.
+From the changed clips a VAE learns its sliders. A slider must change a clip though all else in z still says
+what the clip was. So the model is given a clip that was made sparser, wider, more uneven or higher (or the
+opposite), and told by the sliders' dimensions alone what the clip had been, and has to give that back. All
+of it is done on whole arrays.
 """
 
 import numpy as np
 
 from musegen.data.clips import clip_notes
-from musegen.metrics.note_sets import Floats, Notes
+from musegen.metrics.note_f1 import Notes
+from musegen.music.notes import Floats
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.line import write_line
 from musegen.tokenizers.tables import Ints
@@ -139,19 +141,34 @@ def line_ids(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     np.put_along_axis(ids, lines, tables.ids(Kind.BAR)[0], axis=1)
     np.put_along_axis(ids, lines + 1, metre[:, None], axis=1)
     at = 3 + 2 * bar + 3 * number
-    positions = _by_value(tables.position, tables.ids(Kind.POSITION))
     position = (notes.onset - bar * bar_ticks[notes.clip]) // step[notes.clip]
-    ids[notes.clip, at] = positions[position]
-    ids[notes.clip, at + 1] = _by_value(tables.pitch, tables.ids(Kind.PITCH))[notes.pitch]
-    lengths = tables.ids(Kind.DURATION)
-    lengths = lengths[np.argsort(tables.duration[lengths], kind="stable")]
-    longest = np.searchsorted(tables.duration[lengths], notes.duration // step[notes.clip], side="right") - 1
-    ids[notes.clip, at + 2] = lengths[np.maximum(longest, 0)]
+    ids[notes.clip, at] = tables.by_value(Kind.POSITION, tables.position)[position]
+    ids[notes.clip, at + 1] = tables.by_value(Kind.PITCH, tables.pitch)[notes.pitch]
+    ids[notes.clip, at + 2] = tables.durations(notes.duration // step[notes.clip])
     return ids
 
 
-def _by_value(column: Ints, ids: Ints) -> Ints:
-    """The id of each value that a column of the tables gives to some ids."""
-    table = np.zeros(int(column[ids].max()) + 1, dtype=np.int64)
-    table[column[ids]] = ids
-    return table
+def transposition_tables(tables: Tables, shifts: range) -> Ints:
+    """For each shift in semitones, the id that each id becomes.
+
+    Returns:
+        (shifts, V); -1 where a pitch would leave 0 to 127. Drums and all other ids stay.
+    """
+    by_pitch = np.full(128, -1, dtype=np.int64)
+    melodic = (tables.kind == Kind.PITCH) & (tables.is_drum == 0)
+    by_pitch[tables.pitch[melodic]] = np.flatnonzero(melodic)
+    result = np.tile(np.arange(tables.vocab_size), (len(shifts), 1))
+    for row, shift in enumerate(shifts):
+        moved = tables.pitch[melodic] + shift
+        inside = (moved >= 0) & (moved <= 127)
+        result[row, melodic] = np.where(inside, by_pitch[np.clip(moved, 0, 127)], -1)
+    return result
+
+
+def transpose_together(streams: list[Ints], tables: list[Ints], row: int) -> list[Ints]:
+    """Transpose streams that sound together, all by the same row of their `transposition_tables`.
+
+    They stay as they are where a pitch of any would not fit.
+    """
+    moved = [table[row][ids] for ids, table in zip(streams, tables, strict=True)]
+    return streams if any((ids < 0).any() for ids in moved) else moved

@@ -4,7 +4,6 @@ A view is keyed by the dataset's music, the tokenizer and the tracks wanted, so 
 never read. Ids lie end to end in one memory-mapped array.
 """
 
-import hashlib
 import itertools
 import json
 from collections import Counter
@@ -20,17 +19,15 @@ from symusic.core import ScoreTick
 from musegen.config.settings import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
-from musegen.data.pairs import source_and_target
-from musegen.data.selection import Selected, select
+from musegen.data.selection import Selected, select, source_and_target
 from musegen.errors import DataError, MusegenError
-from musegen.files import write_atomic, write_json
+from musegen.files import write_array, write_json
+from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import Ints
 
 TOGETHER = 256
 """Pieces that are encoded at once: many short ones are faster so."""
-PHRASE_BARS = 16
-"""Models count bars modulo this many (see models/lm.py)."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ def token_view(
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     wanted = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
-    recipe = json.dumps([3, dataset.sha256, tokenizer.to_dict(), wanted, [p.melody for p in dataset.pieces]])
-    folder = dataset.path / ".cache" / f"view-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    recipe = [3, dataset.sha256, tokenizer.to_dict(), wanted, [p.melody for p in dataset.pieces]]
+    folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
         _build(folder, dataset, tokenizer, data, pairs=pairs)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
@@ -156,7 +153,7 @@ def _build(
     _save_streams(folder, "", streams)
     if pairs:
         _save_streams(folder, "source_", melodies)
-    _save(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
+    write_array(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
     write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
 
 
@@ -204,16 +201,8 @@ def _paired(
 
 
 def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16]]) -> None:
-    _save(folder / f"{prefix}ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
-    _save(folder / f"{prefix}offsets.npy", np.cumsum([0, *map(len, streams)], dtype=np.int64))
-
-
-def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
-    import io
-
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    write_atomic(path, buffer.getvalue())
+    write_array(folder / f"{prefix}ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
+    write_array(folder / f"{prefix}offsets.npy", np.cumsum([0, *map(len, streams)], dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -247,15 +236,12 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
     """
     windows = []
     for index in view.indices(split):
-        begin, end = int(view.offsets[index]), int(view.offsets[index + 1])
-        bars = begin + np.flatnonzero(kind[view.ids[begin:end]] == Kind.BAR)
-        # A window that begins with bar `first` and ends before bar `last`; bar 0 begins with BOS.
-        cuts = [*_cut_bars(bars, begin, end, longest), len(bars)]
+        lines = _bar_lines(view.ids, view.offsets, index, kind)
+        cuts = [*_cut_bars(lines, longest), len(lines) - 1]
         for first, last in itertools.pairwise(cuts):
-            start = int(bars[first]) if first else begin
             # The bar token that opens the next window is this window's last target.
-            stop = int(bars[last]) + 1 if last < len(bars) else end
-            windows.append(Window(start, stop, *_source_bars(view, index, first, last)))
+            stop = int(lines[last]) + (last < len(lines) - 1)
+            windows.append(Window(int(lines[first]), stop, *_source_bars(view, index, first, last)))
     return windows
 
 
@@ -271,28 +257,33 @@ def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> lis
     """
     excerpts = []
     for index in view.indices("train"):
-        begin, end = int(view.offsets[index]), int(view.offsets[index + 1])
-        lines = begin + np.flatnonzero(kind[view.ids[begin:end]] == Kind.BAR)
-        latest = max(0, len(lines) - bars)
+        lines = _bar_lines(view.ids, view.offsets, index, kind)
+        latest = max(0, len(lines) - 1 - bars)
         for first in sorted({*range(0, latest, max(1, bars // 2)), latest}):
-            last = min(first + bars, len(lines))
-            start = int(lines[first]) if first else begin
-            stop = int(lines[last]) if last < len(lines) else end
-            excerpts.append(Window(start, stop, *_source_bars(view, index, first, last)))
+            last = min(first + bars, len(lines) - 1)
+            span = int(lines[first]), int(lines[last])
+            excerpts.append(Window(*span, *_source_bars(view, index, first, last)))
     return excerpts
 
 
-def _cut_bars(bars: npt.NDArray[np.int64], begin: int, end: int, longest: int) -> list[int]:
+def _bar_lines(ids: npt.NDArray[np.uint16], offsets: Ints, index: int, kind: Ints) -> Ints:
+    """Where in the ids the bars of a stream begin, the first with its BOS, and where it ends, (bars + 1,)."""
+    begin, end = offsets[index : index + 2]
+    bars = begin + np.flatnonzero(kind[ids[begin:end]] == Kind.BAR)
+    return np.concatenate([[begin], bars[1:], [end]])
+
+
+def _cut_bars(lines: Ints, longest: int) -> list[int]:
     """The bars, from 0, with which windows begin."""
-    cuts, start, bar = [0], begin, 0
-    while end - start > longest:
-        fitting = int(np.searchsorted(bars, start + longest, side="right")) - 1
+    cuts, bar = [0], 0
+    while lines[-1] - lines[bar] > longest:
+        fitting = int(np.searchsorted(lines[:-1], lines[bar] + longest, side="right")) - 1
         chosen = max(fitting, bar + 1)
         if chosen - bar >= PHRASE_BARS:
             chosen = bar + (chosen - bar) // PHRASE_BARS * PHRASE_BARS
-        if chosen >= len(bars):
+        if chosen >= len(lines) - 1:
             break
-        start, bar = int(bars[chosen]), chosen
+        bar = chosen
         cuts.append(bar)
     return cuts
 
@@ -301,6 +292,5 @@ def _source_bars(view: TokenView, index: int, first: int, last: int) -> tuple[in
     """Where bars `first` to `last` of a piece's melody begin and end."""
     if view.sources is None:
         return 0, 0
-    begin, end = int(view.sources.offsets[index]), int(view.sources.offsets[index + 1])
-    bars = begin + np.flatnonzero(view.sources.tables.kind[view.sources.ids[begin:end]] == Kind.BAR)
-    return int(bars[first]) if first else begin, int(bars[last]) if last < len(bars) else end
+    lines = _bar_lines(view.sources.ids, view.sources.offsets, index, view.sources.tables.kind)
+    return int(lines[first]), int(lines[last])

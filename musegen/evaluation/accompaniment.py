@@ -17,14 +17,14 @@ from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.data.views import TokenView
 from musegen.errors import DataError
+from musegen.evaluation.baselines import Piece, block_chords, random_retrieval
 from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
 from musegen.generation.accompany import Players, accompany
 from musegen.generation.assemble import join
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.models.seq2seq import Seq2Seq
-from musegen.music.write import midi_bytes
-from musegen.music.yardsticks import Piece, block_chords, random_retrieval
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import GridTokenizer
 from musegen.tokenizers.grid import UNNAMED
 

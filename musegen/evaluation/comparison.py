@@ -10,12 +10,13 @@ from symusic import Score
 
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.data.intake import Source, find_sources, read_source, single_pieces
-from musegen.data.pool import Died, parallel
+from musegen.data.pool import parallel
+from musegen.data.sources import Source, find_sources, read_source, single_pieces
 from musegen.errors import DataError
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.metrics.features import FEATURES, features
 from musegen.metrics.overlap import Likeness, likeness
+from musegen.music.reading.sandbox import Died
 
 Floats = NDArray[np.float64]
 DISTANT = 300

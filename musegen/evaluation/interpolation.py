@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from symusic.core import ScoreTick
 
+from musegen.evaluation.baselines import crossfade
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import POINTS, choose_steps, interpolate_clips
@@ -15,7 +16,6 @@ from musegen.generation.walks import Route, along, candidates
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.pitch import scale_consistency
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
-from musegen.music.crossfade import crossfade
 
 SAME = 5
 """Clips that are interpolated with themselves."""
@@ -30,7 +30,7 @@ def measure_interpolation(
 
     Four ways lead from the one to the other: "verb" as `musegen interpolate` writes it, both ends the given
     clips themselves; "even" the same with equal steps of z; "latent" with both ends as the model gives them
-    back, too; "crossfade" without a model (music/crossfade.py). Of each: "away" and "back", Spearman's
+    back, too; "crossfade" without a model (evaluation/baselines.py). Of each: "away" and "back", Spearman's
     correlation of the step and the note edit distance from the first clip, or the last, mean over pairs;
     "jump", the largest distance between neighbours as a share of the whole, median over pairs; "in_scale",
     what of the middle step's notes lies in the best major or minor scale; "empty", clips without a note.

@@ -16,7 +16,7 @@ from musegen.errors import DataError
 from musegen.models.losses import first_state, stream_nats
 from musegen.models.seq2seq import Seq2Seq
 from musegen.tokenizers import Kind, Tables
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384

@@ -12,15 +12,15 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import FEWEST, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
 from musegen.generation.rejection import generate_ending
-from musegen.generation.request import Result
+from musegen.generation.request import Request, Result
 from musegen.metrics.features import FEATURES, features
 from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt
-from musegen.music.ops import bar_ticks
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
+from musegen.music.metre import bar_ticks
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes
 
 SAMPLES = 50
 """Pieces that a model writes, unless another number is asked for."""

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from symusic import Score, Track
 
-from musegen.metrics.copying import bar_keys, copied_share
-from musegen.metrics.counterpoint import FIFTH, OCTAVE, crossed, parallels, range_errors, voice_frames
 from musegen.metrics.harmony import chord_tone_rate, pitch_class_similarity
-from musegen.metrics.melody import melody_preserved
+from musegen.metrics.lines import FIFTH, OCTAVE, crossed, parallels, range_errors, voice_frames
+from musegen.metrics.note_f1 import melody_preserved
+from musegen.metrics.repetition import bar_keys, copied_share
 from musegen.metrics.rhythm import groove_similarity, log_density_ratio
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
 
 
 class Measure(NamedTuple):

@@ -9,10 +9,10 @@ from symusic import Score
 
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.data.intake import find_sources, read_source, single_pieces
-from musegen.data.learnt import BaseRate, Learnt, learnt
 from musegen.data.novelty import copied
 from musegen.data.pool import parallel
+from musegen.data.sources import find_sources, read_source, single_pieces
+from musegen.data.training_index import BaseRate, Learnt, learnt
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.music.metre import bar_ticks
 

@@ -18,12 +18,10 @@ from typing import Any
 import numpy as np
 from symusic import Score
 
-from musegen.evaluation.info import music_facts
-from musegen.evaluation.names import DRUMS, instrument_name
 from musegen.files import write_atomic
-from musegen.music.metre import bar_length
+from musegen.music.facts import DRUMS, instrument_name, music_facts
+from musegen.music.metre import bar_length, bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
 
 SCRIPTS = ("synth.js", "time.js", "roll.js", "player.js")
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from symusic import Score, Track
 
-from musegen.evaluation.names import DRUMS, instrument_name, pitch_name
 from musegen.files import write_atomic
 from musegen.music.excerpt import bar_lines
+from musegen.music.facts import DRUMS, instrument_name, pitch_name
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,7 +23,7 @@ from musegen.evaluation.likelihood import model_view
 from musegen.evaluation.measures import Measure
 from musegen.generation.latent import decode_latents
 from musegen.metrics.bootstrap import bootstrap_mean
-from musegen.metrics.note_sets import Notes, found_again, note_keys, positions
+from musegen.metrics.note_f1 import Notes, found_again, note_keys, positions
 from musegen.models.losses import kl_nats, token_nats
 from musegen.models.mixture import log_densities
 from musegen.models.vae import VAE

@@ -10,7 +10,7 @@ from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.latent import latent_of
 from musegen.generation.sliders import Walk, along_slider, attribute_units, chosen
 from musegen.metrics.attributes import score_attributes
-from musegen.metrics.correlation import spearman
+from musegen.metrics.bootstrap import spearman
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES
 

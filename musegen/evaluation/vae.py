@@ -4,7 +4,7 @@ from typing import Any
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
-from musegen.data.learnt import learnt
+from musegen.data.training_index import learnt
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.interpolation import measure_interpolation
 from musegen.evaluation.latent_samples import SAMPLES, measure_samples

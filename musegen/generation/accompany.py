@@ -11,7 +11,7 @@ from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.config.options import SamplingOptions
-from musegen.data.pairs import bar_metres, encode_melody, fill_bars
+from musegen.data.selection import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import append_bars, dress, trim
 from musegen.generation.engine import sample_streams
@@ -20,9 +20,10 @@ from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, check_metres
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
-from musegen.music.ops import bar_ticks, skyline
+from musegen.music.melody import skyline
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 
 PLAN_TEMPERATURE = 0.0

@@ -7,7 +7,7 @@ from symusic import Note, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.generation.request import Request, Result
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.data.clips import as_lines
-from musegen.data.pairs import fill_bars
+from musegen.data.selection import fill_bars
 from musegen.errors import DataError
 from musegen.metrics.note_f1 import note_scores
 from musegen.music.excerpt import excerpt
-from musegen.music.melody import melody_track
+from musegen.music.melody import melody_track, skyline
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import all_onsets
-from musegen.music.ops import bar_ticks, skyline
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Tokenizer
 from musegen.tokenizers.tables import Ints
 

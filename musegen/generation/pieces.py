@@ -13,7 +13,7 @@ from musegen.generation.engine import sample_streams
 from musegen.generation.request import Request, Result, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import (
     Constraints,
     Kind,

@@ -21,8 +21,8 @@ from musegen.generation.sampling import RowStreams
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import stream_nats
 from musegen.music.key import ends_on_tonic, tonic_in, with_signature
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import transpose
-from musegen.music.ops import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 
 TRIES = 10
@@ -156,8 +156,8 @@ def in_key(
         if len(kept) < num:
             raise ConfigError(
                 f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: "
-                "the training music is seldom so; ask for another mode or fewer pieces, or keep to notes with "
-                "--scale"
+                "the training music is seldom so; ask for another mode or fewer pieces, or keep to notes "
+                "with --scale"
             )
         words.append(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
         return kept

@@ -7,7 +7,7 @@ from symusic.core import ScoreTick
 
 from musegen.errors import DataError
 from musegen.generation.engine import Stream
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Tokenizer
 
 

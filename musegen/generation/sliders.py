@@ -21,9 +21,10 @@ from musegen.errors import ConfigError
 from musegen.generation.latent import GREEDY, Metre, decode_latents
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
-from musegen.metrics.attributes import Floats, score_attributes
+from musegen.metrics.attributes import score_attributes
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES, VAE
+from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 
 POINTS = 33

@@ -6,14 +6,10 @@ Times are in any unit, the same for all; notes of a clip go by their onset.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.metrics.sounding import pitched_notes
 from musegen.music.fingerprint import GRID
-from musegen.music.notes import Ints
-
-Floats = NDArray[np.float64]
+from musegen.music.notes import Floats, Ints, pitched_notes
 
 
 def attributes(clip: Ints, onset: Ints, pitch: Ints, *, count: int, bars: int) -> Floats:

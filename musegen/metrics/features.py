@@ -5,12 +5,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.metrics import density, duration, groove, lines, pitch, repetition, texture
-
-Floats = NDArray[np.float64]
+from musegen.metrics import harmony, lines, pitch, repetition, rhythm
+from musegen.music.facts import PITCH_CLASSES
+from musegen.music.notes import Floats
 
 
 class Feature(NamedTuple):
@@ -24,7 +23,6 @@ class Feature(NamedTuple):
     """Names of a histogram's bins; none where it is a number, or has too many."""
 
 
-_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _VALUES = ("1", "1/2", "1/4", "1/8", "1/16", "1/2.", "1/4.", "1/8.", "1/16.", "1/2 t", "1/4 t", "1/8 t")
 _STEPS = ("< -12", *map(str, range(-12, 13)), "> 12")
 
@@ -38,20 +36,20 @@ FEATURES = {
         "scale consistency", "share of the notes in the best major or minor scale", pitch.scale_consistency
     ),
     "mean_interval": Feature("interval", "mean semitones from note to note of a line", lines.mean_interval),
-    "polyphony": Feature("polyphony", "mean pitches at a time, while any sounds", texture.polyphony),
+    "polyphony": Feature("polyphony", "mean pitches at a time, while any sounds", harmony.polyphony),
     "polyphony_rate": Feature(
-        "polyphony rate", "share of the time in which two or more pitches sound", texture.polyphony_rate
+        "polyphony rate", "share of the time in which two or more pitches sound", harmony.polyphony_rate
     ),
-    "note_density": Feature("notes a quarter", "from the first onset to the last end", density.note_density),
+    "note_density": Feature("notes a quarter", "from the first onset to the last end", rhythm.note_density),
     "mean_onset_interval": Feature(
         "onset interval", "mean quarters from note to note of a line", lines.mean_onset_interval
     ),
-    "mean_duration": Feature("duration", "mean quarters of a note", duration.mean_duration),
+    "mean_duration": Feature("duration", "mean quarters of a note", rhythm.mean_duration),
     "empty_beat_rate": Feature(
-        "empty beats", "share of the quarters in which nothing sounds", density.empty_beat_rate
+        "empty beats", "share of the quarters in which nothing sounds", rhythm.empty_beat_rate
     ),
     "groove_consistency": Feature(
-        "groove consistency", "likeness in rhythm of neighbouring bars", groove.groove_consistency
+        "groove consistency", "likeness in rhythm of neighbouring bars", rhythm.groove_consistency
     ),
     "repeated_bars": Feature(
         "repeated bars", "share of the bars that are exactly as an earlier one", repetition.repeated_bars
@@ -72,7 +70,7 @@ FEATURES = {
         partial(repetition.self_similarity, lags=repetition.LONG),
     ),
     "pitch_classes": Feature(
-        "pitch classes", "histogram of the pitch classes", pitch.pitch_class_histogram, _CLASSES
+        "pitch classes", "histogram of the pitch classes", pitch.pitch_class_histogram, PITCH_CLASSES
     ),
     "pitch_class_transitions": Feature(
         "pitch-class steps", "histogram of the steps from class to class", lines.pitch_class_transitions
@@ -80,11 +78,11 @@ FEATURES = {
     "intervals": Feature(
         "intervals", "histogram of the intervals of the lines, in semitones", lines.interval_histogram, _STEPS
     ),
-    "durations": Feature("durations", "histogram of the note values", duration.duration_histogram, _VALUES),
+    "durations": Feature("durations", "histogram of the note values", rhythm.duration_histogram, _VALUES),
     "duration_transitions": Feature(
         "duration steps",
         "histogram of the steps from value to value",
-        duration.duration_transitions,
+        rhythm.duration_transitions,
     ),
 }
 """In the order shown; the definitions in full, with their sources, stand with the functions."""

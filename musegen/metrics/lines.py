@@ -1,17 +1,44 @@
-"""A piece as lines of single notes: what of it is heard as melody."""
+"""A piece as lines of single notes: melodies, how they move, and how voices go together.
 
+A motion is a step from a note of a line to the next: its interval in semitones, and how much longer or
+shorter the time to the note after that is. So a line is known again in any key, at any speed, at any place.
+Times are compared by their ratio, whose logarithm is rounded to sevenths of an octave: there the ratios of 2
+and 3 that notation writes lie within 0.1 of a whole number, and those of 5 within 0.25, so that times which
+had to be rounded to ticks are known again, up to 4% (5: 2%) off. How long the notes sound does not matter.
+
+What a teacher of four-part writing marks (parallels, crossed voices, notes out of range) is looked for in
+frames of a sixteenth: an array (frames, voices) of MIDI pitches from the highest voice to the lowest, -1
+where a voice rests.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from symusic import Score, Track
 
+from musegen.metrics.pitch import shares
+from musegen.music.fingerprint import off_grid_share
 from musegen.music.melody import skyline
-from musegen.music.notes import Ints, note_arrays
+from musegen.music.notes import Floats, Ints, last_end, note_arrays
+from musegen.music.quantise import ON_GRID, quantise
 
-Floats = NDArray[np.float64]
+Codes = NDArray[np.int32]
 WIDEST = 13
 """Semitones; wider intervals are counted with these."""
+RATIOS = 512
+"""A motion's code is its interval (from -127 up) times this, plus its ratio (from -200 up, at 56)."""
+_LARGEST = 200
+_STEPS = 7
+"""Of a ratio, in an octave."""
+OPEN, SHUT = 0, RATIOS - 1
+"""In place of the last ratio of a line, which has no note after it: OPEN in what is searched, SHUT in what is
+looked for. They differ, so that nothing that is alike runs on from one line into the next."""
+FIFTH = 7
+OCTAVE = 0
+"""Semitones of an interval, octaves taken off."""
 
 
 class Line(NamedTuple):
@@ -65,8 +92,7 @@ def mean_interval(score: Score) -> float:
 
 def interval_histogram(score: Score) -> Floats:
     """Share of the intervals (0 to 1) of each size, from an octave and more down to as much up, (27,)."""
-    counts = np.bincount(np.clip(intervals(score), -WIDEST, WIDEST) + WIDEST, minlength=2 * WIDEST + 1)
-    return counts / counts.sum() if counts.any() else np.full(2 * WIDEST + 1, np.nan)
+    return shares(np.bincount(np.clip(intervals(score), -WIDEST, WIDEST) + WIDEST, minlength=2 * WIDEST + 1))
 
 
 def pitch_class_transitions(score: Score) -> Floats:
@@ -75,10 +101,10 @@ def pitch_class_transitions(score: Score) -> Floats:
     The pitch class transition matrix of Yang and Lerch (2020), normalised by its sum, of the top line
     of each track.
     """
-    counts = np.zeros(144)
+    counts = np.zeros(144, np.int64)
     for _, pitches in track_lines(score):
         counts += np.bincount(pitches[:-1] % 12 * 12 + pitches[1:] % 12, minlength=144)
-    return counts / counts.sum() if counts.any() else np.full(144, np.nan)
+    return shares(counts)
 
 
 def mean_onset_interval(score: Score) -> float:
@@ -89,3 +115,83 @@ def mean_onset_interval(score: Score) -> float:
     """
     times = np.concatenate([np.zeros(0, np.int64), *(np.diff(line.onsets) for line in track_lines(score))])
     return float(times.mean() / score.tpq) if len(times) else float("nan")
+
+
+def motions(line: Line, *, last: int = OPEN) -> Codes:
+    """The motions of a line, (notes - 1,).
+
+    Args:
+        line: at least one note.
+        last: OPEN or SHUT.
+    """
+    octaves = np.diff(np.log2(np.diff(line.onsets)))
+    ratios = np.clip(np.round(_STEPS * octaves), -_LARGEST, _LARGEST).astype(np.int32) + RATIOS // 2
+    steps = np.diff(line.pitches).astype(np.int32) + 127
+    return np.asarray(steps * RATIOS + np.append(ratios, last)[: len(steps)], np.int32)
+
+
+def readings(score: Score) -> list[list[Line]]:
+    """The lines of a score: its tracks', and that of all together; if it was played, once more as written.
+
+    Music that lies off the grid of notation is read a second time with its notes put there (see
+    `quantise`), since that is how a model learns it and writes it. Lines of a single note are left out.
+    """
+    scores = [score]
+    if off_grid_share(score) > 1 - ON_GRID:
+        scores.append(quantise(score)[0])
+    return [[line for line in _lines(each) if len(line.onsets) > 1] for each in scores]
+
+
+def _lines(score: Score) -> list[Line]:
+    lines = track_lines(score)
+    return [*lines, top_line(score)] if len(lines) > 1 else lines
+
+
+def voice_frames(score: Score) -> Ints:
+    """What each track sounds at the begin of each sixteenth, (frames, tracks); the highest of several."""
+    ticks = np.arange(-(-4 * last_end(score) // score.tpq)) * score.tpq / 4
+    frames = np.full((len(ticks), len(score.tracks)), -1, np.int64)
+    for voice, track in enumerate(score.tracks):
+        onsets, durations, pitches, _ = note_arrays(track)
+        begins, ends = np.searchsorted(ticks, onsets), np.searchsorted(ticks, onsets + durations)
+        for begin, end, pitch in zip(begins.tolist(), ends.tolist(), pitches.tolist(), strict=True):
+            np.maximum(frames[begin:end, voice], pitch, out=frames[begin:end, voice])
+    return frames
+
+
+def parallels(frames: Ints, interval: int) -> int:
+    """How many parallels of `interval` (FIFTH; OCTAVE, unisons included) stand in a piece.
+
+    Of every two voices and every two different frames that follow each other: both voices move, the
+    same way, from the interval to the interval, octaves taken off. Bach on the test chorales of the
+    canonical split: 0.23 fifths and 0.08 octaves a piece.
+
+    Args:
+        frames: (frames, voices).
+        interval: 0 to 11 semitones.
+    """
+    changed = np.append(True, (np.diff(frames, axis=0) != 0).any(axis=1))[: len(frames)]
+    frames = frames[changed]
+    count = 0
+    for a, b in combinations(range(frames.shape[1]), 2):
+        pair = frames[:, [a, b]]
+        sound = (pair >= 0).all(axis=1)
+        there = sound & ((pair[:, 0] - pair[:, 1]) % 12 == interval)
+        moves = np.diff(pair, axis=0)
+        count += int((there[:-1] & there[1:] & (moves[:, 0] * moves[:, 1] > 0)).sum())
+    return count
+
+
+def crossed(frames: Ints) -> NDArray[np.bool_]:
+    """In which frames a voice sounds above the next higher one, (frames,); Bach: 2.0% of all frames."""
+    upper, lower = frames[:, :-1], frames[:, 1:]
+    return np.asarray(((upper >= 0) & (lower >= 0) & (lower > upper)).any(axis=1))
+
+
+def range_errors(score: Score, ranges: Sequence[tuple[int, int]]) -> int:
+    """How many notes lie outside their voice's range, both ends of which are allowed; one range a track."""
+    errors = 0
+    for track, (low, high) in zip(score.tracks, ranges, strict=True):
+        pitches = note_arrays(track)[2]
+        errors += int(((pitches < low) | (pitches > high)).sum())
+    return errors

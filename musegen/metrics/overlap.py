@@ -17,12 +17,10 @@ follow the likeness) and is bounded (the code gives infinity where a density van
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from musegen.metrics.bootstrap import Interval
-from musegen.music.notes import Ints
+from musegen.music.notes import Floats, Ints
 
-Floats = NDArray[np.float64]
 BINS = 256
 """Of the grid on which densities stand."""
 FLOOR = 1e-9

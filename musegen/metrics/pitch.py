@@ -1,12 +1,10 @@
 """Which pitches a piece uses, drums left out; NaN where there are no notes."""
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.metrics.sounding import pitched_notes
+from musegen.music.notes import Floats, Ints, pitched_notes
 
-Floats = NDArray[np.float64]
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 """Steps of the major and the natural minor scale, in semitones above the tonic."""
 
@@ -34,8 +32,12 @@ def pitch_class_histogram(score: Score) -> Floats:
     Of Yang and Lerch (2020), whose code weighs notes by their length in seconds; here each counts once,
     as in MusPy, so that the tempo does not matter.
     """
-    counts = np.bincount(pitched_notes(score)[2] % 12, minlength=12)
-    return counts / counts.sum() if counts.any() else np.full(12, np.nan)
+    return shares(np.bincount(pitched_notes(score)[2] % 12, minlength=12))
+
+
+def shares(counts: Ints) -> Floats:
+    """Counts as shares of their sum, NaN where all are 0."""
+    return counts / counts.sum() if counts.any() else np.full(len(counts), np.nan)
 
 
 def pitch_class_entropy(score: Score) -> float:
@@ -46,9 +48,9 @@ def pitch_class_entropy(score: Score) -> float:
     return entropy(pitch_class_histogram(score))
 
 
-def entropy(shares: Floats) -> float:
+def entropy(histogram: Floats) -> float:
     """Shannon's entropy of shares that sum to 1, in bits."""
-    some = shares[shares > 0]
+    some = histogram[histogram > 0]
     return float(np.sum(some * -np.log2(some))) if len(some) else float("nan")
 
 

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from symusic import Score
 
-from musegen.metrics.correlation import spearman
-from musegen.metrics.sounding import pitched_notes
+from musegen.metrics.bootstrap import spearman
 from musegen.music.fingerprint import GRID
-from musegen.music.notes import Ints
+from musegen.music.notes import Ints, pitched_notes
 
 
 class Smoothness(NamedTuple):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
-from musegen.tokenizers.plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
+from musegen.tokenizers.chord_plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
 
 POINTS = 8
 """At which a span of the melody is looked at."""

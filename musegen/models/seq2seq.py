@@ -17,7 +17,7 @@ from musegen.models.lookups import look_up, tabled
 from musegen.models.place import PHRASE_BARS, WIDEST, Place, PlaceTracker, semitones, turned_classes
 from musegen.models.plan import POINTS, Heard, Planner, PlanReader
 from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
-from musegen.tokenizers.plan import HALVES
+from musegen.tokenizers.chord_plan import HALVES
 
 _CLOCK = 1 << 14
 """More positions than any bar has: a key is bar * _CLOCK + position."""

@@ -25,16 +25,13 @@ def excerpt(score: Score, first: int, stop: int) -> Score:
     part.time_signatures = _in_force(list(score.time_signatures), begin, end)
     part.key_signatures = _in_force(list(score.key_signatures), begin, end)
     for track in score.tracks:
-        onsets, durations, pitches, velocities = note_arrays(track)
-        inside = (onsets >= begin) & (onsets < end)
-        if not inside.any():
-            continue
-        onsets, durations, pitches, velocities = (
-            column[inside] for column in (onsets - begin, durations, pitches, velocities)
-        )
-        part.tracks.append(Track(track.name, track.program, track.is_drum))
-        durations = np.minimum(durations, end - begin - onsets)
-        put_notes(part.tracks[-1], onsets, durations, pitches, velocities)
+        columns = note_arrays(track)
+        inside = (columns[0] >= begin) & (columns[0] < end)
+        if inside.any():
+            onsets, durations, pitches, velocities = (column[inside] for column in columns)
+            durations = np.minimum(durations, end - onsets)
+            part.tracks.append(Track(track.name, track.program, track.is_drum))
+            put_notes(part.tracks[-1], onsets - begin, durations, pitches, velocities)
     return part
 
 

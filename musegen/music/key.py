@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import KeySignature, Score, Track
 
-from musegen.music.notes import note_arrays
+from musegen.music.notes import Floats, note_arrays
 
-Floats = NDArray[np.float64]
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 """How well each pitch class fits a key, from its tonic up: Krumhansl and Kessler's ratings (1982)."""

@@ -1,4 +1,4 @@
-"""The metre of a Score: time signatures tidied so that every change stands on a bar line.
+"""The metre of a Score: time signatures tidied so that every change stands on a bar line, bars, strong beats.
 
 Times are in ticks. A metre is a pair (beats a bar, beat as a fraction of a whole note), as in 6/8.
 """
@@ -13,6 +13,8 @@ from musegen.errors import MidiError
 from musegen.music.notes import Ints, last_end
 
 MAX_BEATS = 64
+PHRASE_BARS = 16
+"""Of a phrase; models count bars modulo this many."""
 DENOMINATORS = (2, 4, 8, 16, 32)
 MAX_TPQ = 2**15 - 1
 """Ticks a quarter, the most that a MIDI file can say."""
@@ -67,12 +69,17 @@ def tidy_metre(score: Score) -> tuple[Score, int, list[str]]:
     return score, pickup, repairs
 
 
+def metre_changes(score: Score) -> list[Change]:
+    """The metres of a tidy Score by tick; 4/4 where it has none."""
+    return [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
+
+
 def bar_ticks(score: Score) -> Ints:
     """Every bar line of a tidy Score from 0 to the one at or after the end of the last note, (bars + 1,).
 
     A Score without notes has one bar.
     """
-    changes = [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
+    changes = metre_changes(score)
     end = max(1, last_end(score))
     lines = [np.zeros(0, np.int64)]
     for change, after in zip(changes, [*changes[1:], None], strict=True):
@@ -196,3 +203,22 @@ def _pickup(changes: list[Change], tpq: int) -> tuple[list[Change], int, int]:
     pad = second - first
     later = [c._replace(time=c.time + pad) for c in changes[1:]]
     return [Change(0, later[0].beats, later[0].unit), *later[1:]], first, pad
+
+
+def strong_beats(score: Score, bars: Ints) -> Ints:
+    """The ticks of the strong beats in the bars that begin and end at the lines `bars` (bars + 1,).
+
+    Strong are the first beat of a bar and, where it has four beats or more and an even number of
+    them (4/4, 12/8), the one in its middle. Compound metres (6, 9, 12, ... of a unit) count dotted
+    beats: 6/8 has two.
+    """
+    changes = metre_changes(score)
+    metres = np.searchsorted([change.time for change in changes], bars[:-1], side="right") - 1
+    ticks = []
+    for begin, metre in zip(bars[:-1].tolist(), metres.tolist(), strict=True):
+        _, units, unit = changes[metre]
+        beats = units // 3 if units > 3 and units % 3 == 0 else units
+        ticks.append(begin)
+        if beats >= 4 and beats % 2 == 0:
+            ticks.append(begin + bar_length(score.tpq, units, unit) // 2)
+    return np.array(ticks, np.int64)

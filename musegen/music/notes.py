@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from symusic import Note, Score, Track
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def note_arrays(track: Track) -> tuple[Ints, Ints, Ints, Ints]:
@@ -126,3 +127,21 @@ def last_end(score: Score) -> int:
     """The tick at which the last note ends; 0 where there is none."""
     ends = [onsets + durations for onsets, durations, _, _ in map(note_arrays, score.tracks)]
     return int(max((e.max() for e in ends if len(e)), default=0))
+
+
+def pitched_notes(score: Score) -> tuple[Ints, Ints, Ints]:
+    """Onsets, durations (ticks) and pitches of the notes of all tracks but drums, each (notes,)."""
+    rows = [np.zeros((3, 0), np.int64)]
+    rows += [np.stack(note_arrays(track)[:3]) for track in score.tracks if not track.is_drum]
+    onsets, durations, pitches = np.concatenate(rows, axis=1)
+    return onsets, durations, pitches
+
+
+def check_ticks(ours: Score, human: Score) -> None:
+    """Refuse Scores whose ticks are not alike.
+
+    Raises:
+        ValueError: they differ in ticks a quarter.
+    """
+    if ours.tpq != human.tpq:
+        raise ValueError(f"scores of {ours.tpq} and {human.tpq} ticks a quarter: resample one of them")

@@ -8,13 +8,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Score
 
-from musegen.music.metre import bar_ticks
-from musegen.music.notes import Ints, normalise_notes, note_arrays, put_notes
+from musegen.music.metre import bar_ticks, metre_changes
+from musegen.music.notes import Floats, Ints, normalise_notes, note_arrays, put_notes
 
-Floats = NDArray[np.float64]
 UNITS = 96
 """Of a quarter."""
 ON_GRID = 0.9
@@ -74,9 +72,8 @@ def quantise(score: Score) -> tuple[Score, list[str]]:
 def find_bars(score: Score) -> list[Bar]:
     """The bars of a tidy Score in units."""
     lines = [int(line) * UNITS // score.tpq for line in bar_ticks(score)]
-    changes = [(t.time * UNITS // score.tpq, t.numerator, t.denominator) for t in score.time_signatures]
-    changes = changes or [(0, 4, 4)]
-    times = [change[0] for change in changes]
+    changes = metre_changes(score)
+    times = [change.time * UNITS // score.tpq for change in changes]
     return [Bar(begin, end, *changes[bisect_right(times, begin) - 1][1:]) for begin, end in pairwise(lines)]
 
 

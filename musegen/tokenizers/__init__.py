@@ -45,11 +45,8 @@ def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
     Raises:
         TokenError: an unknown kind, or damaged.
     """
-    kinds: dict[str, type[Tokenizer]] = {
-        "remi": RemiTokenizer,
-        "grid": GridTokenizer,
-        "line": LineTokenizer,
-    }
+    tokenizers: tuple[type[Tokenizer], ...] = (RemiTokenizer, GridTokenizer, LineTokenizer)
+    kinds = {tokenizer.kind: tokenizer for tokenizer in tokenizers}
     kind = saved.get("kind")
     if kind not in kinds:
         raise TokenError(f"tokenizer kind {kind!r} is unknown; this musegen knows {', '.join(kinds)}")

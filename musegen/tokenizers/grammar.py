@@ -12,6 +12,7 @@ On tensors or numpy arrays alike (see `arrays.py`).
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -61,9 +62,7 @@ class Grammar:
     def __init__(
         self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
     ) -> None:
-        def column(values: object) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.int64, device=device)
-
+        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
         self.constraints = constraints
         self.has_programs = tables.has_programs
         self.ids = {kind: column(tables.ids(kind)) for kind in Kind}

@@ -18,11 +18,18 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import GRID_POSITIONS, TokenizerConfig
 from musegen.errors import TokenError
-from musegen.music.ops import bar_ticks
-from musegen.tokenizers.parts import Part, match_parts
-from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR
+from musegen.music.metre import bar_ticks, metre_changes
+from musegen.tokenizers.parts import (
+    LONGEST_BAR,
+    Part,
+    match_parts,
+    reading_saved,
+    saved_metres,
+    saved_parts,
+    voice_spans,
+)
+from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, attempt
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
-from musegen.tokenizers.voices import voice_spans
 
 UNNAMED = "Voice "
 """How the parts begin of a dataset whose tracks have no common names: they go by their order."""
@@ -130,27 +137,20 @@ class GridTokenizer:
 
     def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | TokenError]:
         """As `encode`, of many scores: the ids of each, or why it has none."""
-        return [self._attempt(score) for score in scores]
-
-    def _attempt(self, score: ScoreTick) -> Ints | TokenError:
-        try:
-            return self.encode(score)
-        except TokenError as error:
-            return error
+        return [attempt(self.encode, score) for score in scores]
 
     def _bars(self, score: ScoreTick) -> tuple[list[int], list[tuple[int, int]]]:
         """Bar lines in positions, (bars + 1,), and the metre of each bar."""
-        changes = [(0, (4, 4))] if not len(score.time_signatures) else []
-        changes += [(t.time, (t.numerator, t.denominator)) for t in score.time_signatures]
-        for _, (numerator, denominator) in changes:
-            if (numerator, denominator) not in self.time_signatures:
+        changes = metre_changes(score)
+        for _, beats, unit in changes:
+            if (beats, unit) not in self.time_signatures:
                 raise TokenError(
-                    f"time signature {numerator}/{denominator} is not one that the tokenizer knows "
+                    f"time signature {beats}/{unit} is not one that the tokenizer knows "
                     f"({self.positions} positions a quarter)"
                 )
         ticks = bar_ticks(score)
-        ordinal = np.searchsorted([time for time, _ in changes], ticks[:-1], side="right") - 1
-        metres = [changes[max(0, int(index))][1] for index in ordinal]
+        ordinal = np.searchsorted([change.time for change in changes], ticks[:-1], side="right") - 1
+        metres = [changes[max(0, int(index))][1:] for index in ordinal]
         lines = np.cumsum([0, *(self._bar_positions(metre) for metre in metres)]).tolist()
         return lines, metres
 
@@ -184,14 +184,6 @@ class GridTokenizer:
                 raise
             return list(range(len(tracks)))
 
-    def snap(self, score: ScoreTick) -> ScoreTick:
-        """The score as the grid holds it: what `decode(encode(score))` gives, with tracks of its own.
-
-        Raises:
-            TokenError: as `encode`.
-        """
-        return self.decode(self.encode(score), ticks_per_quarter=score.ticks_per_quarter)
-
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
         """The score that a stream of ids says, BOS, EOS and padding ignored.
 
@@ -204,11 +196,7 @@ class GridTokenizer:
         Raises:
             TokenError: an id outside the vocabulary.
         """
-        array = np.asarray(ids, dtype=np.int64)
-        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
-            raise TokenError(
-                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
-            )
+        array = self.tables.checked(ids)
         kind = self.tables.kind[array]
         slots, starts = self._lay_out(array, kind)
         score = Score(ticks_per_quarter, ttype="Tick")
@@ -273,19 +261,9 @@ class GridTokenizer:
         Raises:
             TokenError: an unknown kind, a damaged or impossible setting.
         """
-        try:
-            if saved["kind"] != cls.kind or saved["format_version"] != 1:
-                raise TokenError(
-                    f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown"
-                )
-            positions = saved["positions"]
-            metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
-            parts = [Part(str(name), int(program)) for name, program in saved["parts"]]
+        with reading_saved(saved, cls.kind):
+            positions, metres, parts = saved["positions"], saved_metres(saved), saved_parts(saved)
             vocab = saved["vocab"]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
-        if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
-            raise TokenError("tokenizer.json is damaged: a time signature is out of range")
         if positions not in GRID_POSITIONS or len(parts) > MAX_VOICES:
             raise TokenError("tokenizer.json is damaged: its positions or parts are out of range")
         config = TokenizerConfig(kind="grid", positions=positions, programs=bool(parts))

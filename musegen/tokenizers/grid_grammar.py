@@ -7,6 +7,7 @@ On tensors or numpy arrays alike (see `arrays.py`).
 """
 
 import copy
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -52,9 +53,7 @@ class GridGrammar:
     def __init__(
         self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
     ) -> None:
-        def column(values: object) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.int64, device=device)
-
+        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
         self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
         self.kind = column(tables.kind)

@@ -16,7 +16,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.metrics.note_sets import Notes
+from musegen.metrics.note_f1 import Notes
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, TICKS_PER_QUARTER, Ints, Kind, Tables
@@ -90,11 +90,7 @@ class LineTokenizer:
         Raises:
             TokenError: an id outside the vocabulary, or no metre.
         """
-        array = np.asarray(ids, dtype=np.int64)
-        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
-            raise TokenError(
-                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
-            )
+        array = self.tables.checked(ids)
         if len(array) < 3 or self.tables.kind[array[2]] != Kind.TIME_SIGNATURE:
             raise TokenError("the ids of a line begin with BOS, a bar and its metre")
         notes = read_line(array, np.array([0, len(array)]), self.tables)
@@ -148,12 +144,9 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     onset = notes.onset // step[notes.clip]
     is_last = np.append(notes.clip[1:] != notes.clip[:-1], True)[: len(onset)]
     following = np.where(is_last, length[notes.clip], np.append(onset[1:], 0)[: len(onset)])
-    lengths = tables.ids(Kind.DURATION)
-    lengths = lengths[np.argsort(tables.duration[lengths], kind="stable")]
     wanted = np.minimum(notes.duration // step[notes.clip], following - onset)
-    fits = np.searchsorted(tables.duration[lengths], wanted, side="right") - 1
-    sounding = lengths[np.maximum(fits, 0)]
-    end = onset + tables.duration[sounding]
+    sounding = tables.duration[tables.durations(wanted)]
+    end = onset + sounding
     is_first = np.append(True, notes.clip[1:] != notes.clip[:-1])[: len(onset)]
     before = np.where(is_first, onset, onset - np.append(0, end[:-1])[: len(onset)])
     behind = length.copy()  # silence at the end of each clip
@@ -163,20 +156,16 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     at = np.concatenate(
         [2 * np.arange(len(onset)), 2 * np.arange(len(onset)) + 1, np.full(count, 2 * len(onset))]
     )
-    lasts = np.concatenate([before, tables.duration[sounding], behind])
+    lasts = np.concatenate([before, sounding, behind])
     [rest_id] = tables.ids(Kind.REST)
-    pitches = np.zeros(128, dtype=np.int64)
-    pitches[tables.pitch[tables.ids(Kind.PITCH)]] = tables.ids(Kind.PITCH)
-    what = np.concatenate([np.full(len(onset), rest_id), pitches[notes.pitch], np.full(count, rest_id)])
+    pitches = tables.by_value(Kind.PITCH, tables.pitch)[notes.pitch]
+    what = np.concatenate([np.full(len(onset), rest_id), pitches, np.full(count, rest_id)])
     order = np.lexsort((at, clip))
     return _laid_out(clip[order], what[order], lasts[order], metre, rest_id, tables)
 
 
 def _laid_out(clip: Ints, what: Ints, lasts: Ints, metre: Ints, rest_id: int, tables: Tables) -> Ints:
     """Stretches of sound and silence, (N,) each and clip by clip, as ids; none for what does not last."""
-    by_length = np.zeros(LONGEST + 1, dtype=np.int64)
-    lengths = tables.ids(Kind.DURATION)
-    by_length[tables.duration[lengths]] = lengths
     # A long rest is several: as many of the longest as fit, whole beats, and what is left.
     is_long = (what == rest_id) & (lasts > EXACT)
     most, left = np.where(is_long, lasts // LONGEST, 0), np.where(is_long, lasts % LONGEST, lasts)
@@ -190,7 +179,7 @@ def _laid_out(clip: Ints, what: Ints, lasts: Ints, metre: Ints, rest_id: int, ta
     ids[:, 0], ids[:, 1], ids[:, 2] = tables.ids(Kind.BOS)[0], tables.ids(Kind.BAR)[0], metre
     number = np.arange(len(whose)) - (np.cumsum(of_clip) - of_clip)[clip[whose]]  # in its clip
     ids[clip[whose], 3 + 2 * number] = what[whose]
-    ids[clip[whose], 4 + 2 * number] = by_length[spans]
+    ids[clip[whose], 4 + 2 * number] = tables.by_value(Kind.DURATION, tables.duration, LONGEST + 1)[spans]
     ids[np.arange(len(metre)), 3 + 2 * of_clip] = tables.ids(Kind.EOS)[0]
     return ids
 

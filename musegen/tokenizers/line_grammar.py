@@ -5,10 +5,10 @@ are left; a note somewhere; a rest follows another only where that was too long 
 On tensors or numpy arrays alike (see `arrays.py`).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from musegen.errors import ConfigError
 from musegen.tokenizers.arrays import Array, where
@@ -47,9 +47,7 @@ class LineGrammar:
     def __init__(
         self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
     ) -> None:
-        def column(values: object) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.int64, device=device)
-
+        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
         assert constraints.bars is not None
         self.kind = column(tables.kind)
         self.is_time = (self.kind < Kind.PROGRAM.value) | (self.kind == Kind.REST.value)

@@ -1,11 +1,16 @@
-"""Parts: tracks that a whole corpus has by the same names, such as soprano, alto, tenor and bass."""
+"""Parts, tracks that a whole corpus has by the same names; what one does on a grid; how they are saved."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from symusic.core import TrackTick
 
 from musegen.errors import TokenError
+
+LONGEST_BAR = 16
+"""Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
 
 
 class Part(NamedTuple):
@@ -33,3 +38,74 @@ def match_parts(tracks: Sequence[TrackTick], parts: Sequence[Part]) -> list[int]
             raise TokenError(f"track {track.name!r} is none of the parts of this tokenizer: {names}")
         numbers.append(max(free, key=lambda i: fits[i]))
     return numbers
+
+
+def voice_spans(
+    tracks: list[TrackTick], ticks_per_quarter: int, positions: int, *, lossy: bool
+) -> tuple[list[int], list[int], list[int]]:
+    """Onsets, ends (in positions) and pitches of one voice, ascending, none overlapping the next.
+
+    Raises:
+        TokenError: the tracks sound several notes at once, or notes fall together on the grid.
+    """
+    rows = sorted((note.time, note.end, note.pitch) for track in tracks for note in track.notes)
+    _check_one_voice(rows, tracks, ticks_per_quarter / positions / 2)
+    grid = [
+        ((2 * time * positions + ticks_per_quarter) // (2 * ticks_per_quarter),
+         (2 * end * positions + ticks_per_quarter) // (2 * ticks_per_quarter), pitch)
+        for time, end, pitch in rows
+    ]  # fmt: skip
+    following = [onset for onset, _, _ in grid[1:]] + [-1] * bool(grid)
+    kept = [row for row, onset in zip(grid, following, strict=True) if row[0] != onset]
+    if len(kept) < len(grid) and not lossy:
+        raise TokenError(
+            f"notes fall on one position of the grid ({positions} a quarter); "
+            "a larger --tokenizer.positions tells them apart"
+        )
+    onsets = [onset for onset, _, _ in kept]
+    limits = onsets[1:] + [2**62] * bool(kept)
+    ends = [min(max(end, onset + 1), limit) for (onset, end, _), limit in zip(kept, limits, strict=True)]
+    return onsets, ends, [pitch for _, _, pitch in kept]
+
+
+def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], leeway: float) -> None:
+    """Refuse notes that overlap by more than `leeway` ticks (less is legato)."""
+    for (_, end, _), (time, following_end, _) in itertools.pairwise(rows):
+        if min(end, following_end) - time > leeway:
+            names = ", ".join(repr(track.name) for track in tracks if track.name.strip()) or "the score"
+            raise TokenError(
+                f"several notes sound at once in {names}; a grid writes one note a voice: "
+                "use --tokenizer remi, or --data.tracks melody"
+            )
+
+
+@contextmanager
+def reading_saved(saved: dict[str, Any], kind: str) -> Iterator[None]:
+    """Meanwhile what is odd in a saved tokenizer is a TokenError.
+
+    Raises:
+        TokenError: at once, where it is of another kind or version.
+    """
+    try:
+        if saved["kind"] != kind or saved["format_version"] != 1:
+            raise TokenError(f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown")
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
+
+
+def saved_metres(saved: dict[str, Any]) -> list[tuple[int, int]]:
+    """The metres that a saved tokenizer knows.
+
+    Raises:
+        TokenError: one is out of range.
+    """
+    metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+    if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
+        raise TokenError("tokenizer.json is damaged: a time signature is out of range")
+    return metres
+
+
+def saved_parts(saved: dict[str, Any]) -> list[Part]:
+    """The parts of a saved tokenizer."""
+    return [Part(str(name), int(program)) for name, program in saved["parts"]]

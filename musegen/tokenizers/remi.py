@@ -11,21 +11,20 @@ at the start how long a piece is brings it to its end there. `encode` leaves it 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from symusic import Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.tokenizers.parts import Part, match_parts
+from musegen.tokenizers.parts import LONGEST_BAR, Part, match_parts, reading_saved, saved_metres, saved_parts
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import Piece, RemiGrid, Scale
-from musegen.tokenizers.remi_score import compose
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
+T = TypeVar("T")
 COMMON_TIME_SIGNATURES = frozenset(
     {(n, 2) for n in (2, 3, 4)}
     | {(n, 4) for n in range(1, 9)}
@@ -36,9 +35,6 @@ COMMON_TIME_SIGNATURES = frozenset(
 
 MOST_BARS = 128
 """Bars up to which the length of a piece can be told."""
-
-LONGEST_BAR = 16
-"""Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
 
 TOGETHER = 32
 """Pieces encoded at once: enough to share the cost of each call, few enough to stay in the cache."""
@@ -164,31 +160,13 @@ class RemiTokenizer:
         Returns:
             the ids of each score, or why it has none.
         """
-        read = [_attempt(self._read, score) for score in scores]
+        read = [attempt(self._read, score) for score in scores]
         pieces = [piece for piece in read if not isinstance(piece, TokenError)]
         streams: list[Ints] = []
         for begin in range(0, len(pieces), TOGETHER):
             streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER]), self._ids)
         encoded = iter(streams)
         return [piece if isinstance(piece, TokenError) else next(encoded) for piece in read]
-
-    def snap(self, score: ScoreTick, *, ticks_per_quarter: int = 480) -> ScoreTick:
-        """The score as its stream says it: what `decode` makes of what `encode` makes of it.
-
-        Onsets and durations are the nearest that have tokens, and so are velocities and tempos where they
-        are written; tracks are those of the stream, by number, each note list by (onset, pitch).
-
-        Raises:
-            TokenError: as `encode`.
-        """
-        music = self._grid.place([self._read(score)])
-        return compose(music, self._grid, self._new_track, ticks_per_quarter=ticks_per_quarter)
-
-    def _new_track(self, number: int) -> TrackTick:
-        """An empty track for what stands under `number` in the stream."""
-        if number < len(self.parts):
-            return Track(*self.parts[number], is_drum=False, ttype="Tick")
-        return Track("", 0 if number == DRUMS else number, is_drum=number == DRUMS, ttype="Tick")
 
     def _read(self, score: ScoreTick) -> Piece:
         """What goes into the stream.
@@ -234,16 +212,7 @@ class RemiTokenizer:
         Raises:
             TokenError: an id outside the vocabulary.
         """
-        array = np.asarray(ids, dtype=np.int64)
-        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
-            raise TokenError(
-                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
-            )
-        from miditok import TokSequence
-
-        music = array[self.tables.kind[array] >= Kind.BAR].tolist()
-        sequence = TokSequence(ids=music)
-        score = self._remi.decode(sequence if self._remi.config.one_token_stream_for_programs else [sequence])
+        score = self._remi.decode(self._sequence(self.tables.checked(ids)))
         score.tracks = sorted(score.tracks, key=lambda track: (track.is_drum, track.program))
         for track in score.tracks:
             if self.parts and not track.is_drum and track.program < len(self.parts):
@@ -252,13 +221,15 @@ class RemiTokenizer:
 
     def count_errors(self, ids: npt.ArrayLike) -> float:
         """MidiTok's own share of wrong successions (type, time, doubled note) in a stream, 0 to 1."""
+        errors = self._remi.tokens_errors(self._sequence(np.asarray(ids, dtype=np.int64)))
+        return float(errors if isinstance(errors, int | float) else sum(errors))
+
+    def _sequence(self, ids: Ints) -> Any:
+        """Ids as MidiTok takes them: without BOS, EOS and padding."""
         from miditok import TokSequence
 
-        array = np.asarray(ids, dtype=np.int64)
-        sequence = TokSequence(ids=array[self.tables.kind[array] >= Kind.BAR].tolist())
-        one = self._remi.config.one_token_stream_for_programs
-        errors = self._remi.tokens_errors(sequence if one else [sequence])
-        return float(errors if isinstance(errors, int | float) else sum(errors))
+        sequence = TokSequence(ids=ids[self.tables.kind[ids] >= Kind.BAR].tolist())
+        return sequence if self._remi.config.one_token_stream_for_programs else [sequence]
 
     def to_dict(self) -> dict[str, Any]:
         """The whole tokenizer for tokenizer.json, its vocabulary included."""
@@ -282,11 +253,7 @@ class RemiTokenizer:
         Raises:
             TokenError: an unknown kind, or a vocabulary that this version builds differently.
         """
-        try:
-            if saved["kind"] != cls.kind or saved["format_version"] != 1:
-                raise TokenError(
-                    f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown"
-                )
+        with reading_saved(saved, cls.kind):
             config = TokenizerConfig(
                 kind="remi",
                 programs=saved["programs"],
@@ -294,15 +261,8 @@ class RemiTokenizer:
                 tempo=saved["tempo"],
                 lengths=bool(saved.get("lengths")),
             )
-            metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
-            if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
-                raise TokenError("tokenizer.json is damaged: a time signature is out of range")
-            tokenizer = cls(
-                config, metres, [Part(str(name), int(program)) for name, program in saved["parts"]]
-            )
+            tokenizer = cls(config, saved_metres(saved), saved_parts(saved))
             vocab = saved["vocab"]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
         if tokenizer.vocab != vocab:
             raise TokenError(
                 "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
@@ -316,7 +276,8 @@ def _without_programs(tables: Tables, first: int) -> Tables:
     return tables._replace(program=np.where(melodic & (tables.program >= first), -1, tables.program))
 
 
-def _attempt(read: Callable[[ScoreTick], Piece], score: ScoreTick) -> Piece | TokenError:
+def attempt(read: Callable[[ScoreTick], T], score: ScoreTick) -> T | TokenError:
+    """What `read` gives, or why it gives nothing."""
     try:
         return read(score)
     except TokenError as error:

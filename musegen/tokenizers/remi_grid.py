@@ -20,8 +20,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 TICK_BITS = 31
-PIECES = 1 << 16
-"""At once at most: a time, a voice (8 bits) and a pitch (7) are sorted as one number."""
+"""At most 2^16 pieces at once: a time, a voice (8 bits) and a pitch (7) are sorted as one number."""
 DEFAULT_METRE = (4, 4)
 DEFAULT_TEMPO = 500_000
 """Microseconds a quarter where a score says nothing: 120 quarters a minute."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from musegen.errors import TokenError
+
 POSITIONS_PER_BEAT = 24
 TICKS_PER_QUARTER = POSITIONS_PER_BEAT * 32 // 4
 DRUMS = 128
@@ -95,6 +97,44 @@ class Tables(NamedTuple):
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""
         return np.flatnonzero(self.kind == kind)
+
+    def checked(self, ids: npt.ArrayLike) -> Ints:
+        """Ids as an array.
+
+        Raises:
+            TokenError: an id outside the vocabulary.
+        """
+        array = np.asarray(ids, dtype=np.int64)
+        if array.size and (array.min() < 0 or array.max() >= self.vocab_size):
+            raise TokenError(
+                f"ids must lie in 0 to {self.vocab_size - 1}, not {array.min()} to {array.max()}"
+            )
+        return array
+
+    def by_value(self, kind: Kind, column: Ints, size: int = 0) -> Ints:
+        """The id of one kind for each value of its column, else 0; at least (size,)."""
+        ids = self.ids(kind)
+        table = np.zeros(max(size, int(column[ids].max(initial=-1)) + 1), dtype=np.int64)
+        table[column[ids]] = ids
+        return table
+
+    def durations(self, positions: Ints) -> Ints:
+        """The ids of the longest durations of at most so many positions each, (N,), else of the shortest."""
+        ids = self.ids(Kind.DURATION)
+        ids = ids[np.argsort(self.duration[ids], kind="stable")]
+        return ids[np.maximum(np.searchsorted(self.duration[ids], positions, side="right") - 1, 0)]
+
+    def positions(self, ids: Ints) -> Ints:
+        """The position in its bar at which each id of a stream of events stands, (T,); -1 before any."""
+        steps = np.where(self.kind[ids] == Kind.POSITION, np.arange(len(ids)), 0)
+        return self.position[ids[np.maximum.accumulate(steps)]]
+
+    def notes(self, ids: Ints) -> tuple[Ints, Ints]:
+        """Where in a stream of events the pitches are, drums left out, and how many positions each lasts."""
+        kind = self.kind[ids]
+        struck = np.flatnonzero((kind == Kind.PITCH) & (self.is_drum[ids] == 0))
+        lasts = np.flatnonzero(kind == Kind.DURATION)
+        return struck, self.duration[ids[lasts[np.searchsorted(lasts, struck)]]]
 
 
 def roster(tables: Tables, ids: Ints) -> list[int]:

@@ -8,11 +8,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from musegen.config.settings import VAETrainConfig
-from musegen.data.augment import transposition_tables
 from musegen.data.clips import Clips, clip_attributes, cut_clips
-from musegen.data.variations import changed_lines
+from musegen.data.variations import changed_lines, transposition_tables
 from musegen.data.views import TokenView
-from musegen.metrics.attributes import Floats
+from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import POOL_BATCHES, Batch

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
+from musegen.checkpoint import has_plans
 from musegen.checkpoint.folder import has_plans
 from musegen.config.settings import TrainConfig
-from musegen.data.augment import transpose_together, transposition_tables
+from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
 from musegen.training.order import epoch_loader, share_of
 

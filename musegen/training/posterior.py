@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from musegen.data.clips import Clips
-from musegen.metrics.attributes import Floats
 from musegen.models.mixture import fit_mixture
 from musegen.models.vae import COMPONENTS, VAE
+from musegen.music.notes import Floats
 from musegen.tokenizers.tables import Ints
 
 FITTED = 4096

@@ -6,7 +6,7 @@ from typing import Any
 
 from symusic.core import ScoreTick
 
-from musegen.checkpoint.folder import Model
+from musegen.api.model import Model
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
@@ -15,13 +15,13 @@ from musegen.generation.accompany import Players, accompany, first_bars
 from musegen.generation.assemble import dress_like, join
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.latent import decode_latents, latent_of
-from musegen.generation.pieces import Request, generate
-from musegen.generation.request import Result
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request, Result
 from musegen.models.lm import LanguageModel
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE
 from musegen.music.excerpt import end_to_end
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from musegen.tokenizers import Tokenizer
 
 BARS = 8

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from musegen.api.model import Model
 from musegen.checkpoint.build import build_model
-from musegen.checkpoint.folder import Checkpoint, Model
+from musegen.checkpoint.folder import Checkpoint
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import TrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset

@@ -14,7 +14,7 @@ from musegen.api.model import Model
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError, ConfigError, DataError, MidiError, MusegenError
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 
 
 @pytest.fixture

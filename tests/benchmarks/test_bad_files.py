@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bad_files import Outcome, check_manifest, check_wild, said_missing, violations
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 from tests.music.scores import line, score
 
 USED = Outcome("", 8, [], 1, 90)

@@ -22,7 +22,7 @@ from benchmarks.sounding import (
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
-from musegen.metrics.counterpoint import voice_frames
+from musegen.metrics.lines import voice_frames
 from musegen.music.notes import note_arrays
 from musegen.tokenizers import GridTokenizer
 

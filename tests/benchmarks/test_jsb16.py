@@ -12,7 +12,7 @@ from benchmarks.sounding import SILENCE, sounding
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
-from musegen.metrics.counterpoint import voice_frames
+from musegen.metrics.lines import voice_frames
 from musegen.tokenizers import Kind
 
 FRAMES = 75  # no whole number of bars

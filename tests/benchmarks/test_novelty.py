@@ -5,8 +5,7 @@ import pytest
 
 from benchmarks.novelty import as_score, main, plant, shuffled
 from musegen.data.dataset import Dataset
-from musegen.metrics.lines import Line
-from musegen.metrics.motion import motions
+from musegen.metrics.lines import Line, motions
 
 
 def test_a_run_is_planted_whole() -> None:

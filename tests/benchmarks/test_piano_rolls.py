@@ -13,7 +13,7 @@ from benchmarks.sounding import SILENCE, sounding
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
-from musegen.metrics.counterpoint import voice_frames
+from musegen.metrics.lines import voice_frames
 from musegen.tokenizers import Kind
 
 TRAINING = "--trainer.max-steps 4 --trainer.val-check-interval 4 --trainer.accelerator cpu"

@@ -6,8 +6,8 @@ import pytest
 from benchmarks.ranking import ORDER, is_ranked, main, random_pitches, shuffled_in_bars, table
 from musegen.data.dataset import Dataset
 from musegen.metrics.features import FEATURES
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.ops import bar_ticks
 
 
 def test_shuffling_keeps_the_notes_of_each_bar(tunes: Dataset) -> None:

@@ -12,7 +12,7 @@ from musegen.data.clips import Clips, clip_attributes, clip_notes, cut_clips
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import GridTokenizer, Tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from musegen.data.corpora import CorpusFile, cache_folder, corpus_files, load_book, save_book
-from musegen.music.midi import parse_midi
-from musegen.music.read import tidy
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.read import tidy
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from symusic import Score, Tempo
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.music.ops import transpose
-from musegen.music.write import midi_bytes
+from musegen.music.notes import transpose
+from musegen.music.writing.midi import midi_bytes
 from tests.music.smf_files import smf, track
 
 pytestmark = pytest.mark.slow

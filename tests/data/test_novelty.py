@@ -7,10 +7,16 @@ from hypothesis import strategies as st
 from symusic import Score
 
 from musegen.data.dataset import Dataset
-from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
-from musegen.metrics.motion import RATIOS, SHUT, motions, readings
-from musegen.music.notes import note_arrays, put_notes
-from musegen.music.ops import transpose
+from musegen.data.novelty import (
+    NoveltyIndex,
+    build_index,
+    copied,
+    longest_matches,
+    max_copied_run,
+    sort_suffixes,
+)
+from musegen.metrics.lines import RATIOS, SHUT, motions, readings
+from musegen.music.notes import note_arrays, put_notes, transpose
 from tests.music.scores import TPQ, line, score
 
 MELODY = st.lists(
@@ -111,3 +117,31 @@ def test_voices_are_read_one_by_one(index: NoveltyIndex, tunes: Dataset) -> None
     music = tunes.score(tunes.pieces[1])
     music.tracks = [line([30, 31] * 40, step=TPQ), music.tracks[0]]
     assert tunes.pieces[1].name in copied(music, index).pieces
+
+
+CODES = st.lists(st.integers(1, 3), min_size=1, max_size=40)
+
+
+@given(CODES)
+def test_suffixes_are_sorted(codes: list[int]) -> None:
+    order = sort_suffixes(np.array(codes, np.int32), len(codes))
+    assert order.tolist() == sorted(range(len(codes)), key=lambda start: codes[start:])
+
+
+@given(CODES, CODES)
+def test_no_match_is_longer(text: list[int], sought: list[int]) -> None:
+    text, sought = [*text, 0], [*sought, 9]  # ends that agree with nothing
+    array = np.array(text, np.int32)
+    order, at = sort_suffixes(array, len(text)), np.arange(len(sought))
+    where, agree = longest_matches(array, order, np.array(sought, np.int32), at)
+    for place in range(len(sought)):
+        longest = 0
+        for start in range(len(text)):
+            same = 0
+            while text[start + same] == sought[place + same]:
+                same += 1
+            longest = max(longest, same)
+        best = int(agree[:, place].argmax())
+        start, same = int(where[best, place]), int(agree[best, place])
+        assert same == longest
+        assert text[start : start + same] == sought[place : place + same]

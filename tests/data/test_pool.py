@@ -4,7 +4,8 @@ import subprocess
 import sys
 import time
 
-from musegen.data.pool import Died, parallel
+from musegen.data.pool import parallel
+from musegen.music.reading.sandbox import Died
 
 
 def work(item: int) -> int:

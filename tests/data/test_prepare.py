@@ -7,8 +7,8 @@ from symusic import Note
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
-from musegen.music.ops import transpose
-from musegen.music.write import midi_bytes
+from musegen.music.notes import transpose
+from musegen.music.writing.midi import midi_bytes
 from tests.music.scores import line, score
 
 

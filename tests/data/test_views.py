@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 
 from musegen.config.settings import TokenizerConfig
-from musegen.data.augment import transpose_together, transposition_tables
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
+from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import cut_windows, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.training.datamodule import plan_batches
@@ -60,7 +60,7 @@ def test_batches_hold_every_window_once_and_keep_to_their_size(tunes: Dataset, p
 def test_transposed_ids_are_the_transposed_tune(
     tunes: Dataset, plain: RemiTokenizer, rich: RemiTokenizer
 ) -> None:
-    from musegen.music.ops import transpose
+    from musegen.music.notes import transpose
 
     for tokenizer in (plain, rich):
         tables = transposition_tables(tokenizer.tables, range(-5, 7))

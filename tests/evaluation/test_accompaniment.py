@@ -18,7 +18,7 @@ from musegen.evaluation.likelihood import evaluate_checkpoint, model_view
 from musegen.evaluation.measures import MEASURES
 from musegen.files import write_json
 from musegen.generation.accompany import first_bars
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 
 
 @pytest.fixture(scope="module")

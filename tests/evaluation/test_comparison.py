@@ -13,9 +13,9 @@ from musegen.errors import DataError
 from musegen.evaluation.comparison import MusicSet, Unreadable, compare, measure_dataset, measure_files
 from musegen.evaluation.distributions import distributions
 from musegen.metrics.features import FEATURES, features
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays, put_notes
-from musegen.music.ops import bar_ticks
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 
 
 def music_set(name: str, scores: list[Score]) -> MusicSet:

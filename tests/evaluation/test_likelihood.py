@@ -11,7 +11,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.evaluation.likelihood import evaluate_checkpoint
 from musegen.models.losses import stream_nats, token_nats
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Kind
 
 

@@ -7,8 +7,8 @@ import pytest
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.evaluation.novelty import novelty
-from musegen.music.ops import transpose
-from musegen.music.write import write_score
+from musegen.music.notes import transpose
+from musegen.music.writing.midi import write_score
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from musegen.data.clips import clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
 from musegen.evaluation.reconstruction import choose, measure_reconstruction
-from musegen.metrics.note_sets import Notes, found_again, positions
+from musegen.metrics.note_f1 import Notes, found_again, positions
 from musegen.models.vae import VAE
 from musegen.training.train import train
 from tests.music_fixtures import TINY

@@ -13,9 +13,9 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany, first_bars
 from musegen.generation.assemble import join
 from musegen.models.seq2seq import Seq2Seq
-from musegen.music.ops import bar_ticks
-from musegen.music.read import read_score
-from musegen.music.write import write_score
+from musegen.music.metre import bar_ticks
+from musegen.music.reading.read import read_score
+from musegen.music.writing.midi import write_score
 
 
 @pytest.fixture(scope="module")

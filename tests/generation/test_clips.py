@@ -9,7 +9,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.generation.clips import take_clip
 from musegen.generation.engine import Rules
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Constraints, GridTokenizer, Kind, RemiTokenizer, Tokenizer, make_grammar
 from tests.music.scores import line, notes, score
 

@@ -10,7 +10,8 @@ from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TrainConfig
 from musegen.errors import ConfigError
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.tokenizers import GridTokenizer, RemiTokenizer, Tokenizer
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from musegen.api.chords import chords_of
 
+from musegen.api.text import chords_of
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.errors import ConfigError
@@ -15,9 +15,9 @@ from musegen.generation.plans import draw_labels, draw_plans
 from musegen.generation.sampling import RowStreams
 from musegen.models.plan import Chain, Heard, Planner, absolute, relative
 from musegen.models.seq2seq import Seq2Seq
-from musegen.music.ops import bar_ticks
-from musegen.music.write import write_score
-from musegen.tokenizers.plan import CHORDS, NOTE_COUNTS, UNKNOWN
+from musegen.music.metre import bar_ticks
+from musegen.music.writing.midi import write_score
+from musegen.tokenizers.chord_plan import CHORDS, NOTE_COUNTS, UNKNOWN
 from tests.generation.test_accompany import tune
 
 

@@ -6,7 +6,8 @@ import torch
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TrainConfig
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import token_nats
 from musegen.models.stepping import begun, stepping

@@ -12,10 +12,11 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.metrics.pitch import scale_consistency
-from musegen.music.ops import bar_ticks
-from musegen.music.write import midi_bytes
+from musegen.music.metre import bar_ticks
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import RemiTokenizer
 
 

@@ -11,9 +11,9 @@ from musegen.generation.pieces import generate, longest_bar
 from musegen.generation.request import Request, Result
 from musegen.models.lm import LanguageModel
 from musegen.models.vae import VAE
-from musegen.music.ops import bar_ticks
-from musegen.music.read import read_midi
-from musegen.music.write import midi_bytes
+from musegen.music.metre import bar_ticks
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import Tokenizer
 
 

@@ -7,7 +7,7 @@ from symusic import Note, Score, Track
 from musegen.metrics.features import FEATURES, features
 from musegen.metrics.lines import top_line, track_lines
 from musegen.metrics.repetition import LONG, MIDDLE, SHORT, repeated_bars, self_similarity
-from musegen.music.ops import transpose
+from musegen.music.notes import transpose
 from tests.music.scores import TPQ, line, score
 
 A, B = [60, 62, 64, 65, 67, 65, 64, 62], [72, 71, 69, 67, 65, 64, 62, 60]

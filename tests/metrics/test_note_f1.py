@@ -1,7 +1,9 @@
-import pytest
-from symusic import Score
+from collections.abc import Callable
 
-from musegen.metrics.note_f1 import note_scores
+import pytest
+from symusic import Note, Score, Track
+
+from musegen.metrics.note_f1 import melody_preserved, note_scores
 from tests.music.scores import line, score
 
 TUNE = score(line([60, 62, 64, 65]))
@@ -37,3 +39,42 @@ def test_silence() -> None:
     assert note_scores(TUNE, silent) == (0.0, 0.0, 0.0)
     assert note_scores(silent, TUNE).f1 == 0.0
     assert note_scores(silent, silent).f1 == 1.0
+
+
+GIVEN = line([60, 62, 64])
+
+
+def test_the_order_of_notes_does_not_matter() -> None:
+    turned = Track("another name")
+    for note in reversed(list(GIVEN.notes)):
+        turned.notes.append(note)
+    assert melody_preserved(GIVEN, turned)
+
+
+def earlier(note: Note) -> None:
+    note.time -= 1
+
+
+def shorter(note: Note) -> None:
+    note.duration -= 1
+
+
+def higher(note: Note) -> None:
+    note.pitch += 1
+
+
+def softer(note: Note) -> None:
+    note.velocity -= 1
+
+
+@pytest.mark.parametrize("change", [earlier, shorter, higher, softer])
+def test_every_field_counts(change: Callable[[Note], None]) -> None:
+    written = GIVEN.copy()
+    change(written.notes[1])
+    assert not melody_preserved(GIVEN, written)
+
+
+def test_no_note_may_be_lost_or_added() -> None:
+    assert not melody_preserved(GIVEN, line([60, 62]))
+    assert not melody_preserved(line([60, 62]), GIVEN)
+    assert not melody_preserved(GIVEN, line([]))

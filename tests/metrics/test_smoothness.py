@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from symusic import Note, Score, Track
 
-from musegen.metrics.correlation import spearman
+from musegen.metrics.bootstrap import spearman
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
 from tests.music.scores import line, score
 

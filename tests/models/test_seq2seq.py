@@ -15,7 +15,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.models.seq2seq import _CLOCK, Seq2Seq, _degrees, _home, _sounding_at
 from musegen.tokenizers import Kind, Tables, Tokenizer
-from musegen.tokenizers.plan import UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 
 KINDS = ["grid", "remi"]
 ALIGNMENTS = ["now", "bars", "none"]

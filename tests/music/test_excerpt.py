@@ -2,7 +2,7 @@ from symusic import KeySignature, Note, Tempo
 
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import bar_lines, end_to_end, excerpt
-from musegen.music.ops import bar_ticks
+from musegen.music.metre import bar_ticks
 from tests.music.scores import line, notes, score
 
 TUNE = score(

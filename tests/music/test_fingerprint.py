@@ -1,7 +1,8 @@
 import pytest
 from symusic import Score
 
-from musegen.music.ops import fingerprint, off_grid_share, transpose
+from musegen.music.fingerprint import fingerprint, off_grid_share
+from musegen.music.notes import transpose
 from tests.music.scores import line, score
 
 TUNE = [60, 62, 64, 65, 67, 65, 64, 62, 60]

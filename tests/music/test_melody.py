@@ -2,7 +2,7 @@ import pytest
 from symusic import Note, Score, Track
 
 from musegen.errors import DataError
-from musegen.music.ops import melody_track, skyline
+from musegen.music.melody import melody_track, skyline
 from tests.music.scores import line, score
 
 HIGH = [72, 72, 74, 76, 76, 74, 72, 71]

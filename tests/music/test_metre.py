@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from symusic import Tempo, TimeSignature
 
 from musegen.errors import MidiError
-from musegen.music.ops import bar_ticks, tidy_metre
-from tests.music.scores import line, notes, score
+from musegen.music.metre import bar_ticks, strong_beats, tidy_metre
+from tests.music.scores import TPQ, line, notes, score
 
 
 def metres(result: object) -> list[tuple[int, str]]:
@@ -110,3 +110,27 @@ def test_more_ticks_a_quarter_than_midi_holds_are_refused() -> None:
     fine.ticks_per_quarter = 2**15 - 1
     with pytest.raises(MidiError, match="32767 ticks a quarter"):
         tidy_metre(fine)
+
+
+@pytest.mark.parametrize(
+    ("metre", "strong"),
+    [
+        ((4, 4), [0, 8]),
+        ((3, 4), [0]),
+        ((2, 2), [0]),
+        ((6, 8), [0]),
+        ((12, 8), [0, 12]),
+        ((9, 8), [0]),
+        ((5, 4), [0]),
+        ((3, 8), [0]),
+    ],
+)
+def test_strong_beats_of_a_bar(metre: tuple[int, int], strong: list[int]) -> None:
+    piece = score(line([60], step=4 * TPQ * metre[0] // metre[1]), metres=[(0, *metre)])
+    assert strong_beats(piece, bar_ticks(piece)).tolist() == [s * TPQ // 4 for s in strong]
+
+
+def test_they_follow_the_metre() -> None:
+    piece = score(line([60] * 16, step=TPQ), metres=[(0, 4, 4), (4 * TPQ, 3, 4), (10 * TPQ, 6, 8)])
+    beats = strong_beats(piece, bar_ticks(piece)) // TPQ
+    assert beats.tolist() == [0, 2, 4, 7, 10, 13]

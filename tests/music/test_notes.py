@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from symusic import Note
 
-from musegen.music.ops import normalise_notes, transpose
+from musegen.music.notes import normalise_notes, transpose
 from tests.music.scores import line, notes, score
 
 

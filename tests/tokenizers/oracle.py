@@ -1,12 +1,18 @@
-"""MidiTok's own encoder, to which ours must be identical."""
+"""MidiTok's own encoder, to which ours must be identical, and scores as their streams say them."""
 
 import warnings
 
-from symusic import Track
+import numpy as np
+from symusic import Note, Score, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.errors import TokenError
-from musegen.tokenizers import RemiTokenizer
+from musegen.tokenizers import GridTokenizer, RemiTokenizer, WholeTokenizer
+from musegen.tokenizers.remi_grid import TICK_BITS
+from musegen.tokenizers.tables import DRUMS, Ints
+
+VELOCITY = 100
+"""Of notes where velocities have no tokens, as MidiTok has it."""
 
 
 def miditok_ids(tokenizer: RemiTokenizer, score: ScoreTick) -> list[int]:
@@ -57,3 +63,50 @@ def _merged(score: ScoreTick) -> TrackTick:
             merged.notes.extend(track.notes)
     merged.notes.sort(key=lambda note: (note.time, note.pitch), inplace=True)
     return merged
+
+
+def snap(tokenizer: WholeTokenizer, score: ScoreTick) -> ScoreTick:
+    """The score as its stream says it, without a detour over ids: what `decode` makes of what `encode` makes.
+
+    Onsets and durations are the nearest that have tokens, and so are velocities and tempos where they are
+    written; tracks are those of the stream, by number, each note list by (onset, pitch).
+
+    Raises:
+        TokenError: as `encode`.
+    """
+    if isinstance(tokenizer, GridTokenizer):
+        return tokenizer.decode(tokenizer.encode(score), ticks_per_quarter=score.ticks_per_quarter)
+    music, grid = tokenizer._grid.place([tokenizer._read(score)]), tokenizer._grid
+    scale = 480 / int(music.ticks_per_quarter[0])
+
+    def ticks(times: Ints) -> Ints:
+        rounded: Ints = ((times & ((1 << TICK_BITS) - 1)) * scale + 0.5).astype(np.int32)
+        return rounded
+
+    said = Score(480, ttype="Tick")
+    metres = music.metres
+    marks = zip(ticks(metres.time).tolist(), metres.beats.tolist(), metres.unit.tolist(), strict=True)
+    said.time_signatures = [TimeSignature(*mark) for mark in marks]
+    tempos = zip(ticks(music.mark_time).tolist(), grid.tempos.values[music.tempo].tolist(), strict=True)
+    said.tempos = [Tempo(tick, mspq=round(tempo)) for tick, tempo in tempos] or [Tempo(0, qpm=120.0)]
+    length = grid.durations.values[music.duration] * metres.position_ticks[metres.at(music.time)]
+    velocities = grid.velocities.values
+    loud = velocities[music.velocity] if len(velocities) else np.full(len(music.time), VELOCITY)
+    columns = {
+        "time": ticks(music.time),
+        "duration": ticks(length.astype(np.int64)),
+        "pitch": music.pitch.astype(np.int8),
+        "velocity": loud.astype(np.int8),
+    }
+    for voice in np.unique(music.voice).tolist():
+        track = _new_track(tokenizer, voice)
+        track.notes = Note.from_numpy(**{k: column[music.voice == voice] for k, column in columns.items()})
+        said.tracks.append(track)
+    return said
+
+
+def _new_track(tokenizer: RemiTokenizer, number: int) -> TrackTick:
+    """An empty track for what stands under `number` in the stream."""
+    if number < len(tokenizer.parts):
+        return Track(*tokenizer.parts[number], is_drum=False, ttype="Tick")
+    return Track("", 0 if number == DRUMS else number, is_drum=number == DRUMS, ttype="Tick")

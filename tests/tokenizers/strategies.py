@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from symusic import Note, Score, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick
 
-from musegen.music.ops import normalise_notes
+from musegen.music.notes import normalise_notes
 from musegen.tokenizers import Part
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, Ints
 

@@ -12,7 +12,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import token_view
 from musegen.errors import ConfigError, TokenError
 from musegen.generation.clips import encode_clip
-from musegen.metrics.note_sets import Notes
+from musegen.metrics.note_f1 import Notes
 from musegen.music.excerpt import excerpt
 from musegen.tokenizers import Constraints, Kind, LineTokenizer, RemiTokenizer, load_tokenizer, make_grammar
 from musegen.tokenizers.line import read_line, write_line

@@ -9,7 +9,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import TokenError
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT
-from tests.tokenizers.oracle import miditok_ids
+from tests.tokenizers.oracle import miditok_ids, snap
 
 CONFIGS = [
     TokenizerConfig(programs=False),
@@ -76,9 +76,8 @@ def test_snapping_moves_to_the_nearest_position(rich: RemiTokenizer) -> None:
     score.time_signatures.append(TimeSignature(0, 6, 8))
     score.tracks.append(Track(program=40))
     score.tracks[0].notes.extend([Note(4, 124, 60, 63), Note(726, 5000, 62, 64)])
-    track = rich.snap(score).tracks[
-        0
-    ]  # positions of 10 ticks; from 4 eighths on lengths of 60, from 16 of 240
+    [track] = snap(rich, score).tracks
+    # Positions of 10 ticks; from 4 eighths on lengths of 60, from 16 of 240.
     assert [(n.time, n.duration, n.pitch) for n in track.notes] == [(0, 120, 60), (730, 5040, 62)]
     assert track.program == 40
 

@@ -8,7 +8,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, cut_excerpts, token_view
 from musegen.tokenizers import Kind, RemiTokenizer, Tables, Tokenizer
-from musegen.tokenizers.plan import CHORDS, UNKNOWN, stream_plan
+from musegen.tokenizers.chord_plan import CHORDS, UNKNOWN, stream_plan
 from musegen.tokenizers.remi import MOST_BARS
 from musegen.tokenizers.tables import Ints
 from musegen.training.datamodule import EXCERPTS, TokenDataModule

@@ -12,7 +12,8 @@ import torch
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.options import SamplingOptions
 from musegen.data.dataset import Dataset
-from musegen.generation.pieces import Request, generate
+from musegen.generation.pieces import generate
+from musegen.generation.request import Request
 from musegen.training.train import train
 from tests.music_fixtures import TINY
 

@@ -19,7 +19,7 @@ from musegen.cli import main
 from musegen.config.settings import OptimConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
-from musegen.music.write import write_score
+from musegen.music.writing.midi import write_score
 from musegen.training.resume import WholeFiles, state_path
 from musegen.training.train import train
 from tests.music_fixtures import TINY

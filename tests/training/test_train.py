@@ -23,8 +23,8 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
-from musegen.music.read import read_score
-from musegen.music.write import write_score
+from musegen.music.reading.read import read_score
+from musegen.music.writing.midi import write_score
 from musegen.training.datamodule import TokenDataModule
 from musegen.training.module import DecoderModule, lr_factor
 from musegen.training.setup import parts

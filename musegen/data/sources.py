@@ -1,0 +1,128 @@
+"""One source file -> what is kept of it: tidy MIDI bytes and the facts of the index and the audit."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from symusic import Score
+
+from musegen.data.corpora import CorpusFile
+from musegen.data.dataset import Piece
+from musegen.errors import DataError, MidiError
+from musegen.music.fingerprint import fingerprint, off_grid_share
+from musegen.music.melody import melody_track
+from musegen.music.metre import bar_ticks
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.read import FORMATS, SUFFIXES, read_piece, read_tune, tidy, tunes_of
+from musegen.music.writing.midi import midi_bytes
+
+
+class Source(NamedTuple):
+    """A file to read."""
+
+    name: str
+    """Its path in the source folder, with "/", and "#" and a number where the file holds several pieces;
+    in a corpus, its place there."""
+    where: Path | CorpusFile | str
+    """The text itself of one of several tunes of an ABC file."""
+    melody: str | None
+    """The melody's track, as the user names it."""
+
+
+class Intake(NamedTuple):
+    """A piece of a source file, or why there is none."""
+
+    source: str
+    """As in Source."""
+    reason: str
+    """Why it cannot be used; "" where it can."""
+    repairs: tuple[str, ...] = ()
+    data: bytes = b""
+    """Tidy MIDI."""
+    piece: Piece | None = None
+    """What the index says of it, named by its source; its split and its place are not known yet."""
+    off_grid: float = 0.0
+    """Share of the onsets, 0 to 1."""
+
+
+def find_sources(folder: Path, melody: str | None) -> list[Source]:
+    """Every music file under `folder` (or the file itself), by path; no links to folders.
+
+    Raises:
+        DataError: nothing is there, or no music file.
+    """
+    if folder.is_file():
+        return [Source(folder.name, folder, melody)]
+    if not folder.is_dir():
+        raise DataError(f"{folder} does not exist; SOURCE is a folder, a file, or a built-in corpus")
+    if (folder / "dataset.json").is_file():
+        raise DataError(f"{folder} is a prepared dataset: train on it, or name the folder of its music")
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        paths = [Path(root) / n for n in names if Path(n).suffix.lower() in SUFFIXES]
+        found += [Source(p.relative_to(folder).as_posix(), p, melody) for p in paths]
+    if not found:
+        raise DataError(f"no music files in {folder}; looked for {', '.join(SUFFIXES)}")
+    return sorted(found)
+
+
+def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
+    """The sources, with every tune of an ABC file of several as a source of its own.
+
+    So a tune that cannot be read costs no other, and a large book is shared among processes.
+    """
+    for source in sources:
+        tunes: list[str] = []
+        if isinstance(source.where, Path) and FORMATS.get(source.where.suffix.lower()) == "abc":
+            with suppress(MidiError):  # reading it will say what is wrong
+                tunes = tunes_of(source.where)
+        if len(tunes) < 2:
+            yield source
+        else:
+            yield from (Source(f"{source.name}#{n}", t, source.melody) for n, t in enumerate(tunes, start=1))
+
+
+def read_source(source: Source) -> Intake:
+    """The piece of a source; that it cannot be read is in the result, not raised."""
+    where = source.where
+    if isinstance(where, CorpusFile) and where.reason:
+        return Intake(source.name, where.reason)
+    try:
+        if isinstance(where, CorpusFile):
+            raw, repairs = parse_midi(where.data)[0], where.repairs
+        else:
+            raw, repairs = read_tune(where) if isinstance(where, str) else read_piece(where)
+        return _piece(source.name, raw, repairs, source.melody)
+    except MidiError as error:
+        return Intake(source.name, str(error))
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        return Intake(source.name, f"unreadable: {type(error).__name__}: {error}")
+
+
+def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> Intake:
+    score, pickup, more = tidy(raw)
+    data = midi_bytes(score)
+    try:
+        melody, how = melody_track(score, wanted)
+    except DataError:
+        melody, how = -1, "missing"
+    piece = Piece(
+        name=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        fingerprint=fingerprint(score),
+        split="",
+        notes=score.note_num(),
+        bars=len(bar_ticks(score)) - 1,
+        pickup=pickup / score.tpq,
+        melody=melody,
+        melody_how=how,
+        time_signatures=list(dict.fromkeys(f"{t.numerator}/{t.denominator}" for t in score.time_signatures)),
+        programs=sorted({-1 if t.is_drum else t.program for t in score.tracks}),
+        offset=0,
+        size=len(data),
+    )
+    return Intake(name, "", (*repairs, *more), data, piece, off_grid_share(score))

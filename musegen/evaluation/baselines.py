@@ -1,0 +1,208 @@
+"""Music without a model, to measure models by: accompaniments from a rule or another piece, and crossfades.
+
+An accompaniment is made of a tidy Score (ticks) with a melody track: a Score of the same metre and tempo with
+the melody, verbatim, as its first track. It begins with the piece, or with its melody where that begins
+inside the first bar (a pickup), and ends with the bar in which the melody ends.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from symusic import Score, Track
+
+from musegen.music.key import Key, estimate_key, pitch_class_weights
+from musegen.music.metre import bar_ticks, strong_beats
+from musegen.music.notes import Ints, normalise_notes, note_arrays, put_notes
+
+VELOCITY = 64
+_TRIADS = {
+    "major": ((0, 4, 7), (2, 5, 9), (4, 7, 11), (5, 9, 12), (7, 11, 14), (9, 12, 16)),
+    "minor": ((0, 3, 7), (3, 7, 10), (5, 8, 12), (7, 11, 14), (8, 12, 15), (10, 14, 17)),
+}
+"""Semitones above the tonic, root first: the diatonic triads but the diminished; V of minor is major."""
+_LIKED = {0: 0.2, 5: 0.1, 7: 0.15}
+"""Of I, IV and V, by root: how much of a span's melody they need not cover to win."""
+_LOWEST_ROOT = 48
+"""C3: roots stand in the octave above it, or as many octaves lower as the melody asks for."""
+
+
+class Piece(NamedTuple):
+    """A Score and the index of its melody's track."""
+
+    score: Score
+    melody: int
+
+
+def block_chords(piece: Piece, names: Sequence[str] = ("Chords",)) -> Score:
+    """The melody over a triad in root position on every strong beat (see `strong_beats`).
+
+    The triad is the one of the melody's key (C major where it has none) that covers most of what the
+    melody sounds until the next strong beat, with a bonus for I, IV and V; over silence the last one
+    stays. It lies below the melody's lowest note there.
+
+    Args:
+        piece: to accompany.
+        names: of the one track for the chords; or three, for the fifth, the third and the root.
+    """
+    spans = _spans(piece)
+    melody = piece.score.tracks[piece.melody]
+    key = estimate_key(pitch_class_weights([melody])) or Key(0, "major")
+    chord: Sequence[int] = _TRIADS[key.mode][0]
+    rows = []
+    for begin, end in spans:
+        weights, lowest = _heard(melody, begin, end)
+        if weights.any():
+            chord = _best_triad(np.roll(weights, -key.tonic), key.mode)
+        rows.append((begin, end - begin, *_below(key.tonic, chord, lowest)))
+    table = np.array(rows, np.int64).reshape(-1, 5)  # onset, duration, root, third, fifth
+    tracks = []
+    for name, voices in zip(names, [[2, 3, 4]] if len(names) == 1 else [[4], [3], [2]], strict=True):
+        tracks.append(Track(name, melody.program, is_drum=False))
+        onsets, durations = (np.tile(table[:, column], len(voices)) for column in (0, 1))
+        put_notes(tracks[-1], onsets, durations, table[:, voices].T.ravel(), np.full_like(onsets, VELOCITY))
+    return _beside(piece, tracks)
+
+
+def random_retrieval(piece: Piece, others: Sequence[Piece], rng: np.random.Generator) -> Score:
+    """The melody over the accompaniment of one of `others`, drawn at random, drums left out.
+
+    Drawn among those that begin in the same metre, where there are such. It is moved by at most 6
+    semitones so that the key signatures of the two melodies agree, and put in bar by bar, from its
+    first bar again after its last. What does not fit a bar (of another metre) is left out.
+
+    Args:
+        piece: to accompany.
+        others: to draw from; not the piece itself.
+        rng: draws one number.
+
+    Raises:
+        ValueError: `others` is empty.
+    """
+    if not others:
+        raise ValueError("no other pieces to retrieve from")
+    fitting = [other for other in others if _metre(other.score) == _metre(piece.score)] or list(others)
+    other = fitting[int(rng.integers(len(fitting)))]
+    semitones = (_signature(piece) - _signature(other) + 6) % 12 - 6
+    score = other.score if other.score.tpq == piece.score.tpq else other.score.resample(piece.score.tpq)
+    bars, theirs = bar_ticks(piece.score), bar_ticks(score)
+    begin, end = _extent(piece, bars)
+    tracks = []
+    for index, track in enumerate(score.tracks):
+        if index != other.melody and not track.is_drum:
+            tracks.append(Track(track.name, track.program, is_drum=False))
+            put_notes(tracks[-1], *_laid(track, theirs, bars, (begin, end), semitones))
+    return _beside(piece, tracks)
+
+
+def _spans(piece: Piece) -> list[tuple[int, int]]:
+    """From each strong beat to the next, as far as the accompaniment goes."""
+    bars = bar_ticks(piece.score)
+    begin, end = _extent(piece, bars)
+    beats = strong_beats(piece.score, bars).tolist()
+    return [(a, b) for a, b in pairwise([*beats, int(bars[-1])]) if begin <= a < end]
+
+
+def _extent(piece: Piece, bars: Ints) -> tuple[int, int]:
+    """Where the accompaniment begins and ends, in ticks."""
+    onsets, durations, _, _ = note_arrays(piece.score.tracks[piece.melody])
+    first, last = int(onsets.min(initial=bars[-1])), int((onsets + durations).max(initial=0))
+    return (first if first < bars[1] else 0), int(bars[np.searchsorted(bars, last)])
+
+
+def _heard(melody: Track, begin: int, end: int) -> tuple[Ints, int]:
+    """How long each pitch class of the melody sounds from `begin` to `end`, (12,) ticks; its lowest pitch."""
+    onsets, durations, pitches, _ = note_arrays(melody)
+    sounds = np.minimum(onsets + durations, end) - np.maximum(onsets, begin)
+    pitches, sounds = pitches[sounds > 0], sounds[sounds > 0]
+    weights = np.bincount(pitches % 12, weights=sounds, minlength=12).astype(np.int64)
+    return weights, int(pitches.min(initial=127))
+
+
+def _best_triad(weights: Ints, mode: str) -> Sequence[int]:
+    """The triad for what is heard, (12,) ticks from the tonic up."""
+    share = weights / weights.sum()
+    fits = {t: share[[n % 12 for n in t]].sum() + _LIKED.get(t[0], 0.0) for t in _TRIADS[mode]}
+    return max(fits, key=lambda triad: float(fits[triad]))
+
+
+def _below(tonic: int, triad: Sequence[int], lowest: int) -> list[int]:
+    """The pitches of the triad, root first, below the pitch `lowest`."""
+    root = _LOWEST_ROOT + (tonic + triad[0]) % 12
+    pitches = [root + note - triad[0] for note in triad]
+    drop = max(0, -(-(pitches[-1] - lowest + 1) // 12)) * 12
+    return [pitch - min(drop, root // 12 * 12) for pitch in pitches]
+
+
+def _metre(score: Score) -> tuple[int, int]:
+    first = score.time_signatures[0] if len(score.time_signatures) else None
+    return (first.numerator, first.denominator) if first else (4, 4)
+
+
+def _signature(piece: Piece) -> int:
+    key = estimate_key(pitch_class_weights([piece.score.tracks[piece.melody]]))
+    return key.signature if key else 0
+
+
+def _laid(
+    track: Track, theirs: Ints, bars: Ints, extent: tuple[int, int], semitones: int
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """The notes of `track`, of a piece with the bar lines `theirs`, bar by bar between the lines `bars`."""
+    onsets, durations, pitches, velocities = note_arrays(track)
+    home = np.searchsorted(theirs, onsets, side="right") - 1
+    rows = [np.zeros((4, 0), np.int64)]
+    for bar, (begin, end) in enumerate(pairwise(bars.tolist())):
+        source = bar % (len(theirs) - 1)
+        mine = (home == source) & (onsets - theirs[source] < end - begin)
+        rows.append(
+            np.stack(
+                [onsets[mine] - theirs[source] + begin, durations[mine], pitches[mine], velocities[mine]]
+            )
+        )
+    onsets, durations, pitches, velocities = np.concatenate(rows, axis=1)
+    pitches = pitches + semitones
+    keep = (onsets >= extent[0]) & (onsets < extent[1]) & (pitches >= 0) & (pitches <= 127)
+    durations = np.minimum(durations, extent[1] - onsets)
+    return onsets[keep], durations[keep], pitches[keep], velocities[keep]
+
+
+def _beside(piece: Piece, tracks: list[Track]) -> Score:
+    """The piece with its melody and these tracks alone."""
+    result = piece.score.copy()
+    melody = result.tracks[piece.melody].copy()
+    result.tracks = tracks
+    result, _ = normalise_notes(result)
+    result.tracks = [melody, *(track for track in result.tracks if len(track.notes))]
+    return result
+
+
+def crossfade(first: Score, second: Score, num: int, *, seed: int = 0) -> list[Score]:
+    """Clips from one to another in which each onset goes over from the first clip's notes to the second's.
+
+    At each tick at which a note of either begins, a number is drawn once; from the step on at which the
+    share gone over reaches it, the second clip's notes stand there. The Bernoulli blend of MusicVAE
+    (Roberts 2018, arXiv:1803.05428), of whole notes and one way only, so that no step goes back. Notes
+    keep their durations, so that they may overlap.
+
+    Args:
+        first: in ticks, all tracks taken as one.
+        second: of as many ticks a quarter.
+        num: how many clips, both ends included, 2 or more.
+        seed: of the numbers.
+    """
+    rows = [
+        np.concatenate([np.stack(note_arrays(t)) for t in clip.tracks], axis=1) for clip in (first, second)
+    ]
+    onsets = np.unique(np.concatenate([rows[0][0], rows[1][0]]))
+    turn = np.random.default_rng(seed).random(len(onsets))  # (onsets,) from 0 to below 1
+    turns = [turn[np.searchsorted(onsets, each[0])] for each in rows]
+    clips = []
+    for share in np.linspace(0, 1, num):
+        kept = [rows[0][:, turns[0] >= share], rows[1][:, turns[1] < share]]
+        clip = first.copy()
+        clip.tracks = [Track(first.tracks[0].name, first.tracks[0].program)]
+        columns = np.concatenate(kept, axis=1)
+        put_notes(clip.tracks[0], *columns[:, np.lexsort((columns[2], columns[0]))])
+        clips.append(clip)
+    return clips

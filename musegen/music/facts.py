@@ -1,0 +1,93 @@
+"""Facts about music, as plain dicts ready for JSON, and names for MIDI's numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from symusic import Score
+
+from musegen.music.key import estimate_key, pitch_class_weights
+from musegen.music.metre import bar_ticks
+from musegen.music.notes import note_arrays
+from musegen.music.reading.read import read_score
+
+PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+FAMILIES = (
+    "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
+    "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
+)  # fmt: skip
+"""General MIDI's families of instruments, 8 programs each."""
+DRUMS = {
+    35: "bass drum 2", 36: "bass drum", 37: "side stick", 38: "snare", 39: "clap", 40: "snare 2",
+    41: "low tom 2", 42: "closed hi-hat", 43: "low tom", 44: "pedal hi-hat", 45: "mid tom 2",
+    46: "open hi-hat", 47: "mid tom", 48: "high tom 2", 49: "crash", 50: "high tom", 51: "ride",
+    52: "china", 53: "ride bell", 54: "tambourine", 55: "splash", 56: "cowbell", 57: "crash 2", 59: "ride 2",
+}  # fmt: skip
+"""General MIDI's drums of a kit, by pitch."""
+
+
+def pitch_name(pitch: int) -> str:
+    """A MIDI pitch as a name with its octave: 60 is C4."""
+    return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def instrument_name(program: int) -> str:
+    """The family of a General MIDI program from 0; -1 stands for drums."""
+    return "drums" if program < 0 else FAMILIES[program // 8]
+
+
+def program_name(program: int) -> str:
+    """The General MIDI name of a program from 0, such as "Acoustic Grand Piano"."""
+    import pretty_midi
+
+    return str(pretty_midi.program_to_instrument_name(program))
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """What a music file holds, read as musegen reads it.
+
+    Raises:
+        MidiError: the file cannot be read.
+    """
+    score, repairs = read_score(path)
+    return {"kind": "music", "path": str(path), **music_facts(score), "repairs": repairs}
+
+
+def music_facts(score: Score) -> dict[str, Any]:
+    """Facts about a tidy Score; pitches as MIDI numbers, tempo in quarters a minute, length in seconds."""
+    bars = bar_ticks(score)
+    pitched = [note_arrays(track)[2] for track in score.tracks if not track.is_drum and len(track.notes)]
+    pitches = np.concatenate(pitched) if pitched else np.zeros(0, np.int64)
+    return {
+        "bars": len(bars) - 1,
+        "notes": int(score.note_num()),
+        "seconds": round(float(score.to("second").end()), 2),
+        "time_signature": f"{score.time_signatures[0].numerator}/{score.time_signatures[0].denominator}",
+        "metre_changes": [
+            {
+                "bar": int(np.searchsorted(bars, each.time)) + 1,
+                "time_signature": f"{each.numerator}/{each.denominator}",
+            }
+            for each in score.time_signatures[1:]
+        ],
+        "tempo": round(float(score.tempos[0].qpm), 2) if len(score.tempos) else 120.0,
+        "tempo_changes": max(0, len(score.tempos) - 1),
+        "key": key_name(score),
+        "pitch_range": [int(pitches.min()), int(pitches.max())] if len(pitches) else None,
+        "ticks_per_quarter": int(score.tpq),
+        "tracks": [
+            {
+                "name": track.name,
+                "program": -1 if track.is_drum else int(track.program),
+                "instrument": instrument_name(-1 if track.is_drum else track.program),
+                "notes": len(track.notes),
+            }
+            for track in score.tracks
+        ],
+    }
+
+
+def key_name(score: Score) -> str | None:
+    """The estimated key, as "D minor"; None where there is no pitched note, or all classes sound alike."""
+    key = estimate_key(pitch_class_weights(score.tracks))
+    return f"{PITCH_CLASSES[key.tonic]} {key.mode}" if key else None

@@ -1,0 +1,143 @@
+"""Reading any music file into a tidy Score.
+
+MIDI is read right here; everything else, which music21 reads, in a limited process (see `sandbox`).
+"""
+
+from functools import partial
+from pathlib import Path
+
+from symusic import Score
+
+from musegen.errors import MidiError
+from musegen.music.metre import tidy_metre
+from musegen.music.notes import last_end, normalise_notes, note_arrays
+from musegen.music.reading.abc import split_abc
+from musegen.music.reading.guard import read_bytes, what_is, xml_text
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.sandbox import limited
+
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
+FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
+SUFFIXES = (*MIDI_SUFFIXES, *FORMATS)
+MAX_TICKS = 10**7
+MAX_SECONDS = 2 * 3600
+MAX_NOTES = 200_000
+MAX_TEMPOS = 10_000
+
+
+def read_score(path: Path) -> tuple[Score, list[str]]:
+    """A music file (MIDI, MusicXML, ABC, Humdrum) as a tidy Score, and what was repaired, in words.
+
+    Of several pieces in a file, the first is read.
+
+    Raises:
+        MidiError: the file is missing, or holds no music that can be read; the path is in the message.
+    """
+    try:
+        raw, repairs = read_piece(path)
+        score, _, more = tidy(raw)
+    except MidiError as error:
+        raise MidiError(f"cannot read {path}: {error}") from error
+    return score, repairs + more
+
+
+def read_midi(data: bytes) -> tuple[Score, list[str]]:
+    """MIDI bytes as a tidy Score, and what was repaired, in words.
+
+    Raises:
+        MidiError: not MIDI, damaged, or without notes.
+    """
+    raw, repairs = parse_midi(data)
+    score, _, more = tidy(raw)
+    return score, repairs + more
+
+
+def tidy(score: Score) -> tuple[Score, int, list[str]]:
+    """Normalised notes, tracks without notes dropped, tidy metre; the pickup in ticks and the repairs.
+
+    Raises:
+        MidiError: no notes, too many, too long, or an impossible metre.
+    """
+    _check_size(score)
+    score, repairs = normalise_notes(score)
+    score.tracks = [t for t in score.tracks if len(t.notes)]
+    if not score.tracks:
+        raise MidiError("no notes")
+    score, pickup, more = tidy_metre(score)
+    return score, pickup, repairs + more
+
+
+def read_piece(path: Path) -> tuple[Score, list[str]]:
+    """The first piece of a music file before `tidy`, and what was repaired, in words.
+
+    Raises:
+        MidiError: the file is missing, or holds no music that can be read.
+    """
+    form = FORMATS.get(path.suffix.lower())
+    if form == "abc":
+        first, *others = tunes_of(path)
+        score, repairs = read_tune(first)
+        return score, [f"the first of {1 + len(others)} pieces read", *repairs] if others else repairs
+    data = read_bytes(path)
+    if form is None:
+        return parse_midi(data)
+    from musegen.music.reading.interop import parse_music21
+
+    text = xml_text(data) if form == "musicxml" else _text(data)
+    _, score, repairs = limited(partial(parse_music21, form=form), text)
+    return score, repairs
+
+
+def tunes_of(path: Path) -> list[str]:
+    """The texts of the tunes of an ABC file, at least one.
+
+    Raises:
+        MidiError: the file is missing or no text, or holds too many.
+    """
+    return split_abc(_text(read_bytes(path)))
+
+
+def read_tune(text: str) -> tuple[Score, list[str]]:
+    """A tune in ABC before `tidy`, and what was repaired, in words.
+
+    Raises:
+        MidiError: it cannot be read.
+    """
+    from musegen.music.reading.interop import parse_abc
+
+    _, score, repairs = limited(parse_abc, text)
+    return score, repairs
+
+
+def _text(data: bytes) -> str:
+    if b"\0" in data:
+        raise MidiError(f"not text: it is {what_is(data)}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _check_size(score: Score) -> None:
+    notes = score.note_num()
+    if notes > MAX_NOTES:
+        raise MidiError(f"too many notes: {notes}; at most {MAX_NOTES} are read")
+    if len(score.tempos) > MAX_TEMPOS:
+        raise MidiError(f"too many tempo changes: {len(score.tempos)}; at most {MAX_TEMPOS} are read")
+    ends = [0, last_end(score), *(int(note_arrays(t)[0].min()) for t in score.tracks if len(t.notes))]
+    if max(ends) > MAX_TICKS or min(ends) < -MAX_TICKS:  # times beyond 2^31 wrap to below zero
+        raise MidiError(f"absurdly long: a note ends at tick {max(ends)}; at most {MAX_TICKS} are read")
+    seconds = _seconds(score, max(ends))
+    if seconds > MAX_SECONDS:
+        raise MidiError(f"absurdly long: {seconds / 3600:.1f} hours; at most {MAX_SECONDS // 3600} are read")
+
+
+def _seconds(score: Score, end: int) -> float:
+    """How long the Score plays until tick `end`."""
+    total = 0.0
+    now, speed = 0, 500_000  # microseconds a quarter
+    for tempo in sorted(score.tempos, key=lambda t: t.time):
+        until = min(max(tempo.time, now), end)
+        total += (until - now) * speed
+        now, speed = until, int(tempo.mspq)
+    return (total + (end - now) * speed) / float(score.tpq) / 1e6

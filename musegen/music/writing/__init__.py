@@ -1,0 +1,1 @@
+"""Writing a Score: as MIDI, as MusicXML, as sound."""

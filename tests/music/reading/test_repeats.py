@@ -1,0 +1,64 @@
+import pytest
+
+from musegen.music.reading.repeats import Printed, follow_jump, unroll
+
+P = Printed
+S, E = P(start=True), P(end=2)
+
+
+def test_a_repeat_is_played_twice() -> None:
+    assert unroll([P(), S, E, P()], sections_start=True) == [0, 1, 2, 1, 2, 3]
+
+
+def test_an_end_goes_back_to_the_last_end_or_the_beginning() -> None:
+    assert unroll([P(), E, P(), E], sections_start=True) == [0, 1, 0, 1, 2, 3, 2, 3]
+
+
+def test_a_start_without_an_end_is_played_once() -> None:
+    assert unroll([P(), E, S, P()], sections_start=True) == [0, 1, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("abc", "order"), [(True, [0, 1, 2, 1, 2]), (False, [0, 1, 2, 0, 1, 2])])
+def test_a_double_barline_starts_a_repeat_in_abc_only(abc: bool, order: list[int]) -> None:
+    assert unroll([P(section=True), P(), E], sections_start=abc) == order
+
+
+def test_endings_are_played_in_their_passes() -> None:
+    first, second = P(end=2, endings=(1,)), P(endings=(2,))
+    assert unroll([P(), first, second, P(), E], sections_start=True) == [0, 1, 0, 2, 3, 4, 3, 4]
+    third = P(end=2, endings=(1, 3))
+    assert unroll([P(), third, P(end=2, endings=(2,)), P()], sections_start=True) == [0, 1, 0, 2, 0, 1, 3]
+
+
+def test_endings_without_a_repeat_are_refused() -> None:
+    assert unroll([P(), P(endings=(1,)), P(endings=(2,)), P()], sections_start=True) is None
+
+
+def test_a_repeat_may_be_played_more_often() -> None:
+    assert unroll([P(end=3)], sections_start=False) == [0, 0, 0]
+
+
+def jumped(*measures: Printed) -> list[int] | None:
+    order = unroll(list(measures), sections_start=False)
+    assert order is not None
+    return follow_jump(list(measures), order)
+
+
+def test_da_capo_ends_at_fine_without_repeats() -> None:
+    assert jumped(P(), P(end=2, fine=True), P(jump="DaCapoAlFine")) == [0, 1, 0, 1, 2, 0, 1]
+    first, second = P(end=2, endings=(1,)), P(endings=(2,), fine=True)
+    assert jumped(P(), first, second, P(jump="DaCapoAlFine")) == [0, 1, 0, 2, 3, 0, 2]
+
+
+def test_dal_segno_leaves_at_the_first_coda_for_the_second() -> None:
+    piece = (P(), P(segno=True), P(coda=True), P(jump="DalSegnoAlCoda"), P(coda=True), P())
+    assert jumped(*piece) == [0, 1, 2, 3, 1, 4, 5]
+
+
+@pytest.mark.parametrize("jump", ["DaCapoAlFine", "DaCapoAlCoda", "DalSegno"])
+def test_a_jump_without_its_sign_is_not_followed(jump: str) -> None:
+    assert jumped(P(), P(jump=jump)) is None
+
+
+def test_a_plain_da_capo_plays_all_again() -> None:
+    assert jumped(P(end=2), P(jump="DaCapo")) == [0, 0, 1, 0, 1]

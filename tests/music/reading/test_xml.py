@@ -1,0 +1,148 @@
+import pytest
+from symusic import Score
+
+from musegen.errors import MidiError
+from musegen.music.reading.interop import parse_music21
+from musegen.music.reading.xml import plain_xml
+
+QUARTER = "<duration>1</duration>"
+
+
+def pitch(step: str, octave: int = 4) -> str:
+    return f"<pitch><step>{step}</step><octave>{octave}</octave></pitch>"
+
+
+def note(inside: str) -> str:
+    return f"<note>{inside}{QUARTER}</note>"
+
+
+def sounded(step: str) -> str:
+    return note(pitch(step))
+
+
+def piece(*measures: str, head: str = "", transpose: str = "") -> str:
+    attributes = (
+        f"<attributes><divisions>1</divisions><time><beats>2</beats><beat-type>4</beat-type></time>"
+        f"{transpose}</attributes>"
+    )
+    body = "".join(
+        f'<measure number="{i}">{attributes if i == 1 else ""}{measure}</measure>'
+        for i, measure in enumerate(measures, start=1)
+    )
+    return (
+        f'<score-partwise><part-list><score-part id="P1"><part-name>p</part-name>{head}</score-part>'
+        f'</part-list><part id="P1">{body}</part></score-partwise>'
+    )
+
+
+def read(text: str) -> tuple[Score, list[str]]:
+    _, score, repairs = parse_music21(text, "musicxml")
+    return score, repairs
+
+
+def pitches(text: str) -> list[int]:
+    return [n.pitch for n in read(text)[0].tracks[0].notes]
+
+
+def words(text: str) -> str:
+    return f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+
+
+def test_drums_keep_their_pitches_in_chords_too() -> None:
+    head = "".join(
+        f'<score-instrument id="{i}"><instrument-name>{i}</instrument-name></score-instrument>' for i in "ab"
+    ) + "".join(
+        f'<midi-instrument id="{i}"><midi-channel>10</midi-channel><midi-unpitched>{n}</midi-unpitched>'
+        "</midi-instrument>"
+        for i, n in (("a", 37), ("b", 43))
+    )
+    drum = (
+        "<unpitched><display-step>F</display-step><display-octave>4</display-octave></unpitched>"
+        '<duration>1</duration><instrument id="{}"/>'
+    )
+    text = piece(
+        f"<note>{drum.format('a')}</note><note><chord/>{drum.format('b')}</note><note>{drum.format('?')}</note>",
+        head=head,
+    )
+    score, repairs = read(text)
+    assert score.tracks[0].is_drum
+    assert [(n.time, n.pitch) for n in score.tracks[0].notes] == [(0, 36), (0, 42), (480, 38)]
+    assert repairs == []
+
+
+def test_transposing_instruments_sound() -> None:
+    clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
+    assert pitches(piece(sounded("C") + sounded("D"), transpose=clarinet)) == [58, 60]
+
+
+def test_what_is_not_sounded_is_said() -> None:
+    chord = "<harmony><root><root-step>C</root-step></root><kind>major</kind></harmony>"
+    grace = f"<note><grace/>{pitch('B')}</note>"
+    cue = f"<note><cue/>{pitch('A', 5)}{QUARTER}</note>"
+    score, repairs = read(piece(chord + grace + sounded("C") + cue))
+    assert [n.pitch for n in score.tracks[0].notes] == [60]
+    assert sorted(repairs) == [
+        "1 chord symbols not sounded",
+        "1 cue notes not sounded",
+        "1 grace notes dropped",
+    ]
+
+
+def test_dynamics_are_velocities_until_the_next() -> None:
+    def mark(name: str) -> str:
+        return f"<direction><direction-type><dynamics><{name}/></dynamics></direction-type></direction>"
+
+    text = piece(
+        sounded("C") + mark("p") + sounded("D"),
+        sounded("E") + mark("sfz") + sounded("F"),
+        mark("ff") + sounded("G"),
+    )
+    assert [n.velocity for n in read(text)[0].tracks[0].notes] == [80, 49, 49, 49, 112]
+
+
+def test_voices_and_staves_of_a_part_are_all_read() -> None:
+    def voice(number: int, *steps: str) -> str:
+        return "".join(
+            note(f"{pitch(s)}<voice>{number}</voice><staff>{1 + number // 5}</staff>") for s in steps
+        )
+
+    back = "<backup><duration>2</duration></backup>"
+    score, repairs = read(piece(voice(1, "C", "D") + back + voice(2, "E", "F") + back + voice(5, "G", "A")))
+    assert sorted((n.time, n.pitch) for t in score.tracks for n in t.notes) == [
+        *((0, 60), (0, 64), (0, 67)),
+        *((480, 62), (480, 65), (480, 69)),
+    ]
+    assert repairs == []
+
+
+def test_da_capo_al_fine_is_played() -> None:
+    text = piece(
+        sounded("C") * 2,
+        sounded("D") * 2 + words("Fine"),
+        sounded("E") * 2 + words("D.C. al Fine"),
+    )
+    assert pitches(text) == [60, 60, 62, 62, 64, 64, 60, 60, 62, 62]
+
+
+def test_a_jump_that_cannot_be_followed_is_said() -> None:
+    score, repairs = read(piece(sounded("C") * 2, sounded("D") * 2 + words("D.S. al Fine")))
+    assert score.note_num() == 4
+    assert repairs == ["1 jumps (da capo, dal segno) not played"]
+
+
+def test_measures_that_hold_parts_are_turned() -> None:
+    partwise = piece(sounded("C") * 2, sounded("D") * 2)
+    timewise = (
+        partwise.replace("score-partwise", "score-timewise")
+        .replace('<part id="P1">', "")
+        .replace("</part></score", "</score")
+        .replace('<measure number="1">', '<measure number="1"><part id="P1">')
+        .replace('<measure number="2">', '<measure number="2"><part id="P1">')
+        .replace("</measure>", "</part></measure>")
+    )
+    assert pitches(timewise) == pitches(partwise) == [60, 60, 62, 62]
+
+
+def test_damaged_xml_is_refused() -> None:
+    with pytest.raises(MidiError, match="damaged XML"):
+        plain_xml("<score-partwise><part>")
