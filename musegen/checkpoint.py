@@ -26,15 +26,14 @@ from musegen.config import (
 from musegen.config_json import parse_config
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic, write_json
-from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots
+from musegen.models.chord_planner import Planner, PlanReader
+from musegen.models.conductor import BarEncoder, Conductor, Keys, Slots
 from musegen.models.decoder import StreamDecoder
-from musegen.models.grid_place import GridTracker
-from musegen.models.line_place import LineTracker
+from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
-from musegen.models.place import PlaceTracker
-from musegen.models.plan import Planner, PlanReader
-from musegen.models.seq2seq import Encoder, Seq2Seq
-from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Keys
+from musegen.models.position import make_tracker
+from musegen.models.seq2seq import Seq2Seq
+from musegen.models.vae import COMPONENTS, VAE, ClipEncoder
 from musegen.tokenizers import Kind, Tables, Tokenizer, load_tokenizer, melody_tokenizer
 from musegen.weights import Sizes, check_sizes, load_weights
 
@@ -69,7 +68,7 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     if isinstance(config, VAETrainConfig):
         return _build_vae(config.model, tokenizer.tables)
     settings: dict[str, Any] = asdict(config.model)
-    target = build_tracker(tokenizer.tables, settings.pop("lookback"))
+    target = make_tracker(tokenizer.tables, settings.pop("lookback"))
     if not isinstance(config, Seq2SeqTrainConfig):
         return LanguageModel(StreamDecoder(tracker=target, **settings))
     is_aligned = config.encoder.alignment == "now"
@@ -78,7 +77,7 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Model:
     lengths = _bar_positions(tokenizer.tables)
     return Seq2Seq(
         encoder=Encoder(
-            tracker=build_tracker(listener, ()),
+            tracker=make_tracker(listener, ()),
             bar_positions=_bar_positions(listener),
             **settings | {"num_layers": config.encoder.num_layers},
         ),
@@ -122,10 +121,10 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
         "dropout": config.dropout,
         "weight_dropout": config.weight_dropout,
     }
-    tracker = build_tracker(tables, config.lookback)
+    tracker = make_tracker(tables, config.lookback)
     lengths = _bar_positions(tables)
     reader = Encoder(
-        tracker=build_tracker(tables, (), is_reader=True),
+        tracker=make_tracker(tables, (), is_reader=True),
         bar_positions=lengths,
         num_layers=1,
         is_residual=True,
@@ -151,38 +150,9 @@ def _build_vae(config: VAEConfig, tables: Tables) -> VAE:
         encoder=BarEncoder(reader=reader, slots=slots),
         decoder=decoder,
         conductor=Conductor(slots=slots, width=hidden_size),
-        keys=BarKeys(tracker.num_places, hidden_size),
+        keys=Keys(None, tracker.num_places, hidden_size),
         clip_bars=bars,
         latent_dim=latent_dim,
-    )
-
-
-def build_tracker(
-    tables: Tables, lookback: Sequence[int], *, is_reader: bool = False
-) -> PlaceTracker | GridTracker:
-    """What follows a stream of this vocabulary through its bars, as its writer or its reader wants it."""
-    kind = torch.from_numpy(tables.kind)
-    pitch = torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch))
-    if tables.voices:
-        bar_positions = torch.from_numpy(tables.bar_positions)
-        return GridTracker(
-            kind=kind, bar_positions=bar_positions, pitch=pitch, voices=tables.voices, lookback=lookback
-        )
-    if tables.is_line:
-        return LineTracker(
-            kind=kind,
-            pitch=pitch,
-            duration=torch.from_numpy(tables.duration),
-            bar_positions=torch.from_numpy(tables.bar_positions),
-            lookback=lookback,
-            is_reader=is_reader,
-        )
-    return PlaceTracker(
-        kind=kind,
-        position=torch.from_numpy(tables.position),
-        pitch=pitch,
-        lookback=lookback,
-        bars=torch.from_numpy(tables.bars),
     )
 
 

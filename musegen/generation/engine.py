@@ -13,7 +13,8 @@ from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, one_by_one
 from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
-from musegen.models.losses import Decoder, token_nats
+from musegen.models.losses import token_nats
+from musegen.models.protocol import Decoder
 from musegen.models.stepping import begun, stepping
 from musegen.tokenizers import Kind
 from musegen.tokenizers.arrays import Array, hosted_rules
@@ -92,7 +93,7 @@ class _Rows(NamedTuple):
 
 @torch.inference_mode()
 def sample_streams(
-    model: Decoder,
+    model: Decoder[Any],
     state: Any,
     grammar: Rules,
     *,
@@ -194,7 +195,7 @@ def _going(done: Tensor, fewest: int) -> Tensor:
 
 
 def _after_prompt(
-    model: Decoder, stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
+    model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
 ) -> _Rows:
     """Rows that have read the prompt, to be gone on with by `stepper`; `strict` (B,) keep to one scale."""
     count = len(strict)
@@ -219,7 +220,7 @@ def _after_prompt(
     return _Rows(logits[:, -1], zeros > 0, zeros, heard, strict, repeat_rows(rules, count), state)
 
 
-def _rescored(streams: list[Stream], model: Decoder, state: Any, grammar: Rules) -> list[Stream]:
+def _rescored(streams: list[Stream], model: Decoder[Any], state: Any, grammar: Rules) -> list[Stream]:
     """Streams with their log-likelihood under the model as it is, and how far that of others lies above.
 
     Args:
@@ -281,7 +282,7 @@ class _Kept:
 def _step(
     rows: _Rows,
     uniform: Tensor,
-    model: Decoder,
+    model: Decoder[Any],
     grammar: Rules,
     sampling: SamplingConfig,
     is_time: Tensor,

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CALLS: dict[str, Callable[..., Any]] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
 """What the cells call, with weights that may be others than their own."""
+ONE_LAYER: dict[str, Any] = {
+    "has_biases": True, "num_layers": 1, "dropout": 0.0,
+    "train": True, "bidirectional": False, "batch_first": True,
+}  # fmt: skip
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -124,18 +128,13 @@ class StackedRNN(nn.Module):
             return output, *(after if isinstance(after, tuple) else (after,))
         ahead, back, *biases = (cast(Tensor, getattr(layer, f"{name}_l0")) for name in WEIGHTS)
         kept = nn.functional.dropout(back, self.weight_dropout)
-        result: tuple[Tensor, ...] = CALLS[self.cell](
-            inputs,
-            state,
-            [ahead, kept, *biases],
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=True,
-            bidirectional=False,
-            batch_first=True,
-        )
+        result: tuple[Tensor, ...] = CALLS[self.cell](inputs, state, [ahead, kept, *biases], **ONE_LAYER)
         return result
+
+
+def two_stacks(**settings: Any) -> tuple[StackedRNN, StackedRNN]:
+    """Two stacks of one form, with fresh weights each, for `both_ways`."""
+    return StackedRNN(**settings), StackedRNN(**settings)
 
 
 def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:

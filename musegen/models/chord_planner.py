@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
+from musegen.models.rnn import LockedDropout, both_ways, two_stacks
 from musegen.tokenizers.plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
 
 POINTS = 8
@@ -86,9 +86,8 @@ class Planner(nn.Module):
         super().__init__()
         self.input = nn.Linear(POINTS * 14, width)
         self.phrase = nn.Embedding(PHRASE_SPANS, width)
-        self.forwards, self.backwards = (
-            StackedRNN(cell="lstm", input_size=width, hidden_size=width // 2, num_layers=2, dropout=dropout)
-            for _ in range(2)
+        self.forwards, self.backwards = two_stacks(
+            cell="lstm", input_size=width, hidden_size=width // 2, num_layers=2, dropout=dropout
         )
         self.dropout = LockedDropout(dropout)
         self.chord, self.chords = nn.Linear(width, CHORDS), Chain(CHORDS)
