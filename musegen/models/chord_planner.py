@@ -178,14 +178,9 @@ class PlanReader(nn.Module):
         # Of the second half of a bar, those of the first are due as well.
         due = due + torch.where(torch.arange(last + 1, device=due.device) % HALVES > 0, due.roll(1, 1), 0)
         left = (due.gather(1, here) - written).clamp(_FEWEST, _MOST) - _FEWEST
-        told: Tensor = (
-            self.chord(chord.gather(1, here))
-            + self.chord_next(chord.gather(1, following))
-            + self.notes(notes.gather(1, here))
-            + self.notes_next(notes.gather(1, following))
-            + self.left(left)
-        )
-        return told
+        told = self.chord(chord.gather(1, here)) + self.chord_next(chord.gather(1, following))
+        told = told + self.notes(notes.gather(1, here)) + self.notes_next(notes.gather(1, following))
+        return torch.add(told, self.left(left))
 
     def spoken(self, output: Tensor, plan: Tensor, span: Tensor, pitches: Tensor) -> Tensor:
         """What speaks for each pitch by its interval from the chord's root, (B, T, P).

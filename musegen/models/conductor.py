@@ -76,8 +76,7 @@ class _OverBars(nn.Module):
     def forward(self, bars: Tensor) -> Tensor:
         lengths = torch.full(bars.shape[:1], bars.shape[1], device=bars.device)
         related = both_ways(self.forwards, self.backwards, bars, lengths)
-        told: Tensor = self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2))))
-        return bars + told
+        return torch.add(bars, self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2)))))
 
 
 class BarEncoder(nn.Module):

@@ -11,14 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.lookups import Lookups, cut, look_up, tabled
-from musegen.models.position.features import (
-    MOST_LEFT,
-    PHRASE_BARS,
-    WIDEST,
-    StepFeatures,
-    Tracker,
-    TrackerState,
-)
+from musegen.models.position.features import WIDEST, StepFeatures, Tracker, TrackerState
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 
@@ -58,7 +51,8 @@ class StreamDecoder(nn.Module):
     """
 
     _pitch_ids: Tensor
-    _pitches: Tensor
+    pitches: Tensor
+    """(P,) the MIDI pitches that ids strike, ascending in their ids."""
     _leading: Tensor
 
     def __init__(
@@ -77,16 +71,13 @@ class StreamDecoder(nn.Module):
         super().__init__()
         layout, references = tracker.layout, tracker.num_references + more_anchors
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
-        self.tracker, self.layout = tracker, layout
-        self.input_dropout = input_dropout
+        self.tracker, self.layout, self.input_dropout = tracker, layout, input_dropout
         self.prepared: Prepared | None = None
         """What is made of the weights, kept where they stay as they are (see models/stepping.py)."""
         # Rows of the inputs: ids, where they stand, then intervals.
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
-        self.place = nn.Embedding(tracker.num_places, hidden_size)
-        self.metre = nn.Embedding(tracker.num_metres, hidden_size)
-        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
-        self.left = nn.Embedding(MOST_LEFT + 1, hidden_size) if layout.bars_left else None
+        for name, rows in layout.places.items():
+            self.add_module(name, nn.Embedding(rows, hidden_size))
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
         self.input = nn.Linear(layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
@@ -95,38 +86,27 @@ class StreamDecoder(nn.Module):
         # What is made of them.
         self.logits = nn.Linear(hidden_size, self.vocab_size)
         self.leap = nn.Linear(hidden_size, references * (2 * WIDEST + 1))
-        others = tracker.knows_motion and references > 1
-        self._settle_pitches(tracker.pitch)
-        self.parallel = nn.Linear(hidden_size, 12) if others else None
-        lags = layout.lookback
+        has_others, lags = tracker.knows_motion and references > 1, layout.lookback
+        self.parallel = nn.Linear(hidden_size, 12) if has_others else None
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
-        for embedding in self._stands:
-            nn.init.normal_(embedding.weight, std=0.05)
+        for name in layout.places:
+            nn.init.normal_(getattr(self, name).weight, std=0.05)
+        self._settle_pitches(tracker.pitch)
 
     def _settle_pitches(self, pitch: Tensor) -> None:
         """What follows from the MIDI pitch of each id, (V,), -1 where it is none."""
         ids = torch.nonzero(pitch >= 0).flatten()
         self.register_buffer("_pitch_ids", ids, persistent=False)
-        self.register_buffer("_pitches", pitch[ids], persistent=False)
+        self.register_buffer("pitches", pitch[ids], persistent=False)
         # (129, P) by the pitch from which it is reckoned, of which -1 is the last: which interval leads to
         # each pitch; one beyond the last where there is none.
         start = torch.arange(129)[:, None]
-        apart = (self._pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
+        apart = (self.pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
         leading = torch.where(start < 128, apart, 2 * WIDEST + 1)
         self.register_buffer("_leading", leading, persistent=False)
         first, last = int(ids[0]), int(ids[-1])
         in_a_row = last - first == len(ids) - 1
         self._struck = slice(first, last + 1) if in_a_row else None  # reads and adds without indices
-
-    @property
-    def _stands(self) -> list[nn.Embedding]:
-        """For the last columns of the inputs, which say where a step stands."""
-        return [self.place, self.metre, self.phrase, *([] if self.left is None else [self.left])]
-
-    @property
-    def pitches(self) -> Tensor:
-        """(P,) the MIDI pitches that ids strike, ascending in their ids."""
-        return self._pitches
 
     def init_state(self, batch_size: int) -> DecoderState:
         """Silence: the state before the first id."""
@@ -242,13 +222,13 @@ class StreamDecoder(nn.Module):
         along = own + motion  # (B, T, A - 1) where this voice would go
         logits = weights.gather(-1, (others - along) % 12)
         can_follow = (own >= 0) & (others >= 0) & (motion != 0)
-        is_there = (self._pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, P)
+        is_there = (self.pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, P)
         return torch.where(is_there, logits[..., None], 0.0).sum(dim=-2)
 
     def tables(self) -> Lookups:
         """The input layer as tables."""
         rows = [(self.embedding, self.layout.ids), (self.interval, self.layout.intervals)]
-        return tabled(self.input, rows, self._stands)
+        return tabled(self.input, rows, [getattr(self, name) for name in self.layout.places])
 
     def _inputs(self, step: StepFeatures) -> Tensor:
         tables = self.prepared.tables if self.prepared else self.tables()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.lookups import look_up, tabled
-from musegen.models.position.features import PHRASE_BARS, WIDEST, StepFeatures, Tracker
+from musegen.models.position.features import WIDEST, StepFeatures, Tracker
 from musegen.models.rnn import LockedDropout, both_ways, two_stacks
 
 BAR_KEY = 1 << 14
@@ -77,17 +77,16 @@ class Encoder(nn.Module):
         self.tracker, self.hidden_size, self.is_residual = tracker, hidden_size, is_residual
         self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
-        self.place = nn.Embedding(tracker.num_places, hidden_size)
-        self.metre = nn.Embedding(tracker.num_metres, hidden_size)
-        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
+        for name, rows in tracker.layout.places.items():
+            self.add_module(name, nn.Embedding(rows, hidden_size))
         self.input = nn.Linear(tracker.layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
         sizes = {"input_size": hidden_size, "hidden_size": hidden_size // 2, "num_layers": num_layers}
         self.forwards, self.backwards = two_stacks(
             cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout
         )
-        for embedding in (self.place, self.metre, self.phrase):
-            nn.init.normal_(embedding.weight, std=0.05)
+        for name in tracker.layout.places:
+            nn.init.normal_(getattr(self, name).weight, std=0.05)
 
     def forward(self, ids: Tensor) -> Memory:
         """Read a batch of melodies, (B, S), padded at the end with 0."""
@@ -109,7 +108,7 @@ class Encoder(nn.Module):
     def _inputs(self, step: StepFeatures) -> Tensor:
         layout = self.tracker.layout
         rows = [(self.embedding, layout.ids), (self.interval, layout.intervals)]
-        tables = tabled(self.input, rows, [self.place, self.metre, self.phrase])
+        tables = tabled(self.input, rows, [getattr(self, name) for name in layout.places])
         return look_up(tables, step.inputs, step.features)
 
     def _memory(self, ids: Tensor, step: StepFeatures, states: Tensor) -> Memory:
@@ -122,8 +121,7 @@ class Encoder(nn.Module):
     def _bars(self, ids: Tensor, step: StepFeatures) -> Tensor:
         """`Memory.bar_positions`: every bar line is followed by its metre."""
         lengths = step.bar.new_zeros(len(ids), int(step.bar.max()) + 1)
-        is_line = nn.functional.pad(step.bar[:, 1:] > step.bar[:, :-1], (1, 0))
-        is_line[:, 0] = step.bar[:, 0] > 0
+        is_line = step.bar > nn.functional.pad(step.bar[:, :-1], (1, 0))
         behind = nn.functional.pad(is_line[:, :-1], (1, 0))  # the metre's id
         own = torch.where(behind, self._bar_positions[step.metre], 0)
         return lengths.scatter_reduce(1, step.bar, own, "amax")[:, 1:]

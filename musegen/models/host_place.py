@@ -100,7 +100,7 @@ class HostTracker(nn.Module):
         )
         counts = tracker.starts_note.numpy() if self.line is None else self.line.lasts
         self.adds = np.stack([self.is_bar, nothing, counts, *[nothing] * 5], axis=1).astype(np.int64)
-        self.bars = tracker.bars.numpy() if tracker.layout.bars_left else None
+        self.bars = tracker.bars.numpy() if tracker.tells_bars else None
         self.struck = np.zeros((len(kind), 24), np.int64)  # (V, 24)
         self.struck[is_pitch, pitch[is_pitch] % 12] = 1
         # By pitches from -1 on, which is then the last: (129, 129) and (129, 12).
@@ -159,7 +159,10 @@ class HostTracker(nn.Module):
         figures = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
         heard = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
         bar, place, metre = where[:, :1], where[:, 1:2], counters[:, 3:4]
-        left = [] if self.bars is None else [self._left(self.bars[counters[:, 7:]], bar)]
+        left = []
+        if self.bars is not None:
+            bars = self.bars[counters[:, 7:]]
+            left = [np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)]
         side_by_side = np.concatenate([*heard, place, metre, bar % PHRASE_BARS, *left], axis=1)
 
         def told(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
@@ -177,9 +180,6 @@ class HostTracker(nn.Module):
             motion=told(last[:, :0]),
             lookback=told(look),
         )
-
-    def _left(self, bars: Ints, bar: Ints) -> Ints:
-        return np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)
 
 
 class _Line:

@@ -27,17 +27,6 @@ class Seq2SeqState(NamedTuple):
     decoder: DecoderState
 
 
-class MelodyNow(NamedTuple):
-    """What the melody does at each step of the decoder."""
-
-    context: Tensor
-    """(B, T, H) what the decoder is told of it."""
-    pitch: Tensor
-    """(B, T, 1) what sounds, -1 where nothing does."""
-    motion: Tensor
-    """(B, T, 1) semitones by which that has just moved."""
-
-
 class Seq2Seq(nn.Module):
     """Writes an accompaniment, (B, T), to a melody, (B, S).
 
@@ -90,10 +79,8 @@ class Seq2Seq(nn.Module):
                 with a planner has not been trained on.
         """
         memory: Memory = self.encoder(source_ids)
-        heard = self.heard_degree(degrees_of(memory.pitch, memory.tonic))
-        memory = memory._replace(states=memory.states + heard)
-        if plan is not None:
-            memory = memory._replace(plan=plan)
+        states = memory.states + self.heard_degree(degrees_of(memory.pitch, memory.tonic))
+        memory = memory._replace(states=states, plan=memory.plan if plan is None else plan)
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
 
     def hear(self, memory: Memory) -> Heard:
@@ -121,8 +108,7 @@ class Seq2Seq(nn.Module):
         plan = state.memory.plan
         if self.planner is None:
             return torch.zeros(len(plan), device=plan.device)
-        nats: Tensor = self.planner.nats(self.hear(state.memory), plan)
-        return nats
+        return self.planner.nats(self.hear(state.memory), plan)
 
     def planning_nats(self, source_ids: Tensor, plan: Tensor) -> Tensor:
         """Negative log-likelihood of each row's plan, (B,), in nats, the melodies listened to alone.
@@ -136,8 +122,7 @@ class Seq2Seq(nn.Module):
         """
         heard = self.hear(self.encoder.listen(source_ids))
         assert self.planner is not None  # or there would be nothing to hear
-        nats: Tensor = self.planner.nats(heard, plan)
-        return nats
+        return self.planner.nats(heard, plan)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
         """Follow T ids of the target.
@@ -151,8 +136,7 @@ class Seq2Seq(nn.Module):
         """
         memory = state.memory
         step, place = self.decoder.follow(ids, state.decoder.place)
-        now = None if self.now is None else self._melody_now(self.now, step, memory)
-        context = None if now is None else now.context
+        context, pitch, motion = (None, None, None) if self.now is None else self._melody_now(step, memory)
         span = None
         if self.reader is not None and memory.plan.shape[1]:
             span = self.reader.span(step.bar, step.next_position, step.metre)
@@ -163,11 +147,12 @@ class Seq2Seq(nn.Module):
         more = self._in_key(output, memory.tonic)
         if self.reader is not None and span is not None:
             more = more + self.reader.spoken(output, memory.plan, span, self.decoder.pitches)
-        references, motion = (None, None) if now is None else (now.pitch, now.motion)
-        logits = self.decoder.score(output, step, references, motion, more)
+        logits = self.decoder.score(output, step, pitch, motion, more)
         return logits, Seq2SeqState(memory, DecoderState(rnn, place))
 
-    def _melody_now(self, layer: nn.Linear, step: StepFeatures, memory: Memory) -> MelodyNow:
+    def _melody_now(self, step: StepFeatures, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
+        """What each step is told of the melody, (B, T, H), its pitch, and by how much it moved, (B, T, 1)."""
+        assert self.now is not None
         # What sounds in the melody now and just before, (B, T) each.
         when = step.bar * BAR_KEY + step.next_position
         at = memory.sounding_at(when)
@@ -185,9 +170,9 @@ class Seq2Seq(nn.Module):
         bar = rotated_classes(step.bar_classes, tonic).clamp(max=4) / 4
         scale = memory.classes[:, None].expand(-1, pitch.shape[1], -1)
         scale = rotated_classes(scale, pitch.clamp(min=0)[..., None])
-        context = layer(torch.cat([states, motion, degrees, scale, bar], dim=2))
+        context = self.now(torch.cat([states, motion, degrees, scale, bar], dim=2))
         moved = (pitch - before) * (melody >= 0).all(dim=2)
-        return MelodyNow(context, pitch[..., None], moved[..., None])
+        return context, pitch[..., None], moved[..., None]
 
     def _in_key(self, output: Tensor, tonic: Tensor) -> Tensor:
         """What speaks for each pitch by its degree, whatever the key, (B, T, P)."""

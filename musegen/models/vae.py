@@ -115,8 +115,7 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.conductor, self.keys = encoder, decoder, conductor, keys
         self.clip_bars, self.latent_dim = clip_bars, latent_dim
-        hidden_size = decoder.hidden_size
-        width = keys.places.shape[1]
+        hidden_size, width = decoder.hidden_size, keys.places.shape[1]
         if conductor is None:
             self.memory = nn.Linear(latent_dim, latent_dim)
             nn.init.eye_(self.memory.weight)

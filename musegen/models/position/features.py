@@ -30,10 +30,7 @@ class InputLayout:
     recent: int  # ids of late, as the tracker has them; 0 where there is none yet
     lookback: int  # L, of `StepFeatures.lookback`
     intervals: int  # `semitones`, as the tracker has them, then from the last pitch to that of each look-back
-    place: int = 1
-    metre: int = 1
-    phrase: int = 1  # the bar, modulo `PHRASE_BARS`
-    bars_left: int = 0  # 1 where ids tell it: from 1 to `MOST_LEFT`, 0 in a stream whose first id does not
+    places: dict[str, int]  # a column each: how many values it has
 
     @property
     def ids(self) -> int:
@@ -79,26 +76,30 @@ class StepFeatures(NamedTuple):
     lookback: Tensor  # (B, T, L) the id that came next at this place so many bars ago, padding for none
 
 
-class Here(NamedTuple):
-    """What only the tracker of a kind of stream knows: of what is named alike see `StepFeatures`."""
+class Position(NamedTuple):
+    """Where ids stand, (B, T) each: what differs from one kind of stream to another."""
 
     bar: Tensor
     place: Tensor
-    counted: Tensor  # (B, T) whatever is counted along the stream
-    order: Tensor  # (B, T) among the ids of one place
+    counted: Tensor  # whatever is counted along the stream
+    order: Tensor  # among the ids of one place
     next_position: Tensor
+
+
+class Recent(NamedTuple):
+    """What is known of late: what differs from one kind of stream to another."""
+
     held: Tensor  # (B, T, C) `TrackerState.held` after each id
-    recent: Tensor  # (B, T, R)
+    ids: Tensor  # (B, T, R)
     reference_pitches: Tensor
     motion: Tensor
     intervals: list[Tensor]  # (B, T, ...) each
-    bars_left: Tensor | None = None  # (B, T, 1)
+    left: list[Tensor]  # (B, T, 1) bars left, this one included; none where ids never tell it
 
 
 class Tracker(nn.Module):
     """Computes `StepFeatures` from ids, looking back by so many bars; it has buffers and no weights."""
 
-    num_places: int  # values of `StepFeatures.place`
     num_held: int  # C
     num_references = 1  # A
     knows_motion = False  # whether several voices move at once
@@ -109,11 +110,16 @@ class Tracker(nn.Module):
     order: Tensor
     lags: Tensor
 
-    def __init__(self, tables: Tables, lookback: Sequence[int], layout: InputLayout) -> None:
+    def __init__(
+        self, tables: Tables, lookback: Sequence[int], *, places: int, recent: int, intervals: int
+    ) -> None:
         super().__init__()
         kind, pitch = torch.from_numpy(tables.kind), torch.from_numpy(tables.pitch)
-        is_metre = kind == Kind.TIME_SIGNATURE
-        self.layout, self.vocab_size, self.num_metres = layout, len(kind), int(is_metre.sum()) + 1
+        is_metre, lags = kind == Kind.TIME_SIGNATURE, len(lookback)
+        self.vocab_size, self.num_places, self.tells_bars = len(kind), places, bool((tables.bars > 0).any())
+        sizes = {"place": places, "metre": int(is_metre.sum()) + 1, "phrase": PHRASE_BARS}
+        sizes |= {"left": MOST_LEFT + 1} if self.tells_bars else {}
+        self.layout = InputLayout(recent=recent, lookback=lags, intervals=intervals + lags, places=sizes)
         self.buffer("kind", kind)
         self.buffer("metre", torch.where(is_metre, is_metre.cumsum(0), 0))
         self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) == 1, -1))
@@ -133,8 +139,12 @@ class Tracker(nn.Module):
         """(B, T) position at which each id begins, and the last pitch then: events tell no rests."""
         return step.next_position, step.reference_pitches[..., 0]
 
-    def _follow(self, ids: Tensor, kind: Tensor, bar: Tensor, metre: Tensor, state: TrackerState) -> Here:
-        """What is known at ids, (B, T), given the bar lines and the last metre so far, (B, T) each."""
+    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
+        """Where ids stand given bars and metre so far, (B, T) each, and the last `TrackerState.position`."""
+        raise NotImplementedError
+
+    def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
+        """What is known of late at ids of these kinds, (B, T) each; `held` is that of `TrackerState`."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -143,44 +153,37 @@ class Tracker(nn.Module):
         kind = self.kind[ids]  # (B, T)
         is_bar = kind == Kind.BAR
         metre = hold(self.metre[ids], kind == Kind.TIME_SIGNATURE, state.position[:, 3])
-        here = self._follow(ids, kind, state.position[:, :1] + is_bar.cumsum(1), metre, state)
+        position = self._locate(ids, state.position[:, :1] + is_bar.cumsum(1), metre, state.position)
+        recent = self._recall(ids, kind, position, state.held)
 
         # What came next at this place some bars ago, and for how long that has been right: (B, T, L).
+        bar, place, counted, order, next_position = position
         span = self.num_places * NOTES * KINDS
-        keys = here.bar * span + here.place * (NOTES * KINDS) + here.order
+        keys = bar * span + place * (NOTES * KINDS) + order
         drop = ids.shape[1] if self.is_windowed else 0
         all_ids = torch.cat([state.ids, ids], dim=1)[:, drop:]  # (B, N + T) or (B, N)
         all_keys = torch.cat([state.keys, keys], dim=1)[:, drop:]
         wanted = keys[..., None] - self.lags * span
-        lookback = torch.where(here.bar[..., None] > self.lags, ids_after(wanted, all_ids, all_keys), 0)
+        lookback = torch.where(bar[..., None] > self.lags, ids_after(wanted, all_ids, all_keys), 0)
         runs = run_lengths(delayed(lookback, state.expected) == ids[..., None], state.runs)
 
         # How the pitches lie to each other, (B, T, I) and (B, T, 12).
-        last = here.reference_pitches[..., :1]
-        intervals = [*here.intervals, semitones(last, self.pitch[lookback])]
+        last = recent.reference_pitches[..., :1]
+        intervals = [*recent.intervals, semitones(last, self.pitch[lookback])]
         counts, before_bar = count_classes(self.pitch[ids], is_bar, state.pitch_classes)
         shares = rotated_classes(counts, last)
         shares = shares / shares.sum(dim=2, keepdim=True).clamp(min=1)
 
-        where = torch.stack([here.place, metre, here.bar % PHRASE_BARS], dim=2)
-        inputs = [ids[..., None], here.recent, lookback, *intervals, where]
-        features = [(runs > 0).float(), torch.log1p(runs.float()) / 4, shares]
+        where = torch.stack([place, metre, bar % PHRASE_BARS], dim=2)
+        inputs = torch.cat([ids[..., None], recent.ids, lookback, *intervals, where, *recent.left], dim=2)
+        features = torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4, shares], dim=2)
+        pitches, moved, in_bar = recent.reference_pitches, recent.motion, counts - before_bar
         step = StepFeatures(
-            bar=here.bar,
-            place=here.place,
-            metre=metre,
-            inputs=torch.cat(inputs if here.bars_left is None else [*inputs, here.bars_left], dim=2),
-            features=torch.cat(features, dim=2),
-            bar_classes=counts - before_bar,
-            next_position=here.next_position,
-            reference_pitches=here.reference_pitches,
-            motion=here.motion,
-            lookback=lookback,
+            bar, place, metre, inputs, features, in_bar, next_position, pitches, moved, lookback
         )
-        position = torch.stack([here.bar, here.place, here.counted, metre], dim=2)
-        classes = torch.cat([counts, before_bar], dim=2)
-        position, held, classes = position[:, -1], here.held[:, -1], classes[:, -1]
-        return step, TrackerState(position, held, classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
+        stands = torch.stack([bar, place, counted, metre], dim=2)[:, -1]
+        held, classes = recent.held[:, -1], torch.cat([counts, before_bar], dim=2)[:, -1]
+        return step, TrackerState(stands, held, classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:

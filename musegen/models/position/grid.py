@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from musegen.models.position.features import Here, InputLayout, StepFeatures, Tracker, TrackerState, semitones
+from musegen.models.position.features import Position, Recent, StepFeatures, Tracker, semitones
 from musegen.models.position.scans import count_since, delayed, hold
 from musegen.tokenizers.tables import Kind, Tables
 
@@ -24,11 +24,10 @@ class GridTracker(Tracker):
     knows_motion = True
 
     def __init__(self, tables: Tables, lookback: Sequence[int]) -> None:
-        voices, lags = tables.voices, len(lookback)
-        layout = InputLayout(recent=2 * voices, lookback=lags, intervals=2 * voices - 1 + lags)
-        super().__init__(tables, lookback, layout)
+        voices, positions = tables.voices, int(tables.bar_positions.max())
+        sizes = {"places": positions * voices + 1, "recent": 2 * voices, "intervals": 2 * voices - 1}
+        super().__init__(tables, lookback, **sizes)
         self.voices, self.num_references, self.num_held = voices, voices, 3 * voices
-        self.num_places = int(tables.bar_positions.max()) * voices + 1
         self.order[self.kind >= Kind.PITCH] = 0  # each has a place of its own
         self.buffer("order_of_voices", torch.arange(voices))
 
@@ -40,32 +39,28 @@ class GridTracker(Tracker):
         begins = (step.place - 1).clamp(min=0) // self.voices
         return begins, torch.where(self.kind[last] == Kind.REST, -1, pitch)
 
-    def _follow(self, ids: Tensor, kind: Tensor, bar: Tensor, metre: Tensor, state: TrackerState) -> Here:
+    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
         del metre
-        place = count_since(kind >= Kind.PITCH, kind == Kind.BAR, state.position[:, 1])
+        kind = self.kind[ids]
+        place = count_since(kind >= Kind.PITCH, kind == Kind.BAR, before[:, 1])
         place = place.clamp(max=self.num_places - 1)
-        turn = (place % self.voices)[..., None]  # (B, T, 1) whose id comes next
-        turns = (turn + self.order_of_voices) % self.voices  # (B, T, voices)
+        return Position(bar, place, place, self.order[ids], place // self.voices)
 
-        last, struck, earlier = self._voices(ids, kind, place, state.held)  # (B, T, voices)
-        sounding = self.pitch[struck.gather(2, turns)]
+    def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
+        turn = (position.place % self.voices)[..., None]  # (B, T, 1) whose id comes next
+        turns = (turn + self.order_of_voices) % self.voices  # (B, T, voices)
+        last, struck, earlier = self._voices(ids, kind, position.place, held)
+        struck_in_turn = struck.gather(2, turns)
+        sounding = self.pitch[struck_in_turn]
         own, others = sounding[..., :1], sounding[..., 1:]
         own_before = self.pitch[earlier.gather(2, turn)]
         # Where the others stood before they moved at this position: what makes a motion parallel or contrary.
         has_moved = (self.kind[last] == Kind.PITCH) & (self.order_of_voices < turn)
         stood = self.pitch[torch.where(has_moved, earlier, struck).gather(2, turns)][..., 1:]
-        return Here(
-            bar=bar,
-            place=place,
-            counted=place,
-            order=self.order[ids],
-            next_position=place // self.voices,
-            held=torch.cat([last, struck, earlier], dim=2),
-            recent=torch.cat([last.gather(2, turns), struck.gather(2, turns)], dim=2),
-            reference_pitches=sounding,
-            motion=torch.where((others >= 0) & (stood >= 0), others - stood, 0),
-            intervals=[semitones(own_before, own), semitones(own, others), semitones(own, stood)],
-        )
+        motion = torch.where((others >= 0) & (stood >= 0), others - stood, 0)
+        intervals = [semitones(own_before, own), semitones(own, others), semitones(own, stood)]
+        recent = torch.cat([last.gather(2, turns), struck_in_turn], dim=2)
+        return Recent(torch.cat([last, struck, earlier], dim=2), recent, sounding, motion, intervals, [])
 
     def _voices(self, ids: Tensor, kind: Tensor, place: Tensor, held: Tensor) -> tuple[Tensor, ...]:
         """For each voice its last id, the pitch it struck last (a rest leaves it), and the one before."""
