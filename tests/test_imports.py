@@ -61,7 +61,9 @@ def test_imports_come_from_below(path: Path) -> None:
         assert FLOORS[other] < FLOORS[room] or (room, other) in SIDEWAYS, f"{room} imports {name}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "models").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_models_know_torch_and_numpy_alone(path: Path) -> None:
     libraries = {name.partition(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
     assert libraries <= {"torch", "numpy", "musegen"}

@@ -3,7 +3,6 @@
 This is where families differ in how they are put together; `families.py` says which function is whose.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,15 +14,14 @@ from musegen.checkpoint.weights import Sizes
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAEConfig, VAETrainConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
-from musegen.models.conductor import BarEncoder, BarKeys, Conductor, Slots
+from musegen.models.chord_planner import Planner, PlanReader
+from musegen.models.conductor import BarEncoder, Conductor, Keys, Slots
 from musegen.models.decoder import StreamDecoder
-from musegen.models.grid_place import GridTracker
-from musegen.models.line_place import LineTracker
+from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
-from musegen.models.place import PlaceTracker
-from musegen.models.plan import Planner, PlanReader
-from musegen.models.seq2seq import Encoder, Seq2Seq
-from musegen.models.vae import COMPONENTS, VAE, ClipEncoder, Keys
+from musegen.models.position import make_tracker
+from musegen.models.seq2seq import Seq2Seq
+from musegen.models.vae import COMPONENTS, VAE, ClipEncoder
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 
@@ -53,17 +51,17 @@ def expected_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     """A language model."""
     settings: dict[str, Any] = asdict(config.model)
-    tracker = build_tracker(tokenizer.tables, settings.pop("lookback"))
+    tracker = make_tracker(tokenizer.tables, settings.pop("lookback"))
     return LanguageModel(StreamDecoder(tracker=tracker, **settings))
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
     """An accompanist, with a planner where it plans."""
     settings: dict[str, Any] = asdict(config.model)
-    target = build_tracker(tokenizer.tables, settings.pop("lookback"))
+    target = make_tracker(tokenizer.tables, settings.pop("lookback"))
     listener = melody_tokenizer(tokenizer).tables
     encoder = Encoder(
-        tracker=build_tracker(listener, ()),
+        tracker=make_tracker(listener, ()),
         bar_positions=_bar_positions(listener),
         **settings | {"num_layers": config.encoder.num_layers},
     )
@@ -105,26 +103,25 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     assert settings.input_dropout is not None
     shared = _shared(settings)
     reader = Encoder(
-        tracker=build_tracker(tables, (), is_reader=True),
+        tracker=make_tracker(tables, (), is_reader=True),
         bar_positions=_bar_positions(tables),
         num_layers=1,
         is_residual=True,
         **shared,
     )
-    tracker = build_tracker(tables, settings.lookback)
+    tracker = make_tracker(tables, settings.lookback)
     decoder = StreamDecoder(
         tracker=tracker, num_layers=settings.num_layers, input_dropout=settings.input_dropout, **shared
     )
     bars, latent_dim = settings.clip_bars, settings.latent_dim
     encoder: ClipEncoder | BarEncoder
-    keys: Keys | BarKeys
     if settings.hierarchical:
         if latent_dim < 2 * bars:
             raise ConfigError(f"--model.latent-dim is {latent_dim}: {bars} bars want at least {2 * bars}")
         slots = Slots.of(latent_dim, bars)
         encoder = BarEncoder(reader=reader, slots=slots)
         conductor = Conductor(slots=slots, width=settings.hidden_size)
-        keys = BarKeys(tracker.num_places, settings.hidden_size)
+        keys = Keys(None, tracker.num_places, settings.hidden_size)
     else:
         encoder, conductor = ClipEncoder(reader=reader, latent_dim=latent_dim), None
         keys = Keys(bars, tracker.num_places, latent_dim)
@@ -155,32 +152,3 @@ def _shared(settings: VAEConfig) -> dict[str, Any]:
 def _bar_positions(tables: Tables) -> torch.Tensor:
     """Positions of a bar of each metre, by its rank from 1 up; before the first metre a bar never ends."""
     return torch.from_numpy(np.append(1 << 20, tables.bar_positions[tables.ids(Kind.TIME_SIGNATURE)]))
-
-
-def build_tracker(
-    tables: Tables, lookback: Sequence[int], *, is_reader: bool = False
-) -> PlaceTracker | GridTracker:
-    """What follows a stream of this vocabulary through its bars, as its writer or its reader wants it."""
-    kind = torch.from_numpy(tables.kind)
-    pitch = torch.from_numpy(np.where(tables.is_drum == 1, -1, tables.pitch))
-    if tables.voices:
-        bar_positions = torch.from_numpy(tables.bar_positions)
-        return GridTracker(
-            kind=kind, bar_positions=bar_positions, pitch=pitch, voices=tables.voices, lookback=lookback
-        )
-    if tables.is_line:
-        return LineTracker(
-            kind=kind,
-            pitch=pitch,
-            duration=torch.from_numpy(tables.duration),
-            bar_positions=torch.from_numpy(tables.bar_positions),
-            lookback=lookback,
-            is_reader=is_reader,
-        )
-    return PlaceTracker(
-        kind=kind,
-        position=torch.from_numpy(tables.position),
-        pitch=pitch,
-        lookback=lookback,
-        bars=torch.from_numpy(tables.bars),
-    )

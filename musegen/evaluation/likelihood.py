@@ -13,7 +13,8 @@ from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
-from musegen.models.losses import first_state, stream_nats
+from musegen.models.losses import stream_nats
+from musegen.models.protocol import first_state
 from musegen.models.seq2seq import Seq2Seq
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan

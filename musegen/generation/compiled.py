@@ -20,7 +20,7 @@ from torch.fx import GraphModule
 from musegen.errors import ConfigError
 from musegen.generation.graphs import Step
 from musegen.generation.states import filled, parts
-from musegen.models.place import PlaceState
+from musegen.models.position.features import TrackerState
 from musegen.models.stepping import mapped, windowed
 
 Code = Callable[..., Sequence[Tensor]]
@@ -104,7 +104,7 @@ def _remembered(graph: GraphModule, inputs: Sequence[Any]) -> Code:
     return called
 
 
-def _mark_past(place: PlaceState) -> PlaceState:
+def _mark_past(place: TrackerState) -> TrackerState:
     for each in (place.ids, place.keys):
         maybe_mark_dynamic(each, 1)
     return place

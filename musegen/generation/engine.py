@@ -13,7 +13,8 @@ from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, Step, Steps
 from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_strays
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
-from musegen.models.losses import Decoder, token_nats
+from musegen.models.losses import token_nats
+from musegen.models.protocol import Decoder
 from musegen.models.stepping import begun, stepping
 from musegen.tokenizers import Kind
 from musegen.tokenizers.arrays import Array, hosted_rules
@@ -91,7 +92,7 @@ class _Rows(NamedTuple):
 
 
 def sample_streams(
-    model: Decoder,
+    model: Decoder[Any],
     state: Any,
     grammar: Rules,
     *,
@@ -169,7 +170,7 @@ def _keeps_share(grammar: Rules, *, pitches_alone: bool) -> Tensor:
     return is_time | as_tensor(grammar.kind >= Kind.DURATION) if pitches_alone else is_time
 
 
-def _stepper(model: Decoder, sampling: SamplingOptions, *, on_cpu: bool) -> Any:
+def _stepper(model: Decoder[Any], sampling: SamplingOptions, *, on_cpu: bool) -> Any:
     """What takes single steps of a model: it, laid out for them."""
     if not on_cpu:
         _check_for_gpu(sampling)
@@ -179,7 +180,7 @@ def _stepper(model: Decoder, sampling: SamplingOptions, *, on_cpu: bool) -> Any:
 
 
 def _machine(
-    one: Step[_Rows], model: Decoder, stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
+    one: Step[_Rows], model: Decoder[Any], stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
 ) -> tuple[int, Steps[_Rows] | None]:
     """How many steps are taken at once, and by what; None: one after the other, as they are."""
     if is_compiled:
@@ -211,7 +212,7 @@ def _going(done: Tensor, fewest: int) -> Tensor:
 
 
 def _after_prompt(
-    model: Decoder, stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
+    model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
 ) -> _Rows:
     """Rows that have read the prompt, to be gone on with by `stepper`; `strict` (B,) keep to one scale."""
     count = len(strict)
@@ -237,7 +238,7 @@ def _after_prompt(
 
 
 def _finished(
-    streams: list[Stream], model: Decoder, state: Any, grammar: Rules, sampling: SamplingOptions
+    streams: list[Stream], model: Decoder[Any], state: Any, grammar: Rules, sampling: SamplingOptions
 ) -> list[Stream]:
     """Streams with their log-likelihood under the model as it is, and how far that of others lies above.
 
@@ -305,7 +306,7 @@ class _Kept:
 def _step(
     rows: _Rows,
     uniform: Tensor,
-    model: Decoder,
+    model: Decoder[Any],
     grammar: Rules,
     sampling: SamplingOptions,
     is_time: Tensor,

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.generation.sampling import GREEDY, RowStreams, draw_ids
-from musegen.models.plan import Chain, Heard, Planner, absolute, relative
+from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
 
 NOTES_TEMPERATURE = 0.5
 """At which numbers of notes are drawn: melodies leave them open, and the likeliest are too few."""

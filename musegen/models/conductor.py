@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from musegen.models.place import Place
-from musegen.models.rnn import StackedRNN, both_ways
-from musegen.models.seq2seq import Encoder
+from musegen.models.encoder import Encoder
+from musegen.models.position.features import StepFeatures
+from musegen.models.rnn import both_ways, two_stacks
 
 WHOLE = 8
 """One dimension of z in so many is for the whole clip."""
@@ -38,22 +38,45 @@ class Slots(NamedTuple):
         return z[:, : self.whole], z[:, self.whole :].view(len(z), self.bars, self.each)
 
 
+class Keys(nn.Module):
+    """A learnt vector for each place in a bar, and for each bar of a clip; random signs to begin with.
+
+    Args:
+        bars: of a clip, what lies beyond counting as the last; None: all bars are alike.
+        num_places: places of a bar.
+        width: Z or E, of the vectors.
+    """
+
+    def __init__(self, bars: int | None, num_places: int, width: int) -> None:
+        super().__init__()
+        self.bars = None if bars is None else nn.Parameter(torch.randn(bars, width).sign())
+        self.places = nn.Parameter(torch.randn(num_places, width).sign())
+
+    def of_bar(self, step: StepFeatures) -> Tensor | float:
+        """(B, T, width), or 1 where all bars are alike."""
+        if self.bars is None:
+            return 1.0
+        return nn.functional.embedding((step.bar - 1).clamp(0, len(self.bars) - 1), self.bars)
+
+    def of_place(self, step: StepFeatures) -> Tensor:
+        """(B, T, width)."""
+        return nn.functional.embedding(step.place, self.places)
+
+
 class _OverBars(nn.Module):
     """Relates embeddings of bars, (B, K, E), to each other and adds that to them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.forwards, self.backwards = (
-            StackedRNN(cell="lstm", input_size=width, hidden_size=width // 2, num_layers=1, dropout=0.0)
-            for _ in range(2)
+        self.forwards, self.backwards = two_stacks(
+            cell="lstm", input_size=width, hidden_size=width // 2, num_layers=1, dropout=0.0
         )
         self.wide, self.back = nn.Linear(2 * width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, bars: Tensor) -> Tensor:
         lengths = torch.full(bars.shape[:1], bars.shape[1], device=bars.device)
         related = both_ways(self.forwards, self.backwards, bars, lengths)
-        told: Tensor = self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2))))
-        return bars + told
+        return torch.add(bars, self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2)))))
 
 
 class BarEncoder(nn.Module):
@@ -74,21 +97,21 @@ class BarEncoder(nn.Module):
         for scale in (self.scale, self.whole_scale):
             nn.init.constant_(scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, keys: "BarKeys") -> Normal:
+    def forward(self, ids: Tensor, keys: Keys) -> Normal:
         """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
 
         Args:
             ids: (B, S).
             keys: to which what is read is bound.
         """
-        states, place = self.reader.read(ids)  # (B, S, E)
-        heard = (ids != 0)[..., None]
-        bound = states * keys.of_place(place) * heard
-        number = (place.bar - 1).clamp(0, self.slots.bars - 1)[..., None]
+        states, step = self.reader.read(ids)  # (B, S, E)
+        mask = (ids != 0)[..., None]
+        bound = states * keys.of_place(step) * mask
+        number = (step.bar - 1).clamp(0, self.slots.bars - 1)[..., None]
         bars = bound.new_zeros(len(ids), self.slots.bars, bound.shape[2])
         memory = bars.scatter_add(1, number.expand_as(bound), bound)  # (B, K, E)
-        sizes = heard.new_zeros(len(ids), self.slots.bars, 1, dtype=bound.dtype)
-        counts = sizes.scatter_add(1, number, heard.to(bound.dtype))
+        sizes = mask.new_zeros(len(ids), self.slots.bars, 1, dtype=bound.dtype)
+        counts = sizes.scatter_add(1, number, mask.to(bound.dtype))
         bars = self.over_bars(memory / counts.clamp(min=1).sqrt())
         whole = bars.mean(dim=1)
         mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1)
@@ -115,20 +138,3 @@ class Conductor(nn.Module):
         whole, bars = self.slots.split(z)
         embeddings: Tensor = self.over_bars(self.bar(bars) + self.whole(whole)[:, None])
         return embeddings
-
-
-class BarKeys(nn.Module):
-    """A learnt vector for each place in a bar; random signs to begin with.
-
-    Args:
-        num_places: places of a bar.
-        width: E, of the vectors.
-    """
-
-    def __init__(self, num_places: int, width: int) -> None:
-        super().__init__()
-        self.places = nn.Parameter(torch.randn(num_places, width).sign())
-
-    def of_place(self, place: Place) -> Tensor:
-        """(B, T, E)."""
-        return nn.functional.embedding(place.place, self.places)

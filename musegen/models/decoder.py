@@ -10,9 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.grid_place import GridTracker
 from musegen.models.lookups import Lookups, cut, look_up, tabled
-from musegen.models.place import MOST_LEFT, PHRASE_BARS, WIDEST, Place, PlaceState, PlaceTracker
+from musegen.models.position.features import WIDEST, StepFeatures, Tracker, TrackerState
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 
@@ -20,7 +19,7 @@ class DecoderState(NamedTuple):
     """Everything the next step needs."""
 
     rnn: RNNState
-    place: PlaceState
+    place: TrackerState
 
 
 class Prepared(NamedTuple):
@@ -33,7 +32,7 @@ class Prepared(NamedTuple):
     widths: list[int]
     """Of these three."""
     foretold: Tensor | None
-    """(2L, L) what the look-backs' part of `Place.figures` adds to the trust; None: there are none."""
+    """(2L, L) what the look-backs' part of the features adds to the trust; None: there are none."""
 
 
 class StreamDecoder(nn.Module):
@@ -51,10 +50,15 @@ class StreamDecoder(nn.Module):
         input_dropout: share of the steps at which training hides the ids and tells the place alone.
     """
 
+    _pitch_ids: Tensor
+    pitches: Tensor
+    """(P,) the MIDI pitches that ids strike, ascending in their ids."""
+    _leading: Tensor
+
     def __init__(
         self,
         *,
-        tracker: PlaceTracker | GridTracker,
+        tracker: Tracker,
         cell: str,
         embedding_dim: int,
         hidden_size: int,
@@ -65,93 +69,76 @@ class StreamDecoder(nn.Module):
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self._pitch_ids: Tensor
-        self._pitches: Tensor
-        self._leading: Tensor
+        layout, references = tracker.layout, tracker.num_references + more_anchors
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
-        self.tracker = tracker
-        self.input_dropout = input_dropout
-        self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
-        self.place = nn.Embedding(tracker.num_places, hidden_size)
-        self.metre = nn.Embedding(tracker.num_metres, hidden_size)
-        self.phrase = nn.Embedding(PHRASE_BARS, hidden_size)
-        tells_lengths = isinstance(tracker, PlaceTracker) and tracker.tells_lengths
-        self.left = nn.Embedding(MOST_LEFT + 1, hidden_size) if tells_lengths else None
-        lags = tracker.num_lookbacks
-        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
-        told = embedding_dim * (1 + tracker.num_recent + lags) + 2 * lags + 12
-        told += embedding_dim // 2 * tracker.num_intervals
-        self.input = nn.Linear(told, hidden_size)
+        self.tracker, self.layout, self.input_dropout = tracker, layout, input_dropout
         self.prepared: Prepared | None = None
         """What is made of the weights, kept where they stay as they are (see models/stepping.py)."""
+        # Rows of the inputs: ids, where they stand, then intervals.
+        self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
+        for name, rows in layout.places.items():
+            self.add_module(name, nn.Embedding(rows, hidden_size))
+        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
+        self.input = nn.Linear(layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
-        self.rnn = StackedRNN(
-            cell=cell,
-            input_size=hidden_size,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout=dropout,
-            weight_dropout=weight_dropout,
-        )
+        sizes = {"input_size": hidden_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        self.rnn = StackedRNN(cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout)
+        # What is made of them.
         self.logits = nn.Linear(hidden_size, self.vocab_size)
-        self.leap = nn.Linear(hidden_size, (tracker.num_anchors + more_anchors) * (2 * WIDEST + 1))
-        pitch_ids = torch.nonzero(tracker.pitch >= 0).flatten()
-        self.register_buffer("_pitch_ids", pitch_ids, persistent=False)
-        self.register_buffer("_pitches", tracker.pitch[pitch_ids], persistent=False)
-        # (129, P) by the anchor, of which -1 is the last: which leap leads to each pitch; one beyond the last
-        # where there is no anchor.
-        anchors = torch.arange(129)[:, None]
-        apart = (self._pitches - anchors).clamp(-WIDEST, WIDEST) + WIDEST
-        leading = torch.where(anchors < 128, apart, 2 * WIDEST + 1)
-        self.register_buffer("_leading", leading, persistent=False)
-        first, last = int(pitch_ids[0]), int(pitch_ids[-1])
-        in_a_row = last - first == len(pitch_ids) - 1
-        self._struck = slice(first, last + 1) if in_a_row else None  # reads and adds without indices
-        others = tracker.num_anchors - 1 + more_anchors
-        self.parallel = nn.Linear(hidden_size, 12) if isinstance(tracker, GridTracker) and others else None
+        self.leap = nn.Linear(hidden_size, references * (2 * WIDEST + 1))
+        has_others, lags = tracker.knows_motion and references > 1, layout.lookback
+        self.parallel = nn.Linear(hidden_size, 12) if has_others else None
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
-        for embedding in self._stands:
-            nn.init.normal_(embedding.weight, std=0.05)
+        for name in layout.places:
+            nn.init.normal_(getattr(self, name).weight, std=0.05)
+        self._settle_pitches(tracker.pitch)
 
-    @property
-    def _stands(self) -> list[nn.Embedding]:
-        """Of the last slots of `Place.told`."""
-        return [self.place, self.metre, self.phrase, *([] if self.left is None else [self.left])]
-
-    @property
-    def pitches(self) -> Tensor:
-        """(P,) the MIDI pitches that ids strike, ascending in their ids."""
-        return self._pitches
+    def _settle_pitches(self, pitch: Tensor) -> None:
+        """What follows from the MIDI pitch of each id, (V,), -1 where it is none."""
+        ids = torch.nonzero(pitch >= 0).flatten()
+        self.register_buffer("_pitch_ids", ids, persistent=False)
+        self.register_buffer("pitches", pitch[ids], persistent=False)
+        # (129, P) by the pitch from which it is reckoned, of which -1 is the last: which interval leads to
+        # each pitch; one beyond the last where there is none.
+        start = torch.arange(129)[:, None]
+        apart = (self.pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
+        leading = torch.where(start < 128, apart, 2 * WIDEST + 1)
+        self.register_buffer("_leading", leading, persistent=False)
+        first, last = int(ids[0]), int(ids[-1])
+        in_a_row = last - first == len(ids) - 1
+        self._struck = slice(first, last + 1) if in_a_row else None  # reads and adds without indices
 
     def init_state(self, batch_size: int) -> DecoderState:
         """Silence: the state before the first id."""
         return DecoderState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
 
-    def follow(self, ids: Tensor, state: PlaceState) -> tuple[Place, PlaceState]:
-        """Where each of T more ids, (B, T), stands in the music."""
-        place, after = self.tracker(ids, state)
-        return place, after
+    def follow(self, ids: Tensor, state: TrackerState) -> tuple[StepFeatures, TrackerState]:
+        """What is known at each of T more ids, (B, T)."""
+        step, after = self.tracker(ids, state)
+        return step, after
 
-    def run(self, place: Place, state: RNNState, told: Tensor | None = None) -> tuple[Tensor, RNNState]:
+    def run(
+        self, step: StepFeatures, state: RNNState, context: Tensor | None = None
+    ) -> tuple[Tensor, RNNState]:
         """The recurrent layers over T ids.
 
         Args:
-            place: of the ids.
+            step: of the ids.
             state: after the ids before.
-            told: (B, T, H) what else each step is told.
+            context: (B, T, H) what else is known at each.
 
         Returns:
             (B, T, H), and the state after the last id.
         """
-        inputs = self._inputs(place)
-        output, after = self.rnn(self.dropout(inputs if told is None else inputs + told), state)
+        inputs = self._inputs(step)
+        output, after = self.rnn(self.dropout(inputs if context is None else inputs + context), state)
         return self.dropout(output), after
 
     def score(
         self,
         output: Tensor,
-        place: Place,
-        anchors: Tensor | None = None,
+        step: StepFeatures,
+        references: Tensor | None = None,
         motion: Tensor | None = None,
         more: Tensor | None = None,
     ) -> Tensor:
@@ -159,108 +146,95 @@ class StreamDecoder(nn.Module):
 
         Args:
             output: (B, T, H) of `run`, perhaps with more added.
-            place: of the ids.
-            anchors: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
+            step: of the ids.
+            references: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
             motion: (B, T, A') semitones by which each of these has just moved.
             more: (B, T, P) what else speaks for each of `pitches`.
         """
-        logits, leaps, trust = self._heads(output, place.figures[..., : 2 * self.tracker.num_lookbacks])
-        known = place.anchors if anchors is None else torch.cat([place.anchors, anchors], dim=2)
-        spoken = self._leaps(leaps, known)
+        logits, intervals, copying = self._heads(output, step.features[..., : 2 * self.layout.lookback])
+        known = step.reference_pitches
+        known = known if references is None else torch.cat([known, references], dim=2)
+        pitch_logits = self._by_interval(intervals, known)
         if more is not None:
-            spoken = spoken + more
+            pitch_logits = pitch_logits + more
         if self.parallel is not None:
-            moved = place.motion if motion is None else torch.cat([place.motion, motion], dim=2)
-            spoken = spoken + self._parallels(self.parallel(output), known, moved)
+            moved = step.motion if motion is None else torch.cat([step.motion, motion], dim=2)
+            pitch_logits = pitch_logits + self._parallels(self.parallel(output), known, moved)
         if self._struck is None or self.prepared is None:
-            logits = logits.index_add_(-1, self._pitch_ids, spoken.to(logits.dtype))
+            logits = logits.index_add_(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
         else:  # quicker, and slower where gradients have to come back
-            logits[..., self._struck].add_(spoken)
-        if trust is None:
+            logits[..., self._struck].add_(pitch_logits)
+        if copying is None:
             return logits
         # A raised logit for the id each look-back points at, by how much the model trusts it:
         # an RNN alone does not copy eight bars.
-        return logits.scatter_add_(-1, place.lookback, trust.to(logits.dtype) * (place.lookback > 0))
+        return logits.scatter_add_(-1, step.lookback, copying.to(logits.dtype) * (step.lookback > 0))
 
-    def _heads(self, output: Tensor, foretold: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Logits, (B, T, V), leaps, (B, T, A * (intervals + 1)), and trust in the look-backs, (B, T, L)."""
+    def _heads(self, output: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Logits, (B, T, V), of intervals, (B, T, A * (intervals + 1)), and of the look-backs, (B, T, L)."""
         if self.prepared is not None:
             made = self.prepared.heads(output[:, 0])[:, None]
-            logits, leaps, trust = torch.split(made, self.prepared.widths, dim=-1)
+            logits, intervals, copying = torch.split(made, self.prepared.widths, dim=-1)
             known = self.prepared.foretold
-            return (
-                logits,
-                leaps,
-                None if known is None else torch.addmm(trust[:, 0], foretold[:, 0], known)[:, None],
-            )
+            if known is None:
+                return logits, intervals, None
+            return logits, intervals, torch.addmm(copying[:, 0], predicted[:, 0], known)[:, None]
         if torch.is_autocast_enabled(output.device.type):  # once for all three
             output = output.to(torch.get_autocast_dtype(output.device.type))
         each = self.leap(output).view(*output.shape[:-1], -1, 2 * WIDEST + 1)
-        leaps = nn.functional.pad(each, (0, 1)).flatten(-2)  # a pitch from which nothing is reckoned
+        intervals = nn.functional.pad(each, (0, 1)).flatten(-2)  # a pitch from which nothing is reckoned
         if self.copy is None:
-            return self.logits(output), leaps, None
+            return self.logits(output), intervals, None
         own, known = self.copy.weight[:, : self.hidden_size], self.copy.weight[:, self.hidden_size :]
-        trust = nn.functional.linear(output, own) + nn.functional.linear(foretold, known, self.copy.bias)
-        return self.logits(output), leaps, trust
+        copying = nn.functional.linear(output, own) + nn.functional.linear(predicted, known, self.copy.bias)
+        return self.logits(output), intervals, copying
 
     def prepare(self, packed: Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]) -> Prepared:
         """What is made of the weights; `packed` makes a layer of weight and bias."""
-        leap = self.leap.weight.view(-1, 2 * WIDEST + 1, self.hidden_size)
-        offset = self.leap.bias.view(-1, 2 * WIDEST + 1)
-        layers: list[tuple[Tensor, Tensor]] = [
-            (self.logits.weight, self.logits.bias),
-            (
-                nn.functional.pad(leap, (0, 0, 0, 1)).flatten(0, 1),
-                nn.functional.pad(offset, (0, 1)).flatten(),
-            ),
-        ]
+        leap = nn.functional.pad(self.leap.weight.view(-1, 2 * WIDEST + 1, self.hidden_size), (0, 0, 0, 1))
+        offset = nn.functional.pad(self.leap.bias.view(-1, 2 * WIDEST + 1), (0, 1))
+        weights, biases = [self.logits.weight, leap.flatten(0, 1)], [self.logits.bias, offset.flatten()]
         known = None
         if self.copy is not None:
-            layers.append((self.copy.weight[:, : self.hidden_size], self.copy.bias))
+            weights.append(self.copy.weight[:, : self.hidden_size])
+            biases.append(self.copy.bias)
             known = self.copy.weight[:, self.hidden_size :].t().contiguous()
-        widths = [len(bias) for _, bias in layers] + [0] * (known is None)
-        weight, bias = torch.cat([each for each, _ in layers]), torch.cat([each for _, each in layers])
+        widths = [len(bias) for bias in biases] + [0] * (known is None)
         tables = self.tables()
         tables = tables._replace(weight=tables.weight.contiguous())
-        return Prepared(tables, packed(weight, bias), widths, known)
+        return Prepared(tables, packed(torch.cat(weights), torch.cat(biases)), widths, known)
 
-    def _leaps(self, leaps: Tensor, anchors: Tensor) -> Tensor:
-        """What speaks for each pitch by its interval from each anchor, whatever the key, (B, T, pitches)."""
-        each = leaps.view(*anchors.shape, 2 * WIDEST + 2)  # (B, T, A, intervals + 1)
-        spoken = each.gather(-1, self._leading[anchors])
-        return spoken[..., 0, :] if anchors.shape[-1] == 1 else spoken.sum(dim=-2)
+    def _by_interval(self, intervals: Tensor, references: Tensor) -> Tensor:
+        """What speaks for each pitch by its interval from each reference, whatever the key, (B, T, P)."""
+        each = intervals.view(*references.shape, 2 * WIDEST + 2)  # (B, T, A, intervals + 1)
+        logits = each.gather(-1, self._leading[references])
+        return logits[..., 0, :] if references.shape[-1] == 1 else logits.sum(dim=-2)
 
-    def _parallels(self, weights: Tensor, anchors: Tensor, motion: Tensor) -> Tensor:
-        """What speaks for moving along with another voice, by the interval kept, (B, T, pitches).
+    def _parallels(self, weights: Tensor, references: Tensor, motion: Tensor) -> Tensor:
+        """What speaks for moving along with another voice, by the interval kept, (B, T, P).
 
         Args:
             weights: (B, T, 12) by interval, octaves taken off.
-            anchors: (B, T, A) this voice's pitch, then the others'.
+            references: (B, T, A) this voice's pitch, then the others'.
             motion: (B, T, A - 1) of the others.
         """
-        own, others = anchors[..., :1], anchors[..., 1:]
+        own, others = references[..., :1], references[..., 1:]
         along = own + motion  # (B, T, A - 1) where this voice would go
-        spoken = weights.gather(-1, (others - along) % 12)
+        logits = weights.gather(-1, (others - along) % 12)
         can_follow = (own >= 0) & (others >= 0) & (motion != 0)
-        is_there = (self._pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, pitches)
-        return torch.where(is_there, spoken[..., None], 0.0).sum(dim=-2)
+        is_there = (self.pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, P)
+        return torch.where(is_there, logits[..., None], 0.0).sum(dim=-2)
 
     def tables(self) -> Lookups:
         """The input layer as tables."""
-        tracker = self.tracker
-        tokens = 1 + tracker.num_recent + tracker.num_lookbacks
-        return tabled(
-            self.input,
-            [(self.embedding, tokens), (self.interval, tracker.num_intervals)],
-            self._stands,
-        )
+        rows = [(self.embedding, self.layout.ids), (self.interval, self.layout.intervals)]
+        return tabled(self.input, rows, [getattr(self, name) for name in self.layout.places])
 
-    def _inputs(self, place: Place) -> Tensor:
+    def _inputs(self, step: StepFeatures) -> Tensor:
         tables = self.prepared.tables if self.prepared else self.tables()
         if not (self.training and self.input_dropout):
-            return look_up(tables, place.told, place.figures)
-        hidden = torch.rand(*place.bar.shape, 1, device=place.bar.device) < self.input_dropout
-        heard = place.told.shape[-1] - len(self._stands)
-        known, where = cut(tables, heard)
-        inputs = look_up(known, place.told[..., :heard], place.figures).masked_fill(hidden, 0.0)
-        return inputs + look_up(where, place.told[..., heard:])
+            return look_up(tables, step.inputs, step.features)
+        hidden = torch.rand(*step.bar.shape, 1, device=step.bar.device) < self.input_dropout
+        music, where = cut(tables, self.layout.music)
+        known = look_up(music, step.inputs[..., : self.layout.music], step.features)
+        return known.masked_fill(hidden, 0.0) + look_up(where, step.inputs[..., self.layout.music :])

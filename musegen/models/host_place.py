@@ -1,4 +1,4 @@
-"""`Place` one id at a time, for many rows on a processor: what `PlaceTracker` computes all at once.
+"""`StepFeatures` one id at a time, for many rows on a processor: what `EventTracker` computes all at once.
 
 Sampling asks for it once a step, of arrays of a few numbers: numpy takes a microsecond for an operation
 where torch takes four, and tables over the vocabulary spare most of the operations. The law of
@@ -12,31 +12,31 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from musegen.models.line_place import LineTracker
-from musegen.models.place import (
-    _KINDS,
-    _NOTES,
+from musegen.models.position.events import EventTracker
+from musegen.models.position.features import (
+    KINDS,
     MOST_LEFT,
+    NOTES,
     PHRASE_BARS,
     WIDEST,
-    Place,
-    PlaceState,
-    PlaceTracker,
+    StepFeatures,
+    TrackerState,
 )
+from musegen.models.position.line import LineTracker
+from musegen.tokenizers.tables import Kind
 
 Ints = npt.NDArray[np.int64]
 FAR = np.iinfo(np.int64).max
 """A key after all others: of what has not been written yet."""
 ROOM = 512
 """Ids that a state has room for at first; doubled as they come."""
-_PAD, _BOS, _BAR, _TIME_SIGNATURE, _DURATION = 0, 1, 3, 4, 10
 
 
 class HostState(NamedTuple):
-    """`PlaceState` in numpy; `ids` and `keys` have room for more, and are written in place."""
+    """`TrackerState` in numpy; `ids` and `keys` have room for more, and are written in place."""
 
     counters: Ints
-    """(B, 8), as there."""
+    """(B, 8) `position` and `held` of it, side by side."""
     pitch_classes: Ints
     """(B, 24)"""
     ids: Ints
@@ -51,13 +51,14 @@ class HostState(NamedTuple):
     """(B, L)"""
 
 
-def hosted_state(state: PlaceState, spare: int = ROOM) -> HostState:
+def hosted_state(state: TrackerState, spare: int = ROOM) -> HostState:
     """The same state, with room for so many ids more."""
     rows, seen = state.ids.shape
     ids, keys = np.zeros((rows, seen + spare), np.int64), np.full((rows, seen + spare), FAR)
     ids[:, :seen], keys[:, :seen] = state.ids.numpy(), state.keys.numpy()
-    counters, classes, expected, runs = (
-        each.numpy().copy() for each in (state.counters, state.pitch_classes, state.expected, state.runs)
+    counters = np.concatenate([state.position.numpy(), state.held.numpy()], axis=1)
+    classes, expected, runs = (
+        each.numpy().copy() for each in (state.pitch_classes, state.expected, state.runs)
     )
     return HostState(counters, classes, ids, keys, np.full(rows, seen), expected, runs)
 
@@ -69,21 +70,19 @@ class HostTracker(nn.Module):
         tracker: what it does the same as.
     """
 
-    def __init__(self, tracker: PlaceTracker) -> None:
+    def __init__(self, tracker: EventTracker) -> None:
         super().__init__()
         kind, place, metre, pitch = (
-            getattr(tracker, f"_{name}").numpy() for name in ("kind", "place", "metre", "pitch")
+            each.numpy() for each in (tracker.kind, tracker.place, tracker.metre, tracker.pitch)
         )
-        self.num_lookbacks = tracker.num_lookbacks
-        self.num_places, self.lags = tracker.num_places, tracker._lookback.numpy()  # noqa: SLF001
-        self.pitch = tracker.pitch
-        self.bar_span = self.num_places * _NOTES * _KINDS
+        self.lags, self.pitch = tracker.lags.numpy(), tracker.pitch
+        self.bar_span = tracker.num_places * NOTES * KINDS
         self.spans = self.lags * self.bar_span
         self.of_pitch = pitch
-        self.order = np.where(kind == _PAD, _KINDS - 1, kind)
-        self.is_bar = kind == _BAR
+        self.order = tracker.order.numpy()
+        self.is_bar = kind == Kind.BAR
         self.line = _Line(tracker) if isinstance(tracker, LineTracker) else None
-        ids, sets_place = np.arange(len(kind)), tracker._sets_place.numpy()  # noqa: SLF001
+        ids, sets_place = np.arange(len(kind)), tracker.sets_place.numpy()
         # What an id makes of the counters: where it sets one, and to what; else what it adds.
         # bar, place, counted, metre, last pitch, the one before, last duration, the first id
         nothing = np.zeros_like(kind)
@@ -91,17 +90,17 @@ class HostTracker(nn.Module):
         events = self.line is None
         self.sets = np.stack(
             [
-                *(nothing, sets_place & events, sets_place & events, kind == _TIME_SIGNATURE),
-                *(is_pitch, is_pitch, kind == _DURATION, kind == _BOS),
+                *(nothing, sets_place & events, sets_place & events, kind == Kind.TIME_SIGNATURE),
+                *(is_pitch, is_pitch, kind == Kind.DURATION, kind == Kind.BOS),
             ],
             axis=1,
         ).astype(bool)  # (V, 8)
         self.values = np.stack(
             [nothing, place if events else nothing, nothing, metre, ids, nothing, ids, ids], axis=1
         )
-        counts = tracker._starts_note.numpy() if self.line is None else self.line.lasts  # noqa: SLF001
+        counts = tracker.starts_note.numpy() if self.line is None else self.line.lasts
         self.adds = np.stack([self.is_bar, nothing, counts, *[nothing] * 5], axis=1).astype(np.int64)
-        self.bars = tracker._bars.numpy() if tracker.tells_lengths else None  # noqa: SLF001
+        self.bars = tracker.bars.numpy() if tracker.tells_bars else None
         self.struck = np.zeros((len(kind), 24), np.int64)  # (V, 24)
         self.struck[is_pitch, pitch[is_pitch] % 12] = 1
         # By pitches from -1 on, which is then the last: (129, 129) and (129, 12).
@@ -110,7 +109,7 @@ class HostTracker(nn.Module):
         self.semitones[:128, :128] = (known - known[:, None]).clip(-WIDEST, WIDEST) + WIDEST + 1
         self.turns = (np.append(known, -1)[:, None] + np.arange(12)) % 12
 
-    def forward(self, ids: Tensor, state: HostState) -> tuple[Place, HostState]:
+    def forward(self, ids: Tensor, state: HostState) -> tuple[StepFeatures, HostState]:
         """Follow one more id a row, (B, 1); the state given is used up."""
         new = ids.numpy()[:, 0]
         rows = np.arange(len(new))[:, None]
@@ -120,11 +119,11 @@ class HostTracker(nn.Module):
         line = self.is_bar[new]
         if line.any():
             classes[line, 12:] = classes[line, :12]
-        where, rank = counters, np.minimum(counters[:, 2], _NOTES - 1)
+        where, rank = counters, np.minimum(counters[:, 2], NOTES - 1)
         if self.line is not None:
-            where, rank = self.line(new, counters)
+            where, rank = self.line(new, counters), np.zeros_like(rank)
         bar, place = where[:, 0], where[:, 1]
-        keys = bar * self.bar_span + (place * _NOTES + rank) * _KINDS + self.order[new]
+        keys = bar * self.bar_span + (place * NOTES + rank) * KINDS + self.order[new]
         state = self._written(state, new, keys)
         look = self._look_back(bar, keys, state, rows)  # (B, L)
         runs = np.where(state.expected == new[:, None], state.runs + 1, 0)
@@ -150,7 +149,7 @@ class HostTracker(nn.Module):
 
     def _told(
         self, new: Ints, where: Ints, counters: Ints, classes: Ints, look: Ints, runs: Ints, rows: Ints
-    ) -> Place:
+    ) -> StepFeatures:
         pitches = self.of_pitch[np.concatenate([counters[:, 4:6], look], axis=1)]  # (B, 2 + L)
         last = pitches[:, :1]
         intervals = self.semitones[last, pitches]
@@ -160,42 +159,41 @@ class HostTracker(nn.Module):
         figures = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
         heard = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
         bar, place, metre = where[:, :1], where[:, 1:2], counters[:, 3:4]
-        left = [] if self.bars is None else [self._left(self.bars[counters[:, 7:]], bar)]
+        left = []
+        if self.bars is not None:
+            bars = self.bars[counters[:, 7:]]
+            left = [np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)]
         side_by_side = np.concatenate([*heard, place, metre, bar % PHRASE_BARS, *left], axis=1)
 
         def told(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
             return torch.from_numpy(values[:, None])
 
-        return Place(
+        return StepFeatures(
             bar=torch.from_numpy(bar),
             place=torch.from_numpy(place),
             metre=torch.from_numpy(metre),
-            told=told(side_by_side),
-            figures=told(figures.astype(np.float32)),
+            inputs=told(side_by_side),
+            features=told(figures.astype(np.float32)),
             bar_classes=told(classes[:, :12] - classes[:, 12:]),
-            clock=torch.from_numpy(np.maximum(place - 1, 0)),
-            anchors=told(last),
+            next_position=torch.from_numpy(np.maximum(place - 1, 0)),
+            reference_pitches=told(last),
             motion=told(last[:, :0]),
             lookback=told(look),
         )
-
-    def _left(self, bars: Ints, bar: Ints) -> Ints:
-        return np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)
 
 
 class _Line:
     """Where the clip of a line stands: see `LineTracker`."""
 
     def __init__(self, tracker: LineTracker) -> None:
-        self.lasts, self.length = tracker._lasts.numpy(), tracker._length.numpy()  # noqa: SLF001
+        self.lasts, self.length = tracker.lasts.numpy(), tracker.bar_positions.numpy()
         self.is_reader = tracker.is_reader
-        self.rank = np.where(tracker._kind.numpy() == _DURATION, int(tracker.is_reader), 1)  # noqa: SLF001
 
-    def __call__(self, new: Ints, counters: Ints) -> tuple[Ints, Ints]:
-        """(B, 2) bar and place, and (B,) rank, given the counters, (B, 8), after the ids `new`, (B,)."""
+    def __call__(self, new: Ints, counters: Ints) -> Ints:
+        """(B, 2) bar and place, given the counters, (B, 8), after the ids `new`, (B,)."""
         gone, metre = counters[:, 2], counters[:, 3]
         at = gone - self.lasts[new] if self.is_reader else gone
         length, known = self.length[metre], metre > 0
         bar = np.where(known, at // length + 1, counters[:, 0])
         place = np.where(known, at % length + 1, 0)
-        return np.stack([bar, place], axis=1), self.rank[new]
+        return np.stack([bar, place], axis=1)

@@ -32,6 +32,6 @@ class LanguageModel(nn.Module):
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        place, place_state = self.decoder.follow(ids, state.place)
-        output, rnn_state = self.decoder.run(place, state.rnn)
-        return self.decoder.score(output, place), DecoderState(rnn_state, place_state)
+        step, place = self.decoder.follow(ids, state.place)
+        output, rnn = self.decoder.run(step, state.rnn)
+        return self.decoder.score(output, step), DecoderState(rnn, place)

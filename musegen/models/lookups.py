@@ -49,9 +49,7 @@ def tabled(
             starts.append(row)
             row += len(embedding.weight)
     return Lookups(
-        torch.cat(made),
-        torch.tensor(starts, device=layer.weight.device),
-        layer.weight[:, column:],
+        torch.cat(made), torch.tensor(starts, device=layer.weight.device), layer.weight[:, column:]
     )
 
 

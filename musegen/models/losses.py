@@ -1,32 +1,13 @@
 """Losses as pure functions, in nats."""
 
 import math
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional
 
-
-class Decoder(Protocol):
-    """What every model is: `nn.LSTM`'s own signature, with ids in and logits out."""
-
-    def __call__(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """(B, T) ids and a state to (B, T, V) logits and the next state."""
-        ...
-
-
-def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None) -> Any:
-    """The state before the first id.
-
-    Args:
-        model: of any family but VAEs.
-        rows: how many.
-        source_ids: melodies, (rows, S); None: there are none.
-        plan: of their accompaniments, (rows, K, 2); None: there is none.
-    """
-    return model.init_state(rows) if source_ids is None else model.init_state(source_ids, plan)
+from musegen.models.protocol import Decoder, State
 
 
 def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:
@@ -46,7 +27,7 @@ def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def stream_nats(model: Decoder, state: Any, ids: Tensor, *, chunk: int = 1024) -> Tensor:
+def stream_nats(model: Decoder[State], state: State, ids: Tensor, *, chunk: int = 1024) -> Tensor:
     """Negative log-likelihood of every id after the first, the state carried from chunk to chunk.
 
     Args:

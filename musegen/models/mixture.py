@@ -46,9 +46,8 @@ def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int 
         means = shares.T @ points / counts[:, None]
         squares = shares.T @ points.square() / counts[:, None]
         # As if each component had seen one more point, as wide as all: no dimension dies.
-        variances = ((squares - means.square()).clamp(min=0) * counts[:, None] + spread) / (
-            counts[:, None] + 1
-        )
+        total = (squares - means.square()).clamp(min=0) * counts[:, None] + spread
+        variances = total / (counts[:, None] + 1)
         log_weights = (counts / counts.sum()).log()
     return Mixture(log_weights.float(), means.float(), variances.clamp(min=FLOOR).sqrt().float())
 
@@ -56,8 +55,7 @@ def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int 
 def log_densities(points: Tensor, means: Tensor, variances: Tensor) -> Tensor:
     """Of each of N points, (N, Z), under each of K diagonal Gaussians, (K, Z) each: (N, K)."""
     inverse = 1 / variances
-    distances = (
-        points.square() @ inverse.T - 2 * points @ (means * inverse).T + (means.square() * inverse).sum(dim=1)
-    )
+    distances = points.square() @ inverse.T - 2 * points @ (means * inverse).T
+    distances = distances + (means.square() * inverse).sum(dim=1)
     constant = variances.log().sum(dim=1) + points.shape[1] * math.log(2 * math.pi)
     return -0.5 * (distances + constant)

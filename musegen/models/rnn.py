@@ -9,6 +9,10 @@ from torch import Tensor, nn
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CALLS: dict[str, Callable[..., Any]] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
 """What the cells call, with weights that may be others than their own."""
+ONE_LAYER: dict[str, Any] = {
+    "has_biases": True, "num_layers": 1, "dropout": 0.0,
+    "train": True, "bidirectional": False, "batch_first": True,
+}  # fmt: skip
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -73,12 +77,10 @@ class StackedRNN(nn.Module):
         weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.hidden_size, self.weight_dropout = cell, hidden_size, weight_dropout
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
         self.dropout = LockedDropout(dropout)
-        self.weight_dropout = weight_dropout
-        self.hidden_size = hidden_size
         if cell == "lstm":
             for layer in self.layers:  # remember by default (Jozefowicz 2015)
                 bias = cast(Tensor, layer.bias_ih_l0)
@@ -86,8 +88,7 @@ class StackedRNN(nn.Module):
 
     def init_state(self, batch_size: int) -> RNNState:
         """Zeros, (B, L, H) each."""
-        weight = next(self.parameters())
-        zeros = weight.new_zeros(batch_size, len(self.layers), self.hidden_size)
+        zeros = next(self.parameters()).new_zeros(batch_size, len(self.layers), self.hidden_size)
         return RNNState(zeros, zeros)
 
     def forward(self, inputs: Tensor, state: RNNState) -> tuple[Tensor, RNNState]:
@@ -107,11 +108,8 @@ class StackedRNN(nn.Module):
                 output = self.dropout(output)
             h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
             c0 = state.cell[:, index].unsqueeze(0).contiguous()
-            if self.cell == "lstm":
-                result, h1, c1 = self._steps(layer, output, (h0, c0))
-            else:
-                result, h1 = self._steps(layer, output, h0)
-                c1 = c0
+            before = (h0, c0) if self.cell == "lstm" else h0
+            result, h1, c1 = (*self._steps(layer, output, before), c0)[:3]  # only an lstm has another cell
             output = result + output if result.shape == output.shape else result
             hidden.append(h1[0])
             cell.append(c1[0])
@@ -124,18 +122,13 @@ class StackedRNN(nn.Module):
             return output, *(after if isinstance(after, tuple) else (after,))
         ahead, back, *biases = (cast(Tensor, getattr(layer, f"{name}_l0")) for name in WEIGHTS)
         kept = nn.functional.dropout(back, self.weight_dropout)
-        result: tuple[Tensor, ...] = CALLS[self.cell](
-            inputs,
-            state,
-            [ahead, kept, *biases],
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=True,
-            bidirectional=False,
-            batch_first=True,
-        )
+        result: tuple[Tensor, ...] = CALLS[self.cell](inputs, state, [ahead, kept, *biases], **ONE_LAYER)
         return result
+
+
+def two_stacks(**settings: Any) -> tuple[StackedRNN, StackedRNN]:
+    """Two stacks of one form, with fresh weights each, for `both_ways`."""
+    return StackedRNN(**settings), StackedRNN(**settings)
 
 
 def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from musegen.models.decoder import StreamDecoder
 from musegen.models.host_place import HostTracker, hosted_state
 from musegen.models.packed import Packed
-from musegen.models.place import PlaceState, PlaceTracker
+from musegen.models.position.events import EventTracker
+from musegen.models.position.features import TrackerState
 from musegen.models.rnn import RNNState, StackedRNN
 
 
@@ -95,7 +96,7 @@ def made_ready(model: nn.Module, precision: str, *, hosted: bool = True) -> nn.M
             if module.rnn.cell == "lstm":
                 module.rnn = PackedLSTM(module.rnn, precision)  # type: ignore[assignment]
             tracker = module.tracker
-            if hosted and isinstance(tracker, PlaceTracker) and tracker.pitch.device.type == "cpu":
+            if hosted and isinstance(tracker, EventTracker) and tracker.pitch.device.type == "cpu":
                 module.tracker = HostTracker(tracker)  # type: ignore[assignment]
     return ready
 
@@ -114,9 +115,9 @@ def begun(ready: nn.Module, state: Any) -> Any:
     return mapped(state, hosted_state) if is_hosted else state
 
 
-def mapped(state: Any, change: Callable[[PlaceState], Any]) -> Any:
+def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
     """A state with another one in the place of what the tracker needs."""
-    if isinstance(state, PlaceState):
+    if isinstance(state, TrackerState):
         return change(state)
     if isinstance(state, Tensor):
         return state
@@ -135,7 +136,7 @@ def windowed(ready: nn.Module, state: Any, window: int) -> Any:
         if isinstance(module, StreamDecoder):
             module.tracker.is_windowed = True
 
-    def padded(place: PlaceState) -> PlaceState:
+    def padded(place: TrackerState) -> TrackerState:
         front = (window - place.ids.shape[1], 0)
         keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is asked for
         return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from musegen.models.conductor import BarEncoder, BarKeys, Conductor
+from musegen.models.conductor import BarEncoder, Conductor, Keys
 from musegen.models.decoder import DecoderState, StreamDecoder
-from musegen.models.place import Place
+from musegen.models.encoder import Encoder
+from musegen.models.position.features import StepFeatures
 from musegen.models.rnn import RNNState
-from musegen.models.seq2seq import Encoder
 
 COMPONENTS = 64
 """Of the mixture that stands for the posterior of all training clips: too few to be a list of them."""
@@ -33,29 +33,6 @@ class VAEState(NamedTuple):
     code: Tensor
     """What the decoder may read: what z holds, (B, 1, Z), or an embedding of each bar, (B, K, E)."""
     decoder: DecoderState
-
-
-class Keys(nn.Module):
-    """A learnt vector for each bar of a clip and for each place in a bar; random signs to begin with.
-
-    Args:
-        bars: of a clip; what lies beyond counts as the last.
-        num_places: places of a bar.
-        width: Z, of the vectors.
-    """
-
-    def __init__(self, bars: int, num_places: int, width: int) -> None:
-        super().__init__()
-        self.bars = nn.Parameter(torch.randn(bars, width).sign())
-        self.places = nn.Parameter(torch.randn(num_places, width).sign())
-
-    def of_bar(self, place: Place) -> Tensor:
-        """(B, T, Z)."""
-        return nn.functional.embedding((place.bar - 1).clamp(0, len(self.bars) - 1), self.bars)
-
-    def of_place(self, place: Place) -> Tensor:
-        """(B, T, Z)."""
-        return nn.functional.embedding(place.place, self.places)
 
 
 def _carrying(width: int, to: int) -> nn.Linear:
@@ -93,12 +70,12 @@ class ClipEncoder(nn.Module):
             ids: (B, S).
             keys: to which what is read is bound.
         """
-        states, place = self.reader.read(ids)  # (B, S, H)
-        heard = (ids != 0)[..., None]
-        bound = self.write(states) * keys.of_bar(place) * keys.of_place(place) * heard  # (B, S, Z)
-        memory = bound.sum(dim=1) / heard.sum(dim=1).sqrt()  # (B, Z)
+        states, step = self.reader.read(ids)  # (B, S, H)
+        mask = (ids != 0)[..., None]
+        bound = self.write(states) * keys.of_bar(step) * keys.of_place(step) * mask  # (B, S, Z)
+        memory = bound.sum(dim=1) / mask.sum(dim=1).sqrt()  # (B, Z)
         ahead, back = states.chunk(2, dim=2)
-        last = (heard.sum(dim=1) - 1)[..., None].expand(-1, -1, ahead.shape[2])
+        last = (mask.sum(dim=1) - 1)[..., None].expand(-1, -1, ahead.shape[2])
         ends = torch.cat([ahead.gather(1, last)[:, 0], back[:, 0]], dim=1)  # (B, H)
         found = torch.cat([memory, ends], dim=1)
         return Normal(self.mean(found).float(), nn.functional.softplus(self.scale(found).float()) + 1e-4)
@@ -113,7 +90,7 @@ class VAE(nn.Module):
         encoder: from clips to z.
         decoder: from z to clips.
         conductor: makes an embedding of each bar, through which alone the decoder sees z, and goes with a
-            `BarEncoder` and `BarKeys`; None: the decoder sees z.
+            `BarEncoder` and keys of places alone; None: the decoder sees z.
         keys: by which encoder and decoder tell places apart.
         clip_bars: bars of a clip.
         latent_dim: Z.
@@ -131,15 +108,14 @@ class VAE(nn.Module):
         encoder: ClipEncoder | BarEncoder,
         decoder: StreamDecoder,
         conductor: Conductor | None,
-        keys: Keys | BarKeys,
+        keys: Keys,
         clip_bars: int,
         latent_dim: int,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.conductor, self.keys = encoder, decoder, conductor, keys
         self.clip_bars, self.latent_dim = clip_bars, latent_dim
-        hidden_size = decoder.hidden_size
-        width = keys.places.shape[1]
+        hidden_size, width = decoder.hidden_size, keys.places.shape[1]
         if conductor is None:
             self.memory = nn.Linear(latent_dim, latent_dim)
             nn.init.eye_(self.memory.weight)
@@ -175,24 +151,22 @@ class VAE(nn.Module):
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        place, place_state = self.decoder.follow(ids, state.decoder.place)
+        step, place = self.decoder.follow(ids, state.decoder.place)
         if self.training and self.decoder.input_dropout:
             # Nor may the next pitch be reckoned from the last: one wrong note would move all that follow.
             hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.decoder.input_dropout
-            place = place._replace(anchors=place.anchors.masked_fill(hidden, -1))
-        output, rnn_state = self.decoder.run(place, state.decoder.rnn, self._told(state.code, place))
-        logits = self.decoder.score(output, place)
-        return logits, VAEState(state.code, DecoderState(rnn_state, place_state))
+            step = step._replace(reference_pitches=step.reference_pitches.masked_fill(hidden, -1))
+        output, rnn = self.decoder.run(step, state.decoder.rnn, self._context(state.code, step))
+        logits = self.decoder.score(output, step)
+        return logits, VAEState(state.code, DecoderState(rnn, place))
 
-    def _told(self, code: Tensor, place: Place) -> Tensor:
+    def _context(self, code: Tensor, step: StepFeatures) -> Tensor:
         """What z says at each place, (B, T, H)."""
-        bar = (place.bar - 1).clamp(0, code.shape[1] - 1)[..., None]  # (B, T, 1)
+        bar = (step.bar - 1).clamp(0, code.shape[1] - 1)[..., None]  # (B, T, 1)
         memory = code.gather(1, bar.expand(-1, -1, code.shape[2]))
-        key = self.keys.of_place(place)
-        if isinstance(self.keys, Keys):
-            key = key * self.keys.of_bar(place)
-        told: Tensor = self.read(memory * key) + self.whole(memory)
-        return told
+        key = self.keys.of_place(step) * self.keys.of_bar(step)
+        context: Tensor = self.read(memory * key) + self.whole(memory)
+        return context
 
     def sample_latent(self, uniform: Tensor, *, prior: bool = False) -> Tensor:
         """Points of the latent space, (B, Z): of the mixture fitted to the training clips, or of N(0, I).

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from musegen.config.settings import OptimConfig
-from musegen.models.losses import first_state, stream_nats, token_nats
+from musegen.models.losses import stream_nats, token_nats
+from musegen.models.protocol import first_state
 from musegen.models.seq2seq import Seq2Seq
 from musegen.training.callbacks import BITS_A_NOTE
 from musegen.training.datamodule import Batch

@@ -13,7 +13,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.plans import draw_labels, draw_plans
 from musegen.generation.sampling import RowStreams
-from musegen.models.plan import Chain, Heard, Planner, absolute, relative
+from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
 from musegen.models.seq2seq import Seq2Seq
 from musegen.music.metre import bar_ticks
 from musegen.music.writing.midi import write_score

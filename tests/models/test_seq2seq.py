@@ -13,7 +13,8 @@ from musegen.config.settings import DataConfig, EncoderConfig, LMConfig, Seq2Seq
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
-from musegen.models.seq2seq import _CLOCK, Seq2Seq, _degrees, _home, _sounding_at
+from musegen.models.encoder import BAR_KEY, tonic_of
+from musegen.models.seq2seq import Seq2Seq, degrees_of
 from musegen.tokenizers import Kind, Tables, Tokenizer
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 
@@ -85,7 +86,7 @@ def test_the_melody_of_this_moment_is_heard(chorales: Dataset) -> None:
     source, target = view.source(0), view.stream(0)
     memory = model.encoder(torch.from_numpy(source)[None])
     place, _ = model.decoder.follow(torch.from_numpy(target)[None], model.decoder.init_state(1).place)
-    at = _sounding_at(place.bar * _CLOCK + place.clock, memory.keys)[0].tolist()
+    at = memory.sounding_at(place.bar * BAR_KEY + place.next_position)[0].tolist()
     assert tokenizer.tables.voices == 3
     position = 0
     for index, id_ in enumerate(target.tolist()):
@@ -162,15 +163,15 @@ def test_home_is_the_key_of_the_melody(scale: tuple[int, ...], home: int) -> Non
     classes = torch.zeros(1, 12)
     for degree, weight in enumerate((4, 1, 3, 1, 3, 1, 1)):
         classes[0, scale[degree]] = weight
-    assert _home(classes / classes.sum()).tolist() == [home]
-    assert _home(classes.roll(3, dims=1)).tolist() == [(home + 3) % 12]
+    assert tonic_of(classes / classes.sum()).tolist() == [home]
+    assert tonic_of(classes.roll(3, dims=1)).tolist() == [(home + 3) % 12]
 
 
 def test_degrees_are_the_same_in_every_key() -> None:
     pitch = torch.tensor([[60, 67, -1, 71]])
-    degrees = _degrees(pitch, torch.tensor([0]))
+    degrees = degrees_of(pitch, torch.tensor([0]))
     assert degrees.tolist() == [[1, 8, 0, 12]]
-    assert torch.equal(_degrees(torch.where(pitch >= 0, pitch + 5, -1), torch.tensor([5])), degrees)
+    assert torch.equal(degrees_of(torch.where(pitch >= 0, pitch + 5, -1), torch.tensor([5])), degrees)
 
 
 def pitches_of(row: list[int], tables: Tables, rests: int | None = None) -> list[int]:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.checkpoint.build import build_tracker
 from musegen.config.settings import DataConfig, TokenizerConfig, TrainConfig, VAEConfig, VAETrainConfig
 from musegen.data.clips import as_lines, clip_notes, cut_clips
 from musegen.data.dataset import Dataset
@@ -13,6 +12,7 @@ from musegen.data.views import token_view
 from musegen.errors import ConfigError, TokenError
 from musegen.generation.clips import encode_clip
 from musegen.metrics.note_f1 import Notes
+from musegen.models.position import make_tracker
 from musegen.music.excerpt import excerpt
 from musegen.tokenizers import Constraints, Kind, LineTokenizer, RemiTokenizer, load_tokenizer, make_grammar
 from musegen.tokenizers.line import read_line, write_line
@@ -125,10 +125,10 @@ def test_its_tracker_knows_what_that_of_events_knows(tunes: Dataset, tokenizer: 
         rows = torch.from_numpy(clips.rows(clips.spread(20)))
         is_pitch = torch.from_numpy(tables.kind == Kind.PITCH)[rows]
         for is_reader in (False, True):
-            tracker = build_tracker(tables, (1,), is_reader=is_reader)
+            tracker = make_tracker(tables, (1,), is_reader=is_reader)
             place, _ = tracker(rows, tracker.init_state(len(rows)))
             told.append(
-                [each[is_pitch] for each in (place.bar, place.place, place.metre, place.told[..., 5])]
+                [each[is_pitch] for each in (place.bar, place.place, place.metre, place.inputs[..., 5])]
             )
     for other in told[1:]:
         assert all(torch.equal(a, b) for a, b in zip(told[0], other, strict=True))
@@ -139,7 +139,7 @@ def test_a_reader_stays_and_a_writer_goes_on(tokenizer: LineTokenizer) -> None:
     rows = torch.from_numpy(write_line(notes, np.array([metre_of(tokenizer, "2/4")]), 2, tokenizer.tables))
     places = []
     for is_reader in (True, False):
-        tracker = build_tracker(tokenizer.tables, (), is_reader=is_reader)
+        tracker = make_tracker(tokenizer.tables, (), is_reader=is_reader)
         place, _ = tracker(rows, tracker.init_state(1))
         places.append(list(zip(place.bar[0, 3:7].tolist(), place.place[0, 3:7].tolist(), strict=True)))
     assert places[0] == [(1, 1), (1, 1), (1, 37), (1, 37)]

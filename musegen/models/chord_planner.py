@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.rnn import LockedDropout, StackedRNN, both_ways
+from musegen.models.rnn import LockedDropout, both_ways, two_stacks
 from musegen.tokenizers.chord_plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
 
 POINTS = 8
@@ -86,9 +86,8 @@ class Planner(nn.Module):
         super().__init__()
         self.input = nn.Linear(POINTS * 14, width)
         self.phrase = nn.Embedding(PHRASE_SPANS, width)
-        self.forwards, self.backwards = (
-            StackedRNN(cell="lstm", input_size=width, hidden_size=width // 2, num_layers=2, dropout=dropout)
-            for _ in range(2)
+        self.forwards, self.backwards = two_stacks(
+            cell="lstm", input_size=width, hidden_size=width // 2, num_layers=2, dropout=dropout
         )
         self.dropout = LockedDropout(dropout)
         self.chord, self.chords = nn.Linear(width, CHORDS), Chain(CHORDS)
@@ -179,14 +178,9 @@ class PlanReader(nn.Module):
         # Of the second half of a bar, those of the first are due as well.
         due = due + torch.where(torch.arange(last + 1, device=due.device) % HALVES > 0, due.roll(1, 1), 0)
         left = (due.gather(1, here) - written).clamp(_FEWEST, _MOST) - _FEWEST
-        told: Tensor = (
-            self.chord(chord.gather(1, here))
-            + self.chord_next(chord.gather(1, following))
-            + self.notes(notes.gather(1, here))
-            + self.notes_next(notes.gather(1, following))
-            + self.left(left)
-        )
-        return told
+        told = self.chord(chord.gather(1, here)) + self.chord_next(chord.gather(1, following))
+        told = told + self.notes(notes.gather(1, here)) + self.notes_next(notes.gather(1, following))
+        return torch.add(told, self.left(left))
 
     def spoken(self, output: Tensor, plan: Tensor, span: Tensor, pitches: Tensor) -> Tensor:
         """What speaks for each pitch by its interval from the chord's root, (B, T, P).

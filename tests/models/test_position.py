@@ -2,9 +2,9 @@
 
 import torch
 
-from musegen.checkpoint.build import build_tracker
 from musegen.data.dataset import Dataset
-from musegen.models.place import PlaceTracker
+from musegen.models.position import make_tracker
+from musegen.models.position.events import EventTracker
 from musegen.tokenizers import GridTokenizer, Kind, RemiTokenizer
 
 LAGS = (1, 2, 4, 8)
@@ -24,12 +24,7 @@ def follow(tokens: list[str]) -> list[tuple[int, int]]:
 
 
 def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -> None:
-    tracker = PlaceTracker(
-        kind=torch.from_numpy(plain.tables.kind),
-        position=torch.from_numpy(plain.tables.position),
-        pitch=torch.from_numpy(plain.tables.pitch),
-        lookback=LAGS,
-    )
+    tracker = EventTracker(plain.tables, LAGS)
     for piece in tunes.pieces[:5]:
         ids = plain.encode(tunes.score(piece))
         place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
@@ -38,7 +33,7 @@ def test_bar_and_place_follow_the_tokens(tunes: Dataset, plain: RemiTokenizer) -
 
 
 def test_the_pitch_classes_of_a_bar_are_counted_anew_in_each(tunes: Dataset, plain: RemiTokenizer) -> None:
-    tracker = build_tracker(plain.tables, LAGS)
+    tracker = make_tracker(plain.tables, LAGS)
     ids = plain.encode(tunes.score(tunes.pieces[0]))
     place, state = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
     inside, so_far = [0] * 12, [0] * 12
@@ -54,12 +49,7 @@ def test_the_pitch_classes_of_a_bar_are_counted_anew_in_each(tunes: Dataset, pla
 
 def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> None:
     """In a stream whose second half repeats its first, the right look-back foretells every id."""
-    tracker = PlaceTracker(
-        kind=torch.from_numpy(plain.tables.kind),
-        position=torch.from_numpy(plain.tables.position),
-        pitch=torch.from_numpy(plain.tables.pitch),
-        lookback=LAGS,
-    )
+    tracker = EventTracker(plain.tables, LAGS)
     ids = plain.encode(tunes.score(tunes.pieces[0])).tolist()
     bar_id = plain.vocab.index("Bar_None")
     bars = [i for i, id_ in enumerate(ids) if id_ == bar_id]
@@ -74,7 +64,7 @@ def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> N
 
 
 def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer) -> None:
-    tracker = build_tracker(choir.tables, LAGS)
+    tracker = make_tracker(choir.tables, LAGS)
     ids = choir.encode(chorales.score(chorales.pieces[0]))
     place, _ = tracker(torch.from_numpy(ids)[None], tracker.init_state(1))
     bar, count, last = 0, 0, [0, 0, 0, 0]
@@ -93,15 +83,15 @@ def test_a_grid_is_followed_by_counting(chorales: Dataset, choir: GridTokenizer)
             count += 1
         assert (place.bar[0, at], place.place[0, at]) == (bar, count)
         turn = count % 4
-        assert place.told[0, at, 1:5].tolist() == last[turn:] + last[:turn]
-        assert place.anchors[0, at].tolist() == struck[turn:] + struck[:turn]
+        assert place.inputs[0, at, 1:5].tolist() == last[turn:] + last[:turn]
+        assert place.reference_pitches[0, at].tolist() == struck[turn:] + struck[:turn]
         others = moved[turn:] + moved[:turn] if turn else [0, 0, 0, 0]
         assert place.motion[0, at].tolist() == others[1:]
-        assert place.clock[0, at] == count // 4
+        assert place.next_position[0, at] == count // 4
 
 
 def test_look_back_on_a_grid_foretells_a_repeat(chorales: Dataset, choir: GridTokenizer) -> None:
-    tracker = build_tracker(choir.tables, LAGS)
+    tracker = make_tracker(choir.tables, LAGS)
     ids = choir.encode(chorales.score(chorales.pieces[0])).tolist()
     bars = [i for i, id_ in enumerate(ids) if id_ == choir.bar_id]
     phrase = ids[bars[1] : bars[3]]  # two bars

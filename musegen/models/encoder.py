@@ -1,0 +1,142 @@
+"""Layers that read a whole stream in both directions, and what they know of a melody."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from musegen.models.lookups import look_up, tabled
+from musegen.models.position.features import WIDEST, StepFeatures, Tracker
+from musegen.models.rnn import LockedDropout, both_ways, two_stacks
+
+BAR_KEY = 1 << 14
+"""More positions than any bar has: a key is bar * BAR_KEY + position."""
+END_KEY = 1 << 40
+"""The key of padding, after every bar."""
+
+_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key, its tonic first (Krumhansl and Kessler 1982)."""
+
+
+class Memory(NamedTuple):
+    """The melody as the encoder has read it, S ids."""
+
+    states: Tensor
+    """(B, S, H); of a melody read without the layers, (B, S, 0)."""
+    keys: Tensor
+    """(B, S) when each id begins, ascending; `END_KEY` at padding."""
+    pitch: Tensor
+    """(B, S) the melody's pitch at each id, -1 before the first and in rests that the ids tell."""
+    classes: Tensor
+    """(B, 12) share of each pitch class in the melody's notes, C first."""
+    tonic: Tensor
+    """(B,) pitch class of the tonic of the melody's key, of its relative major where that is minor."""
+    bar_positions: Tensor
+    """(B, bars) length of each bar; 0 beyond the end."""
+    plan: Tensor
+    """(B, K, 2) what the accompaniment is to be like (see `tokenizers/plan.py`); K = 0 without a planner."""
+
+    def sounding_at(self, when: Tensor) -> Tensor:
+        """Which id sounds then, (B, T), the first where none has begun; `when` is (B, T), as keys."""
+        return (torch.searchsorted(self.keys.contiguous(), when, right=True) - 1).clamp(min=0)
+
+
+class Encoder(nn.Module):
+    """Reads the melody forwards and backwards.
+
+    Args:
+        tracker: follows the source through its bars; without look-back.
+        bar_positions: (M + 1,) positions of a bar of each metre, by its rank from 1 up.
+        cell: "lstm", "gru" or "rnn".
+        embedding_dim: width of the token embedding.
+        hidden_size: H of the states returned, half of it for each direction.
+        num_layers: recurrent layers a direction.
+        dropout: in the inputs and between the layers.
+        weight_dropout: of the recurrent weights.
+        is_residual: what an id says itself is added to what the layers know of it.
+    """
+
+    _bar_positions: Tensor
+
+    def __init__(
+        self,
+        *,
+        tracker: Tracker,
+        bar_positions: Tensor,
+        cell: str,
+        embedding_dim: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        weight_dropout: float = 0.0,
+        is_residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("_bar_positions", bar_positions, persistent=False)
+        self.tracker, self.hidden_size, self.is_residual = tracker, hidden_size, is_residual
+        self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
+        self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
+        for name, rows in tracker.layout.places.items():
+            self.add_module(name, nn.Embedding(rows, hidden_size))
+        self.input = nn.Linear(tracker.layout.width(embedding_dim), hidden_size)
+        self.dropout = LockedDropout(dropout)
+        sizes = {"input_size": hidden_size, "hidden_size": hidden_size // 2, "num_layers": num_layers}
+        self.forwards, self.backwards = two_stacks(
+            cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout
+        )
+        for name in tracker.layout.places:
+            nn.init.normal_(getattr(self, name).weight, std=0.05)
+
+    def forward(self, ids: Tensor) -> Memory:
+        """Read a batch of melodies, (B, S), padded at the end with 0."""
+        states, step = self.read(ids)
+        return self._memory(ids, step, states)
+
+    def listen(self, ids: Tensor) -> Memory:
+        """What is known of melodies, (B, S), without the layers: all that a planner asks for."""
+        step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        return self._memory(ids, step, self.input.weight.new_zeros(*ids.shape, 0))
+
+    def read(self, ids: Tensor) -> tuple[Tensor, StepFeatures]:
+        """What the layers know at each id, (B, S, H), and what is known without them."""
+        step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        inputs = self.dropout(self._inputs(step))
+        states = both_ways(self.forwards, self.backwards, inputs, (ids != 0).sum(dim=1))
+        return self.dropout(states + inputs if self.is_residual else states), step
+
+    def _inputs(self, step: StepFeatures) -> Tensor:
+        layout = self.tracker.layout
+        rows = [(self.embedding, layout.ids), (self.interval, layout.intervals)]
+        tables = tabled(self.input, rows, [getattr(self, name) for name in layout.places])
+        return look_up(tables, step.inputs, step.features)
+
+    def _memory(self, ids: Tensor, step: StepFeatures, states: Tensor) -> Memory:
+        begins, pitch = self.tracker.sounding(step)
+        keys = torch.where(ids != 0, step.bar * BAR_KEY + begins, END_KEY)
+        classes = self._classes(ids)
+        plan = keys.new_zeros(len(ids), 0, 2)
+        return Memory(states, keys, pitch, classes, tonic_of(classes), self._bars(ids, step), plan)
+
+    def _bars(self, ids: Tensor, step: StepFeatures) -> Tensor:
+        """`Memory.bar_positions`: every bar line is followed by its metre."""
+        lengths = step.bar.new_zeros(len(ids), int(step.bar.max()) + 1)
+        is_line = step.bar > nn.functional.pad(step.bar[:, :-1], (1, 0))
+        behind = nn.functional.pad(is_line[:, :-1], (1, 0))  # the metre's id
+        own = torch.where(behind, self._bar_positions[step.metre], 0)
+        return lengths.scatter_reduce(1, step.bar, own, "amax")[:, 1:]
+
+    def _classes(self, ids: Tensor) -> Tensor:
+        pitch = self.tracker.pitch[ids]  # (B, S)
+        counts = nn.functional.one_hot(pitch.clamp(min=0) % 12, 12) * (pitch >= 0)[..., None]
+        total = counts.sum(dim=1)
+        return total / total.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def tonic_of(classes: Tensor) -> Tensor:
+    """`Memory.tonic`, by the correlation of the shares (B, 12) with the profiles of the keys."""
+    major, minor = (torch.tensor(profile, device=classes.device) for profile in (_MAJOR, _MINOR))
+    order = (torch.arange(12, device=classes.device) - torch.arange(12, device=classes.device)[:, None]) % 12
+    # Row k: the major key on k, and the minor key three semitones below, which has the same notes.
+    keys = torch.stack([(major - major.mean())[order], (minor - minor.mean())[(order + 3) % 12]])
+    return (classes @ keys.transpose(1, 2)).max(dim=0).values.argmax(dim=1)

@@ -1,0 +1,54 @@
+"""Where a stream of events is in the music: its bar lines and positions say it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from musegen.models.position.features import KINDS, MOST_LEFT, NOTES, Position, Recent, Tracker, semitones
+from musegen.models.position.scans import count_since, delayed, hold
+from musegen.tokenizers.tables import Kind, Tables
+
+
+class EventTracker(Tracker):
+    """Follows notes written as events, one after another; it counts those at one place.
+
+    Of late: the last pitch, the one before it, the last duration. Intervals: from the one pitch to the other.
+    """
+
+    place: Tensor
+    sets_place: Tensor
+    starts_note: Tensor
+    bars: Tensor  # (V,) of the whole piece that begins with each id, -1 where it does not say
+    num_held = 4
+
+    def __init__(self, tables: Tables, lookback: Sequence[int], *, places: int | None = None) -> None:
+        position = torch.from_numpy(tables.position)
+        super().__init__(tables, lookback, places=places or int(position.max()) + 2, recent=3, intervals=1)
+        self.buffer("place", (position + 1).clamp(min=0))
+        self.buffer("sets_place", (self.kind == Kind.BAR) | (self.kind == Kind.POSITION))
+        self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH))
+        self.buffer("bars", torch.from_numpy(tables.bars))
+
+    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
+        del metre
+        sets_place = self.sets_place[ids]
+        place = hold(self.place[ids], sets_place, before[:, 1])
+        notes = count_since(self.starts_note[ids], sets_place, before[:, 2])
+        order = notes.clamp(max=NOTES - 1) * KINDS + self.order[ids]
+        return Position(bar, place, notes, order, (place - 1).clamp(min=0))
+
+    def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
+        pitch0, earlier0, duration0, first0 = held.unbind(1)
+        is_pitch = self.pitch[ids] >= 0
+        pitch = hold(ids, is_pitch, pitch0)  # (B, T), as those below
+        earlier = hold(delayed(pitch, pitch0), is_pitch, earlier0)
+        duration = hold(ids, kind == Kind.DURATION, duration0)
+        first = hold(ids, kind == Kind.BOS, first0)
+        held = torch.stack([pitch, earlier, duration, first], dim=2)
+        last, before = self.pitch[pitch][..., None], self.pitch[earlier][..., None]
+        left = []
+        if self.tells_bars:
+            bars = self.bars[first]
+            left = [torch.where(bars > 0, (bars - position.bar + 1).clamp(1, MOST_LEFT), 0)[..., None]]
+        return Recent(held, held[..., :3], last, last[..., :0], [semitones(before, last)], left)

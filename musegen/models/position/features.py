@@ -1,0 +1,205 @@
+"""What is known at each id of a stream, from the ids alone: where it stands, and what stood there before.
+
+Every id has a key that grows along the stream: its bar, its place in the bar, its order at that place. What
+stood `n` bars ago is then the first id whose key is greater than this id's key less `n` bars: one binary
+search, the same all at once and step by step. The look-back inputs of Magenta's Lookback RNN (Waite 2016)
+are the idea's ancestor; these follow the bar line in any metre, and point at the id that came next there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from musegen.models.position.scans import delayed, hold, ids_after, run_lengths
+from musegen.tokenizers.tables import Kind, Tables
+
+KINDS, NOTES = 16, 1 << 15  # kinds of token, and notes at one place, that a key tells apart
+WIDEST = 36  # semitones: wider intervals count as this
+MOST_LEFT = 65  # bars left, this one included: more count as this
+PHRASE_BARS = 16  # bars are counted modulo this: tunes are built of phrases of 2, 4, 8 and 16 bars
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputLayout:
+    """How many columns of `StepFeatures.inputs` each named feature has, side by side in this order."""
+
+    id: int = 1
+    recent: int  # ids of late, as the tracker has them; 0 where there is none yet
+    lookback: int  # L, of `StepFeatures.lookback`
+    intervals: int  # `semitones`, as the tracker has them, then from the last pitch to that of each look-back
+    places: dict[str, int]  # a column each: how many values it has
+
+    @property
+    def ids(self) -> int:
+        """Columns of ids, which are the first."""
+        return self.id + self.recent + self.lookback
+
+    @property
+    def music(self) -> int:
+        """Columns of ids and intervals; those after them say where a step stands."""
+        return self.ids + self.intervals
+
+    def width(self, embedding_dim: int) -> int:
+        """Of what an input layer reads: ids, intervals half as wide, and `StepFeatures.features`."""
+        return embedding_dim * self.ids + embedding_dim // 2 * self.intervals + 2 * self.lookback + 12
+
+
+class TrackerState(NamedTuple):
+    """What of the stream so far the next ids need; N ids have been seen."""
+
+    position: Tensor  # (B, 4) bar, place, what is counted, metre
+    held: Tensor  # (B, C) ids that the tracker holds
+    pitch_classes: Tensor  # (B, 24) how many notes of each pitch class, C first: so far, and before this bar
+    ids: Tensor  # (B, N) all so far, or a window of the last ones, the first of which may be padding
+    keys: Tensor  # (B, N) of these ids
+    expected: Tensor  # (B, L) the id that each look-back pointed at after the last id
+    runs: Tensor  # (B, L) how many ids in a row each look-back has predicted
+
+
+class StepFeatures(NamedTuple):
+    """What a model knows at each id."""
+
+    bar: Tensor  # (B, T) bars begun so far, 0 before the first
+    place: Tensor  # (B, T) 0 on a bar line, else position in the bar + 1; on a grid, voices' ids since it
+    metre: Tensor  # (B, T) 0 before the first, else its rank among the metres + 1
+    inputs: Tensor  # (B, T, S) rows of embeddings: see `InputLayout`
+    # (B, T, 2L + 12) whether each look-back predicted this id; how many in a row, growing slowly; the share
+    # of each pitch class so far, the last pitch's first, so that the same tune in another key looks the same.
+    features: Tensor
+    bar_classes: Tensor  # (B, T, 12) how many notes of each pitch class, C first, in this bar so far
+    next_position: Tensor  # (B, T) position in the bar of the id that comes next, as far as the ids tell
+    reference_pitches: Tensor  # (B, T, A) the last, on a grid each voice's, the next one's first; -1: none
+    motion: Tensor  # (B, T, A - 1) semitones by which each of the other voices has moved at this position
+    lookback: Tensor  # (B, T, L) the id that came next at this place so many bars ago, padding for none
+
+
+class Position(NamedTuple):
+    """Where ids stand, (B, T) each: what differs from one kind of stream to another."""
+
+    bar: Tensor
+    place: Tensor
+    counted: Tensor  # whatever is counted along the stream
+    order: Tensor  # among the ids of one place
+    next_position: Tensor
+
+
+class Recent(NamedTuple):
+    """What is known of late: what differs from one kind of stream to another."""
+
+    held: Tensor  # (B, T, C) `TrackerState.held` after each id
+    ids: Tensor  # (B, T, R)
+    reference_pitches: Tensor
+    motion: Tensor
+    intervals: list[Tensor]  # (B, T, ...) each
+    left: list[Tensor]  # (B, T, 1) bars left, this one included; none where ids never tell it
+
+
+class Tracker(nn.Module):
+    """Computes `StepFeatures` from ids, looking back by so many bars; it has buffers and no weights."""
+
+    num_held: int  # C
+    num_references = 1  # A
+    knows_motion = False  # whether several voices move at once
+    is_windowed = False  # whether old ids are dropped as new ones come, so that steps keep their shapes
+    kind: Tensor
+    metre: Tensor
+    pitch: Tensor  # (V,) MIDI pitch of each id, -1 where it is none or a drum's
+    order: Tensor
+    lags: Tensor
+
+    def __init__(
+        self, tables: Tables, lookback: Sequence[int], *, places: int, recent: int, intervals: int
+    ) -> None:
+        super().__init__()
+        kind, pitch = torch.from_numpy(tables.kind), torch.from_numpy(tables.pitch)
+        is_metre, lags = kind == Kind.TIME_SIGNATURE, len(lookback)
+        self.vocab_size, self.num_places, self.tells_bars = len(kind), places, bool((tables.bars > 0).any())
+        sizes = {"place": places, "metre": int(is_metre.sum()) + 1, "phrase": PHRASE_BARS}
+        sizes |= {"left": MOST_LEFT + 1} if self.tells_bars else {}
+        self.layout = InputLayout(recent=recent, lookback=lags, intervals=intervals + lags, places=sizes)
+        self.buffer("kind", kind)
+        self.buffer("metre", torch.where(is_metre, is_metre.cumsum(0), 0))
+        self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) == 1, -1))
+        self.buffer("order", torch.where(kind == Kind.PAD, KINDS - 1, kind))  # padding comes last
+        self.buffer("lags", torch.tensor(lookback, dtype=torch.int64))
+
+    def buffer(self, name: str, values: Tensor) -> None:
+        """Keep values that go where the module goes, and into no checkpoint."""
+        self.register_buffer(name, values.clone(), persistent=False)
+
+    def init_state(self, batch_size: int) -> TrackerState:
+        """The state before the first id."""
+        widths = (4, self.num_held, 24, 0, 0, len(self.lags), len(self.lags))
+        return TrackerState(*(self.kind.new_zeros(batch_size, width) for width in widths))
+
+    def sounding(self, step: StepFeatures) -> tuple[Tensor, Tensor]:
+        """(B, T) position at which each id begins, and the last pitch then: events tell no rests."""
+        return step.next_position, step.reference_pitches[..., 0]
+
+    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
+        """Where ids stand given bars and metre so far, (B, T) each, and the last `TrackerState.position`."""
+        raise NotImplementedError
+
+    def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
+        """What is known of late at ids of these kinds, (B, T) each; `held` is that of `TrackerState`."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def forward(self, ids: Tensor, state: TrackerState) -> tuple[StepFeatures, TrackerState]:
+        """Follow T more ids, (B, T), in grammatical order, padded at the end, from the state before them."""
+        kind = self.kind[ids]  # (B, T)
+        is_bar = kind == Kind.BAR
+        metre = hold(self.metre[ids], kind == Kind.TIME_SIGNATURE, state.position[:, 3])
+        position = self._locate(ids, state.position[:, :1] + is_bar.cumsum(1), metre, state.position)
+        recent = self._recall(ids, kind, position, state.held)
+
+        # What came next at this place some bars ago, and for how long that has been right: (B, T, L).
+        bar, place, counted, order, next_position = position
+        span = self.num_places * NOTES * KINDS
+        keys = bar * span + place * (NOTES * KINDS) + order
+        drop = ids.shape[1] if self.is_windowed else 0
+        all_ids = torch.cat([state.ids, ids], dim=1)[:, drop:]  # (B, N + T) or (B, N)
+        all_keys = torch.cat([state.keys, keys], dim=1)[:, drop:]
+        wanted = keys[..., None] - self.lags * span
+        lookback = torch.where(bar[..., None] > self.lags, ids_after(wanted, all_ids, all_keys), 0)
+        runs = run_lengths(delayed(lookback, state.expected) == ids[..., None], state.runs)
+
+        # How the pitches lie to each other, (B, T, I) and (B, T, 12).
+        last = recent.reference_pitches[..., :1]
+        intervals = [*recent.intervals, semitones(last, self.pitch[lookback])]
+        counts, before_bar = count_classes(self.pitch[ids], is_bar, state.pitch_classes)
+        shares = rotated_classes(counts, last)
+        shares = shares / shares.sum(dim=2, keepdim=True).clamp(min=1)
+
+        where = torch.stack([place, metre, bar % PHRASE_BARS], dim=2)
+        inputs = torch.cat([ids[..., None], recent.ids, lookback, *intervals, where, *recent.left], dim=2)
+        features = torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4, shares], dim=2)
+        pitches, moved, in_bar = recent.reference_pitches, recent.motion, counts - before_bar
+        step = StepFeatures(
+            bar, place, metre, inputs, features, in_bar, next_position, pitches, moved, lookback
+        )
+        stands = torch.stack([bar, place, counted, metre], dim=2)[:, -1]
+        held, classes = recent.held[:, -1], torch.cat([counts, before_bar], dim=2)[:, -1]
+        return step, TrackerState(stands, held, classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
+
+
+def semitones(start: Tensor, stop: Tensor) -> Tensor:
+    """From one MIDI pitch to another, -1 for none: 0 where one is none, else from 1 up; broadcast."""
+    is_known = (start >= 0) & (stop >= 0)
+    return torch.where(is_known, (stop - start).clamp(-WIDEST, WIDEST) + WIDEST + 1, 0)
+
+
+def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """The halves of `TrackerState.pitch_classes`, (B, T, 12) each, after pitches (B, T), -1 where none is."""
+    classes = torch.arange(12, device=pitch.device)
+    new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
+    counts = before[:, None, :12] + new.cumsum(1)
+    return counts, hold(counts, is_bar[..., None].expand_as(counts), before[:, 12:])
+
+
+def rotated_classes(classes: Tensor, first: Tensor) -> Tensor:
+    """Values of pitch classes, (B, T, 12) with C first, seen from others, (B, T, 1): those first."""
+    return classes.gather(2, (first + torch.arange(12, device=classes.device)) % 12)

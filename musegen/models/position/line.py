@@ -1,0 +1,38 @@
+"""Where a clip of one line is in the music: the durations so far say it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from musegen.models.position.events import EventTracker
+from musegen.models.position.features import KINDS, Position
+from musegen.tokenizers.tables import Kind, Tables
+
+
+class LineTracker(EventTracker):
+    """Follows pitches and durations in turn; it counts the positions since the beginning.
+
+    A reader's durations stand where their notes begin, a writer's where the next ones do: there it goes on.
+    """
+
+    lasts: Tensor
+    bar_positions: Tensor  # (M + 1,) by the metre's rank
+
+    def __init__(self, tables: Tables, lookback: Sequence[int], *, is_reader: bool) -> None:
+        super().__init__(tables, lookback, places=int(tables.bar_positions.max()) + 1)
+        self.is_reader = is_reader
+        lengths = tables.bar_positions[tables.ids(Kind.TIME_SIGNATURE)]
+        self.buffer("bar_positions", torch.tensor([1 << 20, *lengths]))
+        self.buffer("lasts", torch.from_numpy(tables.duration).clamp(min=0))
+        # A writer's duration stands before what begins there.
+        self.order += torch.where(self.kind == Kind.DURATION, int(is_reader), 1) * KINDS
+
+    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
+        lasts = self.lasts[ids]
+        gone = before[:, 2:3] + lasts.cumsum(1)
+        at = gone - lasts if self.is_reader else gone
+        length, is_known = self.bar_positions[metre], metre > 0
+        bar = torch.where(is_known, at // length + 1, bar)
+        place = torch.where(is_known, at % length + 1, 0)
+        return Position(bar, place, gone, self.order[ids], (place - 1).clamp(min=0))

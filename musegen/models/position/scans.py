@@ -1,0 +1,39 @@
+"""What has happened so far at each step of a stream: the same all at once and one step at a time."""
+
+import torch
+from torch import Tensor
+
+
+def hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
+    """The last value set so far, (B, T, ...); `before` (B, ...) until one is set."""
+    if values.shape[1] == 1:  # one step of sampling
+        return torch.where(is_set, values, before.unsqueeze(1))
+    steps = torch.arange(values.shape[1], device=values.device).view(-1, *[1] * (values.dim() - 2))
+    last = torch.where(is_set, steps, -1).cummax(dim=1).values
+    return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before.unsqueeze(1))
+
+
+def delayed(values: Tensor, before: Tensor) -> Tensor:
+    """Values, (B, T, ...), one step later; `before` (B, ...) comes first."""
+    return torch.cat([before.unsqueeze(1), values[:, :-1]], dim=1)
+
+
+def count_since(is_counted: Tensor, is_reset: Tensor, before: Tensor) -> Tensor:
+    """How many have been counted since the last reset, (B, T), of which `before` (B,) were before."""
+    counted = before[:, None] + is_counted.cumsum(1)
+    return counted - hold(counted, is_reset, torch.zeros_like(before))
+
+
+def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
+    """Length of the run of hits that ends at each step, (B, T, L), `before` (B, L) going on."""
+    if hits.shape[1] == 1:
+        return torch.where(hits, before[:, None] + 1, 0)
+    steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
+    last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
+    return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
+
+
+def ids_after(wanted: Tensor, ids: Tensor, keys: Tensor) -> Tensor:
+    """The first id whose key is greater, (B, T, L): of ids (B, N), by their ascending keys (B, N)."""
+    found = torch.searchsorted(keys.contiguous(), wanted.flatten(1), right=True)
+    return ids.gather(1, found.clamp(max=keys.shape[1] - 1)).view(wanted.shape)
