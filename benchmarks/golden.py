@@ -18,6 +18,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,7 +132,8 @@ class Side(NamedTuple):
 
     def environment(self) -> dict[str, str]:
         """One thread, plain text, lines of one width, caches of its own, and the source's own musegen."""
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("MUSEGEN_")}
+        kept = os.environ.items()
+        plain = {name: value for name, value in kept if not name.startswith(("MUSEGEN_", "PYTHON"))}
         alike = {
             "COLUMNS": "110",
             "CUDA_VISIBLE_DEVICES": "",
@@ -230,7 +232,13 @@ def start(side: Side, rows: Sequence[Row], inputs: Path) -> subprocess.Popen[byt
     words = [str(side.python), "-P", str(RUNNER), str(file), str(side.results)]
     with (side.folder / "log").open("wb") as log:
         return subprocess.Popen(
-            words, cwd=here, env=side.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            words,
+            cwd=here,
+            env=side.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
 
@@ -250,7 +258,9 @@ def wait(sides: Sequence[Side], running: Sequence[subprocess.Popen[bytes]], rows
                 print(f"{min(done)} of {rows} commands", file=sys.stderr, flush=True)
     finally:
         for each in running:
-            each.kill()
+            if each.poll() is None:  # its commands too are of its session
+                os.killpg(each.pid, signal.SIGKILL)
+                each.wait()
     for side, each in zip(sides, running, strict=True):
         if each.returncode:
             sys.exit(f"the runner ended with {each.returncode}:\n{(side.folder / 'log').read_text('utf-8')}")
@@ -308,6 +318,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", type=int, default=6, help="lines shown of each difference")
     parser.add_argument("--text-may-differ", action="store_true", help="exit with 0 where only text differs")
     arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left of it
     began, rows = time.monotonic(), picked_rows(arguments.only)
     with tempfile.TemporaryDirectory(prefix="golden-") as name:
         folder = Path(name).resolve()

@@ -41,7 +41,8 @@ demo --help
 
 DATA = """
 prepare inputs/mixed --out datasets/mixed --json --workers 2
-prepare inputs/tunes --out datasets/split --split inputs/split.csv --limit 9 --workers 1
+prepare inputs/tunes --out datasets/split --split inputs/split.csv --workers 1
+prepare inputs/tunes --out datasets/limited --split inputs/split.csv --limit 9 --workers 1
 prepare inputs/song.mid --out datasets/one --melody 1 --workers 1
 prepare inputs/songs --out datasets/songs --force --melody MELODY --workers 1
 ! prepare ryans-mammoth --limit 12 --out datasets/ryans --workers 1
@@ -84,8 +85,8 @@ generate folk --seed 9 --bars 4 --temperature 0 --out out/folk-greedy
 generate folk --seed 10 --bars 8 --num 2 --max-copy 10 --out out/folk-copy
 generate folk --seed 10 --bars 4 --max-copy 12 --against datasets/ryans --json --out out/folk-against
 generate folk --seed 11 --bars 2 --out out/folk --force
-! evaluate folk --split all --samples 4 --out out/evaluate-folk
-evaluate folk datasets/ryans --split all --samples 3 --seed 2 --json
+! evaluate folk --split test --samples 2 --out out/evaluate-folk
+evaluate folk datasets/ryans --split valid --samples 2 --seed 2 --json
 novelty out/folk --against folk
 novelty out/folk/001.mid out/folk-key --against datasets/folk --json
 ! accompany chorale inputs/chorale.mid --seed 1 --num 2 --out out/chorale
@@ -108,8 +109,8 @@ vary folk-vae-16 inputs/tune.abc --spread +3 --complexity 0.1 --seed 1 --tempera
 generate folk-vae --num 4 --seed 1 --out out/clips
 generate folk-vae --num 2 --seed 2 --prior --time-signature 3/4 --scale "G major" --out out/clips-prior
 generate folk-vae-16 --num 2 --seed 1 --key "D major" --json --out out/clips-16
-evaluate folk-vae --samples 20 --limit 12 --split all --json
-evaluate folk-vae-16 --samples 8 --limit 4 --split all --out out/evaluate-clips-16
+evaluate folk-vae --samples 10 --limit 4 --split test --json
+evaluate folk-vae-16 --samples 4 --limit 2 --split test --out out/evaluate-clips-16
 """
 
 TRAIN = """
@@ -161,13 +162,13 @@ interpolate clips-8 inputs/scale.abc inputs/song.mid --num 3 --seed 1 --out out/
 vary clips-remi inputs/scale.abc --density +1 --seed 1 --out out/clips-remi
 vary clips-8-flat inputs/scale.abc --num 2 --seed 1 --out out/clips-8-flat
 generate clips-choir --num 2 --seed 1 --out out/clips-choir
-evaluate lm --samples 3 --split all
+evaluate lm --samples 2
 evaluate lm-choir --samples 2 --json
 evaluate lm-rich datasets/songs --samples 2 --split valid --out out/evaluate-rich
 evaluate choir --limit 1 --samples 1
 evaluate pop --limit 1 --json
-evaluate clips-remi --limit 4 --samples 4 --split all --json
-evaluate clips-poly --limit 4 --samples 4 --split all
+evaluate clips-remi --limit 4 --samples 4 --split valid --json
+evaluate clips-poly --limit 4 --samples 4
 """
 
 DEMO = """

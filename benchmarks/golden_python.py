@@ -96,7 +96,7 @@ facts("piece", piece)
 piece.save("out/py-accompany.mid")
 several = model.accompany("inputs/chorale.mid", num=2, seed=2, scale="G major", pitch_range=("bass=36:60", "C2:C6"))
 several.save("out/py-accompany")
-facts("chords", model.accompany(tune.score, seed=3, chords="C F C G C F G C"))
+facts("score", model.accompany(tune.score, seed=3, num=1)[0])
 facts("kept", model.accompany("inputs/chorale.krn", melody="1", prompt_bars=2, seed=4, temperature=0))
 """,
     "clips": """

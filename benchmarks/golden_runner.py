@@ -79,7 +79,6 @@ def run(row: dict[str, Any], out: Path) -> int:
 
 def become(row: dict[str, Any], stdout: int, stderr: int) -> None:
     """Be the command, in the forked process; ends it."""
-    os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
@@ -100,7 +99,7 @@ def wait(child: int) -> int:
         if done:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.01)
-    os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return -1
 
