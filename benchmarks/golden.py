@@ -37,9 +37,10 @@ from benchmarks.golden_misuse import MISUSE
 from benchmarks.golden_python import PRELUDE, PYTHON, RESUME, SETUP_ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
+GIT = shutil.which("git") or "git"
 RUNNER = Path(__file__).with_name("golden_runner.py")
 SIDES = ("commit", "worked")
-"""Names of the two folders, equally long: so are the paths that messages hold, and their lines break alike."""
+"""Names of the two folders, equally long: so are the paths in messages, whose lines then break alike."""
 
 
 class Row(NamedTuple):
@@ -89,7 +90,7 @@ def all_rows() -> list[Row]:
 
 
 def picked_rows(only: str) -> list[Row]:
-    """The rows whose names a pattern finds, and what they need: the datasets, and what they name of outputs."""
+    """The rows whose names a pattern finds, and what they need: the datasets, and whatever they name."""
     rows = all_rows()
     always = len(command_rows(PREPARE))
     wanted: set[int] = set()
@@ -103,10 +104,12 @@ def picked_rows(only: str) -> list[Row]:
 
 def _is_needed(row: Row, later: Row) -> bool:
     """Whether a later row names what this one makes, by its path or the last part of it."""
-    made = set(re.findall(r'(?:checkpoints|datasets|out)/[\w-]+', " ".join(row.words) + row.source))
+    made = set(re.findall(r"(?:checkpoints|datasets|out)/[\w-]+", " ".join(row.words) + row.source))
     outs = {row.words[row.words.index("--out") + 1]} if "--out" in row.words else set()
     outs |= made if row.source and row.name.removeprefix("python: ") in SETUP_ROWS else set()
-    outs |= {"checkpoints/damaged-" + kind for kind in ("weights", "config", "tokenizer") if "damage" in row.name}
+    outs |= {
+        "checkpoints/damaged-" + kind for kind in ("weights", "config", "tokenizer") if "damage" in row.name
+    }
     text = " ".join(later.words) + later.source
     names = {word for out in outs for word in (out, Path(out).name)}
     return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) for name in names if len(name) > 1)
@@ -160,7 +163,7 @@ class Side(NamedTuple):
 
 def copy_working_tree(out: Path) -> None:
     """Copy what git knows or would add: later edits do not disturb a run."""
-    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    words = [GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
         if (ROOT / name).is_file():
@@ -175,12 +178,12 @@ def worktree(commit: str, out: Path) -> Iterator[None]:
     Raises:
         CalledProcessError: git knows no such commit.
     """
-    add = ["git", "worktree", "add", "--quiet", "--detach", str(out), commit]
+    add = [GIT, "worktree", "add", "--quiet", "--detach", str(out), commit]
     subprocess.run(add, cwd=ROOT, check=True)
     try:
         yield
     finally:
-        subprocess.run(["git", "worktree", "remove", "--force", str(out)], cwd=ROOT, check=True)
+        subprocess.run([GIT, "worktree", "remove", "--force", str(out)], cwd=ROOT, check=True)
 
 
 def interpreter(source: Path, folder: Path) -> Path:

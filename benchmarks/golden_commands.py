@@ -14,7 +14,7 @@ PREPARE = """
 prepare inputs/chorales --out datasets/bach-chorales --workers 1
 prepare inputs/songs --out datasets/songs --melody MELODY --workers 1
 """
-"""Whatever is picked of the other commands, these run first; two bear the names that the released models name."""
+"""Whatever else is picked, these run first; two bear the names that the released models look for."""
 
 HELP = """
 ! --help
@@ -91,21 +91,28 @@ novelty out/folk --against folk
 novelty out/folk/001.mid out/folk-key --against datasets/folk --json
 ! accompany chorale inputs/chorale.mid --seed 1 --num 2 --out out/chorale
 accompany chorale inputs/scale.abc --seed 2 --no-picture --json --out out/chorale-scale
-accompany chorale inputs/scale.abc --seed 3 --chords "C G,F C F C G,C F C" --no-picture --out out/chorale-chords
+accompany chorale inputs/scale.abc --seed 3 --chords "C G,F C F C G,C F C" --no-picture \
+  --out out/chorale-chords
 accompany chorale inputs/chorale.krn --melody 1 --seed 4 --prompt-bars 2 --no-picture --out out/chorale-prompt
-accompany chorale inputs/scale.abc --seed 5 --pitch-range bass=36:60 alto=C4:C5 --no-picture --out out/chorale-range
-accompany chorale inputs/scale.abc --seed 6 --scale "C major" --top-k 4 --temperature 1 --precision int8 --no-picture --out out/chorale-int8
+accompany chorale inputs/scale.abc --seed 5 --pitch-range bass=36:60 alto=C4:C5 \
+  --no-picture --out out/chorale-range
+accompany chorale inputs/scale.abc --seed 6 --scale "C major" --top-k 4 --temperature 1 --precision int8 \
+  --no-picture --out out/chorale-int8
 accompany chorale inputs/chorale.mxl --seed 7 --temperature 0 --no-picture --out out/chorale-mxl
 evaluate chorale --limit 1 --json --out out/evaluate-chorale
 ! reconstruct folk-vae inputs/tune.abc --seed 1 --out out/reconstruct
-reconstruct folk-vae inputs/song.mid --melody MELODY --from-bar 3 --temperature 1 --seed 2 --json --out out/reconstruct-song
+reconstruct folk-vae inputs/song.mid --melody MELODY --from-bar 3 --temperature 1 --seed 2 --json \
+  --out out/reconstruct-song
 reconstruct folk-vae-16 inputs/tune.abc --seed 1 --json --out out/reconstruct-16
 interpolate folk-vae inputs/scale.abc inputs/song.mid --num 5 --seed 1 --out out/interpolate
-interpolate folk-vae inputs/scale.abc inputs/scale.abc --from-bar 1 3 --path linear --num 3 --seed 1 --json --out out/interpolate-linear
-interpolate folk-vae-16 inputs/tune.abc inputs/other.abc --path spherical --num 3 --seed 1 --out out/interpolate-16
+interpolate folk-vae inputs/scale.abc inputs/scale.abc --from-bar 1 3 --path linear --num 3 --seed 1 \
+  --json --out out/interpolate-linear
+interpolate folk-vae-16 inputs/tune.abc inputs/other.abc --path spherical --num 3 \
+  --seed 1 --out out/interpolate-16
 vary folk-vae inputs/scale.abc --num 3 --amount 0.5 --seed 1 --out out/vary
 vary folk-vae inputs/scale.abc --density +2 --pitch -5 --seed 1 --json --out out/vary-sliders
-vary folk-vae-16 inputs/tune.abc --spread +3 --complexity 0.1 --seed 1 --temperature 0.5 --num 2 --out out/vary-16
+vary folk-vae-16 inputs/tune.abc --spread +3 --complexity 0.1 --seed 1 --temperature 0.5 --num 2 \
+  --out out/vary-16
 generate folk-vae --num 4 --seed 1 --out out/clips
 generate folk-vae --num 2 --seed 2 --prior --time-signature 3/4 --scale "G major" --out out/clips-prior
 generate folk-vae-16 --num 2 --seed 1 --key "D major" --json --out out/clips-16
@@ -116,26 +123,37 @@ evaluate folk-vae-16 --samples 4 --limit 2 --split test --out out/evaluate-clips
 TRAIN = """
 ! train lm datasets/folk --out checkpoints/lm {tiny}
 train lm datasets/folk --out checkpoints/lm-grid {tiny} --tokenizer grid --tokenizer.positions 12
-train lm datasets/songs --out checkpoints/lm-rich {tiny} --model.cell gru --tokenizer remi --tokenizer.programs --tokenizer.velocity --tokenizer.tempo --trainer.precision 32-true
-train lm datasets/folk --out checkpoints/lm-rnn {tiny} --model.cell rnn --tokenizer.no-lengths --data.transpose 0 --model.lookback 1 --model.weight-dropout 0.2 --optim.optimizer sgd
+train lm datasets/songs --out checkpoints/lm-rich {tiny} --model.cell gru --tokenizer remi \
+  --tokenizer.programs --tokenizer.velocity --tokenizer.tempo --trainer.precision 32-true
+train lm datasets/folk --out checkpoints/lm-rnn {tiny} --model.cell rnn --tokenizer.no-lengths \
+  --data.transpose 0 --model.lookback 1 --model.weight-dropout 0.2 --optim.optimizer sgd
 train lm datasets/bach-chorales --out checkpoints/lm-choir {tiny} --tokenizer grid --model.num-layers 1
 train lm datasets/songs --out checkpoints/lm-melody {tiny} --data.tracks melody --data.no-drums
-train lm datasets/folk --out checkpoints/lm-init --init checkpoints/lm --trainer.max-steps 2 --trainer.accelerator cpu
-train lm datasets/folk --out checkpoints/lm-config --config inputs/good.json --trainer.max-steps 2 --trainer.accelerator cpu
+train lm datasets/folk --out checkpoints/lm-init --init checkpoints/lm --trainer.max-steps 2 \
+  --trainer.accelerator cpu
+train lm datasets/folk --out checkpoints/lm-config --config inputs/good.json --trainer.max-steps 2 \
+  --trainer.accelerator cpu
 train --config checkpoints/lm/config.json datasets/folk --out checkpoints/lm-again --trainer.max-steps 2
-train lm datasets/folk --out checkpoints/lm-again {tiny} --force --optim.optimizer adagrad --sampling.temperature 0.8
+train lm datasets/folk --out checkpoints/lm-again {tiny} --force --optim.optimizer adagrad \
+  --sampling.temperature 0.8
 train lm inputs/tunes --out checkpoints/lm-folder {tiny} --trainer.max-steps 1
 ! train seq2seq datasets/bach-chorales --out checkpoints/choir {tiny}
 train seq2seq datasets/songs --out checkpoints/pop {tiny} --melody MELODY --data.accompaniment CHORDS BASS
-train seq2seq datasets/songs --out checkpoints/pop-flat {tiny} --encoder.no-plan --encoder.alignment bars --model.cell gru --encoder.reach 1
-train seq2seq datasets/bach-chorales --out checkpoints/choir-none {tiny} --encoder.alignment none --encoder.num-layers 2 --tokenizer remi
+train seq2seq datasets/songs --out checkpoints/pop-flat {tiny} --encoder.no-plan --encoder.alignment bars \
+  --model.cell gru --encoder.reach 1
+train seq2seq datasets/bach-chorales --out checkpoints/choir-none {tiny} --encoder.alignment none \
+  --encoder.num-layers 2 --tokenizer remi
 ! train vae datasets/folk --out checkpoints/clips {tiny} --model.latent-dim 16
-train vae datasets/folk --out checkpoints/clips-remi {tiny} --tokenizer remi --model.latent-dim 16 --latent.sliders 1 --latent.schedule cyclical
-train vae datasets/folk --out checkpoints/clips-grid {tiny} --tokenizer grid --model.latent-dim 16 --model.cell gru --latent.schedule constant
+train vae datasets/folk --out checkpoints/clips-remi {tiny} --tokenizer remi --model.latent-dim 16 \
+  --latent.sliders 1 --latent.schedule cyclical
+train vae datasets/folk --out checkpoints/clips-grid {tiny} --tokenizer grid --model.latent-dim 16 \
+  --model.cell gru --latent.schedule constant
 train vae datasets/folk --out checkpoints/clips-8 {tiny} --model.clip-bars 8 --model.latent-dim 16
-train vae datasets/folk --out checkpoints/clips-8-flat {tiny} --model.clip-bars 8 --model.no-hierarchical --model.latent-dim 16 --model.cell rnn
+train vae datasets/folk --out checkpoints/clips-8-flat {tiny} --model.clip-bars 8 \
+  --model.no-hierarchical --model.latent-dim 16 --model.cell rnn
 train vae datasets/songs --out checkpoints/clips-poly {tiny} --polyphonic --model.latent-dim 16
-train vae datasets/bach-chorales --out checkpoints/clips-choir {tiny} --polyphonic --tokenizer grid --model.latent-dim 16 --model.hierarchical
+train vae datasets/bach-chorales --out checkpoints/clips-choir {tiny} --polyphonic --tokenizer grid \
+  --model.latent-dim 16 --model.hierarchical
 """
 
 TRAINED = """
@@ -152,7 +170,8 @@ generate lm-melody --seed 1 --bars 4 --prompt inputs/song.mid --out out/lm-melod
 generate lm-init --seed 1 --bars 2 --out out/lm-init
 accompany choir inputs/scale.abc --seed 1 --no-picture --out out/choir
 accompany choir-none inputs/scale.abc --seed 1 --no-picture --out out/choir-none
-accompany pop inputs/song.mid --melody MELODY --seed 1 --chords "C Am F G C Am F G C Am F G" --no-picture --out out/pop
+accompany pop inputs/song.mid --melody MELODY --seed 1 --chords "C Am F G C Am F G C Am F G" \
+  --no-picture --out out/pop
 accompany pop inputs/scale.abc --seed 2 --plan-temperature 0.8 --no-picture --json --out out/pop-plan
 accompany pop-flat inputs/song.mid --melody 1 --prompt-bars 2 --seed 1 --no-picture --out out/pop-flat
 reconstruct clips inputs/scale.abc --seed 1 --out out/clips-given
@@ -172,11 +191,10 @@ evaluate clips-poly --limit 4 --samples 4
 """
 
 DEMO = """
-@inputs/demo-small prepare ../tunes --out datasets/ryans-mammoth --workers 1
+@inputs/demo-small prepare ../demo-tunes --out datasets/ryans-mammoth --workers 1
 @inputs/demo-small train lm datasets/ryans-mammoth --out checkpoints/demo {tiny}
 @inputs/demo-small ! demo
 @inputs/demo-broken demo
-@inputs/demo-taken demo
 demo --forc
 demo folk
 """

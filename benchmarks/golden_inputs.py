@@ -53,7 +53,9 @@ def _write_song(path: Path, draw: random.Random, *, metre: tuple[int, int] = (4,
     song = pretty_midi.PrettyMIDI(initial_tempo=120)
     song.time_signature_changes.append(pretty_midi.TimeSignature(*metre, 0))
     names = (("MELODY", 73, False), ("CHORDS", 0, False), ("BASS", 33, False), ("DRUMS", 0, True))
-    melody, chords, bass, drums = (pretty_midi.Instrument(program, drum, name) for name, program, drum in names)
+    melody, chords, bass, drums = (
+        pretty_midi.Instrument(program, drum, name) for name, program, drum in names
+    )
     beats, beat = metre[0], 0.5 * 4 / metre[1]  # seconds
     for bar in range(bars):
         start, root = bar * beats * beat, draw.choice((48, 53, 55, 57))
@@ -65,7 +67,9 @@ def _write_song(path: Path, draw: random.Random, *, metre: tuple[int, int] = (4,
             pitches = [draw.choice((60, 62, 64, 65, 67, 69, 71, 72)) for _ in range(halves)]
             length = beat / halves
             begins = [start + i * beat + half * length for half in range(halves)]
-            _add(melody, ((p, draw.randint(50, 110), t, length) for p, t in zip(pitches, begins, strict=True)))
+            _add(
+                melody, ((p, draw.randint(50, 110), t, length) for p, t in zip(pitches, begins, strict=True))
+            )
     song.instruments += [melody, chords, bass, drums]
     song.write(str(path))
 
@@ -135,6 +139,17 @@ def _write_settings(folder: Path) -> None:
     (folder / "bad-split.csv").write_text("a.mid,tset\n", "utf-8")
     (folder / "demo-broken" / "datasets" / "ryans-mammoth").mkdir(parents=True)
     (folder / "demo-broken" / "datasets" / "ryans-mammoth" / "dataset.json").write_text("{", "utf-8")
-    (folder / "demo-taken").mkdir()
-    (folder / "demo-taken" / "datasets").write_text("a file\n", "utf-8")
     (folder / "demo-small").mkdir()
+    for number, path in enumerate(sorted((folder / "tunes").iterdir())[:6]):
+        split = folder / "demo-tunes" / ("valid" if number == 0 else "train")
+        split.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, split / path.name)
+    for number in range(2):  # a demo gives two jigs of the test split to the models
+        _write_jig(folder / "demo-tunes" / "test" / f"jig-{number}.abc", random.Random(number))  # noqa: S311
+
+
+def _write_jig(path: Path, draw: random.Random) -> None:
+    """Sixteen bars in 6/8."""
+    path.parent.mkdir(exist_ok=True)
+    bars = [" ".join("".join(draw.choices("DEFGABcd", k=3)) for _ in range(2)) for _ in range(16)]
+    path.write_text(f"X:1\nT:{path.stem}\nM:6/8\nL:1/8\nK:D\n{' | '.join(bars)} |]\n", "utf-8")

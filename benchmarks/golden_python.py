@@ -15,7 +15,8 @@ def tell(what, call):
         print(f"{what}: {type(error).__name__}: {error}")
 
 def facts(what, piece):
-    print(what, repr(piece), piece.title, piece.seed, piece.log_likelihood, piece.strayed, piece.score.note_num())
+    print(what, repr(piece), piece.title, piece.seed, piece.score.note_num())
+    print(piece.log_likelihood, piece.strayed)
 """
 
 SETUP_ROWS = {
@@ -81,7 +82,7 @@ piece.save("out/py-generate.mid")
 pieces = model.generate(num=3, bars=4, seed=2, key="G major", temperature=0.9, top_k=20)
 print(repr(pieces), len(pieces))
 pieces.save("out/py-generate")
-more = model.generate(prompt=piece, bars=2, seed=3, tempo=80, program=40, scale="D dorian", pitch_range="50:90")
+more = model.generate(prompt=piece, bars=2, seed=3, tempo=80, scale="D dorian", pitch_range="50:90")
 facts("more", more)
 more.save("out/py-more.mid")
 facts("prompt", model.generate(prompt="inputs/scale.abc", bars=2, seed=3, min_p=0.1, precision="int8"))
@@ -94,7 +95,7 @@ facts("tune", tune)
 piece = model.accompany(tune, seed=1)
 facts("piece", piece)
 piece.save("out/py-accompany.mid")
-several = model.accompany("inputs/chorale.mid", num=2, seed=2, scale="G major", pitch_range=("bass=36:60", "C2:C6"))
+several = model.accompany("inputs/chorale.mid", num=2, seed=2, pitch_range=("bass=36:60", "C2:C6"))
 several.save("out/py-accompany")
 facts("score", model.accompany(tune.score, seed=3, num=1)[0])
 facts("kept", model.accompany("inputs/chorale.krn", melody="1", prompt_bars=2, seed=4, temperature=0))
@@ -134,7 +135,7 @@ facts("poly", musegen.load("clips-poly").reconstruct("inputs/song.mid", seed=1))
 for path in ("scale.abc", "tune.abc", "chorale.krn", "chorale.mxl", "chorale.mid", "song.mid", "odd.mid"):
     piece = musegen.read(f"inputs/{path}")
     facts(path, piece)
-    piece.save(f"out/py-read/{path}.mid") if Path("out/py-read").mkdir(exist_ok=True) is None else None
+    piece.save(f"out/py-read-{path}.mid")
 tune = musegen.read("inputs/song.mid")
 for ending in ("mid", "musicxml", "wav", "png", "html"):
     print(tune.save(f"out/py-song.{ending}"))
@@ -154,8 +155,8 @@ model = musegen.load("folk")
 for asked in (
     {"bars": 0}, {"num": 0}, {"seed": -1}, {"temperature": -1}, {"top_k": 0}, {"top_p": 2.0}, {"min_p": 2.0},
     {"diatonic": 3.0}, {"tempo": 1}, {"program": 128}, {"time_signature": "4/3"}, {"time_signature": "63/64"},
-    {"scale": "H major"}, {"key": "D blues"}, {"key": "D major", "scale": "D major"}, {"pitch_range": "80:60"},
-    {"pitch_range": "bass=30:40"}, {"prompt": "none.mid"}, {"prompt": "inputs"}, {"prompt": 7},
+    {"scale": "H major"}, {"key": "D blues"}, {"key": "D major", "scale": "D major"},
+    {"pitch_range": "80:60"}, {"pitch_range": "bass=30:40"}, {"prompt": "none.mid"}, {"prompt": "inputs"}, {"prompt": 7},
     {"prompt": "inputs/bad/text.mid"}, {"prompt": "inputs/odd.mid"}, {"prior": True},
 ):
     tell(asked, lambda: model.generate(**({"bars": 2, "seed": 1} | asked)))
@@ -167,8 +168,8 @@ tell("interpolate", lambda: model.interpolate("inputs/tune.abc", "inputs/tune.ab
 tell("kind", lambda: musegen.load("chorale").generate())
 chorale = musegen.load("chorale")
 for asked in (
-    {"chords": "C X"}, {"chords": "C"}, {"melody": "9"}, {"melody": ""}, {"prompt_bars": -1}, {"prompt_bars": 2},
-    {"pitch_range": "harp=3:4"}, {"plan_temperature": 1.0}, {"scale": "H"}, {"num": 0},
+    {"chords": "C X"}, {"chords": "C"}, {"melody": "9"}, {"melody": ""}, {"prompt_bars": -1},
+    {"prompt_bars": 2}, {"pitch_range": "harp=3:4"}, {"plan_temperature": 1.0}, {"scale": "H"}, {"num": 0},
 ):
     tell(asked, lambda: chorale.accompany("inputs/scale.abc", **({"seed": 1} | asked)))
 tell("bad", lambda: chorale.accompany("inputs/bad/header.mid"))
@@ -190,7 +191,8 @@ try:
 except OSError as error:
     print(type(error).__name__)
 for path in ("none.mid", "inputs", "inputs/bad/text.mid", "inputs/bad/empty.mid", "inputs/bad/words.abc",
-             "inputs/bad/broken.musicxml", "inputs/bad/picture.xyz", "inputs/bad/cut.mid", "inputs/bad/noise.mid"):
+             "inputs/bad/broken.musicxml", "inputs/bad/picture.xyz", "inputs/bad/cut.mid",
+             "inputs/bad/noise.mid"):
     tell(path, lambda: musegen.read(path))
 silent = musegen.read("inputs/scale.abc")
 for track in silent.score.tracks:
