@@ -10,7 +10,6 @@ the reader raised what is no MidiError. With --wild also the share of the files 
 everywhere) that hold notes and are used, and why the others are not; below 95% is a violation.
 """
 
-import argparse
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 import mido
 
+from benchmarks.runner import benchmark
 from musegen.data.intake import Intake, Source, find_sources, read_source, single_pieces
 from musegen.data.pool import Died, parallel
 
@@ -160,20 +160,21 @@ def check_wild(folder: Path) -> int:
     return int(share < MIN_USED)
 
 
-def main() -> None:
-    """Read the files, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder with a manifest.json")
-    parser.add_argument("--wild", type=Path, help="a folder of music from everywhere")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        read_here(arguments.one)
-        return
-    wrong = check_manifest(arguments.data) if arguments.data else 0
-    wrong += check_wild(arguments.wild) if arguments.wild else 0
-    sys.exit(bool(wrong))
+@benchmark()
+def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None = None) -> bool:
+    """Read the files, print the tables; returns whether there are violations.
+
+    Args:
+        data: a folder with a manifest.json
+        wild: a folder of music from everywhere
+        one: read this file here, as the processes that are started do
+    """
+    if one:
+        read_here(one)
+        return False
+    wrong = check_manifest(data) if data else 0
+    return bool(wrong + (check_wild(wild) if wild else 0))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,13 +8,13 @@ folders after our reader, and compares of every note its onset and duration in t
 program and whether it is drums. Prints a row a source; exit code 1 where any two differ.
 """
 
-import argparse
 import io
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import mido
@@ -22,9 +22,10 @@ import pretty_midi
 import torch
 from symusic import Score
 
-from benchmarks.untrained import METRES
-from musegen.checkpoint import build_model, load_checkpoint
-from musegen.config import LMConfig, TokenizerConfig, TrainConfig
+from benchmarks.runner import benchmark
+from benchmarks.untrained import METRES, untrained
+from musegen.checkpoint import load_checkpoint
+from musegen.config import TokenizerConfig
 from musegen.errors import MidiError, MusegenError
 from musegen.generation.tasks import Request, generate
 from musegen.music.notes import normalise_notes, note_arrays
@@ -141,12 +142,12 @@ READERS: dict[str, Callable[[bytes], Notes]] = {
 }  # fmt: skip
 
 
-def untrained(num: int) -> Iterator[tuple[str, Score]]:
+def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
     """Pieces of untrained models, as many of each tokenizer and metre."""
     kinds = tokenizers()
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
-        model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+        model = untrained(tokenizer)
         share = num * (number + 1) // len(kinds) - num * number // len(kinds)
         for index, metre in enumerate(METRES):
             count = share * (index + 1) // len(METRES) - share * index // len(METRES)
@@ -190,25 +191,26 @@ def disagreement(score: Score, readers: list[str]) -> str:
     return ""
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--num", type=int, default=10_000)
-    parser.add_argument(
-        "--music21", type=int, default=500, help="pieces that music21 reads too, evenly spread"
-    )
-    parser.add_argument("--checkpoint", type=Path, nargs="*", default=[])
-    parser.add_argument("--music", type=Path, nargs="*", default=[])
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+@benchmark(threads=1)
+def main(
+    *, num: int = 10_000, music21: int = 500, checkpoint: Sequence[Path] = (), music: Sequence[Path] = ()
+) -> bool:
+    """Print the table; returns whether two readers differ.
+
+    Args:
+        num: pieces to write
+        music21: pieces that music21 reads too, evenly spread
+        checkpoint: folders of models that write
+        music: folders of music
+    """
     warnings.simplefilter("ignore")  # pretty_midi warns of nothing that is compared here
     skipped: Counter[str] = Counter()
-    sources = [of_checkpoint(folder, arguments.num) for folder in arguments.checkpoint]
-    sources += [of_folder(folder, skipped) for folder in arguments.music]
+    sources = [of_checkpoint(folder, num) for folder in checkpoint]
+    sources += [of_folder(folder, skipped) for folder in music]
     files, notes, slow, found = Counter[str](), Counter[str](), Counter[str](), []
-    every = max(1, arguments.num // max(1, arguments.music21))
-    for name, score in (piece for source in sources or [untrained(arguments.num)] for piece in source):
-        with_music21 = arguments.music21 > 0 and files.total() % every == 0
+    every = max(1, num // max(1, music21))
+    for name, score in chain.from_iterable(sources or [untrained_pieces(num)]):
+        with_music21 = music21 > 0 and files.total() % every == 0
         reason = disagreement(score, list(READERS) if with_music21 else list(READERS)[:3])
         files[name] += 1
         notes[name] += score.note_num()
@@ -218,12 +220,11 @@ def main() -> None:
     print(f"{'source':<34}{'files':>8}{'notes':>12}{'by music21':>12}{'not read by us':>16}")
     for name, count in files.items():
         print(f"{name:<34}{count:>8}{notes[name]:>12}{slow[name]:>12}{skipped[name]:>16}")
-    print(
-        f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21: {len(found)} disagreements"
-    )
+    said = f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21"
+    print(f"{said}: {len(found)} disagreements")
     print(*found[:20], sep="\n")
-    sys.exit(1 if found else 0)
+    return bool(found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
