@@ -7,7 +7,6 @@ of the validation split (never of the test split: this is where models are chose
 across tokenizers; both write down the same music if the grid is fine enough for it.
 """
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,4 +61,4 @@ def main(dataset: Dataset, /, *, out: Path = Path("out/alignment"), flags: Flags
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

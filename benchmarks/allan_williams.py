@@ -11,7 +11,6 @@ Jsb16thSeparated.json, the canonical split, the text with the same music.
 import csv
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -151,4 +150,4 @@ def main(data: Path, out: Path, /) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -177,4 +177,4 @@ def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

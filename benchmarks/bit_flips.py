@@ -7,7 +7,6 @@ folder is a copy, and the flip is taken back before the next.
 """
 
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -70,4 +69,4 @@ def main(checkpoint: Path, /, *, flips: int = 1000, seed: int = 0) -> Counter[st
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,7 +8,6 @@ of MidiTok, of ours one by one (`encode`) and together (`encode_all`, as dataset
 times faster the latter is, all in one run. MidiTok is given scores whose tracks are already in order.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -146,4 +145,4 @@ def main(*, data: Sequence[Path], limit: int | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,7 +10,6 @@ not scored (see benchmarks/sounding.py). Every flag of `musegen train seq2seq` i
 """
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -135,4 +134,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

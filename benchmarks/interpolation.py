@@ -17,7 +17,6 @@ with equal steps of z; "latent" with both ends as the model gives them back, too
 Then each first clip is interpolated with itself, which must give the same clip at every step.
 """
 
-import sys
 from typing import Any
 
 from benchmarks.runner import benchmark
@@ -71,4 +70,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -16,7 +16,6 @@ published models were not. Every flag of `musegen train lm` is passed on.
 """
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -143,4 +142,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,8 +9,6 @@ sum over values of the smaller share. Two halves of twice as many real clips sta
 are copied from training pieces, in any key: mean over clips, and the share of clips that are one such run.
 """
 
-import sys
-
 from benchmarks.runner import benchmark
 from musegen.checkpoint import Checkpoint
 from musegen.cli.tables import print_rows
@@ -50,4 +48,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,7 +8,6 @@ definition is meant to differ (see the docstrings of musegen/metrics), MusPy is 
 in which both mean the same: notes a tick shorter for empty beats, 4 ticks a quarter for grooves.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -118,4 +117,4 @@ def main(dataset: Dataset, /, *, pieces: int = 50) -> dict[str, Agreement]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

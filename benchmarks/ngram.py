@@ -6,7 +6,6 @@ Trained on the training split at the same transpositions as the networks, measur
 """
 
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -94,12 +93,7 @@ def parse_orders(text: str) -> range:
 
 @benchmark(table)
 def main(
-    dataset: Dataset,
-    /,
-    *,
-    checkpoint: Checkpoint | None = None,
-    transpose: int = 6,
-    orders: str = "2:15",
+    dataset: Dataset, /, *, checkpoint: Checkpoint | None = None, transpose: int = 6, orders: str = "2:15"
 ) -> list[dict[str, float]]:
     """Fit and measure the n-grams of every order.
 
@@ -113,4 +107,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

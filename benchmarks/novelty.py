@@ -10,7 +10,6 @@ are above it all the same; how many of the planted runs are found, with the righ
 often a run as long is found before anything is planted; and the seconds.
 """
 
-import sys
 import time
 from typing import Any, NamedTuple
 
@@ -154,4 +153,4 @@ def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

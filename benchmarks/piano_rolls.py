@@ -12,7 +12,6 @@ and the sum over the lines is the exact joint -ln P of the frame. Scored are all
 piece, total nats over total frames. Every flag of `musegen train lm` is passed on.
 """
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -211,4 +210,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

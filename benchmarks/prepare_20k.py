@@ -4,7 +4,6 @@ python -m benchmarks.prepare_20k [number of files]
 """
 
 import resource
-import sys
 import tempfile
 import threading
 import time
@@ -81,4 +80,4 @@ def main(count: int = 20_000, /) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,7 +9,6 @@ model and the walk of the masks along encoded scores cost more: --slow-examples 
 the round trips are those of the scores of prepared datasets, or of folders of files.
 """
 
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -146,4 +145,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -275,4 +275,4 @@ def main(*, out: Path = Path("out/bench-quick")) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,7 +9,6 @@ many bars, since form depends on the length. Beside every row stands that of two
 the most that can be wished for.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -114,4 +113,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -7,7 +7,6 @@ the mean of their posterior, decoded greedily under the grammar, each note fed b
 second this machine decodes of points drawn from the latent space, in 4/4.
 """
 
-import sys
 import time
 from typing import Any
 
@@ -56,4 +55,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

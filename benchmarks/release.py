@@ -6,7 +6,6 @@ OUT is a new folder whose name is the model's. What it holds goes into `checkpoi
 a card (README.md) that says what the model writes, of whose music, on what terms, and how good it is.
 """
 
-import sys
 from pathlib import Path
 
 from safetensors.torch import load_file, save
@@ -60,4 +59,4 @@ def main(ckpt: Path, dataset: str, out: Path, /, *, flags: Flags) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,7 +12,6 @@ Clips of the test split that stand nowhere in the training pieces at any transpo
 encoded to the mean of their posterior and decoded greedily. Reference are the notes as REMI writes them.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -135,4 +134,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

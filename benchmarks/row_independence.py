@@ -6,7 +6,6 @@ Float32 sums differ in the last bits between batch sizes, so a draw that falls w
 go either way. For each seed that differs, prints how far the draw was from the nearest boundary.
 """
 
-import sys
 from functools import partial
 
 import torch
@@ -57,4 +56,4 @@ def main(checkpoint: Checkpoint, /, *, seeds: int = 200, bars: int = 16) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -13,7 +13,6 @@ the 95th percentile of what the split's clips have of its attribute. Printed are
                      in what the settings gave; in brackets the same of the plain reconstruction
 """
 
-import sys
 from typing import Any
 
 from benchmarks.runner import benchmark
@@ -54,4 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -6,11 +6,13 @@ first run that is not timed. What a part fails by is printed in its place, so on
 
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, islice
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, 
 from musegen.checkpoint import Checkpoint
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.generation import engine
+from musegen.generation import engine, tasks
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.tasks import Request, generate
 from musegen.training.datamodule import Batch
@@ -101,11 +103,10 @@ def _sampling(
     """Ids a second of `generate`, and of drawing ids from the bare model as long."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     device = next(bare.parameters()).device.type
-    before, engine.GRAPHS = engine.GRAPHS, is_graphed
-    try:
+    rates: dict[str, list[float]] = {"ids/s": [], "engine ids/s": [], "bare": [], "ratio": []}
+    with patch.object(engine, "GRAPHS", is_graphed):
         generate(model, tokenizer, Request(bars=1), num=batch)  # type: ignore[arg-type]
         bare_sampling(bare, batch, 20)
-        rates: dict[str, list[float]] = {"ids/s": [], "engine ids/s": [], "bare": [], "ratio": []}
         for seed in range(rounds):
             write = partial(generate, model, tokenizer, Request(bars=bars), num=batch, seed=seed)  # type: ignore[arg-type]
             with _engine_alone() as alone:
@@ -117,30 +118,22 @@ def _sampling(
             rates["engine ids/s"].append(sum(lengths) / sum(alone))
             rates["bare"].append(theirs)
             rates["ratio"].append(sum(lengths) / taken / theirs)
-    finally:
-        engine.GRAPHS = before
     medians = {name: median(values) for name, values in rates.items()}
     return {**medians, "ids a piece": sum(lengths) / batch, "longest": max(lengths)}
 
 
-class _engine_alone:  # noqa: N801 - used as a function
-    """Adds up the seconds in the engine, without what is decoded from its ids."""
+@contextmanager
+def _engine_alone() -> Iterator[list[float]]:
+    """Collects the seconds in the engine, without what is decoded from its ids."""
+    alone, real = [], tasks.sample_streams
 
-    def __enter__(self) -> list[float]:
-        from musegen.generation import tasks
+    def timed(*arguments: Any, **named: Any) -> Any:
+        taken, result = seconds(partial(real, *arguments, **named))
+        alone.append(taken)
+        return result
 
-        self._tasks, self._real, alone = tasks, tasks.sample_streams, []
-
-        def timed(*arguments: Any, **named: Any) -> Any:
-            taken, result = seconds(partial(self._real, *arguments, **named))
-            alone.append(taken)
-            return result
-
-        tasks.sample_streams = timed  # type: ignore[assignment]
-        return alone
-
-    def __exit__(self, *_: object) -> None:
-        self._tasks.sample_streams = self._real
+    with patch.object(tasks, "sample_streams", timed):
+        yield alone
 
 
 def _run(step: Callable[[Batch], None], batches: list[Batch]) -> None:
@@ -207,11 +200,8 @@ def _sampling_profile(checkpoint: Checkpoint, batch: int) -> Found:
             found.update(_profile(blocks), steps=3 * BLOCK)
             return torch.cat(drawn), rows
 
-    engine.Graphed = Watched  # type: ignore[misc]
-    try:
+    with patch.object(engine, "Graphed", Watched):
         write()
-    finally:
-        engine.Graphed = Graphed  # type: ignore[misc]
     return found
 
 

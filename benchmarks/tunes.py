@@ -12,7 +12,6 @@ copy; no tune empty or endless; each ends on the last bar line or before. Beside
 the tonic of the key that fits best (Krumhansl), and how many keep to one scale from first to last.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -158,4 +157,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

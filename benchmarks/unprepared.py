@@ -12,7 +12,6 @@ import contextlib
 import io
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -166,4 +165,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

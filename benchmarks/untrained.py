@@ -7,7 +7,6 @@ symusic reads them back, and what a model without masks gives beside it.
 """
 
 import math
-import sys
 
 import torch
 
@@ -75,4 +74,4 @@ def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,7 +9,6 @@ program and whether it is drums. Prints a row a source; exit code 1 where any tw
 """
 
 import io
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -227,4 +226,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
