@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,22 +116,21 @@ def check_manifest(folder: Path) -> int:
     """Read every file of the manifest; returns how many violations there are."""
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     wrong, seconds, megabytes = 0, 0.0, 0.0
-    verdicts: dict[str, list[int]] = {}
+    verdicts: Counter[tuple[str, bool]] = Counter()
     for name, expected in manifest.items():
         outcome = read_apart(folder / name)
         found = violations(expected, outcome)
         wrong += len(found)
         seconds, megabytes = max(seconds, outcome.seconds), max(megabytes, outcome.megabytes)
-        used, refused = verdicts.setdefault(expected["expect"], [0, 0])
-        verdicts[expected["expect"]] = [used + (not outcome.reason), refused + bool(outcome.reason)]
+        verdicts[expected["expect"], not outcome.reason] += 1
         what = outcome.reason or "; ".join([f"{outcome.notes} notes", *outcome.repairs])
         figures = f"{outcome.seconds:4.1f} s {outcome.megabytes:5.0f} MB"
         print(
             f"{name:36} {expected['expect']:6} {figures}  {what[:120]}", *(f"VIOLATION: {f}" for f in found)
         )
     print(f"\n{len(manifest)} files: at most {seconds:.1f} s and {megabytes:.0f} MB; {wrong} violations")
-    for verdict, (used, refused) in verdicts.items():
-        print(f"  {verdict:6} {used:3} used {refused:3} refused")
+    for verdict in dict.fromkeys(verdict for verdict, _ in verdicts):
+        print(f"  {verdict:6} {verdicts[verdict, True]:3} used {verdicts[verdict, False]:3} refused")
     return wrong
 
 

@@ -11,6 +11,7 @@ times faster the latter is, all in one run. MidiTok is given scores whose tracks
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ CONFIGS = {
     "programs": TokenizerConfig(programs=True),
     "all": TokenizerConfig(programs=True, velocity=True, tempo=True),
 }
+READ = {".mid", ".midi", ".mxl", ".musicxml"}
 TURN = 256
 """Files that one encoder takes before the other has its turn."""
 
@@ -57,17 +59,15 @@ def scores_of(path: Path, limit: int | None) -> Iterator[tuple[str, ScoreTick]]:
         dataset = Dataset.open(path)
         yield from ((piece.name, dataset.score(piece)) for piece in dataset.pieces[:limit])
         return
-    suffixes = {".mid", ".midi", ".mxl", ".musicxml"}
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
-    found = 0
-    for file in files:
-        if found == limit:
-            return
-        try:
-            yield file.name, read_score(file)[0]
-            found += 1
-        except MusegenError:
-            continue
+    found = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in READ and file.is_file())
+    yield from islice(filter(None, map(_readable, found)), limit)
+
+
+def _readable(file: Path) -> tuple[str, ScoreTick] | None:
+    try:
+        return file.name, read_score(file)[0]
+    except MusegenError:
+        return None
 
 
 def timed(encode: Callable[[list[ScoreTick]], list[T]], scores: list[ScoreTick]) -> tuple[list[T], float]:

@@ -14,7 +14,7 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from symusic import Note, Score, Track
+from symusic import Score, Track
 
 from benchmarks.runner import benchmark
 from musegen.data.dataset import Dataset
@@ -23,6 +23,7 @@ from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_r
 from musegen.errors import DataError
 from musegen.evaluation.novelty import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines
+from musegen.music.notes import put_notes
 
 BEATS = 4
 """Quarters of rest before and after what is planted."""
@@ -59,11 +60,9 @@ def plant(host: Line, run: Line, tpq: int, rng: np.random.Generator) -> Line:
 
 def as_score(line: Line, tpq: int) -> Score:
     """A line as a score of one track."""
-    score, track = Score(tpq), Track()
-    lengths = np.append(np.diff(line.onsets), tpq)
-    rows = zip(line.onsets.tolist(), lengths.tolist(), line.pitches.tolist(), strict=True)
-    track.notes = [Note(onset, length, pitch, 80) for onset, length, pitch in rows]
-    score.tracks = [track]
+    score, lengths = Score(tpq), np.append(np.diff(line.onsets), tpq)
+    score.tracks = [Track()]
+    put_notes(score.tracks[0], line.onsets, lengths, line.pitches, np.full(len(lengths), 80))
     return score
 
 

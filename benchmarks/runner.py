@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import UnionType
+from types import NoneType
 from typing import Any, Literal, NewType, get_args, get_origin
 
 from musegen.errors import ConfigError, MusegenError
@@ -93,15 +93,19 @@ def _parsed(
     return given, given.pop("json", False)
 
 
+def _kind(parameter: inspect.Parameter) -> Any:
+    """What is wanted for a parameter, if it is not None."""
+    kinds = get_args(parameter.annotation)
+    return kinds[0] if NoneType in kinds else parameter.annotation
+
+
 def _add(parser: argparse.ArgumentParser, parameter: inspect.Parameter, meaning: str) -> None:
     """Tell the parser of a parameter."""
-    kind, default, flag = parameter.annotation, parameter.default, f"--{parameter.name.replace('_', '-')}"
+    kind, default, flag = _kind(parameter), parameter.default, f"--{parameter.name.replace('_', '-')}"
     if kind is bool:
         parser.add_argument(flag, action="store_true", help=meaning)
         return
     options: dict[str, Any] = {"help": meaning}
-    if isinstance(kind, UnionType):  # or None
-        kind = get_args(kind)[0]
     if get_origin(kind) is Sequence:
         options["nargs"], kind = "*" if default == () else "+", get_args(kind)[0]
     if get_origin(kind) is Literal:
@@ -126,14 +130,14 @@ def _call(measure: Callable[..., Any], given: dict[str, Any], threads: int | Non
         import torch
 
         torch.set_num_threads(threads)
-    values = {name: _loaded(each.annotation, given[name]) for name, each in signature.parameters.items()}
+    values = {name: _loaded(_kind(each), given[name]) for name, each in signature.parameters.items()}
     bound = inspect.BoundArguments(signature, values)  # type: ignore[arg-type]
     return measure(*bound.args, **bound.kwargs)
 
 
 def _loaded(kind: Any, value: Any) -> Any:
     """A value, or what lies in its folder; the libraries are loaded where they are needed only."""
-    match getattr(kind, "__name__", ""):
+    match None if value is None else getattr(kind, "__name__", ""):
         case "Checkpoint":
             from musegen.checkpoint import load_checkpoint
 

@@ -11,7 +11,7 @@ program and whether it is drums. Prints a row a source; exit code 1 where any tw
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -80,8 +80,12 @@ def by_pretty_midi(data: bytes) -> Notes:
     return sorted(rows)
 
 
-def paired(events: Iterator[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Notes of one track from its events (tick, channel, pitch, velocity; 0 where a note ends)."""
+Event = tuple[int, int, int, int]
+"""Tick, channel, pitch, velocity (0 where a note ends)."""
+
+
+def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
+    """Notes of one track from its events."""
     open_: dict[tuple[int, int], tuple[int, int]] = {}
     notes = []
     for tick, channel, pitch, velocity in events:
@@ -99,18 +103,17 @@ def by_mido(data: bytes) -> Notes:
     """As mido reads a file, its messages paired here."""
     rows = []
     for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, events, programs, channels = 0, [], [0], set()
+        now, events, program = 0, [], 0
         for message in track:
             now += message.time
             if message.type == "program_change":
-                programs.append(message.program)
+                program = message.program
             elif message.type in ("note_on", "note_off"):
                 loud = message.velocity if message.type == "note_on" else 0
                 events.append((now, message.channel, message.note, loud))
-                channels.add(message.channel)
         if events:
-            assert len(channels) == 1
-            rows.append((channels == {9}, programs[-1], paired(iter(events))))
+            (channel,) = {event[1] for event in events}
+            rows.append((channel == 9, program, paired(events)))
     return sorted(rows)
 
 
@@ -122,7 +125,7 @@ def by_music21(data: bytes) -> Notes:
     file.readstr(data)
     rows = []
     for track in file.tracks:
-        now, events, program, drums = 0, [], 0, False
+        now, events, program = 0, [], 0
         for event in track.events:
             if event.isDeltaTime():
                 now += event.time
@@ -130,9 +133,8 @@ def by_music21(data: bytes) -> Notes:
                 program = event.data
             elif event.isNoteOn() or event.isNoteOff():
                 events.append((now, event.channel, event.pitch, event.velocity if event.isNoteOn() else 0))
-                drums = event.channel == 10
         if events:
-            rows.append((drums, program, paired(iter(events))))
+            rows.append((events[-1][1] == 10, program, paired(events)))
     return sorted(rows)
 
 
