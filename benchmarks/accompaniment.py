@@ -8,18 +8,16 @@ in pitch classes, groove and density, beside a random training piece's and block
 differences of the pieces. Definitions: musegen/evaluation/measures.py; sampling: the checkpoint's settings.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from benchmarks.runner import benchmark
+from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
-from musegen.errors import ConfigError, MusegenError
+from musegen.errors import ConfigError
 from musegen.evaluation.accompaniment import Values, measure_accompaniments
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.bootstrap import Interval, bootstrap_mean
@@ -106,32 +104,32 @@ def forbid_parallels(checkpoint: Checkpoint) -> None:
         parallel.bias[[0, 7]] = -50.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accompaniment", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("checkpoint", type=Path, help="an accompanist's folder")
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("--samples", type=int, default=4, help="accompaniments a piece (default 4)")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
-    parser.add_argument("--limit", type=int, default=sys.maxsize, help="at most so many pieces (default all)")
-    parser.add_argument("--rules", action="store_true", help="forbid what keeps an octave or fifth in motion")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args(argv)
-    try:
-        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.dataset)
-        view = model_view(checkpoint, dataset)
-        if arguments.rules:
-            forbid_parallels(checkpoint)
-        given: dict[str, Any] = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
-        found = bars(measure_accompaniments(checkpoint, dataset, view, **given))
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps([bar._asdict() for bar in found], indent=2) if arguments.json else table(found))
-    return 0
+@benchmark(table)
+def main(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    /,
+    *,
+    samples: int = 4,
+    seed: int = 0,
+    limit: int = sys.maxsize,
+    rules: bool = False,
+) -> list[Bar]:
+    """Measure an accompanist, and hold it against the bars.
+
+    Args:
+        checkpoint: an accompanist's folder
+        dataset: a prepared dataset
+        samples: accompaniments a piece
+        seed: of the samples
+        limit: at most so many pieces
+        rules: forbid what keeps an octave or fifth in motion
+    """
+    view = model_view(checkpoint, dataset)
+    if rules:
+        forbid_parallels(checkpoint)
+    return bars(measure_accompaniments(checkpoint, dataset, view, samples=samples, seed=seed, limit=limit))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -7,16 +7,14 @@ of the validation split (never of the test split: this is where models are chose
 across tokenizers; both write down the same music if the grid is fine enough for it.
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.runner import Flags, benchmark
+from benchmarks.runs import train
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.errors import MusegenError
 from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
 
 SYSTEMS = (("grid", "none"), ("grid", "bars"), ("grid", "now"), ("remi", "none"), ("remi", "now"))
@@ -34,40 +32,33 @@ class Row(NamedTuple):
 
 def compare(dataset: Dataset, out: Path, kind: str, alignment: str, flags: Sequence[str]) -> Row:
     """Train one system, unless it is there, and score it on the validation split."""
-    from musegen.cli.train import main as train_main
-
     folder = out / f"{kind}-{alignment}"
     if not (folder / "SHA256SUMS").exists():
-        words = ["seq2seq", str(dataset.path), "--out", str(folder), "--force", "--tokenizer", kind]
-        train_main([*words, "--encoder.alignment", alignment, *flags])
+        words = ["--tokenizer", kind, "--encoder.alignment", alignment]
+        train("seq2seq", dataset.path, folder, *words, *flags)
     checkpoint = load_checkpoint(folder)
     found = total_figures(split_likelihood(checkpoint, dataset, model_view(checkpoint, dataset), "valid"))
     return Row(kind, alignment, found["nats_per_beat"], found["bits_per_note"], found["pieces"])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.alignment", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("dataset", type=Path, help="a prepared dataset with melodies")
-    parser.add_argument("--out", type=Path, default=Path("out/alignment"), help="for the checkpoints")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments, flags = parser.parse_known_args(argv)
-    rows = []
-    try:
-        dataset = Dataset.open(arguments.dataset)
-        for kind, alignment in SYSTEMS:
-            rows.append(compare(dataset, arguments.out, kind, alignment, flags))
-            if not arguments.json:
-                print("{:<6}{:<6}{:>8.3f} nats a beat{:>8.3f} bits a note, {} pieces".format(*rows[-1]))
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps([row._asdict() for row in rows], indent=2))
-    return 0
+def show(rows: Iterable[Row]) -> None:
+    """Print each row as it comes."""
+    for row in rows:
+        print("{:<6}{:<6}{:>8.3f} nats a beat{:>8.3f} bits a note, {} pieces".format(*row))
+
+
+@benchmark(show)
+def main(dataset: Dataset, /, *, out: Path = Path("out/alignment"), flags: Flags) -> Iterator[Row]:
+    """Train and score one system after the other.
+
+    Args:
+        dataset: a prepared dataset with melodies
+        out: for the checkpoints
+        flags: passed on to `musegen train`
+    """
+    for kind, alignment in SYSTEMS:
+        yield compare(dataset, out, kind, alignment, flags)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,11 +8,9 @@ from C3, H is B), P for a rest, nothing where a note goes on. The mapping names 
 Jsb16thSeparated.json, the canonical split, the text with the same music.
 """
 
-import argparse
 import csv
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
-from musegen.files import write_atomic
+from benchmarks.runner import benchmark
+from benchmarks.runs import write_score
 from musegen.music.metre import express
-from musegen.music.writing.midi import midi_bytes
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 CHOIR = 52
@@ -119,7 +117,7 @@ def sounding_spans(frames: Pitches, step: int) -> list[Span]:
     return notes
 
 
-def chorale_score(chorale: Chorale, grid: Grid) -> Score:
+def chorale_score(chorale: Chorale, grid: Grid = "notes") -> Score:
     """The piece with a track a voice; the pickup is a short first bar."""
     spans = chorale.notes
     if grid != "notes":
@@ -139,22 +137,17 @@ def chorale_score(chorale: Chorale, grid: Grid) -> Score:
     return score
 
 
-def write_chorale(chorale: Chorale, out: Path, split: str, grid: Grid = "notes") -> None:
-    """Write a piece as OUT/SPLIT/NAME.mid."""
-    (out / split).mkdir(parents=True, exist_ok=True)
-    write_atomic(out / split / f"{chorale.name}.mid", midi_bytes(chorale_score(chorale, grid)))
+@benchmark()
+def main(data: Path, out: Path, /) -> None:
+    """Write the MIDI files.
 
-
-def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.allan_williams", description=__doc__)
-    parser.add_argument("data", type=Path, help="Allan and Williams' folder")
-    parser.add_argument("out", type=Path, help="a folder for the MIDI files")
-    arguments = parser.parse_args(argv)
-    for chorale in read_chorales(arguments.data):
-        write_chorale(chorale, arguments.out, chorale.split)
-    return 0
+    Args:
+        data: Allan and Williams' folder
+        out: a folder for the MIDI files
+    """
+    for chorale in read_chorales(data):
+        write_score(chorale_score(chorale), out / chorale.split / f"{chorale.name}.mid")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

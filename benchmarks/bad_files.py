@@ -10,7 +10,6 @@ the reader raised what is no MidiError. With --wild also the share of the files 
 everywhere) that hold notes and are used, and why the others are not; below 95% is a violation.
 """
 
-import argparse
 import json
 import os
 import re
@@ -20,12 +19,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mido
 
+from benchmarks.runner import benchmark
 from musegen.data.pool import parallel
 from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
 from musegen.music.reading.sandbox import Died
@@ -62,7 +63,7 @@ def read_here(path: Path) -> None:
     used = [p for p in pieces if not p.reason]
     outcome = {
         "reason": "" if used else pieces[0].reason,
-        "notes": sum(p.piece.notes for p in used if p.piece),
+        "notes": sum(p.notes for p in used),
         "repairs": [line for p in used for line in p.repairs],
     }
     print(json.dumps(outcome))
@@ -116,22 +117,21 @@ def check_manifest(folder: Path) -> int:
     """Read every file of the manifest; returns how many violations there are."""
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     wrong, seconds, megabytes = 0, 0.0, 0.0
-    verdicts: dict[str, list[int]] = {}
+    verdicts: Counter[tuple[str, bool]] = Counter()
     for name, expected in manifest.items():
         outcome = read_apart(folder / name)
         found = violations(expected, outcome)
         wrong += len(found)
         seconds, megabytes = max(seconds, outcome.seconds), max(megabytes, outcome.megabytes)
-        used, refused = verdicts.setdefault(expected["expect"], [0, 0])
-        verdicts[expected["expect"]] = [used + (not outcome.reason), refused + bool(outcome.reason)]
+        verdicts[expected["expect"], not outcome.reason] += 1
         what = outcome.reason or "; ".join([f"{outcome.notes} notes", *outcome.repairs])
         figures = f"{outcome.seconds:4.1f} s {outcome.megabytes:5.0f} MB"
         print(
             f"{name:36} {expected['expect']:6} {figures}  {what[:120]}", *(f"VIOLATION: {f}" for f in found)
         )
     print(f"\n{len(manifest)} files: at most {seconds:.1f} s and {megabytes:.0f} MB; {wrong} violations")
-    for verdict, (used, refused) in verdicts.items():
-        print(f"  {verdict:6} {used:3} used {refused:3} refused")
+    for verdict in dict.fromkeys(verdict for verdict, _ in verdicts):
+        print(f"  {verdict:6} {verdicts[verdict, True]:3} used {verdicts[verdict, False]:3} refused")
     return wrong
 
 
@@ -161,20 +161,21 @@ def check_wild(folder: Path) -> int:
     return int(share < MIN_USED)
 
 
-def main() -> None:
-    """Read the files, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder with a manifest.json")
-    parser.add_argument("--wild", type=Path, help="a folder of music from everywhere")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        read_here(arguments.one)
-        return
-    wrong = check_manifest(arguments.data) if arguments.data else 0
-    wrong += check_wild(arguments.wild) if arguments.wild else 0
-    sys.exit(bool(wrong))
+@benchmark()
+def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None = None) -> bool:
+    """Read the files, print the tables; returns whether there are violations.
+
+    Args:
+        data: a folder with a manifest.json
+        wild: a folder of music from everywhere
+        one: read this file here, as the processes that are started do
+    """
+    if one:
+        read_here(one)
+        return False
+    wrong = check_manifest(data) if data else 0
+    return bool(wrong + (check_wild(wild) if wild else 0))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -8,16 +8,17 @@ of MidiTok, of ours one by one (`encode`) and together (`encode_all`, as dataset
 times faster the latter is, all in one run. MidiTok is given scores whose tracks are already in order.
 """
 
-import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from symusic.core import ScoreTick
 
+from benchmarks.runner import benchmark
 from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import shared_parts
@@ -31,6 +32,7 @@ CONFIGS = {
     "programs": TokenizerConfig(programs=True),
     "all": TokenizerConfig(programs=True, velocity=True, tempo=True),
 }
+READ = {".mid", ".midi", ".mxl", ".musicxml"}
 TURN = 256
 """Files that one encoder takes before the other has its turn."""
 
@@ -57,17 +59,15 @@ def scores_of(path: Path, limit: int | None) -> Iterator[tuple[str, ScoreTick]]:
         dataset = Dataset.open(path)
         yield from ((piece.name, dataset.score(piece)) for piece in dataset.pieces[:limit])
         return
-    suffixes = {".mid", ".midi", ".mxl", ".musicxml"}
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
-    found = 0
-    for file in files:
-        if found == limit:
-            return
-        try:
-            yield file.name, read_score(file)[0]
-            found += 1
-        except MusegenError:
-            continue
+    found = (file for file in sorted(path.rglob("*")) if file.suffix.lower() in READ and file.is_file())
+    yield from islice(filter(None, map(_readable, found)), limit)
+
+
+def _readable(file: Path) -> tuple[str, ScoreTick] | None:
+    try:
+        return file.name, read_score(file)[0]
+    except MusegenError:
+        return None
 
 
 def timed(encode: Callable[[list[ScoreTick]], list[T]], scores: list[ScoreTick]) -> tuple[list[T], float]:
@@ -111,25 +111,6 @@ def tokenizer_of(config: TokenizerConfig, pieces: list[tuple[str, ScoreTick]]) -
     return RemiTokenizer.build(config, time_signatures=metres, programs=[], parts=parts)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--limit", type=int, default=None, help="files of each corpus at most")
-    arguments = parser.parse_args()
-    print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'refused':>7} {'same':>6} {'ids a file':>10}"
-          f" {'MidiTok/s':>9} {'one by one':>10} {'all':>6} {'ratio':>6}")  # fmt: skip
-    totals = Count()
-    for path in arguments.data:
-        pieces = list(scores_of(path, arguments.limit))
-        for name, config in CONFIGS.items():
-            count = compare(tokenizer_of(config, pieces), pieces)
-            report(path.name, name, count)
-            for field in ("files", "same", "refused", "ids", "theirs", "single", "ours"):
-                setattr(totals, field, getattr(totals, field) + getattr(count, field))
-    report("all", "", totals)
-
-
 def report(corpus: str, config: str, count: Count) -> None:
     """Print a row."""
     differing = f"; {count.files - count.same} differ, the first: {count.first}" if count.first else ""
@@ -142,5 +123,26 @@ def report(corpus: str, config: str, count: Count) -> None:
     )
 
 
+@benchmark()
+def main(*, data: Sequence[Path], limit: int | None = None) -> None:
+    """Print the table.
+
+    Args:
+        data: prepared datasets, or folders of files
+        limit: files of each corpus at most
+    """
+    print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'refused':>7} {'same':>6} {'ids a file':>10}"
+          f" {'MidiTok/s':>9} {'one by one':>10} {'all':>6} {'ratio':>6}")  # fmt: skip
+    totals = Count()
+    for path in data:
+        pieces = list(scores_of(path, limit))
+        for name, config in CONFIGS.items():
+            count = compare(tokenizer_of(config, pieces), pieces)
+            report(path.name, name, count)
+            for field in ("files", "same", "refused", "ids", "theirs", "single", "ours"):
+                setattr(totals, field, getattr(totals, field) + getattr(count, field))
+    report("all", "", totals)
+
+
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -10,7 +10,6 @@ or a MidiError. Everything else is printed, and makes exit code 1. With --suffix
 .musicxml) are broken, as if they were MIDI, and read by name; that is slow, some tens a second.
 """
 
-import argparse
 import multiprocessing
 import os
 import resource
@@ -27,6 +26,7 @@ from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from benchmarks.bad_files import said_missing
 from benchmarks.mutations import mutant
+from benchmarks.runner import benchmark
 from musegen.errors import MidiError
 from musegen.music.reading.midi_file import parse_midi, read_smf
 from musegen.music.reading.read import read_score, tidy
@@ -149,22 +149,32 @@ def run(files: Sequence[bytes], suffix: str, first: int, last: int) -> bool:
     return not (bad["crash"] or bad["hang"] or board[FAILED])
 
 
-def main() -> None:
-    """Read the cases."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=2_000_000)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--seeds", type=Path, nargs="*", default=[], help="folders of MIDI files to break")
-    parser.add_argument("--suffix", default=".mid", help="of the files to break")
-    parser.add_argument("--case", type=int, help="this case alone, here")
-    arguments = parser.parse_args()
-    files = seed_files(arguments.seeds, arguments.suffix)
-    if arguments.case is None:
-        sys.exit(not run(files, arguments.suffix, arguments.first, arguments.first + arguments.cases))
-    data = mutant(files, arguments.case)
+@benchmark()
+def main(
+    *,
+    cases: int = 2_000_000,
+    first: int = 0,
+    seeds: Sequence[Path] = (),
+    suffix: str = ".mid",
+    case: int | None = None,
+) -> bool:
+    """Read the cases; returns whether one went wrong.
+
+    Args:
+        cases: how many
+        first: number of the first case
+        seeds: folders of files to break
+        suffix: of the files to break
+        case: this case alone, here
+    """
+    files = seed_files(seeds, suffix)
+    if case is None:
+        return not run(files, suffix, first, first + cases)
+    data = mutant(files, case)
     print(data.hex(" "))
-    print(("used", "refused")[read_case(data, arguments.suffix)])
+    print(("used", "refused")[read_case(data, suffix)])
+    return False
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -9,22 +9,18 @@ sound at each quarter (or sixteenth), summed over the voices, over the quarters 
 not scored (see benchmarks/sounding.py). Every flag of `musegen train seq2seq` is passed on.
 """
 
-import argparse
 import hashlib
-import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from benchmarks.allan_williams import Grid, read_chorales, write_chorale
+from benchmarks.allan_williams import Chorale, Grid, chorale_score, read_chorales
+from benchmarks.runner import Flags, benchmark
+from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
 from benchmarks.sounding import Cost, hold_or_draw_costs, music_span, sounding, voice_costs
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.data.prepare import prepare
-from musegen.errors import MusegenError
 from musegen.evaluation.likelihood import model_view
 from musegen.tokenizers import GridTokenizer
 
@@ -54,24 +50,17 @@ def is_valid(name: str) -> bool:
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10 == 0
 
 
+def split_of(chorale: Chorale) -> str:
+    """Which split a piece of the canonical one is put into here."""
+    if chorale.split != "train":
+        return "test"
+    return "valid" if is_valid(chorale.name) else "train"
+
+
 def build_dataset(data: Path, out: Path, grid: Grid) -> Dataset:
-    """The chorales as MIDI files under OUT/midi and the product's dataset of them, made once."""
-    folder = out / f"{grid}-data"
-    if not folder.exists():
-        for chorale in read_chorales(data):
-            split = "test" if chorale.split != "train" else "valid" if is_valid(chorale.name) else "train"
-            write_chorale(chorale, out / f"{grid}-midi", split, grid)
-        prepare(str(out / f"{grid}-midi"), folder, melody="Soprano")
-    return Dataset.open(folder)
-
-
-def train(dataset: Dataset, out: Path, positions: int, seed: int, flags: Sequence[str]) -> Path:
-    """Train an accompanist by the product's own command."""
-    from musegen.cli.train import main as train_main
-
-    words = ["seq2seq", str(dataset.path), "--out", str(out), "--seed", str(seed), "--force"]
-    train_main([*words, "--tokenizer", "grid", "--tokenizer.positions", str(positions), *flags])
-    return out
+    """The product's dataset of the chorales."""
+    pieces = ((f"{split_of(each)}/{each.name}", chorale_score(each, grid)) for each in read_chorales(data))
+    return dataset_of(pieces, out / f"{grid}-midi", out / f"{grid}-data", "Soprano")
 
 
 def score(folder: Path, dataset: Dataset, minors: dict[str, bool]) -> list[Row]:
@@ -107,55 +96,42 @@ def row(system: str, costs: list[Cost], minors: dict[str, bool]) -> Row:
     return Row(system, a_beat(major), a_beat(minor), a_beat(costs), of_pieces)
 
 
-def mean_row(rows: list[Row]) -> Row:
-    """The mean of several seeds."""
-    means = (float(np.mean([each[column] for each in rows])) for column in range(1, 5))
-    return Row(f"mean of {len(rows)} seeds", *means)
+def show(rows: list[Row]) -> str:
+    """The rows as text, and what they are."""
+    return f"{table(rows, title='', digits=3)}\n\n{NOTE}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text."""
-    lines = [f"{'':<28}{'major':>8}{'minor':>8}{'both':>8}{'pieces':>8}"]
-    for each in rows:
-        cells = (f"{value:>8.3f}" if value is not None else f"{'':>8}" for value in each[1:])
-        lines.append(f"{each.system:<28}{''.join(cells)}".rstrip())
-    return "\n".join(lines)
+@benchmark(show)
+def main(
+    *,
+    data: Path,
+    grid: Literal["quarter", "sixteenth"] = "quarter",
+    seeds: int = 1,
+    checkpoint: Path | None = None,
+    out: Path = Path("out/harmonisation"),
+    flags: Flags,
+) -> list[Row]:
+    """Train and score, beside a trivial system and what is published.
 
+    Args:
+        data: Allan and Williams' folder
+        grid: what is scored
+        seeds: runs to average
+        checkpoint: score this one and train none
+        out: for all that is made
+        flags: passed on to `musegen train`
+    """
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.harmonisation", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("--data", type=Path, required=True, help="Allan and Williams' folder")
-    parser.add_argument("--grid", choices=POSITIONS, default="quarter", help="what is scored (quarter)")
-    parser.add_argument("--seeds", type=int, default=1, help="runs to average (default 1)")
-    parser.add_argument("--checkpoint", type=Path, help="score this one and train none")
-    parser.add_argument("--out", type=Path, default=Path("out/harmonisation"), help="for all that is made")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments, flags = parser.parse_known_args(argv)
-    if arguments.checkpoint and flags:
-        parser.error(f"{flags[0]} is a flag of training, and --checkpoint trains none")
-    try:
-        dataset = build_dataset(arguments.data, arguments.out, arguments.grid)
-        minors = {chorale.name: chorale.is_minor for chorale in read_chorales(arguments.data)}
-        folders = [arguments.checkpoint] if arguments.checkpoint else []
-        for seed in range(0 if folders else arguments.seeds):
-            out = arguments.out / f"{arguments.grid}-{seed}"
-            folders.append(train(dataset, out, POSITIONS[arguments.grid], seed, flags))
-        scored = [score(folder, dataset, minors) for folder in folders]
-    except (MusegenError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    own = [rows[0] for rows in scored]
-    rows = [*own, *([mean_row(own)] if len(own) > 1 else []), scored[0][1]]
-    rows += [Row(*published) for published in PUBLISHED]
-    if arguments.json:
-        print(json.dumps([each._asdict() for each in rows], indent=2))
-    else:
-        print(f"{table(rows)}\n\n{NOTE}")
-    return 0
+    def train_one(seed: int) -> Path:
+        folder, positions = out / f"{grid}-{seed}", POSITIONS[grid]
+        return train_grid("seq2seq", dataset, folder, seed=seed, positions=positions, flags=flags)
+
+    dataset = build_dataset(data, out, grid)
+    minors = {chorale.name: chorale.is_minor for chorale in read_chorales(data)}
+    scored = [score(folder, dataset, minors) for folder in checkpoints(checkpoint, seeds, flags, train_one)]
+    own = with_mean([rows[0] for rows in scored])
+    return [*own, scored[0][1], *(Row(*published) for published in PUBLISHED)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

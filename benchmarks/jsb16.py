@@ -15,27 +15,24 @@ AW, the folder of Allan and Williams, the model is told the true metre and picku
 published models were not. Every flag of `musegen train lm` is passed on.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from benchmarks.allan_williams import Chorale, read_chorales, write_chorale
-from benchmarks.sounding import SILENCE, hold_or_draw_costs, slot_nats
+from benchmarks.allan_williams import Chorale, chorale_score, read_chorales
+from benchmarks.runner import Flags, benchmark
+from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
+from benchmarks.sounding import SILENCE, hold_or_draw_costs, lm_view, piece_nats
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.data.prepare import prepare
-from musegen.errors import DataError, MusegenError
-from musegen.evaluation.likelihood import filled_up, length_batches, model_view, padded
-from musegen.models.lm import LanguageModel
-from musegen.tokenizers import GridTokenizer
+from musegen.evaluation.likelihood import filled_up
 
 VOICES = 4
+POSITIONS = 4
 SPLITS = ("valid", "test")
 PUBLISHED = (
     ("Coconet, chronological", 0.436, None),
@@ -60,82 +57,44 @@ def read_pieces(data: Path, metres: Path | None) -> Iterator[Chorale]:
         return
     for split, pieces in json.loads(data.read_text("utf-8")).items():
         for number, frames in enumerate(pieces):
-            yield Chorale(
-                name=f"{split}{number:03}",
-                split=split,
-                is_minor=False,
-                metre=(4, 4),
-                pickup=0,
-                frames=np.array(frames, np.int64),
-                notes=[],
-            )
+            sounds = np.array(frames, np.int64)
+            yield Chorale(f"{split}{number:03}", split, False, (4, 4), 0, sounds, [])  # noqa: FBT003
 
 
 def build_dataset(pieces: Sequence[Chorale], out: Path) -> Dataset:
-    """The pieces as MIDI files under OUT/midi, and the product's dataset of them, made once."""
-    if not (out / "data").exists():
-        for piece in pieces:
-            write_chorale(piece, out / "midi", piece.split, "sixteenth")
-        prepare(str(out / "midi"), out / "data", melody="Soprano")
-    return Dataset.open(out / "data")
+    """The product's dataset of the pieces."""
+    scores = ((f"{each.split}/{each.name}", chorale_score(each, "sixteenth")) for each in pieces)
+    return dataset_of(scores, out / "midi", out / "data", "Soprano")
 
 
-def train(dataset: Dataset, out: Path, seed: int, flags: Sequence[str]) -> Path:
-    """Train a language model by the product's own command."""
-    from musegen.cli.train import main as train_main
-
-    words = ["lm", str(dataset.path), "--out", str(out), "--seed", str(seed), "--force"]
-    train_main([*words, "--tokenizer", "grid", "--tokenizer.positions", "4", *flags])
-    return out
-
-
-def piece_nats(
-    checkpoint: Checkpoint, dataset: Dataset, lengths: dict[str, int], split: str
-) -> dict[str, float]:
-    """The nats of each piece of a split, summed over its slots.
+def mean_nats(checkpoint: Checkpoint, dataset: Dataset, lengths: dict[str, int], split: str) -> float:
+    """Nats a slot of a split.
 
     Args:
         checkpoint: a language model that writes a grid of four voices on sixteenths.
-        dataset: in which equal neighbours are held.
+        dataset: of the pieces.
         lengths: of each piece in sixteenths.
         split: "valid" or "test".
 
     Raises:
         DataError: the checkpoint is another, or a piece cannot be encoded.
     """
-    tokenizer, model = checkpoint.tokenizer, checkpoint.model
-    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, GridTokenizer):
-        raise DataError(f"{checkpoint.path} is no language model that writes a grid")
-    if (tokenizer.positions, tokenizer.voices) != (4, VOICES):
-        raise DataError(f"{checkpoint.path} does not write four voices on sixteenths")
-    view = model_view(checkpoint, dataset)
-    indices = view.indices(split)
-    if len(indices) < len(dataset.split(split)):
-        raise DataError(f"not every {split} piece can be encoded: {view.skipped}")
-    nats = {}
-    for batch in length_batches(view, indices):
-        _, ids = padded(view, batch, next(model.parameters()).device)
-        with torch.inference_mode():
-            logits, _ = model(ids[:, :-1], model.init_state(len(batch)))
-        for row, index in enumerate(batch):
-            each = slot_nats(logits[row].cpu(), view.stream(index), tokenizer.tables)
-            begin = round(filled_up(view, index, tokenizer.tables) * tokenizer.positions)
-            name = Path(view.pieces[index].name).name
-            music = each[begin : begin + lengths[name]]
-            assert len(music) == lengths[name], f"{name}: {len(music)} of {lengths[name]} sixteenths"
-            nats[name] = float(music.sum())
-    return nats
+    view, tables = lm_view(checkpoint, dataset, split, (POSITIONS, VOICES)), checkpoint.tokenizer.tables
+    nats, slots = 0.0, 0
+    for index, each in piece_nats(checkpoint, view, view.indices(split)):
+        begin = round(filled_up(view, index, tables) * POSITIONS)
+        name = Path(view.pieces[index].name).name
+        music = each[begin : begin + lengths[name]]
+        assert len(music) == lengths[name], f"{name}: {len(music)} of {lengths[name]} sixteenths"
+        nats, slots = nats + float(music.sum()), slots + music.numel()
+    return nats / slots
 
 
 def score(folder: Path, dataset: Dataset, pieces: Sequence[Chorale]) -> Row:
     """The line of a checkpoint."""
     checkpoint = load_checkpoint(folder)
     lengths = {piece.name: len(piece.frames) for piece in pieces}
-    means = []
-    for split in SPLITS:
-        nats = piece_nats(checkpoint, dataset, lengths, split)
-        means.append(sum(nats.values()) / (VOICES * sum(lengths[name] for name in nats)))
-    return Row(folder.name, *means)
+    return Row(folder.name, *(mean_nats(checkpoint, dataset, lengths, split) for split in SPLITS))
 
 
 def trivial(pieces: Sequence[Chorale]) -> Row:
@@ -151,49 +110,36 @@ def trivial(pieces: Sequence[Chorale]) -> Row:
     return Row("hold or draw a pitch", *means)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text."""
-    lines = [f"{'nats a slot':<28}{'valid':>8}{'test':>8}"]
-    for each in rows:
-        test = f"{each.test:>8.4f}" if each.test is not None else f"{'':>8}"
-        lines.append(f"{each.system:<28}{each.valid:>8.4f}{test}".rstrip())
-    return "\n".join(lines)
+@benchmark(partial(table, title="nats a slot", digits=4))
+def main(
+    *,
+    data: Path,
+    metres: Path | None = None,
+    seeds: int = 3,
+    checkpoint: Path | None = None,
+    out: Path = Path("out/jsb16"),
+    flags: Flags,
+) -> list[Row]:
+    """Train and score, beside a trivial system and what is published.
 
+    Args:
+        data: Jsb16thSeparated.json
+        metres: Allan and Williams' folder: tell the true metres
+        seeds: runs to average
+        checkpoint: score this one and train none
+        out: for all that is made
+        flags: passed on to `musegen train`
+    """
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.jsb16",
-        description=__doc__.split("\n")[0] if __doc__ else None,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--data", type=Path, required=True, help="Jsb16thSeparated.json")
-    parser.add_argument("--metres", type=Path, help="Allan and Williams' folder: tell the true metres")
-    parser.add_argument("--seeds", type=int, default=3, help="runs to average (default 3)")
-    parser.add_argument("--checkpoint", type=Path, help="score this one and train none")
-    parser.add_argument("--out", type=Path, default=Path("out/jsb16"), help="for all that is made")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments, flags = parser.parse_known_args(argv)
-    if arguments.checkpoint and flags:
-        parser.error(f"{flags[0]} is a flag of training, and --checkpoint trains none")
-    out = arguments.out / ("told" if arguments.metres else "plain")
-    try:
-        pieces = list(read_pieces(arguments.data, arguments.metres))
-        dataset = build_dataset(pieces, out)
-        folders = [arguments.checkpoint] if arguments.checkpoint else []
-        seeds = range(0 if folders else arguments.seeds)
-        folders += [train(dataset, out / f"seed-{seed}", seed, flags) for seed in seeds]
-        rows = [score(folder, dataset, pieces) for folder in folders]
-    except (MusegenError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if len(rows) > 1:
-        means = (float(np.mean([row[column] for row in rows])) for column in (1, 2))
-        rows.append(Row(f"mean of {len(rows)} seeds", *means))
-    rows += [trivial(pieces), *(Row(*each) for each in PUBLISHED)]
-    print(json.dumps([row._asdict() for row in rows], indent=2) if arguments.json else table(rows))
-    return 0
+    def train_one(seed: int) -> Path:
+        return train_grid("lm", dataset, own / f"seed-{seed}", seed=seed, positions=POSITIONS, flags=flags)
+
+    own = out / ("told" if metres else "plain")
+    pieces = list(read_pieces(data, metres))
+    dataset = build_dataset(pieces, own)
+    rows = [score(each, dataset, pieces) for each in checkpoints(checkpoint, seeds, flags, train_one)]
+    return [*with_mean(rows), trivial(pieces), *(Row(*each) for each in PUBLISHED)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,7 +10,6 @@ threads throughout. Runs are forked from a process that has imported everything,
 the run and not into its imports; the run that is left in peace is an ordinary one.
 """
 
-import argparse
 import hashlib
 import itertools
 import multiprocessing
@@ -25,6 +24,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.runner import Flags, benchmark
 
 FLAGS = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--trainer.max-steps", "40"]
 FLAGS += ["--trainer.val-check-interval", "5", "--optim.batch-tokens", "2048"]
@@ -113,40 +114,50 @@ def in_peace(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tup
     return digest(out / "whole"), seconds
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kills", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("family", nargs="?", default="lm", help="what is trained (default lm)")
-    parser.add_argument("--kills", type=int, default=100, help="how many (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
-    parser.add_argument("--tmpdir", type=Path, default=Path("/dev/shm"), help="$TMPDIR of half of the runs")  # noqa: S108
-    parser.add_argument("--out", type=Path, default=Path("out/kills"), help="for the checkpoints")
-    arguments, more = parser.parse_known_args(argv)
-    flags, family, dataset = [*FLAGS, *more], arguments.family, arguments.dataset
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    wanted, seconds = in_peace(family, dataset, arguments.out, flags)
-    rng, found = np.random.default_rng(arguments.seed), Counter[str]()
-    killed = 0
+@benchmark()
+def main(
+    dataset: Path,
+    family: str = "lm",
+    /,
+    *,
+    kills: int = 100,
+    seed: int = 0,
+    tmpdir: Path = Path("/dev/shm"),  # noqa: S108
+    out: Path = Path("out/kills"),
+    more: Flags,
+) -> bool:
+    """Kill runs, print what came of each; returns whether one gave other weights.
+
+    Args:
+        dataset: a prepared dataset
+        family: what is trained
+        kills: how many
+        seed: of the moments
+        tmpdir: $TMPDIR of half of the runs
+        out: for the checkpoints
+        more: passed on to `musegen train`
+    """
+    flags = [*FLAGS, *more]
+    shutil.rmtree(out, ignore_errors=True)
+    wanted, seconds = in_peace(family, dataset, out, flags)
+    rng, found = np.random.default_rng(seed), Counter[str]()
+    killed, cut = 0, out / "cut"
     for number in itertools.count():
-        if killed == arguments.kills:
+        if killed == kills:
             break
-        out, tmpdir = arguments.out / "cut", arguments.tmpdir if number % 2 else None
-        shutil.rmtree(out, ignore_errors=True)
-        after = float(rng.uniform(0, seconds))
-        process = start(command(family, dataset, out, *flags), arguments.out / "said", tmpdir)
-        fell = kill(process, after, out, in_save=number % 4 > 1)
+        shutil.rmtree(cut, ignore_errors=True)
+        other, after = tmpdir if number % 2 else None, float(rng.uniform(0, seconds))
+        process = start(command(family, dataset, cut, *flags), out / "said", other)
+        fell = kill(process, after, cut, in_save=number % 4 > 1)
         found[fell or "had ended"] += 1
         if not fell:  # it had ended before that moment came: no kill
             continue
         killed += 1
-        found[finish(family, dataset, out, flags, tmpdir)] += 1
-        found["identical" if digest(out) == wanted else "DIFFERENT"] += 1
-        print(f"{killed}/{arguments.kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
-    return 1 if found["DIFFERENT"] else 0
+        found[finish(family, dataset, cut, flags, other)] += 1
+        found["identical" if digest(cut) == wanted else "DIFFERENT"] += 1
+        print(f"{killed}/{kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
+    return bool(found["DIFFERENT"])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -58,20 +58,12 @@ class _Lookup(NamedTuple):
     contexts: int  # U
 
 
-def kneser_ney_nats(
-    train: Iterable[Ids],
-    test: Sequence[Ids],
-    *,
-    vocab_size: int,
-    orders: Iterable[int] = range(2, 16),
-    transpositions: Sequence[Ids] | None = None,
-) -> dict[int, float]:
+def kneser_ney_nats(train: Iterable[Ids], test: Sequence[Ids], **settings: Any) -> dict[int, float]:
     """Total nats of the test ids after the first of each sequence, for each highest order n.
 
     The arguments, and what is raised, are those of `token_nats`.
     """
-    every = token_nats(train, test, vocab_size=vocab_size, orders=orders, transpositions=transpositions)
-    return {order: math.fsum(nats) for order, nats in every.items()}
+    return {order: math.fsum(nats) for order, nats in token_nats(train, test, **settings).items()}
 
 
 def token_nats(

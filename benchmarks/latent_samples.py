@@ -9,17 +9,11 @@ sum over values of the smaller share. Two halves of twice as many real clips sta
 are copied from training pieces, in any key: mean over clips, and the share of clips that are one such run.
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from musegen.checkpoint.folder import load_checkpoint
+from benchmarks.runner import benchmark
+from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
 from musegen.data.training_index import learnt
-from musegen.errors import MusegenError
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.latent_samples import FEATURES, measure_samples
 
@@ -27,37 +21,31 @@ WANTED = 0.95
 """Of the overlap of two halves of the real clips."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.latent_samples", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint of family vae")
-    parser.add_argument("data", type=Path, help="the dataset that it learnt from")
-    parser.add_argument("--num", type=int, default=1000, help="clips of each system (default 1000)")
-    parser.add_argument("--split", default="test", help="of the real clips (default test)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args(argv)
-    try:
-        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.data)
-        clips = ClipSet(checkpoint, dataset, arguments.split)
-        rows = measure_samples(clips, learnt(dataset).known, num=arguments.num, seed=arguments.seed)
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-        return 0
+def show(rows: dict[str, dict[str, float]]) -> None:
+    """Print the rows, and whether what is drawn is as it is wanted."""
     print_rows(rows)
     halves = rows["real, other half"]
     for name in ("mixture", "prior"):
         met = all(rows[name][feature] >= WANTED * halves[feature] for feature in FEATURES)
-        print(
-            f"{name}: {'met' if met else 'NOT MET'} (every overlap at least {WANTED} of that of two halves)"
-        )
-    return 0
+        said = "met" if met else "NOT MET"
+        print(f"{name}: {said} (every overlap at least {WANTED} of that of two halves)")
+
+
+@benchmark(show)
+def main(
+    checkpoint: Checkpoint, data: Dataset, /, *, num: int = 1000, split: str = "test", seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Draw clips, and hold them against real ones.
+
+    Args:
+        checkpoint: a checkpoint of family vae
+        data: the dataset that it learnt from
+        num: clips of each system
+        split: of the real clips
+        seed: of all that is drawn
+    """
+    return measure_samples(ClipSet(checkpoint, data, split), learnt(data).known, num=num, seed=seed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,18 +8,14 @@ definition is meant to differ (see the docstrings of musegen/metrics), MusPy is 
 in which both mean the same: notes a tick shorter for empty beats, 4 ticks a quarter for grooves.
 """
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from symusic import Score
 
+from benchmarks.runner import benchmark
 from musegen.data.dataset import Dataset
-from musegen.errors import MusegenError
 from musegen.metrics.harmony import polyphony, polyphony_rate
 from musegen.metrics.pitch import pitch_class_entropy, pitch_range, pitches_used, scale_consistency
 from musegen.metrics.rhythm import POSITIONS, empty_beat_rate, groove_consistency
@@ -100,29 +96,23 @@ def agreement(scores: Sequence[Score]) -> dict[str, Agreement]:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.muspy_agreement", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("--pieces", type=int, default=50, help="evenly spread over the dataset (default 50)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args(argv)
-    try:
-        dataset = Dataset.open(arguments.dataset)
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    chosen = np.linspace(0, len(dataset.pieces) - 1, min(arguments.pieces, len(dataset.pieces))).astype(int)
-    found = agreement([dataset.score(dataset.pieces[index]) for index in chosen])
-    if arguments.json:
-        print(json.dumps({name: each._asdict() for name, each in found.items()}, indent=2))
-    else:
-        for name, each in found.items():
-            print(f"{name:<22}{each.pieces:>5} pieces  mean {each.mean:9.4f}  {each.difference:.1e} apart")
-    return 0 if all(each.difference <= TOLERANCE for each in found.values()) else 1
+def show(found: dict[str, Agreement]) -> None:
+    """Print a row a measure."""
+    for name, each in found.items():
+        print(f"{name:<22}{each.pieces:>5} pieces  mean {each.mean:9.4f}  {each.difference:.1e} apart")
+
+
+@benchmark(show, is_good=lambda found: all(each.difference <= TOLERANCE for each in found.values()))
+def main(dataset: Dataset, /, *, pieces: int = 50) -> dict[str, Agreement]:
+    """Compare the measures.
+
+    Args:
+        dataset: a prepared dataset
+        pieces: evenly spread over the dataset
+    """
+    chosen = np.linspace(0, len(dataset.pieces) - 1, min(pieces, len(dataset.pieces))).astype(int)
+    return agreement([dataset.score(dataset.pieces[index]) for index in chosen])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,6 +1,7 @@
 """Ways to break a MIDI file, each a function of its bytes and a random generator."""
 
 import random
+import re
 import struct
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -97,11 +98,7 @@ def shuffle_chunks(data: bytearray, rng: random.Random) -> None:
 
 def chunk_starts(data: bytearray) -> list[int]:
     """Where the tracks begin."""
-    found, at = [], data.find(b"MTrk")
-    while at >= 0:
-        found.append(at)
-        at = data.find(b"MTrk", at + 4)
-    return found
+    return [found.start() for found in re.finditer(b"MTrk", data)]
 
 
 MUTATIONS: tuple[Mutation, ...] = (

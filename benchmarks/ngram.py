@@ -5,16 +5,19 @@
 Trained on the training split at the same transpositions as the networks, measured on the test split.
 """
 
-import argparse
-import json
 import math
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.kneser_ney import Ids, kneser_ney_nats
-from musegen.errors import ConfigError, MusegenError
+from benchmarks.runner import benchmark
+from musegen.checkpoint.folder import Checkpoint
+from musegen.config.settings import DataConfig, TokenizerConfig
+from musegen.data.dataset import Dataset
+from musegen.data.fitting import fit_tokenizer
+from musegen.data.variations import transposition_tables
+from musegen.data.views import token_view
+from musegen.errors import ConfigError, DataError
 
 
 class Tokens(NamedTuple):
@@ -26,27 +29,18 @@ class Tokens(NamedTuple):
     transpositions: Sequence[Ids]  # tables (vocab_size,), see `token_nats`
 
 
-def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Tokens:
+def load_tokens(data: Dataset, checkpoint: Checkpoint | None, transpose: int) -> Tokens:
     """The product's own tokens of a prepared dataset.
 
     Args:
-        dataset: the folder of a prepared dataset.
+        data: a prepared dataset.
         checkpoint: whose tokenizer and view to use; None: the defaults for this dataset.
         transpose: at most so many semitones up or down in training, as for the networks.
     """
-    from musegen.checkpoint.folder import load_checkpoint
-    from musegen.config.settings import DataConfig, TokenizerConfig
-    from musegen.data.dataset import Dataset
-    from musegen.data.fitting import fit_tokenizer
-    from musegen.data.variations import transposition_tables
-    from musegen.data.views import token_view
-
-    data = Dataset.open(dataset)
     if checkpoint is None:
         tokenizer, wanted = fit_tokenizer(data, TokenizerConfig()), DataConfig()
     else:
-        loaded = load_checkpoint(checkpoint)
-        tokenizer, wanted = loaded.tokenizer, loaded.config.data
+        tokenizer, wanted = checkpoint.tokenizer, checkpoint.config.data
     view = token_view(data, tokenizer, wanted)
     test = view.indices("test")
     shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
@@ -61,21 +55,15 @@ def load_tokens(dataset: Path, checkpoint: Path | None, transpose: int) -> Token
 def measure(tokens: Tokens, orders: Iterable[int]) -> list[dict[str, float]]:
     """One row an order: "order", "nats_per_token", "bits_per_note"."""
     if tokens.notes < 1:
-        raise ValueError("the test split has no notes · prepare the dataset with a test split")
+        raise DataError("the test split has no notes · prepare the dataset with a test split")
+    tables = tokens.transpositions
     nats = kneser_ney_nats(
-        tokens.train,
-        tokens.test,
-        vocab_size=len(tokens.transpositions[0]),
-        orders=orders,
-        transpositions=tokens.transpositions,
+        tokens.train, tokens.test, vocab_size=len(tables[0]), orders=orders, transpositions=tables
     )
     predicted = sum(max(len(ids) - 1, 0) for ids in tokens.test)
+    bits = 1 / math.log(2) / tokens.notes
     return [
-        {
-            "order": order,
-            "nats_per_token": total / predicted,
-            "bits_per_note": total / math.log(2) / tokens.notes,
-        }
+        {"order": order, "nats_per_token": total / predicted, "bits_per_note": total * bits}
         for order, total in nats.items()
     ]
 
@@ -103,24 +91,20 @@ def parse_orders(text: str) -> range:
     return orders
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ngram", description=__doc__.split("\n")[0])
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("--checkpoint", type=Path, help="use the tokenizer and view of this checkpoint")
-    parser.add_argument("--transpose", type=int, default=6, help="at most so many semitones (default 6)")
-    parser.add_argument("--orders", default="2:15", help="lowest and highest order (default 2:15)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    args = parser.parse_args(argv)
-    try:
-        orders = parse_orders(args.orders)
-        rows = measure(load_tokens(args.dataset, args.checkpoint, args.transpose), orders)
-    except (MusegenError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(rows, indent=2) if args.json else table(rows))
-    return 0
+@benchmark(table)
+def main(
+    dataset: Dataset, /, *, checkpoint: Checkpoint | None = None, transpose: int = 6, orders: str = "2:15"
+) -> list[dict[str, float]]:
+    """Fit and measure the n-grams of every order.
+
+    Args:
+        dataset: a prepared dataset
+        checkpoint: use the tokenizer and view of this checkpoint
+        transpose: at most so many semitones
+        orders: lowest and highest order
+    """
+    return measure(load_tokens(dataset, checkpoint, transpose), parse_orders(orders))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -10,23 +10,20 @@ are above it all the same; how many of the planted runs are found, with the righ
 often a run as long is found before anything is planted; and the seconds.
 """
 
-import argparse
-import json
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from symusic import Note, Score, Track
+from symusic import Score, Track
 
+from benchmarks.runner import benchmark
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
 from musegen.data.training_index import learnt
-from musegen.errors import DataError, MusegenError
+from musegen.errors import DataError
 from musegen.evaluation.novelty import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines
+from musegen.music.notes import put_notes
 
 BEATS = 4
 """Quarters of rest before and after what is planted."""
@@ -63,11 +60,9 @@ def plant(host: Line, run: Line, tpq: int, rng: np.random.Generator) -> Line:
 
 def as_score(line: Line, tpq: int) -> Score:
     """A line as a score of one track."""
-    score, track = Score(tpq), Track()
-    lengths = np.append(np.diff(line.onsets), tpq)
-    rows = zip(line.onsets.tolist(), lengths.tolist(), line.pitches.tolist(), strict=True)
-    track.notes = [Note(onset, length, pitch, 80) for onset, length, pitch in rows]
-    score.tracks = [track]
+    score, lengths = Score(tpq), np.append(np.diff(line.onsets), tpq)
+    score.tracks = [Track()]
+    put_notes(score.tracks[0], line.onsets, lengths, line.pitches, np.full(len(lengths), 80))
     return score
 
 
@@ -112,8 +107,22 @@ def fresh_pieces(dataset: Dataset, index: NoveltyIndex, threshold: int) -> dict[
     return {"split": "valid", "pieces": len(longest), "above": sum(each >= threshold for each in longest)}
 
 
-def figures(dataset: Dataset, files: int, run: int, seed: int) -> dict[str, Any]:
-    """Everything that is printed."""
+def show(found: dict[str, Any]) -> None:
+    """Print a line a figure."""
+    for name, value in found.items():
+        print(f"{name.replace('_', ' '):<26}{value}")
+
+
+@benchmark(show, is_good=lambda found: found["right_piece"] == found["files"])
+def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0) -> dict[str, Any]:
+    """Everything that is printed.
+
+    Args:
+        dataset: a prepared dataset
+        files: to plant in
+        run: notes of what is planted
+        seed: of what is drawn
+    """
     base = learnt(dataset).base
     start = time.perf_counter()
     train = dataset.split("train")
@@ -142,29 +151,5 @@ def figures(dataset: Dataset, files: int, run: int, seed: int) -> dict[str, Any]
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.novelty", description=__doc__.split("\n")[0] if __doc__ else None
-    )
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("--files", type=int, default=100, help="to plant in (default 100)")
-    parser.add_argument("--run", type=int, default=12, help="notes of what is planted (default 12)")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default 0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    arguments = parser.parse_args(argv)
-    try:
-        found = figures(Dataset.open(arguments.dataset), arguments.files, arguments.run, arguments.seed)
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        for name, value in found.items():
-            print(f"{name.replace('_', ' '):<26}{value}")
-    return 0 if found["right_piece"] == arguments.files else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,28 +12,22 @@ and the sum over the lines is the exact joint -ln P of the frame. Scored are all
 piece, total nats over total frames. Every flag of `musegen train lm` is passed on.
 """
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from symusic import Note, Score, TimeSignature, Track
 
 from benchmarks.allan_williams import sounding_spans
-from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, slot_nats, sounding
+from benchmarks.runner import Flags, benchmark
+from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
+from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, lm_view, piece_nats, sounding
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.data.prepare import prepare
-from musegen.errors import DataError, MusegenError
-from musegen.evaluation.likelihood import length_batches, model_view, padded
-from musegen.files import write_atomic
-from musegen.models.lm import LanguageModel
-from musegen.music.writing.midi import midi_bytes
-from musegen.tokenizers import GridTokenizer, Kind, Tables
+from musegen.errors import DataError
+from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.grid import MAX_VOICES
 
 LOWEST = 21
@@ -58,6 +52,14 @@ PUBLISHED = {
     ),
 }
 """Test sets, by the file's name; some of these may rest on music moved into one key."""
+
+
+class Row(NamedTuple):
+    """A line of the table, in nats a frame."""
+
+    system: str
+    valid: float | None = None
+    test: float | None = None
 
 
 class Piece(NamedTuple):
@@ -111,23 +113,9 @@ def as_score(lines: Ints) -> Score:
 
 
 def build_dataset(pieces: Sequence[Piece], out: Path) -> Dataset:
-    """The pieces as MIDI files under OUT/midi, and the product's dataset of them, made once."""
-    if not (out / "data").exists():
-        for piece in pieces:
-            path = out / "midi" / piece.split / f"{piece.name}.mid"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, midi_bytes(as_score(piece.lines)))
-        prepare(str(out / "midi"), out / "data", melody="1")
-    return Dataset.open(out / "data")
-
-
-def train(dataset: Dataset, out: Path, seed: int, flags: Sequence[str]) -> Path:
-    """Train a language model by the product's own command."""
-    from musegen.cli.train import main as train_main
-
-    words = ["lm", str(dataset.path), "--out", str(out), "--seed", str(seed), "--force"]
-    train_main([*words, "--tokenizer", "grid", "--tokenizer.positions", "1", *flags])
-    return out
+    """The product's dataset of the pieces."""
+    scores = ((f"{piece.split}/{piece.name}", as_score(piece.lines)) for piece in pieces)
+    return dataset_of(scores, out / "midi", out / "data", "1")
 
 
 def legal_lines(ids: Ints, tables: Tables) -> Bools:
@@ -148,33 +136,18 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece],
     Raises:
         DataError: the checkpoint is no language model of such a grid, or a piece cannot be encoded.
     """
-    tokenizer, model = checkpoint.tokenizer, checkpoint.model
-    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, GridTokenizer):
-        raise DataError(f"{checkpoint.path} is no language model that writes a grid")
-    if (tokenizer.positions, tokenizer.voices) != (1, pieces[0].lines.shape[1]):
-        raise DataError(f"{checkpoint.path} does not write {pieces[0].lines.shape[1]} lines on quarters")
-    view = model_view(checkpoint, dataset)
-    indices = view.indices(split)
-    if len(indices) < len(dataset.split(split)):
-        raise DataError(f"not every {split} piece can be encoded: {view.skipped}")
+    view = lm_view(checkpoint, dataset, split, (1, pieces[0].lines.shape[1]))
     frames = {piece.name: len(piece.lines) for piece in pieces}
     nats, count = 0.0, 0
-    for batch in length_batches(view, indices):
-        _, ids = padded(view, batch, next(model.parameters()).device)
-        with torch.inference_mode():
-            logits, _ = model(ids[:, :-1], model.init_state(len(batch)))
-        for row, index in enumerate(batch):
-            stream = view.stream(index)
-            legal = legal_lines(stream, tokenizer.tables)
-            last = frames[Path(view.pieces[index].name).name]
-            nats_of = slot_nats(logits[row].cpu(), stream, tokenizer.tables, legal)
-            scored = nats_of[BEFORE + 1 : BEFORE + last]
-            assert len(scored) == last - 1
-            nats, count = nats + float(scored.sum()), count + len(scored)
+    for index, each in piece_nats(checkpoint, view, view.indices(split), legal_lines):
+        last = frames[Path(view.pieces[index].name).name]
+        scored = each[BEFORE + 1 : BEFORE + last]
+        assert len(scored) == last - 1
+        nats, count = nats + float(scored.sum()), count + len(scored)
     return nats / count
 
 
-def switching(pieces: Sequence[Piece]) -> dict[str, Any]:
+def switching(pieces: Sequence[Piece]) -> Row:
     """The row of a system by which each key goes on or off by itself, as often as it does in training.
 
     Of each key it knows how often it sounds after a frame in which it did, and after one in which it did
@@ -199,60 +172,42 @@ def switching(pieces: Sequence[Piece]) -> dict[str, Any]:
             costs[piece.split][0] += float(nats[rolls[:-1], rolls[1:], np.arange(128)].sum())
             costs[piece.split][1] += len(rolls) - 1
     means = {split: total / frames for split, (total, frames) in costs.items() if frames}
-    return {"system": "keys switch by themselves", **means}
+    return Row("keys switch by themselves", **means)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.piano_rolls",
-        description=__doc__.split("\n")[0] if __doc__ else None,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--data", type=Path, required=True, help="a file of rolls, as JSB_Chorales.mat")
-    parser.add_argument("--seeds", type=int, default=3, help="runs to average (default 3)")
-    parser.add_argument("--checkpoint", type=Path, help="score this one and train none")
-    parser.add_argument("--out", type=Path, default=Path("out/piano-rolls"), help="for all that is made")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments, flags = parser.parse_known_args(argv)
-    if arguments.checkpoint and flags:
-        parser.error(f"{flags[0]} is a flag of training, and --checkpoint trains none")
-    out = arguments.out / arguments.data.stem
-    try:
-        pieces = read_rolls(arguments.data)
-        dataset = build_dataset(pieces, out)
-        folders = [arguments.checkpoint] if arguments.checkpoint else []
-        seeds = range(0 if folders else arguments.seeds)
-        folders += [train(dataset, out / f"seed-{seed}", seed, flags) for seed in seeds]
-        rows = [
-            {"system": folder.name}
-            | {
-                split: mean_nats(load_checkpoint(folder), dataset, pieces, split)
-                for split in ("valid", "test")
-            }
-            for folder in folders
-        ]
-    except (MusegenError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if len(rows) > 1:
-        means = {split: float(np.mean([row[split] for row in rows])) for split in ("valid", "test")}
-        rows.append({"system": f"mean of {len(folders)} seeds", **means})
-    rows.append(switching(pieces))
-    published = PUBLISHED.get(arguments.data.stem, ())
-    rows += [{"system": name, "test": nats} for name, nats in published]
-    print(json.dumps(rows, indent=2) if arguments.json else table(rows))
-    return 0
+@benchmark(partial(table, title="nats a frame", digits=3))
+def main(
+    *,
+    data: Path,
+    seeds: int = 3,
+    checkpoint: Path | None = None,
+    out: Path = Path("out/piano-rolls"),
+    flags: Flags,
+) -> list[Row]:
+    """Train and score, beside a trivial system and what is published.
 
+    Args:
+        data: a file of rolls, as JSB_Chorales.mat
+        seeds: runs to average
+        checkpoint: score this one and train none
+        out: for all that is made
+        flags: passed on to `musegen train`
+    """
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as text."""
-    lines = [f"{'nats a frame':<28}{'valid':>8}{'test':>8}"]
-    for row in rows:
-        cells = (f"{row[split]:>8.3f}" if split in row else f"{'':>8}" for split in ("valid", "test"))
-        lines.append(f"{row['system']:<28}{''.join(cells)}".rstrip())
-    return "\n".join(lines)
+    def train_one(seed: int) -> Path:
+        return train_grid("lm", dataset, own / f"seed-{seed}", seed=seed, positions=1, flags=flags)
+
+    pieces, own = read_rolls(data), out / data.stem
+    dataset = build_dataset(pieces, own)
+    rows = []
+    for folder in checkpoints(checkpoint, seeds, flags, train_one):
+        model = load_checkpoint(folder)
+        rows.append(
+            Row(folder.name, *(mean_nats(model, dataset, pieces, each) for each in ("valid", "test")))
+        )
+    published = PUBLISHED.get(data.stem, ())
+    return [*with_mean(rows), switching(pieces), *(Row(name, test=nats) for name, nats in published)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,10 +1,9 @@
 """Prepare 20,000 synthetic MIDI files: files a second and the peak memory of all processes together.
 
-python benchmarks/prepare_20k.py [number of files]
+python -m benchmarks.prepare_20k [number of files]
 """
 
 import resource
-import sys
 import tempfile
 import threading
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
+from benchmarks.runner import benchmark
 from musegen.data.prepare import prepare
 from musegen.music.writing.midi import midi_bytes
 
@@ -52,9 +52,13 @@ def _resident(pid: str) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def main() -> None:
-    """Make the files, prepare them, print the figures."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+@benchmark()
+def main(count: int = 20_000, /) -> None:
+    """Make the files, prepare them, print the figures.
+
+    Args:
+        count: of files
+    """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         for seed in range(count):
@@ -76,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -9,19 +9,19 @@ model and the walk of the masks along encoded scores cost more: --slow-examples 
 the round trips are those of the scores of prepared datasets, or of folders of files.
 """
 
-import argparse
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from symusic.core import ScoreTick
 
 from benchmarks.encoding import CONFIGS, scores_of, tokenizer_of
+from benchmarks.runner import benchmark
 from musegen.config.settings import TokenizerConfig
 from musegen.data.fitting import shared_parts
 from musegen.errors import TokenError
@@ -71,7 +71,7 @@ def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) ->
     return count, ""
 
 
-def over_corpora(paths: list[Path], limit: int | None, kinds: list[str]) -> None:
+def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> None:
     """Print a row for the round trips of each corpus by each tokenizer."""
     print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'refused':>8} {'failed':>7}")
     for path in paths:
@@ -106,43 +106,43 @@ def round_trips(tokenizer: Tokenizer, pieces: list[tuple[str, ScoreTick]]) -> tu
     return refused, failed
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--examples", type=int, default=100_000)
-    parser.add_argument(
-        "--slow-examples", type=int, default=None, help="of the slow properties; default: as many"
-    )
-    parser.add_argument("--tokenizer", choices=sorted(subjects()), default=None)
-    parser.add_argument("--only", default="", help="part of the name of a property")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path, nargs="+", default=None)
-    parser.add_argument("--limit", type=int, default=None, help="files of each corpus at most")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    kinds = [arguments.tokenizer] if arguments.tokenizer else sorted(subjects())
-    if arguments.data:
-        over_corpora(arguments.data, arguments.limit, kinds)
+@benchmark(threads=1)
+def main(
+    *,
+    examples: int = 100_000,
+    slow_examples: int | None = None,
+    tokenizer: Literal["grid", "remi"] | None = None,
+    only: str = "",
+    seed: int = 0,
+    data: Sequence[Path] | None = None,
+    limit: int | None = None,
+) -> None:
+    """Print the table.
+
+    Args:
+        examples: of each property
+        slow_examples: of the slow properties; as many where it is not given
+        tokenizer: for this kind alone
+        only: part of the name of a property
+        seed: of the examples
+        data: datasets, or folders of files, whose round trips are made instead
+        limit: files of each corpus at most
+    """
+    kinds = [tokenizer] if tokenizer else sorted(subjects())
+    if data:
+        over_corpora(data, limit, kinds)
         return
-    print(f"seed {arguments.seed}")
+    print(f"seed {seed}")
     print(f"{'tokenizer':>9} {'property':<26} {'examples':>8} {'counterexamples':>15} {'CPU min':>7}")
-    for kind in kinds:
-        for holds in (*SCORE_PROPERTIES, *STREAM_PROPERTIES):
-            if arguments.only not in holds.__name__ or (holds is ids_are_miditoks and kind != "remi"):
-                continue
-            examples = (
-                (arguments.slow_examples or arguments.examples) if holds in SLOW else arguments.examples
-            )
+    for kind, holds in product(kinds, (*SCORE_PROPERTIES, *STREAM_PROPERTIES)):
+        if only in holds.__name__ and (holds is not ids_are_miditoks or kind == "remi"):
+            number = (holds in SLOW and slow_examples) or examples
             begin = time.process_time()
-            count, found = run(kind, holds, examples=examples, number=arguments.seed)
+            count, found = run(kind, holds, examples=number, number=seed)
             minutes = (time.process_time() - begin) / 60
-            print(
-                f"{kind:>9} {holds.__name__:<26} {count:>8} {'some' if found else 0:>15} {minutes:>7.1f}",
-                found,
-                sep="\n" if found else "",
-                flush=True,
-            )
+            said = f"{kind:>9} {holds.__name__:<26} {count:>8} {'some' if found else 0:>15} {minutes:>7.1f}"
+            print(said, found, sep="\n" if found else "", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

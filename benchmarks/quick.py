@@ -12,7 +12,6 @@ beyond. Such small models do not say how good musegen is: RESULTS.md does.
 The exit code is 1 where a step fails or a figure is worse than wanted.
 """
 
-import argparse
 import json
 import re
 import resource
@@ -24,6 +23,8 @@ from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from benchmarks.runner import benchmark
 
 
 class Figure(NamedTuple):
@@ -257,21 +258,21 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quick", description=__doc__.split("\n")[0] if __doc__ else None
-    )
-    parser.add_argument("--out", type=Path, default=Path("out/bench-quick"), help="for what is made")
-    out = parser.parse_args(argv).out
+@benchmark()
+def main(*, out: Path = Path("out/bench-quick")) -> bool:
+    """Run all steps, print the table; returns whether a step is not as wanted.
+
+    Args:
+        out: for what is made
+    """
     out.mkdir(parents=True, exist_ok=True)
     outcomes = []
     for number, step in enumerate(STEPS, 1):
         print(f"{number:>2}/{len(STEPS)} {step.name}", file=sys.stderr, flush=True)
         outcomes.append(run(step, out))
     print(table(outcomes))
-    return 0 if all(each.is_good() for each in outcomes) else 1
+    return not all(each.is_good() for each in outcomes)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

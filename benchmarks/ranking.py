@@ -9,21 +9,16 @@ many bars, since form depends on the length. Beside every row stands that of two
 the most that can be wished for.
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from symusic import Score
 
+from benchmarks.runner import benchmark, need_lm
 from musegen.checkpoint.build import build_model
-from musegen.checkpoint.folder import load_checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
-from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import MusicSet, compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.features import FEATURES
@@ -56,15 +51,13 @@ def random_pitches(score: Score, rng: np.random.Generator) -> Score:
     return noise
 
 
-def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, MusicSet]:
+def sets(checkpoint: Checkpoint, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, MusicSet]:
     """The test pieces, under "test", and every set of `ORDER`.
 
     Raises:
         ConfigError: the checkpoint is of no language model.
     """
-    checkpoint = load_checkpoint(folder)
-    if not isinstance(checkpoint.model, LanguageModel):
-        raise ConfigError(f"{folder} is of family {checkpoint.config.family}: a language model is wanted")
+    need_lm(checkpoint)
     torch.manual_seed(seed)
     untrained = build_model(checkpoint.config, checkpoint.tokenizer).eval()
     assert isinstance(untrained, LanguageModel)
@@ -84,41 +77,10 @@ def sets(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> d
     return {name: music_set(name, scores) for name, scores in made.items()}
 
 
-def ranking(folder: Path, dataset: Dataset, pieces: int, bars: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Of every set its comparison with the test pieces."""
-    made = sets(folder, dataset, pieces, bars, seed)
-    return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}
-
-
 def is_ranked(found: dict[str, dict[str, Any]]) -> bool:
     """Whether real music is above the model, and the model above all the others."""
     real, model, *others = (found[name]["overlap"] for name in ORDER)
     return bool(real > model > max(others))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.ranking", description=__doc__.split("\n")[0] if __doc__ else None
-    )
-    parser.add_argument("checkpoint", type=Path, help="a language model's folder")
-    parser.add_argument("dataset", type=Path, help="the dataset it was trained on")
-    parser.add_argument("--pieces", type=int, default=100, help="of each set, at most (default 100)")
-    parser.add_argument("--bars", type=int, default=MOST_BARS, help="of each piece, at most (default 40)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args(argv)
-    given = (arguments.pieces, arguments.bars, arguments.seed)
-    try:
-        found = ranking(arguments.checkpoint, Dataset.open(arguments.dataset), *given)
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        print(table(found))
-    return 0 if is_ranked(found) else 1
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
@@ -134,5 +96,22 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join([*lines, "ranked as it should be" if is_ranked(found) else "NOT ranked as it should be"])
 
 
+@benchmark(table, is_good=is_ranked)
+def main(
+    checkpoint: Checkpoint, dataset: Dataset, /, *, pieces: int = 100, bars: int = MOST_BARS, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Of every set its comparison with the test pieces.
+
+    Args:
+        checkpoint: a language model's folder
+        dataset: the dataset it was trained on
+        pieces: of each set, at most
+        bars: of each piece, at most
+        seed: of everything that is drawn
+    """
+    made = sets(checkpoint, dataset, pieces, bars, seed)
+    return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -6,15 +6,14 @@ OUT is a new folder whose name is the model's. What it holds goes into `checkpoi
 a card (README.md) that says what the model writes, of whose music, on what terms, and how good it is.
 """
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file, save
 
+from benchmarks.runner import Flags, benchmark
 from musegen.checkpoint.folder import load_checkpoint, save_checkpoint, write_metrics
 from musegen.cli.evaluate import main as evaluate
-from musegen.errors import ConfigError, MusegenError
+from musegen.errors import ConfigError
 from musegen.files import write_atomic
 
 
@@ -43,23 +42,21 @@ def halve(source: Path, out: Path) -> None:
     write_metrics(out, found.metrics)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if len(words) < 3 or words[0].startswith("-"):
-        print(__doc__)
-        return 2
-    source, dataset, out, *flags = words
-    try:
-        halve(Path(source), Path(out))
-        evaluate([out, dataset, *flags])
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    size = sum(file.stat().st_size for file in Path(out).iterdir() if file.is_file())
+@benchmark()
+def main(ckpt: Path, dataset: str, out: Path, /, *, flags: Flags) -> None:
+    """Write it, measure it, print its size.
+
+    Args:
+        ckpt: a checkpoint's folder
+        dataset: to measure it on
+        out: a new folder
+        flags: passed on to `musegen evaluate`
+    """
+    halve(ckpt, out)
+    evaluate([str(out), dataset, *flags])
+    size = sum(file.stat().st_size for file in out.iterdir() if file.is_file())
     print(f"{out}: {size / 2**20:.1f} MiB")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -12,22 +12,20 @@ Clips of the test split that stand nowhere in the training pieces at any transpo
 encoded to the mean of their posterior and decoded greedily. Reference are the notes as REMI writes them.
 """
 
-import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.runner import Flags, benchmark
+from benchmarks.runs import train
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.errors import MusegenError
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.reconstruction import choose
 from musegen.generation.latent import latent_of
@@ -39,21 +37,19 @@ FEW, MORE = 4, 24
 """Steps of two short runs; what the second takes longer is the pace."""
 
 
-def train(kind: str, dataset: Path, out: Path, steps: int, flags: Sequence[str]) -> float:
+def timed(kind: str, dataset: Path, out: Path, steps: int, flags: Sequence[str]) -> float:
     """Train by the product's own command; returns minutes of processor time."""
-    from musegen.cli.train import main as train_main
-
-    words = ["vae", str(dataset), "--out", str(out), "--force", "--tokenizer", kind]
+    words = ["--tokenizer", kind]
     words += ["--trainer.max-steps", str(steps), "--trainer.val-check-interval", str(steps)]
     began = time.process_time()
-    train_main([*words, *flags])
+    train("vae", dataset, out, *words, *flags)
     return (time.process_time() - began) / 60
 
 
 def steps_within(minutes: float, kind: str, dataset: Path, flags: Sequence[str]) -> int:
     """How many steps fit."""
     with tempfile.TemporaryDirectory() as folder:
-        few, more = (train(kind, dataset, Path(folder) / "run", steps, flags) for steps in (FEW, MORE))
+        few, more = (timed(kind, dataset, Path(folder) / "run", steps, flags) for steps in (FEW, MORE))
     pace = (more - few) / (MORE - FEW)
     return max(FEW, round((minutes - few) / pace))
 
@@ -97,46 +93,45 @@ def measure(
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.representations",
-        description=__doc__.split("\n")[0] if __doc__ else None,
-        allow_abbrev=False,
-    )
-    parser.add_argument("data", type=Path, help="a dataset of tunes")
-    parser.add_argument("--minutes", type=float, default=6, help="of processor time for each (default 6)")
-    parser.add_argument("--limit", type=int, default=500, help="clips that are measured (default 500)")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="ways of writing")
-    parser.add_argument("--out", type=Path, default=Path("out/representations"), help="for the checkpoints")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments, flags = parser.parse_known_args(argv)
-    rows: list[dict[str, Any]] = []
-    try:
-        dataset = Dataset.open(arguments.data)
-        for kind in arguments.kinds:
-            steps = steps_within(arguments.minutes, kind, arguments.data, flags)
-            taken = train(kind, arguments.data, arguments.out / kind, steps, flags)
-            rows.append({"writing": kind, "steps": steps, "minutes": taken})
-        checkpoints = [load_checkpoint(arguments.out / kind) for kind in arguments.kinds]
-        wanted = wanted_clips(checkpoints, dataset, arguments.limit)
-        found = [measure(each, checkpoints[0], dataset, wanted) for each in checkpoints]
-        rows = [row | figures for row, figures in zip(rows, found, strict=True)]
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-        return 0
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    """Print a row a way of writing."""
     print(f"{'':<8}{'ids a clip':>11}{'steps':>7}{'minutes':>9}  note F1")
     for row in rows:
-        f1 = row["note_f1"]
-        print(
-            f"{row['writing']:<8}{row['ids_a_clip']:>11.1f}{row['steps']:>7}{row['minutes']:>9.1f}  "
-            f"{f1['mean']:.3f} ({f1['low']:.3f}-{f1['high']:.3f})"
-        )
-    return 0
+        f1 = "{mean:.3f} ({low:.3f}-{high:.3f})".format(**row["note_f1"])
+        print(f"{row['writing']:<8}{row['ids_a_clip']:>11.1f}{row['steps']:>7}{row['minutes']:>9.1f}  {f1}")
+
+
+@benchmark(show)
+def main(
+    data: Dataset,
+    /,
+    *,
+    minutes: float = 6.0,
+    limit: int = 500,
+    kinds: Sequence[Literal["remi", "grid", "line"]] = KINDS,
+    out: Path = Path("out/representations"),
+    flags: Flags,
+) -> list[dict[str, Any]]:
+    """Train a model of each way of writing, and measure what comes back.
+
+    Args:
+        data: a dataset of tunes
+        minutes: of processor time for each
+        limit: clips that are measured
+        kinds: ways of writing
+        out: for the checkpoints
+        flags: passed on to `musegen train`
+    """
+    rows: list[dict[str, Any]] = []
+    for kind in kinds:
+        steps = steps_within(minutes, kind, data.path, flags)
+        taken = timed(kind, data.path, out / kind, steps, flags)
+        rows.append({"writing": kind, "steps": steps, "minutes": taken})
+    checkpoints = [load_checkpoint(out / kind) for kind in kinds]
+    wanted = wanted_clips(checkpoints, data, limit)
+    found = [measure(each, checkpoints[0], data, wanted) for each in checkpoints]
+    return [row | figures for row, figures in zip(rows, found, strict=True)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

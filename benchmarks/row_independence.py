@@ -6,12 +6,12 @@ Float32 sums differ in the last bits between batch sizes, so a draw that falls w
 go either way. For each seed that differs, prints how far the draw was from the nearest boundary.
 """
 
-import argparse
-from pathlib import Path
+from functools import partial
 
 import torch
 
-from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from benchmarks.runner import benchmark
+from musegen.checkpoint.folder import Checkpoint
 from musegen.config.options import SamplingOptions
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
@@ -34,36 +34,27 @@ def margin(checkpoint: Checkpoint, ids: list[int], at: int, seed: int, bars: int
     return float((probs.cumsum(1) - uniform[:, None]).abs().min())
 
 
-def main() -> None:
-    """Print the count of equal pieces and the margin of each that differs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--bars", type=int, default=16)
-    arguments = parser.parse_args()
-    checkpoint = load_checkpoint(arguments.checkpoint)
-    request = Request(bars=arguments.bars)
+@benchmark()
+def main(checkpoint: Checkpoint, /, *, seeds: int = 200, bars: int = 16) -> None:
+    """Print the count of equal pieces and the margin of each that differs.
+
+    Args:
+        checkpoint: a language model's folder
+        seeds: how many
+        bars: of each piece
+    """
+    write = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=bars))
     equal = 0
-    for seed in range(arguments.seeds):
-        pieces = [
-            generate(
-                checkpoint.model,
-                checkpoint.tokenizer,
-                request,
-                num=num,
-                seed=seed,
-                sampling=SamplingOptions(),
-            )[0].ids
-            for num in (1, 8)
-        ]
+    for seed in range(seeds):
+        pieces = [write(num=num, seed=seed, sampling=SamplingOptions())[0].ids for num in (1, 8)]
         if pieces[0] == pieces[1]:
             equal += 1
             continue
         at = next(i for i, (a, b) in enumerate(zip(*pieces, strict=False)) if a != b)
-        distance = margin(checkpoint, pieces[0], at, seed, arguments.bars)
+        distance = margin(checkpoint, pieces[0], at, seed, bars)
         print(f"seed {seed}: differs from id {at} on; the draw was {distance:.2e} from a boundary")
-    print(f"{equal} of {arguments.seeds} seeds: piece 1 of --num 1 equals piece 1 of --num 8")
+    print(f"{equal} of {seeds} seeds: piece 1 of --num 1 equals piece 1 of --num 8")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

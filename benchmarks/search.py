@@ -7,15 +7,14 @@ or, a rate of learning, evenly in its logarithm (Bergstra and Bengio 2012). All 
 tokens: give `--trainer.max-steps`. Prints a table, the best first; short runs rank what is learnt early.
 """
 
-import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.runner import Flags, benchmark
 from musegen.cli.tables import print_facts
 
 DRAWN: dict[str, list[str]] = {
@@ -48,27 +47,35 @@ def tried(words: list[str], out: Path) -> dict[str, float]:
     return {"bits a note": metrics["valid"]["bits_per_note"], "minutes": metrics["minutes"]}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.search", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("family", nargs="?", default="lm", help="what is trained (default lm)")
-    parser.add_argument("--trials", type=int, default=8, help="runs (default 8)")
-    parser.add_argument("--seed", type=int, default=0, help="of the settings (default 0)")
-    parser.add_argument("--out", type=Path, default=Path("out/search"), help="for the checkpoints")
-    arguments, more = parser.parse_known_args(argv)
-    rng, found = np.random.default_rng(arguments.seed), {}
-    for trial in range(arguments.trials):
+@benchmark(print_facts)
+def main(
+    dataset: Path,
+    family: str = "lm",
+    /,
+    *,
+    trials: int = 8,
+    seed: int = 0,
+    out: Path = Path("out/search"),
+    more: Flags,
+) -> dict[str, dict[str, float]]:
+    """Run the trials; returns what came of each, the best first.
+
+    Args:
+        dataset: a prepared dataset
+        family: what is trained
+        trials: runs
+        seed: of the settings
+        out: for the checkpoints
+        more: passed on to `musegen train`
+    """
+    rng, found = np.random.default_rng(seed), {}
+    for trial in range(trials):
         flags = drawn(rng) if trial else []
-        words = [arguments.family, str(arguments.dataset), *flags, *more]
         name = " ".join(flags) or "as it is by itself"
-        found[name] = tried(words, arguments.out / str(trial))
+        found[name] = tried([family, str(dataset), *flags, *more], out / str(trial))
         print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
-    print_facts(dict(sorted(found.items(), key=lambda each: each[1]["bits a note"])))
-    return 0
+    return dict(sorted(found.items(), key=lambda each: each[1]["bits a note"]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -13,17 +13,12 @@ the 95th percentile of what the split's clips have of its attribute. Printed are
                      in what the settings gave; in brackets the same of the plain reconstruction
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from musegen.checkpoint.folder import load_checkpoint
+from benchmarks.runner import benchmark
+from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
-from musegen.errors import MusegenError
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.sliders import SETTINGS, measure_sliders
 
@@ -41,31 +36,21 @@ def show(measured: dict[str, Any]) -> None:
         print(f"  {name}: " + ", ".join(f"{value:.2f}" for value in row["settings"]))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sliders", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("checkpoint", type=Path, help="a folder of a model of clips")
-    parser.add_argument("data", type=Path, help="a prepared dataset")
-    parser.add_argument("--clips", type=int, default=200)
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    arguments = parser.parse_args(argv)
-    try:
-        checkpoint, dataset = load_checkpoint(arguments.checkpoint), Dataset.open(arguments.data)
-        clips = ClipSet(checkpoint, dataset, arguments.split)
-        measured = measure_sliders(clips, count=arguments.clips, seed=arguments.seed)
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.json:
-        print(json.dumps(measured, indent=2))
-    else:
-        show(measured)
-    return 0
+@benchmark(show)
+def main(
+    checkpoint: Checkpoint, data: Dataset, /, *, clips: int = 200, split: str = "test", seed: int = 0
+) -> dict[str, Any]:
+    """Set each slider of so many clips, and measure what comes of it.
+
+    Args:
+        checkpoint: a folder of a model of clips
+        data: a prepared dataset
+        clips: how many
+        split: of the clips
+        seed: of the clips
+    """
+    return measure_sliders(ClipSet(checkpoint, data, split), count=clips, seed=seed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

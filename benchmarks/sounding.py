@@ -7,6 +7,7 @@ Bar lines, metres and the end of the piece are known and not scored, nor is the 
 of a pickup, nor what follows the last note.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +17,15 @@ import torch
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView
-from musegen.evaluation.likelihood import filled_up, length_batches, padded
-from musegen.models.seq2seq import Seq2Seq
+from musegen.errors import DataError
+from musegen.evaluation.likelihood import filled_up, length_batches, model_view, padded
+from musegen.models.lm import LanguageModel
 from musegen.music.notes import last_end
 from musegen.tokenizers import GridTokenizer, Kind, Tables
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Legal = Callable[[Ints, Tables], Bools]
 SILENCE = 128
 STATES = 129
 """What a voice may sound: one of 128 pitches, or silence."""
@@ -47,34 +50,62 @@ def voice_costs(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, indic
         view: of the dataset.
         indices: of the pieces, in the view.
     """
-    tokenizer, model = checkpoint.tokenizer, checkpoint.model
+    tokenizer, costs = checkpoint.tokenizer, {}
     assert isinstance(tokenizer, GridTokenizer)
-    assert isinstance(model, Seq2Seq)
-    costs = {}
-    for batch in length_batches(view, indices):
-        source_ids, ids = padded(view, batch, next(model.parameters()).device)
-        assert source_ids is not None
-        with torch.inference_mode():
-            logits, _ = model(ids[:, :-1], model.init_state(source_ids))
-        for row, index in enumerate(batch):
-            nats = slot_nats(logits[row].cpu(), view.stream(index), tokenizer.tables)
-            begin, end = music_span(dataset, view, index, tokenizer)
-            beats = (end - begin) / tokenizer.positions
-            costs[index] = Cost(view.pieces[index].name, float(nats[begin:end].sum()), beats)
+    for index, nats in piece_nats(checkpoint, view, indices):
+        begin, end = music_span(dataset, view, index, tokenizer)
+        beats = (end - begin) / tokenizer.positions
+        costs[index] = Cost(view.pieces[index].name, float(nats[begin:end].sum()), beats)
     return [costs[index] for index in indices]
 
 
-def slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables, legal: Bools | None = None) -> torch.Tensor:
+def piece_nats(
+    checkpoint: Checkpoint, view: TokenView, indices: Sequence[int], legal: Legal | None = None
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The index of each piece, in any order, and the nats of each voice at each position of it."""
+    model, tables = checkpoint.model, checkpoint.tokenizer.tables
+    for batch in length_batches(view, indices):
+        source_ids, ids = padded(view, batch, next(model.parameters()).device)
+        with torch.inference_mode():
+            logits, _ = model(ids[:, :-1], model.init_state(len(batch) if source_ids is None else source_ids))
+        for row, index in enumerate(batch):
+            yield index, slot_nats(logits[row].cpu(), view.stream(index), tables, legal or legal_ids)
+
+
+def lm_view(checkpoint: Checkpoint, dataset: Dataset, split: str, place: tuple[int, int]) -> TokenView:
+    """The view of a dataset by a language model that writes a grid.
+
+    Args:
+        checkpoint: the model.
+        dataset: the dataset.
+        split: which must be whole in the view.
+        place: how many positions a quarter and how many voices the grid must have.
+
+    Raises:
+        DataError: the checkpoint is another, or a piece cannot be encoded.
+    """
+    tokenizer = checkpoint.tokenizer
+    if not isinstance(checkpoint.model, LanguageModel) or not isinstance(tokenizer, GridTokenizer):
+        raise DataError(f"{checkpoint.path} is no language model that writes a grid")
+    if (tokenizer.positions, tokenizer.voices) != place:
+        raise DataError(f"{checkpoint.path} does not write {place[1]} voices, {place[0]} times a quarter")
+    view = model_view(checkpoint, dataset)
+    if len(view.indices(split)) < len(dataset.split(split)):
+        raise DataError(f"not every {split} piece can be encoded: {view.skipped}")
+    return view
+
+
+def slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables, legal: Legal) -> torch.Tensor:
     """Nats of each voice at each position, (positions, voices).
 
     Args:
         logits: (T', V) of the id after each, at least those of the stream.
         ids: (T,) the stream.
         tables: of its tokenizer.
-        legal: which id may stand where; None for `legal_ids`.
+        legal: says which id may stand where, such as `legal_ids`.
     """
     at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)
-    allowed = torch.from_numpy(legal_ids(ids, tables) if legal is None else legal)
+    allowed = torch.from_numpy(legal(ids, tables))
     log_p = logits[at - 1].double().masked_fill(~allowed, -torch.inf).log_softmax(dim=1)
     nats = -log_p.gather(1, torch.from_numpy(ids[at])[:, None])
     return nats.view(-1, tables.voices)

@@ -19,45 +19,34 @@ CKPT is of a language model. Both sides take turns, and each ratio is the median
 Seconds from a cold start, of `--help` and of one piece, are printed as they are. On a GPU see `speed_gpu.py`.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
+from benchmarks.runner import benchmark, need_lm
+from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, train_batches
 from benchmarks.speed_gpu import measured
 from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
-from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts
 from musegen.data.dataset import Dataset
-from musegen.errors import ConfigError, MusegenError
-from musegen.evaluation.likelihood import model_view
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
-from musegen.training.datamodule import Batch, TokenDataModule
-from musegen.training.module import DecoderModule
 
 BATCHES = (1, 8, 64, 256)
 STEPS = 4
 """Of training in a round."""
-
-
-def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
-    """How long a call takes, and what it gives."""
-    began = time.perf_counter()
-    result = call()
-    return time.perf_counter() - began, result
 
 
 def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> dict[str, dict[str, float]]:
@@ -71,9 +60,8 @@ def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> d
     }
 
     def write(batch: int, seed: int, way: str) -> list[int]:
-        results = generate(
-            model, checkpoint.tokenizer, Request(bars=bars), num=batch, seed=seed, sampling=ways[way]
-        )
+        request, tokenizer = Request(bars=bars), checkpoint.tokenizer
+        results = generate(model, tokenizer, request, num=batch, seed=seed, sampling=ways[way])
         return [len(result.ids) for result in results]
 
     for batch in BATCHES:
@@ -130,47 +118,27 @@ def training(
     checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, precision: str = "float32"
 ) -> dict[str, float]:
     """Steps a second of both sides, and the ratio."""
-    config, tables = checkpoint.config, checkpoint.tokenizer.tables
-    view = model_view(checkpoint, dataset)
-    batches = TokenDataModule(view, tables, config, config.optim.batch_tokens).train_batches(0)
-    checkpoint.model.train()
-    is_note = torch.from_numpy((tables.pitch >= 0).astype("int64"))
-    module = DecoderModule(checkpoint.model, optim=config.optim, steps=1, is_note=is_note)
-
-    def steps(loss: Callable[[Batch], Tensor], model: nn.Module, first: int) -> float:
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-        made = [batches[(first + i) % len(batches)] for i in range(STEPS)]
-        began = time.perf_counter()
-        for batch in made:
-            optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-                nats = loss(batch)
-            nats.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-        return STEPS / (time.perf_counter() - began)
-
-    ours, theirs = [], []
+    batches = train_batches(checkpoint, dataset)
+    rates: dict[str, list[float]] = {side: [] for side in SIDES}
     for turn in range(rounds):
-        ours.append(steps(module.loss, checkpoint.model, turn * STEPS))
-        theirs.append(steps(lambda batch: bare_loss(bare, batch), bare, turn * STEPS))
+        made = [batches[(turn * STEPS + i) % len(batches)] for i in range(STEPS)]
+        for side in SIDES:
+            step = stepper(checkpoint, bare, side=side, precision=precision)
+            taken, _ = seconds(lambda step=step, made=made: [step(batch) for batch in made])
+            rates[side].append(STEPS / taken)
     checkpoint.model.eval()
-    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
-    return {"steps/s": median(ours), "bare": median(theirs), "ratio": ratio}
+    ratio = median(a / b for a, b in zip(rates["ours"], rates["bare"], strict=True))
+    return {"steps/s": median(rates["ours"]), "bare": median(rates["bare"]), "ratio": ratio}
 
 
 def cold(checkpoint: Path, bars: int) -> dict[str, float]:
     """Seconds of commands in processes of their own."""
-    command = [sys.executable, "-m", "musegen"]
+    command = partial(subprocess.run, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         piece = ["generate", str(checkpoint), "--bars", str(bars), "--out", str(Path(folder) / "out")]
         words = {"--help": ["--help"], f"{bars} bars": piece}
-        return {
-            name: seconds(
-                lambda each=each: subprocess.run([*command, *each], check=True, capture_output=True)
-            )[0]
-            for name, each in words.items()
-        }
+        musegen = [sys.executable, "-m", "musegen"]
+        return {name: seconds(partial(command, [*musegen, *each]))[0] for name, each in words.items()}
 
 
 def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) -> dict[str, Any]:
@@ -211,36 +179,31 @@ def in_bfloat16(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds:
     return training(checkpoint, dataset, bare, rounds=rounds, precision="bfloat16")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed", description=__doc__.split("\n")[0], allow_abbrev=False
-    )
-    parser.add_argument("checkpoint", type=Path, help="a language model's folder")
-    parser.add_argument("dataset", type=Path, help="a prepared dataset")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bars", type=int, default=16)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    arguments = parser.parse_args(argv)
-    try:
-        checkpoint = load_checkpoint(arguments.checkpoint, device=arguments.device)
-        dataset = Dataset.open(arguments.dataset)
-        if not isinstance(checkpoint.model, LanguageModel):
-            raise ConfigError(f"{arguments.checkpoint} is of family {checkpoint.config.family}, not lm")
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if arguments.device == "cuda":
-        found = measured(checkpoint, dataset, device="cuda", rounds=arguments.rounds, bars=arguments.bars)
-    else:
-        found = on_cpu(checkpoint, dataset, rounds=arguments.rounds, bars=arguments.bars)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        print_facts(found)
-    return 0
+@benchmark(print_facts)
+def main(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    /,
+    *,
+    rounds: int = 3,
+    bars: int = 16,
+    device: Literal["cpu", "cuda"] = "cpu",
+) -> dict[str, Any]:
+    """All figures, of one device.
+
+    Args:
+        checkpoint: a language model's folder
+        dataset: a prepared dataset
+        rounds: of which the medians are taken
+        bars: of what is sampled
+        device: where it is measured
+    """
+    need_lm(checkpoint)
+    if device == "cpu":
+        return on_cpu(checkpoint, dataset, rounds=rounds, bars=bars)
+    checkpoint.model.to(device)
+    return measured(checkpoint, dataset, device=device, rounds=rounds, bars=bars)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

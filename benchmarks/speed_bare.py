@@ -1,11 +1,29 @@
-"""What one writes oneself, beside which `benchmarks.speed` measures."""
+"""What one writes oneself, beside which `benchmarks.speed` measures, and a training step of both."""
 
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from musegen.training.datamodule import Batch
+from musegen.checkpoint.folder import Checkpoint
+from musegen.data.dataset import Dataset
+from musegen.evaluation.likelihood import model_view
+from musegen.training.datamodule import Batch, TokenDataModule
+from musegen.training.module import DecoderModule
+
+SIDES = ("ours", "bare")
+
+
+def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
+    """How long a call takes, all that it starts on a GPU included, and what it gives."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait()
+    began = time.perf_counter()
+    result = call()
+    wait()
+    return time.perf_counter() - began, result
 
 
 class Bare(nn.Module):
@@ -43,3 +61,32 @@ def bare_loss(bare: Bare, batch: Batch) -> Tensor:
     logits, _ = bare(batch["input_ids"])
     targets = batch["target_ids"].flatten()
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
+
+
+def train_batches(checkpoint: Checkpoint, dataset: Dataset) -> Sequence[Batch]:
+    """The batches of an epoch, as the checkpoint was trained on them."""
+    config, view = checkpoint.config, model_view(checkpoint, dataset)
+    tables, tokens = checkpoint.tokenizer.tables, config.optim.batch_tokens
+    return TokenDataModule(view, tables, config, tokens).train_batches(0)
+
+
+def stepper(
+    checkpoint: Checkpoint, bare: Bare, *, side: str, device: str = "cpu", precision: str = "float32"
+) -> Callable[[Batch], None]:
+    """One whole training step of "ours" or "bare"."""
+    model: nn.Module = checkpoint.model if side == "ours" else bare
+    is_note = torch.from_numpy((checkpoint.tokenizer.tables.pitch >= 0).astype("int64")).to(device)
+    module = DecoderModule(checkpoint.model, optim=checkpoint.config.optim, steps=1, is_note=is_note)
+    loss = module.loss if side == "ours" else lambda batch: bare_loss(bare, batch)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+
+    def step(batch: Batch) -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            nats = loss(batch)
+        nats.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step

@@ -5,26 +5,27 @@ first run that is not timed. What a part fails by is printed in its place, so on
 """
 
 import json
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import cycle, islice
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.speed_bare import Bare, bare_loss, bare_sampling
+from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, train_batches
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.evaluation.likelihood import model_view
-from musegen.generation import engine
+from musegen.generation import engine, tasks
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
-from musegen.training.datamodule import Batch, TokenDataModule
-from musegen.training.module import DecoderModule
+from musegen.training.datamodule import Batch
 
 BATCHES = (1, 64, 4096)
 STEPS = 20
@@ -55,12 +56,7 @@ def measured(
         found[name] = _tried(part)
         say(json.dumps({name: found[name]}))  # at once: a run that is cut short has said something
 
-    data = TokenDataModule(
-        model_view(checkpoint, dataset),
-        checkpoint.tokenizer.tables,
-        checkpoint.config,
-        checkpoint.config.optim.batch_tokens,
-    ).train_batches(0)
+    data = train_batches(checkpoint, dataset)
     made = [{k: v.to(device) for k, v in data[i].items()} for i in range(min(steps, len(data)))]
     for precision in ("float32", "bfloat16"):
         add(
@@ -74,7 +70,7 @@ def measured(
             add(name, lambda b=batch, g=is_graphed, t=turns: _sampling(checkpoint, bare, b, bars, t, g))
     for batch in batches:
         add(f"profile of sampling, batch {batch}", lambda b=batch: _sampling_profile(checkpoint, b))
-    for side in ("ours", "bare"):
+    for side in SIDES:
         add(
             f"profile of training, bfloat16, {side}",
             lambda s=side: _training_profile(checkpoint, bare, made[:5], device, s),
@@ -97,11 +93,6 @@ def _tried(part: Callable[[], Found]) -> Found:
         }
 
 
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
 def _sampling(
     checkpoint: Checkpoint,
     bare: Bare,
@@ -113,75 +104,42 @@ def _sampling(
     """Ids a second of `generate`, and of drawing ids from the bare model as long."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     device = next(bare.parameters()).device.type
-    before, engine.GRAPHS = engine.GRAPHS, is_graphed
-    try:
+    rates: dict[str, list[float]] = {"ids/s": [], "engine ids/s": [], "bare": [], "ratio": []}
+    with patch.object(engine, "GRAPHS", is_graphed):
         generate(model, tokenizer, Request(bars=1), num=batch)  # type: ignore[arg-type]
         bare_sampling(bare, batch, 20)
-        rates: dict[str, list[float]] = {"ids/s": [], "engine ids/s": [], "bare": [], "ratio": []}
         for seed in range(rounds):
-            _wait(device)
+            write = partial(generate, model, tokenizer, Request(bars=bars), num=batch, seed=seed)  # type: ignore[arg-type]
             with _engine_alone() as alone:
-                began = time.perf_counter()
-                results = generate(model, tokenizer, Request(bars=bars), num=batch, seed=seed)  # type: ignore[arg-type]
-                taken = time.perf_counter() - began
+                taken, results = seconds(write, device)
             lengths = [len(result.ids) for result in results]
             steps = min(max(lengths), 200)
-            _wait(device)
-            began = time.perf_counter()
-            bare_sampling(bare, batch, steps)
-            _wait(device)
-            theirs = batch * steps / (time.perf_counter() - began)
+            theirs = batch * steps / seconds(partial(bare_sampling, bare, batch, steps), device)[0]
             rates["ids/s"].append(sum(lengths) / taken)
             rates["engine ids/s"].append(sum(lengths) / sum(alone))
             rates["bare"].append(theirs)
             rates["ratio"].append(sum(lengths) / taken / theirs)
-    finally:
-        engine.GRAPHS = before
     medians = {name: median(values) for name, values in rates.items()}
     return {**medians, "ids a piece": sum(lengths) / batch, "longest": max(lengths)}
 
 
-class _engine_alone:  # noqa: N801 - used as a function
-    """Adds up the seconds in the engine, without what is decoded from its ids."""
+@contextmanager
+def _engine_alone() -> Iterator[list[float]]:
+    """Collects the seconds in the engine, without what is decoded from its ids."""
+    alone, real = [], tasks.sample_streams
 
-    def __enter__(self) -> list[float]:
-        from musegen.generation import tasks
+    def timed(*arguments: Any, **named: Any) -> Any:
+        taken, result = seconds(partial(real, *arguments, **named))
+        alone.append(taken)
+        return result
 
-        self._tasks, self._real, seconds = tasks, tasks.sample_streams, []
-
-        def timed(*arguments: Any, **named: Any) -> Any:
-            began = time.perf_counter()
-            result = self._real(*arguments, **named)
-            seconds.append(time.perf_counter() - began)
-            return result
-
-        tasks.sample_streams = timed  # type: ignore[assignment]
-        return seconds
-
-    def __exit__(self, *_: object) -> None:
-        self._tasks.sample_streams = self._real
+    with patch.object(tasks, "sample_streams", timed):
+        yield alone
 
 
-def _stepper(
-    checkpoint: Checkpoint, bare: Bare, device: str, precision: str, side: str
-) -> Callable[[Batch], None]:
-    """One whole training step of a side."""
-    model: nn.Module = checkpoint.model if side == "ours" else bare
-    is_note = torch.from_numpy((checkpoint.tokenizer.tables.pitch >= 0).astype("int64")).to(device)
-    module = DecoderModule(checkpoint.model, optim=checkpoint.config.optim, steps=1, is_note=is_note)
-    loss = module.loss if side == "ours" else lambda batch: bare_loss(bare, batch)
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-
-    def step(batch: Batch) -> None:
-        optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-            nats = loss(batch)
-        nats.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return step
+def _run(step: Callable[[Batch], None], batches: list[Batch]) -> None:
+    for batch in batches:
+        step(batch)
 
 
 def _training(
@@ -194,17 +152,14 @@ def _training(
     steps: int,
 ) -> Found:
     """Steps a second of both sides, taking turns."""
-    stepper = {side: _stepper(checkpoint, bare, device, precision, side) for side in ("ours", "bare")}
-    rates: dict[str, list[float]] = {"ours": [], "bare": []}
+    make = partial(stepper, checkpoint, bare, device=device, precision=precision)
+    steppers = {side: make(side=side) for side in SIDES}
+    rates: dict[str, list[float]] = {side: [] for side in SIDES}
     for turn in range(rounds + 1):  # the first is not counted
-        for side, step in stepper.items():
-            _wait(device)
-            began = time.perf_counter()
-            for index in range(steps):
-                step(made[index % len(made)])
-            _wait(device)
+        for side, step in steppers.items():
+            taken, _ = seconds(partial(_run, step, list(islice(cycle(made), steps))), device)
             if turn:
-                rates[side].append(steps / (time.perf_counter() - began))
+                rates[side].append(steps / taken)
     checkpoint.model.eval()
     ratio = median(a / b for a, b in zip(rates["ours"], rates["bare"], strict=True))
     tokens = sum(batch["input_ids"].numel() for batch in made) / len(made)
@@ -246,24 +201,16 @@ def _sampling_profile(checkpoint: Checkpoint, batch: int) -> Found:
             found.update(_profile(blocks), steps=3 * BLOCK)
             return torch.cat(drawn), rows
 
-    engine.Graphed = Watched  # type: ignore[misc]
-    try:
+    with patch.object(engine, "Graphed", Watched):
         write()
-    finally:
-        engine.Graphed = Graphed  # type: ignore[misc]
     return found
 
 
 def _training_profile(checkpoint: Checkpoint, bare: Bare, made: list[Batch], device: str, side: str) -> Found:
     """Of a few steps."""
-    step = _stepper(checkpoint, bare, device, "bfloat16", side)
-
-    def run() -> None:
-        for batch in made:
-            step(batch)
-
-    run()
-    found = _profile(run)
+    step = stepper(checkpoint, bare, side=side, device=device, precision="bfloat16")
+    _run(step, made)
+    found = _profile(partial(_run, step, made))
     checkpoint.model.eval()
     return found
 
@@ -274,12 +221,8 @@ def _profile(run: Callable[[], None]) -> Found:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
-    _wait(device)
     with torch.profiler.profile(activities=activities) as profiler:
-        began = time.perf_counter()
-        run()
-        _wait(device)
-        wall = (time.perf_counter() - began) * 1e6
+        wall = seconds(run, device)[0] * 1e6
     events = profiler.key_averages()
     kernels = [
         e for e in events if e.device_type == torch.autograd.DeviceType.CUDA and e.self_device_time_total > 0

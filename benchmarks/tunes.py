@@ -12,27 +12,23 @@ copy; no tune empty or endless; each ends on the last bar line or before. Beside
 the tonic of the key that fits best (Krumhansl), and how many keep to one scale from first to last.
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from symusic import Score
 
-from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from benchmarks.runner import benchmark, need_lm
+from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_rows
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import max_copied_run
 from musegen.data.training_index import learnt
-from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.comparison import compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.pitch import scale_consistency
-from musegen.models.lm import LanguageModel
 from musegen.music.key import ends_on_tonic
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end
@@ -40,7 +36,6 @@ from musegen.music.notes import last_end
 WANTED = 0.95
 """Of the overlap of two halves of the real ones."""
 FORM = ("repeated_bars", "similarity_short", "similarity_middle", "similarity_long")
-SETTINGS = ("min_p", "min_p_new", "diatonic")
 WITHIN = 0.15
 """Of the real mean, by which those of form may differ."""
 ROUNDING = 1e-9
@@ -54,8 +49,7 @@ def measure(
     Raises:
         ConfigError: the checkpoint is of no language model.
     """
-    if not isinstance(checkpoint.model, LanguageModel):
-        raise ConfigError(f"{checkpoint.path} is of family {checkpoint.config.family}, not lm")
+    need_lm(checkpoint)
     real, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), bars)
     order = np.random.default_rng(seed).permutation(len(forms))
     chosen = [forms[order[i % len(forms)]] for i in range(num)]
@@ -67,45 +61,35 @@ def measure(
         name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Asking {name}")]
         for name, scores in (("real", real), ("own", own))
     }
-    features = found["features"].items()
     return {
-        "features": {
-            name: {
-                "real": row["real"]["mean"],
-                "own": row["generated"]["mean"],
-                "overlap": row["overlap"]["mean"],
-                "halves": row["halves"]["overlap"]["mean"],
-                "share": row["overlap"]["mean"] / row["halves"]["overlap"]["mean"],
-            }
-            for name, row in features
-            if not isinstance(row["real"]["mean"], list)
-        }
-        | {
-            name: {
-                "overlap": row["overlap"]["mean"],
-                "halves": row["halves"]["overlap"]["mean"],
-                "share": row["overlap"]["mean"] / row["halves"]["overlap"]["mean"],
-            }
-            for name, row in features
-            if isinstance(row["real"]["mean"], list)
-        },
+        "features": {name: _beside(row) for name, row in found["features"].items()},
         "overlap": found["overlap"],
         "halves_overlap": found["halves_overlap"],
         "copied": {
             name: {"mean": float(np.mean(runs)), "median": float(np.median(runs))}
             for name, runs in copied.items()
         },
-        "ends on the tonic": {
-            "real": float(np.mean([ends_on_tonic(score) for score in real])),
-            "own": float(np.mean([ends_on_tonic(score) for score in own])),
-        },
-        "in one scale": {
-            "real": float(np.mean([scale_consistency(score) > 1 - ROUNDING for score in real])),
-            "own": float(np.mean([scale_consistency(score) > 1 - ROUNDING for score in own])),
-        },
+        "ends on the tonic": _shares(ends_on_tonic, real, own),
+        "in one scale": _shares(lambda score: scale_consistency(score) > 1 - ROUNDING, real, own),
         "empty": num - len(own),
         "over the last bar": sum(bool(last_end(score) > bar_ticks(score)[-1]) for score in own),
         "too long": sum(len(bar_ticks(score)) - 1 > longest for score in own),
+    }
+
+
+def _beside(row: dict[str, Any]) -> dict[str, float]:
+    """The means of a feature where these are numbers, the overlap, that of two halves, and their ratio."""
+    overlap, halves = row["overlap"]["mean"], row["halves"]["overlap"]["mean"]
+    means = {"real": row["real"]["mean"], "own": row["generated"]["mean"]}
+    shown = {} if isinstance(means["real"], list) else means
+    return shown | {"overlap": overlap, "halves": halves, "share": overlap / halves}
+
+
+def _shares(holds: Callable[[Score], bool], real: list[Score], own: list[Score]) -> dict[str, float]:
+    """The shares of the scores for which something holds."""
+    return {
+        name: float(np.mean([holds(score) for score in scores]))
+        for name, scores in (("real", real), ("own", own))
     }
 
 
@@ -129,46 +113,48 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.tunes", description=__doc__.split("\n")[0] if __doc__ else None
-    )
-    parser.add_argument("checkpoint", type=Path, help="a language model's")
-    parser.add_argument("dataset", type=Path, help="that it learnt from")
-    parser.add_argument("--num", type=int, default=500, help="tunes that it writes (default 500)")
-    parser.add_argument("--bars", type=int, default=MOST_BARS, help="of each, at most (default 40)")
-    parser.add_argument("--split", default="test", choices=["valid", "test"], help="real ones (default test)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
-    for name in SETTINGS:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, help="instead of the checkpoint's")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    arguments = parser.parse_args(argv)
-    given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    try:
-        checkpoint = load_checkpoint(arguments.checkpoint)
-        sampling = replace(checkpoint.config.sampling, **given)
-        found = measure(
-            replace(checkpoint, config=replace(checkpoint.config, sampling=sampling)),
-            Dataset.open(arguments.dataset),
-            num=arguments.num,
-            bars=arguments.bars,
-            split=arguments.split,
-            seed=arguments.seed,
-        )
-    except MusegenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
-    found["lowest share"] = f"{lowest}, {found['features'][lowest]['share']:.3f}"
-    found["verdicts"] = verdicts(found)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-        return 0
+def show(found: dict[str, Any]) -> None:
+    """Print the features side by side, and the other figures below."""
     print_rows(found["features"], "features: means, overlap with real ones, that of two halves of these")
     print_facts({name: value for name, value in found.items() if name != "features"})
-    return 0
+
+
+@benchmark(show)
+def main(
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    /,
+    *,
+    num: int = 500,
+    bars: int = MOST_BARS,
+    split: Literal["valid", "test"] = "test",
+    seed: int = 0,
+    min_p: float | None = None,
+    min_p_new: float | None = None,
+    diatonic: float | None = None,
+) -> dict[str, Any]:
+    """Everything, and what of it is wanted.
+
+    Args:
+        checkpoint: a language model's
+        dataset: that it learnt from
+        num: tunes that it writes
+        bars: of each, at most
+        split: real ones
+        seed: of all that is drawn
+        min_p: instead of the checkpoint's
+        min_p_new: instead of the checkpoint's
+        diatonic: instead of the checkpoint's
+    """
+    settings = {"min_p": min_p, "min_p_new": min_p_new, "diatonic": diatonic}
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = replace(checkpoint.config, sampling=replace(checkpoint.config.sampling, **given))
+    own = replace(checkpoint, config=config)
+    found = measure(own, dataset, num=num, bars=bars, split=split, seed=seed)
+    lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
+    found["lowest share"] = f"{lowest}, {found['features'][lowest]['share']:.3f}"
+    return found | {"verdicts": verdicts(found)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,18 +8,19 @@ or longer than the limit (exit code 1). Of accompaniments the melody's notes, te
 and compared with the file's own; a tune that is continued must stand before the new bars, note for note.
 """
 
-import argparse
 import contextlib
 import io
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
+from benchmarks.runner import benchmark
 from musegen.api.inputs import read_melody, read_music
 from musegen.cli import main as musegen
 from musegen.music.reading.midi_file import parse_midi
@@ -114,35 +115,44 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _TooLong
 
 
-def main() -> None:
-    """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
-    for name, what in (
-        ("folk", "language model"),
-        ("chorale", "accompanist"),
-        ("folk-vae", "model of clips"),
-    ):
-        parser.add_argument(f"--{name}", default=name, help=f"the {what}")
-    parser.add_argument("--against", default="ryans-mammoth", help="the dataset of novelty")
-    parser.add_argument("--every", type=int, default=1, help="take each N-th file only")
-    parser.add_argument("--limit", type=int, default=120, help="seconds for a file and a verb")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    given = vars(arguments)
-    meant = {name: given[name.replace("-", "_")] for name in ("folk", "chorale", "folk-vae")}
-    meant |= {"DATA": arguments.against, "SEED": str(arguments.seed)}
+@benchmark()
+def main(
+    folders: Sequence[Path],
+    /,
+    *,
+    verbs: Sequence[Literal[*VERBS]] = tuple(VERBS),
+    folk: str = "folk",
+    chorale: str = "chorale",
+    folk_vae: str = "folk-vae",
+    against: str = "ryans-mammoth",
+    every: int = 1,
+    limit: int = 120,
+    seed: int = 0,
+) -> bool:
+    """Put the files through the verbs, print what came of them; returns whether one failed.
+
+    Args:
+        folders: of music
+        verbs: that read it
+        folk: the language model
+        chorale: the accompanist
+        folk_vae: the model of clips
+        against: the dataset of novelty
+        every: take each N-th file only
+        limit: seconds for a file and a verb
+        seed: of what is drawn
+    """
+    meant = {"folk": folk, "chorale": chorale, "folk-vae": folk_vae, "DATA": against, "SEED": str(seed)}
     signal.signal(signal.SIGALRM, _stop)
     failures = 0
-    for folder in arguments.folders:
-        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)[:: arguments.every]
-        for verb in arguments.verbs:
+    for folder in folders:
+        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)[::every]
+        for verb in verbs:
             ends: Counter[str] = Counter()
             slowest, began = 0.0, time.time()
             for number, path in enumerate(files):
                 start = time.time()
-                end = attempt(verb, files[number:] + files[:number], meant, arguments.limit)
+                end = attempt(verb, files[number:] + files[:number], meant, limit)
                 slowest = max(slowest, time.time() - start)
                 ends[kind_of(end)] += 1
                 if end != "done":
@@ -151,8 +161,8 @@ def main() -> None:
             counts = ", ".join(f"{count} {kind}" for kind, count in ends.most_common())
             took = f"{(time.time() - began) / 60:.1f} minutes, slowest {slowest:.0f} s"
             print(f"{verb} {folder.name}: {len(files)} files: {counts}; {took}", flush=True)
-    sys.exit(int(failures > 0))
+    return failures > 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

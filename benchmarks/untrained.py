@@ -6,11 +6,11 @@ Prints a row a metre: samples that decode, MidiTok's own error count, bars and n
 symusic reads them back, and what a model without masks gives beside it.
 """
 
-import argparse
 import math
 
 import torch
 
+from benchmarks.runner import benchmark
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
@@ -19,9 +19,15 @@ from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.music.reading.read import read_midi
 from musegen.music.writing.midi import midi_bytes
-from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers import Kind, RemiTokenizer, Tokenizer
 
 METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]
+
+
+def untrained(tokenizer: Tokenizer) -> LanguageModel:
+    """A small language model as it is before training."""
+    config = TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64))
+    return build_model(config, tokenizer).eval()
 
 
 def without_masks(model: LanguageModel, tokenizer: RemiTokenizer, rows: int, length: int) -> float:
@@ -40,41 +46,34 @@ def without_masks(model: LanguageModel, tokenizer: RemiTokenizer, rows: int, len
     return errors / rows
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--bars", type=int, default=16)
-    parser.add_argument(
-        "--programs", action="store_true", help="programs, drums, velocity and tempo in the stream"
-    )
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+@benchmark(threads=1)
+def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None:
+    """Print the table.
+
+    Args:
+        samples: in each metre
+        bars: of each
+        programs: programs, drums, velocity and tempo in the stream
+    """
     torch.manual_seed(0)
-    rich = arguments.programs
-    config = TokenizerConfig(programs=rich, velocity=rich, tempo=rich)
+    config = TokenizerConfig(programs=programs, velocity=programs, tempo=programs)
     tokenizer = RemiTokenizer.build(config, time_signatures=[], programs=[])
-    model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+    model = untrained(tokenizer)
     print(f"without masks: error share {without_masks(model, tokenizer, 16, 256):.3f}")
     print(f"{'metre':>6} {'decoded':>8} {'with notes':>10} {'exact bars':>10} {'errors':>7} {'notes':>16}")
-    for metre in METRES:
-        request = Request(bars=arguments.bars, time_signature=metre)
-        results = generate(model, tokenizer, request, num=arguments.samples, sampling=SamplingOptions())
-        bar = 480 * 4 * metre[0] // metre[1]
-        decoded = exact = with_notes = 0
-        errors, notes = 0.0, []
-        for result in results:
-            score, repairs = read_midi(midi_bytes(result.score))
-            decoded += not repairs
-            exact += math.ceil(score.end() / bar) == arguments.bars
-            with_notes += score.note_num() > 0
-            notes.append(score.note_num())
-            errors += tokenizer.count_errors(result.ids)
+    for beats, unit in METRES:
+        request = Request(bars=bars, time_signature=(beats, unit))
+        results = generate(model, tokenizer, request, num=samples, sampling=SamplingOptions())
+        read = [read_midi(midi_bytes(result.score)) for result in results]
+        notes = [score.note_num() for score, _ in read]
+        decoded = sum(not repairs for _, repairs in read)
+        exact = sum(math.ceil(score.end() / (480 * 4 * beats // unit)) == bars for score, _ in read)
+        errors = sum(tokenizer.count_errors(result.ids) for result in results)
         print(
-            f"{metre[0]}/{metre[1]:<4} {decoded:>8} {with_notes:>10} {exact:>10} {errors:>7.0f} "
+            f"{beats}/{unit:<4} {decoded:>8} {sum(map(bool, notes)):>10} {exact:>10} {errors:>7.0f} "
             f"{min(notes):>10} to {max(notes)}"
         )
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -8,13 +8,12 @@ folders after our reader, and compares of every note its onset and duration in t
 program and whether it is drums. Prints a row a source; exit code 1 where any two differ.
 """
 
-import argparse
 import io
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import mido
@@ -22,10 +21,10 @@ import pretty_midi
 import torch
 from symusic import Score
 
-from benchmarks.untrained import METRES
-from musegen.checkpoint.build import build_model
+from benchmarks.runner import benchmark
+from benchmarks.untrained import METRES, untrained
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
+from musegen.config.settings import TokenizerConfig
 from musegen.errors import MidiError, MusegenError
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
@@ -82,8 +81,12 @@ def by_pretty_midi(data: bytes) -> Notes:
     return sorted(rows)
 
 
-def paired(events: Iterator[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Notes of one track from its events (tick, channel, pitch, velocity; 0 where a note ends)."""
+Event = tuple[int, int, int, int]
+"""Tick, channel, pitch, velocity (0 where a note ends)."""
+
+
+def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
+    """Notes of one track from its events."""
     open_: dict[tuple[int, int], tuple[int, int]] = {}
     notes = []
     for tick, channel, pitch, velocity in events:
@@ -101,18 +104,17 @@ def by_mido(data: bytes) -> Notes:
     """As mido reads a file, its messages paired here."""
     rows = []
     for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, events, programs, channels = 0, [], [0], set()
+        now, events, program = 0, [], 0
         for message in track:
             now += message.time
             if message.type == "program_change":
-                programs.append(message.program)
+                program = message.program
             elif message.type in ("note_on", "note_off"):
                 loud = message.velocity if message.type == "note_on" else 0
                 events.append((now, message.channel, message.note, loud))
-                channels.add(message.channel)
         if events:
-            assert len(channels) == 1
-            rows.append((channels == {9}, programs[-1], paired(iter(events))))
+            (channel,) = {event[1] for event in events}
+            rows.append((channel == 9, program, paired(events)))
     return sorted(rows)
 
 
@@ -124,7 +126,7 @@ def by_music21(data: bytes) -> Notes:
     file.readstr(data)
     rows = []
     for track in file.tracks:
-        now, events, program, drums = 0, [], 0, False
+        now, events, program = 0, [], 0
         for event in track.events:
             if event.isDeltaTime():
                 now += event.time
@@ -132,9 +134,8 @@ def by_music21(data: bytes) -> Notes:
                 program = event.data
             elif event.isNoteOn() or event.isNoteOff():
                 events.append((now, event.channel, event.pitch, event.velocity if event.isNoteOn() else 0))
-                drums = event.channel == 10
         if events:
-            rows.append((drums, program, paired(iter(events))))
+            rows.append((events[-1][1] == 10, program, paired(events)))
     return sorted(rows)
 
 
@@ -143,12 +144,12 @@ READERS: dict[str, Callable[[bytes], Notes]] = {
 }  # fmt: skip
 
 
-def untrained(num: int) -> Iterator[tuple[str, Score]]:
+def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
     """Pieces of untrained models, as many of each tokenizer and metre."""
     kinds = tokenizers()
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
-        model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+        model = untrained(tokenizer)
         share = num * (number + 1) // len(kinds) - num * number // len(kinds)
         for index, metre in enumerate(METRES):
             count = share * (index + 1) // len(METRES) - share * index // len(METRES)
@@ -192,25 +193,26 @@ def disagreement(score: Score, readers: list[str]) -> str:
     return ""
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--num", type=int, default=10_000)
-    parser.add_argument(
-        "--music21", type=int, default=500, help="pieces that music21 reads too, evenly spread"
-    )
-    parser.add_argument("--checkpoint", type=Path, nargs="*", default=[])
-    parser.add_argument("--music", type=Path, nargs="*", default=[])
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+@benchmark(threads=1)
+def main(
+    *, num: int = 10_000, music21: int = 500, checkpoint: Sequence[Path] = (), music: Sequence[Path] = ()
+) -> bool:
+    """Print the table; returns whether two readers differ.
+
+    Args:
+        num: pieces to write
+        music21: pieces that music21 reads too, evenly spread
+        checkpoint: folders of models that write
+        music: folders of music
+    """
     warnings.simplefilter("ignore")  # pretty_midi warns of nothing that is compared here
     skipped: Counter[str] = Counter()
-    sources = [of_checkpoint(folder, arguments.num) for folder in arguments.checkpoint]
-    sources += [of_folder(folder, skipped) for folder in arguments.music]
+    sources = [of_checkpoint(folder, num) for folder in checkpoint]
+    sources += [of_folder(folder, skipped) for folder in music]
     files, notes, slow, found = Counter[str](), Counter[str](), Counter[str](), []
-    every = max(1, arguments.num // max(1, arguments.music21))
-    for name, score in (piece for source in sources or [untrained(arguments.num)] for piece in source):
-        with_music21 = arguments.music21 > 0 and files.total() % every == 0
+    every = max(1, num // max(1, music21))
+    for name, score in chain.from_iterable(sources or [untrained_pieces(num)]):
+        with_music21 = music21 > 0 and files.total() % every == 0
         reason = disagreement(score, list(READERS) if with_music21 else list(READERS)[:3])
         files[name] += 1
         notes[name] += score.note_num()
@@ -220,12 +222,11 @@ def main() -> None:
     print(f"{'source':<34}{'files':>8}{'notes':>12}{'by music21':>12}{'not read by us':>16}")
     for name, count in files.items():
         print(f"{name:<34}{count:>8}{notes[name]:>12}{slow[name]:>12}{skipped[name]:>16}")
-    print(
-        f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21: {len(found)} disagreements"
-    )
+    said = f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21"
+    print(f"{said}: {len(found)} disagreements")
     print(*found[:20], sep="\n")
-    sys.exit(1 if found else 0)
+    return bool(found)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

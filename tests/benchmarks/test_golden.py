@@ -15,7 +15,7 @@ from benchmarks.golden_compare import (
     compare_weights,
     normalised,
 )
-from musegen.music.write import midi_bytes
+from musegen.music.writing.midi import midi_bytes
 from tests.music.scores import line, score
 
 VERBS = [

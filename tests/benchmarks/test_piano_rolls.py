@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import benchmarks.sounding
 from benchmarks import piano_rolls
 from benchmarks.piano_rolls import BEFORE, Piece, as_score, build_dataset, legal_lines, mean_nats, ranked
+from benchmarks.runs import train_grid
 from benchmarks.sounding import SILENCE, sounding
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
@@ -18,6 +20,7 @@ from musegen.tokenizers import Kind
 
 TRAINING = "--trainer.max-steps 4 --trainer.val-check-interval 4 --trainer.accelerator cpu"
 MODEL = "--model.hidden-size 16 --model.embedding-dim 8 --optim.batch-tokens 2048"
+FLAGS = f"{TRAINING} {MODEL}".split()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def pieces(chorales: Dataset) -> list[Piece]:
 def trained(pieces: list[Piece], tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
     out = tmp_path_factory.mktemp("rolls")
     dataset = build_dataset(pieces, out)
-    return dataset, piano_rolls.train(dataset, out / "seed-0", 0, f"{TRAINING} {MODEL}".split())
+    return dataset, train_grid("lm", dataset, out / "seed-0", seed=0, positions=1, flags=FLAGS)
 
 
 def test_a_frame_is_ranked() -> None:
@@ -78,7 +81,7 @@ def test_streams_and_rolls_are_one_to_one(pieces: list[Piece], trained: tuple[Da
 def test_pieces_of_fewer_lines_are_there_too(pieces: list[Piece], tmp_path: Path) -> None:
     wide = [each._replace(lines=np.pad(each.lines, ((0, 0), (0, 5)), constant_values=-1)) for each in pieces]
     dataset = build_dataset(wide, tmp_path)
-    folder = piano_rolls.train(dataset, tmp_path / "seed-0", 0, f"{TRAINING} {MODEL}".split())
+    folder = train_grid("lm", dataset, tmp_path / "seed-0", seed=0, positions=1, flags=FLAGS)
     assert mean_nats(load_checkpoint(folder), dataset, wide, "test") > 0
 
 
@@ -88,8 +91,8 @@ def test_every_frame_but_the_first_is_scored(
     def even(logits: object, *rest: object) -> object:
         return real(logits * 0, *rest)
 
-    real = piano_rolls.slot_nats
-    monkeypatch.setattr(piano_rolls, "slot_nats", even)
+    real = benchmarks.sounding.slot_nats
+    monkeypatch.setattr(benchmarks.sounding, "slot_nats", even)
     dataset, folder = trained
     (test,) = (piece.lines for piece in pieces if piece.split == "test")
     above = np.concatenate([np.full((len(test), 1), 128), test[:, :-1]], axis=1)

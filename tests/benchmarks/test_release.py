@@ -23,6 +23,6 @@ def test_half_the_bytes_and_the_same_model_within_their_rounding(trained: Path, 
 
 def test_mistakes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
-    assert "CKPT DATASET OUT" in capsys.readouterr().out
+    assert "CKPT DATASET OUT" in capsys.readouterr().err
     assert main([str(tmp_path / "none"), "folk", str(tmp_path / "out")]) == 2
     assert "there is no checkpoint folder" in capsys.readouterr().err

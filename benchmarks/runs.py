@@ -1,0 +1,77 @@
+"""Training by the product's own command, and the runs that a published benchmark scores: a row each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from symusic import Score
+
+from benchmarks.runner import Flags
+from musegen.data.dataset import Dataset
+from musegen.data.prepare import prepare
+from musegen.errors import ConfigError
+from musegen.files import write_atomic
+from musegen.music.writing.midi import midi_bytes
+
+Row = Any
+"""A named tuple: "system", then its figures, each a number or None."""
+
+
+def train(family: str, dataset: Path, out: Path, *flags: str) -> Path:
+    """Train by `musegen train`; returns the checkpoint's folder, `out`."""
+    from musegen.cli.train import main as train_main
+
+    train_main([family, str(dataset), "--out", str(out), "--force", *flags])
+    return out
+
+
+def train_grid(
+    family: str, dataset: Dataset, out: Path, *, seed: int, positions: int, flags: Sequence[str]
+) -> Path:
+    """Train a model of a grid with so many positions a quarter; returns its folder, `out`."""
+    words = ["--seed", str(seed), "--tokenizer", "grid", "--tokenizer.positions", str(positions)]
+    return train(family, dataset.path, out, *words, *flags)
+
+
+def checkpoints(given: Path | None, seeds: int, flags: Flags, train_one: Callable[[int], Path]) -> list[Path]:
+    """The folder that is given, or those of one run a seed.
+
+    Raises:
+        ConfigError: flags of training are given, though nothing is to be trained.
+    """
+    if given and flags:
+        raise ConfigError(f"{flags[0]} is a flag of training, and --checkpoint trains none")
+    return [given] if given else [train_one(seed) for seed in range(seeds)]
+
+
+def dataset_of(pieces: Iterator[tuple[str, Score]], midi: Path, folder: Path, melody: str) -> Dataset:
+    """Pieces (split/name and score) as MIDI files, and the product's dataset of them, made once."""
+    if not folder.exists():
+        for name, score in pieces:
+            write_score(score, midi / f"{name}.mid")
+        prepare(str(midi), folder, melody=melody)
+    return Dataset.open(folder)
+
+
+def write_score(score: Score, path: Path) -> None:
+    """Write a MIDI file, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, midi_bytes(score))
+
+
+def with_mean(rows: list[Row]) -> list[Row]:
+    """The rows, and the mean of several below them."""
+    if len(rows) < 2:
+        return rows
+    means = (float(np.mean(column)) for column in list(zip(*rows, strict=True))[1:])
+    return [*rows, type(rows[0])(f"mean of {len(rows)} seeds", *means)]
+
+
+def table(rows: Sequence[Row], *, title: str, digits: int) -> str:
+    """The rows as text; what a row lacks is left empty."""
+    lines = [f"{title:<28}" + "".join(f"{name.removeprefix('of_'):>8}" for name in rows[0]._fields[1:])]
+    for system, *values in rows:
+        cells = (f"{'':>8}" if value is None else f"{value:>8.{digits}f}" for value in values)
+        lines.append(f"{system:<28}{''.join(cells)}".rstrip())
+    return "\n".join(lines)
