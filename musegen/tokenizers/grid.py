@@ -16,10 +16,9 @@ import numpy.typing as npt
 from symusic import Note, Score, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.config.settings import TokenizerConfig
+from musegen.config.settings import GRID_POSITIONS, TokenizerConfig
 from musegen.errors import TokenError
 from musegen.music.ops import bar_ticks
-from musegen.config.ranges import GRID_POSITIONS
 from musegen.tokenizers.parts import Part, match_parts
 from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, LONGEST_BAR
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
