@@ -25,7 +25,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.learnt import learnt
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
 from musegen.errors import DataError, MusegenError
-from musegen.evaluation.novelty import RARE, base_facts
+from musegen.evaluation.copies import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines
 
 BEATS = 4

@@ -44,8 +44,8 @@ from musegen.errors import ConfigError, MusegenError
 from musegen.evaluation.likelihood import model_view
 from musegen.generation.pieces import Request, generate
 from musegen.models.lm import LanguageModel
-from musegen.training.datamodule import Batch, TokenDataModule
-from musegen.training.module import DecoderModule
+from musegen.training.windows import Batch, TokenDataModule
+from musegen.training.decoder_module import DecoderModule
 
 BATCHES = (1, 8, 64, 256)
 STEPS = 4

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from musegen.training.datamodule import Batch
+from musegen.training.windows import Batch
 
 
 class Bare(nn.Module):

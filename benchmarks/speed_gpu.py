@@ -22,8 +22,8 @@ from musegen.evaluation.likelihood import model_view
 from musegen.generation import engine
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.pieces import Request, generate
-from musegen.training.datamodule import Batch, TokenDataModule
-from musegen.training.module import DecoderModule
+from musegen.training.windows import Batch, TokenDataModule
+from musegen.training.decoder_module import DecoderModule
 
 BATCHES = (1, 64, 4096)
 STEPS = 20

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
         refuse_taken(arguments.out, force=arguments.force)
 
     from musegen.evaluation.comparison import compare
-    from musegen.evaluation.distributions import write_distributions
+    from musegen.display.distributions import write_distributions
     from musegen.files import write_json
 
     with output_folder(arguments.out) if arguments.out else nullcontext():

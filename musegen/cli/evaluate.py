@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
@@ -15,6 +15,7 @@ from musegen.cli.places import open_data, output_folder, refuse_taken, training_
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
+from musegen.families import family_of, load
 from musegen.files import write_json
 from musegen.checkpoint.names import find_checkpoint, released_models
 
@@ -107,26 +108,19 @@ def main(argv: list[str]) -> None:
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
-    from musegen.evaluation.accompaniment import evaluate_accompanist
-    from musegen.evaluation.distributions import write_distributions
-    from musegen.evaluation.lm import evaluate_lm
-    from musegen.evaluation.vae import evaluate_vae
+    from musegen.display.distributions import write_distributions
 
-    names = ("samples", "seed", "limit")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    if checkpoint.config.family == "seq2seq":
-        return evaluate_accompanist(checkpoint, dataset, arguments.split, **given)
-    if checkpoint.config.family == "vae":
-        return evaluate_vae(checkpoint, dataset, arguments.split, **given)
-    if "limit" in given:
+    family = family_of(checkpoint.config.family)
+    asked = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    if asked["limit"] is not None and "limit" in family.skips:
         raise ConfigError(
             f"--limit is for accompanists and models of clips: {checkpoint.path.name} is of family "
             f"{checkpoint.config.family}; leave it out"
         )
-    figures, compared = evaluate_lm(checkpoint, dataset, arguments.split, **given)
+    figures, compared = load(family.evaluate)(checkpoint, dataset, arguments.split, **asked)
     if arguments.out and compared:
         write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
-    return figures
+    return cast(dict[str, Any], figures)
 
 
 def _print_latent_space(figures: dict[str, Any]) -> None:

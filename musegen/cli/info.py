@@ -45,9 +45,10 @@ def main(argv: list[str]) -> None:
 
 def _facts(name: str) -> dict[str, Any]:
     from musegen.cli.places import DATASETS
+    from musegen.checkpoint.names import checkpoint_facts, checkpoint_places
     from musegen.data.dataset import Dataset
-    from musegen.evaluation.info import checkpoint_facts, dataset_facts, file_facts
-    from musegen.checkpoint.names import checkpoint_places
+    from musegen.data.report import dataset_facts
+    from musegen.evaluation.info import file_facts
 
     here, *others = checkpoint_places(name)
     for path in (here, DATASETS / name, *others):

@@ -60,7 +60,7 @@ def write_outputs(
         MidiError: a result has no notes.
         OSError: the folder cannot be written to.
     """
-    from musegen.evaluation.plots import write_piano_roll
+    from musegen.display.piano_roll import write_piano_roll
     from musegen.music.write import write_score
 
     _remove_earlier(out)
@@ -95,7 +95,7 @@ def write_outputs(
 
 def _write_row(row: Row, path: Path) -> None:
     """Write clips end to end, and their piano rolls side by side."""
-    from musegen.evaluation.plots import write_roll_row
+    from musegen.display.piano_roll import write_roll_row
     from musegen.music.excerpt import end_to_end
     from musegen.music.write import write_score
 

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
 
     from musegen.cli.tables import print_facts
     from musegen.data.prepare import prepare
-    from musegen.evaluation.info import dataset_facts
+    from musegen.data.report import dataset_facts
 
     dataset = prepare(
         arguments.source,

@@ -1,10 +1,12 @@
-"""What there is to say of a dataset when it is made."""
+"""What there is to say of a dataset: when it is made, and when it is asked what it holds."""
 
+import json
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from musegen.data.dataset import SPLITS, Piece
+from musegen.data.dataset import SPLITS, Dataset, Piece
 
 OFF_GRID = 0.1
 """More onsets than this share off the grid: the music was played, not notated."""
@@ -57,3 +59,29 @@ def nothing_usable(audit: list[dict[str, Any]]) -> str:
         f"nothing to use in {files}: {words}{', ...' if len(counts) > 6 else ''}; "
         "name a folder of MIDI, MusicXML or ABC files with notes"
     )
+
+
+def dataset_facts(dataset: Dataset) -> dict[str, Any]:
+    """What a dataset holds: pieces by split, files by verdict and reason, metres, instruments."""
+    pieces = dataset.pieces
+    audit = _read_lines(dataset.path / "audit.jsonl")
+    return {
+        "kind": "dataset",
+        "path": str(dataset.path),
+        **dataset.info,
+        "pieces": len(pieces),
+        "notes": sum(piece.notes for piece in pieces),
+        "bars": sum(piece.bars for piece in pieces),
+        "splits": dict(Counter(piece.split for piece in pieces)),
+        "verdicts": dict(Counter(line["verdict"] for line in audit)),
+        "time_signatures": dict(
+            Counter(each for piece in pieces for each in piece.time_signatures).most_common()
+        ),
+        "programs": dict(Counter(program for piece in pieces for program in piece.programs).most_common()),
+        "melody": dict(Counter(piece.melody_how for piece in pieces)),
+        "pickups": sum(piece.pickup > 0 for piece in pieces),
+    }
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

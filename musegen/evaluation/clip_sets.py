@@ -1,6 +1,7 @@
 """The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 from symusic.core import ScoreTick
@@ -11,7 +12,9 @@ from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
+from musegen.families import families_that
 from musegen.generation.latent import decode_latents
+from musegen.generation.request import Result
 from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
@@ -33,15 +36,22 @@ class ClipSet:
     """
 
     def __init__(self, checkpoint: Checkpoint, dataset: Dataset, split: str) -> None:
-        if not isinstance(checkpoint.model, VAE):
+        family, able = checkpoint.config.family, families_that("reconstruct")
+        if family not in able:
             raise CheckpointError(
-                f"checkpoint {checkpoint.path} is of family {checkpoint.config.family}, not vae"
+                f"checkpoint {checkpoint.path} is of family {family}, not {' or '.join(able)}"
             )
-        self.checkpoint, self.model, self.tokenizer = checkpoint, checkpoint.model, checkpoint.tokenizer
-        view = model_view(checkpoint, dataset)
-        self.pieces = view.pieces
+        self.dataset = dataset.name
+        self.checkpoint, self.tokenizer = checkpoint, checkpoint.tokenizer
+        self.model = cast(VAE, checkpoint.model)
+        self._view = model_view(checkpoint, dataset)
+        self.pieces = self._view.pieces
         """The pieces that `Clips.piece` numbers."""
-        self.clips: Clips = cut_clips(view, self.tokenizer, bars=self.model.clip_bars, split=split)
+        self.clips = self.of_split(split)
+
+    def of_split(self, split: str) -> Clips:
+        """The clips of this split or another."""
+        return cut_clips(self._view, self.tokenizer, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:
         """From BOS to EOS, (T,)."""
@@ -54,10 +64,8 @@ class ClipSet:
 
     def metre(self, index: int) -> Metre:
         """The metre of a clip."""
-        numerator, denominator = (
-            self.tokenizer.vocab[self.clips.metre[index]].removeprefix("TimeSig_").split("/")
-        )
-        return int(numerator), int(denominator)
+        beats, _, unit = self.tokenizer.vocab[self.clips.metre[index]].removeprefix("TimeSig_").partition("/")
+        return int(beats), int(unit)
 
     def draw(self, count: int, rng: np.random.Generator) -> Ints:
         """Some clips, none twice."""
@@ -77,9 +85,15 @@ class ClipSet:
 
     def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
         """The clips of points, (N, Z), each in its metre, the likeliest note each time."""
-        found: dict[int, ScoreTick] = {}
-        for metre in dict.fromkeys(metres):
+        return [found.score for found in self.decode_results(z, metres, iter)]
+
+    def decode_results(
+        self, z: Tensor, metres: list[Metre], watched: Callable[[list[Metre]], Iterator[Metre]]
+    ) -> list[Result]:
+        """The same with what ids they are of, metre by metre while these are `watched`."""
+        found: dict[int, Result] = {}
+        for metre in watched(list(dict.fromkeys(metres))):
             rows = [row for row, its in enumerate(metres) if its == metre]
             results = decode_latents(self.model, self.tokenizer, z[rows], metre)
-            found |= {row: result.score for row, result in zip(rows, results, strict=True)}
+            found |= dict(zip(rows, results, strict=True))
         return [found[row] for row in range(len(metres))]

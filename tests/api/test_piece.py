@@ -12,7 +12,7 @@ from symusic.core import ScoreTick
 
 from musegen.api.piece import Piece, Pieces
 from musegen.errors import ConfigError, MidiError
-from musegen.evaluation.page import page
+from musegen.display.page import page
 from musegen.generation.request import Result
 from tests.music.scores import line, score
 

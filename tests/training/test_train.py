@@ -25,8 +25,9 @@ from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.read import read_score
 from musegen.music.write import write_score
-from musegen.training.datamodule import TokenDataModule
-from musegen.training.module import DecoderModule, lr_factor
+from musegen.training.windows import TokenDataModule
+from musegen.training.decoder_module import DecoderModule
+from musegen.training.learner import lr_factor
 from musegen.training.setup import parts
 from musegen.training.train import train
 from tests.music_fixtures import TINY
