@@ -1,13 +1,14 @@
 """The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.console import progress
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
@@ -19,6 +20,7 @@ from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
 Metre = tuple[int, int]
+Made = TypeVar("Made")
 TRIES = 1000
 """Draws for each pair wanted; most metres are rare."""
 
@@ -85,15 +87,28 @@ class ClipSet:
 
     def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
         """The clips of points, (N, Z), each in its metre, the likeliest note each time."""
-        return [found.score for found in self.decode_results(z, metres, iter)]
+        return [found.score for found in self.decode_results(z, metres)]
 
-    def decode_results(
-        self, z: Tensor, metres: list[Metre], watched: Callable[[list[Metre]], Iterator[Metre]]
-    ) -> list[Result]:
-        """The same with what ids they are of, metre by metre while these are `watched`."""
-        found: dict[int, Result] = {}
-        for metre in watched(list(dict.fromkeys(metres))):
-            rows = [row for row, its in enumerate(metres) if its == metre]
-            results = decode_latents(self.model, self.tokenizer, z[rows], metre)
-            found |= dict(zip(rows, results, strict=True))
-        return [found[row] for row in range(len(metres))]
+    def decode_results(self, z: Tensor, metres: list[Metre], what: str | None = None) -> list[Result]:
+        """The same with the ids they are of; a bar that says `what` comes on as they do."""
+        return by_metre(
+            metres, lambda rows, metre: decode_latents(self.model, self.tokenizer, z[rows], metre), what
+        )
+
+
+def by_metre(
+    metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
+) -> list[Made]:
+    """What is made of rows that share a metre, (N,), in the order of the rows.
+
+    Args:
+        metres: of the rows.
+        make: makes something of each of some rows.
+        what: of a bar on stderr; None: none is drawn.
+    """
+    found: dict[int, Made] = {}
+    known = list(dict.fromkeys(metres))
+    for metre in progress(known, len(known), what) if what else known:
+        rows = [row for row, its in enumerate(metres) if its == metre]
+        found |= dict(zip(rows, make(rows, metre), strict=True))
+    return [found[row] for row in range(len(metres))]

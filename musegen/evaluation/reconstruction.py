@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
 from musegen.data.clips import Clips, clip_notes
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
@@ -219,7 +218,7 @@ def _right(reference: Notes, found: Notes, length: int, step: int) -> float:
 def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:
     """What the model gives back of each clip."""
     metres = [of.metre(index) for index in chosen.which.tolist()]
-    results = of.decode_results(means, metres, lambda all_: progress(all_, len(all_), "Reconstructing"))
+    results = of.decode_results(means, metres, "Reconstructing")
     return _notes_of([np.array(result.ids) for result in results], of.tokenizer.tables)
 
 
