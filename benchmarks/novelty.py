@@ -21,7 +21,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
 from musegen.data.training_index import learnt
 from musegen.errors import DataError
-from musegen.evaluation.novelty import RARE, base_facts
+from musegen.evaluation.copies import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines
 from musegen.music.notes import put_notes
 

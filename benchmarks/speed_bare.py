@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
-from musegen.training.datamodule import Batch, TokenDataModule
-from musegen.training.module import DecoderModule
+from musegen.training.decoder_module import DecoderModule
+from musegen.training.sharding import Batch
+from musegen.training.windows import TokenDataModule
 
 SIDES = ("ours", "bare")
 

@@ -25,7 +25,7 @@ from musegen.generation import engine, tasks
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
-from musegen.training.datamodule import Batch
+from musegen.training.sharding import Batch
 
 BATCHES = (1, 64, 4096)
 STEPS = 20

@@ -43,7 +43,7 @@ class Family:
     advice: str
     """The verbs that are its own, in words."""
     sizes: str = ""
-    """What else its weights must be, before any memory is taken for them: see checkpoint/build.py."""
+    """What its weights must be, before any memory is taken for them: see checkpoint/build.py."""
     skips: frozenset[str] = field(default_factory=frozenset)
     """Options of `musegen evaluate` that are none of its."""
 
@@ -68,6 +68,7 @@ FAMILIES: dict[str, Family] = {
             purpose="a language model: writes music note by note, from silence or a prompt",
             config=TrainConfig,
             build="musegen.checkpoint.build:build_lm",
+            sizes="musegen.checkpoint.build:decoder_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_piece",
             evaluate="musegen.evaluation.lm:evaluate_lm",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+from musegen.errors import ConfigError
+
 UNFINISHED = ".tmp"
 """How the names of files end that are being written; hidden besides."""
 
@@ -84,3 +86,15 @@ def write_json(path: Path, value: Any) -> None:
         OSError: see `write_atomic`.
     """
     write_atomic(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def refuse_taken(out: Path, *, force: bool) -> None:
+    """Refuse an output folder that holds something, before anything slow begins; nothing is written.
+
+    Raises:
+        ConfigError: it is a file, or a folder that is not empty and `force` is off.
+    """
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file: name a folder")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")

@@ -9,8 +9,8 @@ from typing import Any
 from symusic.core import ScoreTick
 
 from musegen.console import say
+from musegen.display.page import page
 from musegen.errors import ConfigError
-from musegen.evaluation.page import page
 from musegen.generation.request import Result
 from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
@@ -166,14 +166,14 @@ def _notation(piece: Piece, path: Path) -> list[str]:
 
 
 def _picture(piece: Piece, path: Path) -> list[str]:
-    from musegen.evaluation.plots import write_piano_roll
+    from musegen.display.piano_roll import write_piano_roll
 
     write_piano_roll(piece.score, path, title=piece.title)
     return []
 
 
 def _page(piece: Piece, path: Path) -> list[str]:
-    from musegen.evaluation.page import write_page
+    from musegen.display.page import write_page
 
     write_page([(piece.title, piece.score)], path, title=piece.title)
     return []

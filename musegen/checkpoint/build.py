@@ -33,19 +33,21 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
 
 def expected_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
     """What the weights must be, as far as numbers in config.json and tokenizer.json decide it."""
+    reference = family_of(config.family).sizes
+    sizes: Sizes = load(reference)(config, tokenizer) if reference else Sizes({}, {})
+    return sizes
+
+
+def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """Of every model with a `StreamDecoder`."""
     model, vocab = config.model, len(tokenizer.tables.kind)
-    sizes = Sizes(
+    return Sizes(
         {
             "decoder.embedding.weight": (vocab, model.embedding_dim),
             "decoder.logits.weight": (vocab, model.hidden_size),
         },
         {"decoder.rnn.": model.num_layers},
     )
-    more = family_of(config.family).sizes
-    if not more:
-        return sizes
-    own = load(more)(config, tokenizer)
-    return Sizes({**sizes.shapes, **own.shapes}, {**sizes.layers, **own.layers})
 
 
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
@@ -83,13 +85,14 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
 
 
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Of an accompanist, what `expected_sizes` does not say of every model."""
+    """Of an accompanist."""
+    own = decoder_sizes(config, tokenizer)
     heard = len(melody_tokenizer(tokenizer).tables.kind)
-    shapes = {
+    shapes = own.shapes | {
         "encoder.embedding.weight": (heard, config.model.embedding_dim),
         "near": (2 * config.encoder.reach + 1,),
     }
-    return Sizes(shapes, {"encoder.forwards.": config.encoder.num_layers})
+    return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})
 
 
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
@@ -136,11 +139,11 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
 
 
 def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Of an autoencoder of clips, what `expected_sizes` does not say of every model."""
-    del tokenizer
+    """Of an autoencoder of clips."""
+    own = decoder_sizes(config, tokenizer)
     latent_dim = config.model.settled().latent_dim
     assert latent_dim is not None
-    return Sizes({"mixture_means": (COMPONENTS, latent_dim)}, {})
+    return Sizes(own.shapes | {"mixture_means": (COMPONENTS, latent_dim)}, own.layers)
 
 
 def _shared(settings: VAEConfig) -> dict[str, Any]:

@@ -96,6 +96,28 @@ def model_facts(folder: Path) -> dict[str, Any]:
         ) from error
 
 
+def checkpoint_facts(path: Path) -> dict[str, Any]:
+    """What a checkpoint is: family, size, what was measured, what it was trained on, its settings.
+
+    Raises:
+        CheckpointError: it cannot be loaded; so what is printed is true of a checkpoint that works.
+    """
+    from musegen.checkpoint.folder import load_checkpoint  # with torch, which a name does without
+
+    checkpoint = load_checkpoint(path)
+    config = json.loads((path / "config.json").read_text("utf-8"))
+    return {
+        "kind": "checkpoint",
+        "path": str(path),
+        **{key: value for key, value in config.items() if not isinstance(value, dict)},
+        "parameters": sum(weights.numel() for weights in checkpoint.model.parameters()),
+        "vocabulary": checkpoint.tokenizer.vocab_size,
+        "metrics": checkpoint.metrics,
+        "data": {key: value for key, value in checkpoint.data.items() if not isinstance(value, list)},
+        "settings": {key: value for key, value in config.items() if isinstance(value, dict)},
+    }
+
+
 def _first_paragraph(card: str) -> str:
     """The first lines of a card that are no heading, as one."""
     for block in card.split("\n\n"):

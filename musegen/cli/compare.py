@@ -54,8 +54,8 @@ def main(argv: list[str]) -> None:
     if arguments.out:
         refuse_taken(arguments.out, force=arguments.force)
 
+    from musegen.display.distributions import write_distributions
     from musegen.evaluation.comparison import compare
-    from musegen.evaluation.distributions import write_distributions
     from musegen.files import write_json
 
     with output_folder(arguments.out) if arguments.out else nullcontext():

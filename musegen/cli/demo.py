@@ -66,7 +66,7 @@ def main(argv: list[str]) -> None:
     started = time.monotonic()
 
     from musegen.data.dataset import Dataset
-    from musegen.evaluation.page import write_page
+    from musegen.display.page import write_page
 
     say(f"1/5 the music: {DATASET}")
     if not (DATASET / "dataset.json").exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
@@ -109,21 +109,19 @@ def main(argv: list[str]) -> None:
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
-    from musegen.evaluation.distributions import write_distributions
+    from musegen.display.distributions import write_distributions
 
     family = family_of(checkpoint.config.family)
-    given = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
-    for name in family.skips:
-        if given[name] is not None:
-            raise ConfigError(
-                f"--{name} is for accompanists and models of clips: {checkpoint.path.name} is of family "
-                f"{family.name}; leave it out"
-            )
-    found = load(family.evaluate)(checkpoint, dataset, arguments.split, **given)
-    if arguments.out and found.compared:
-        write_distributions(found.compared.real, found.compared.generated, arguments.out / "comparison.png")
-    figures: dict[str, Any] = found.figures
-    return figures
+    asked = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    if asked["limit"] is not None and "limit" in family.skips:
+        raise ConfigError(
+            f"--limit is for accompanists and models of clips: {checkpoint.path.name} is of family "
+            f"{checkpoint.config.family}; leave it out"
+        )
+    figures, compared = load(family.evaluate)(checkpoint, dataset, arguments.split, **asked)
+    if arguments.out and compared:
+        write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
+    return cast(dict[str, Any], figures)
 
 
 def _print_latent_space(figures: dict[str, Any]) -> None:

@@ -45,9 +45,8 @@ def main(argv: list[str]) -> None:
 
 def _facts(name: str) -> dict[str, Any]:
     from musegen.api.datasets import DATASETS
-    from musegen.checkpoint.names import checkpoint_places
-    from musegen.data.dataset import Dataset
-    from musegen.evaluation.info import checkpoint_facts, dataset_facts
+    from musegen.checkpoint.names import checkpoint_facts, checkpoint_places
+    from musegen.data.dataset import Dataset, dataset_facts
     from musegen.music.facts import file_facts
 
     here, *others = checkpoint_places(name)

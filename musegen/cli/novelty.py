@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
             raise ConfigError(f"FILES {path} does not exist: name a music file, or a folder of them")
 
     from musegen.api.datasets import learnt_dataset
-    from musegen.evaluation.novelty import novelty
+    from musegen.evaluation.copies import novelty
 
     found = novelty(arguments.files, learnt_dataset(arguments.against), min_run=arguments.min_run)
     for each in found["unreadable"]:

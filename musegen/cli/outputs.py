@@ -74,7 +74,7 @@ def write_outputs(
         MidiError: a piece has no notes.
         OSError: the folder cannot be written to.
     """
-    from musegen.evaluation.plots import write_piano_roll
+    from musegen.display.piano_roll import write_piano_roll
 
     _remove_earlier(out)
     width = max(3, len(str(len(pieces))))
@@ -138,7 +138,7 @@ def say_likeness(what: str, figures: dict[str, float]) -> None:
 
 def _write_row(row: Row, path: Path) -> None:
     """Write clips end to end, and their piano rolls side by side."""
-    from musegen.evaluation.plots import write_roll_row
+    from musegen.display.piano_roll import write_roll_row
     from musegen.music.excerpt import end_to_end
     from musegen.music.writing.midi import write_score
 

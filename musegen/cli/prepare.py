@@ -44,8 +44,8 @@ def main(argv: list[str]) -> None:
     arguments = parse(Prepare, argv, prog="musegen prepare")
 
     from musegen.cli.tables import print_facts
+    from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
-    from musegen.evaluation.info import dataset_facts
 
     dataset = prepare(
         arguments.source,

@@ -100,7 +100,7 @@ def _titles(files: tuple[Path, ...]) -> list[str]:
 
 
 def _render_page(pieces: list[tuple[str, Score]], page: Path) -> None:
-    from musegen.evaluation.page import write_page
+    from musegen.display.page import write_page
 
     with _written(page, "name another place with --html"):
         write_page(pieces, page, title=page.stem)
@@ -155,7 +155,7 @@ def _write(score: Score, source: Path, result: Path) -> list[str]:
         from musegen.music.writing.musicxml import write_musicxml
 
         return write_musicxml(score, result, title=source.stem)
-    from musegen.evaluation.plots import write_piano_roll
+    from musegen.display.piano_roll import write_piano_roll
 
     write_piano_roll(score, result, title=source.stem)
     return []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,29 @@ class Dataset:
             score = Score.from_midi(file.read(piece.size))
         score.tracks = [t for t in score.tracks if len(t.notes)]
         return score
+
+
+def dataset_facts(dataset: Dataset) -> dict[str, Any]:
+    """What a dataset holds: pieces by split, files by verdict and reason, metres, instruments."""
+    pieces = dataset.pieces
+    audit = _read_lines(dataset.path / "audit.jsonl")
+    return {
+        "kind": "dataset",
+        "path": str(dataset.path),
+        **dataset.info,
+        "pieces": len(pieces),
+        "notes": sum(piece.notes for piece in pieces),
+        "bars": sum(piece.bars for piece in pieces),
+        "splits": dict(Counter(piece.split for piece in pieces)),
+        "verdicts": dict(Counter(line["verdict"] for line in audit)),
+        "time_signatures": dict(
+            Counter(each for piece in pieces for each in piece.time_signatures).most_common()
+        ),
+        "programs": dict(Counter(program for piece in pieces for program in piece.programs).most_common()),
+        "melody": dict(Counter(piece.melody_how for piece in pieces)),
+        "pickups": sum(piece.pickup > 0 for piece in pieces),
+    }
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -5,7 +5,7 @@ All are given the same melodies and measured alike, on the MIDI that is written 
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,12 @@ from musegen.data.selection import select
 from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.baselines import Piece, block_chords, random_retrieval
-from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
+from musegen.evaluation.comparison import Evaluation
+from musegen.evaluation.likelihood import heading, model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
-from musegen.generation.accompany import Players, accompany
 from musegen.generation.assemble import join
+from musegen.generation.from_checkpoint import generate_accompaniments
 from musegen.metrics.bootstrap import bootstrap_mean
-from musegen.models.seq2seq import Seq2Seq
 from musegen.music.writing.midi import midi_bytes
 from musegen.tokenizers import GridTokenizer
 from musegen.tokenizers.grid import UNNAMED
@@ -48,39 +48,39 @@ def evaluate_accompanist(
     dataset: Dataset,
     split: str = "test",
     *,
-    samples: int = 1,
-    seed: int = 0,
+    samples: int | None = None,
+    seed: int | None = None,
     limit: int | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Likelihood of a split, and the measures of every system, means over pieces with 95% intervals.
 
     Args:
         checkpoint: of an accompanist.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: accompaniments a piece, drawn as the checkpoint's settings say.
-        seed: of the samples.
+        samples: accompaniments a piece, drawn as the checkpoint's settings say; unset: 1.
+        seed: of the samples; unset: 0.
         limit: accompany at most so many pieces, evenly spread over the split; None: as many as have
             `SAMPLED_IDS` ids. The likelihood is of all.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
+    samples, seed = 1 if samples is None else samples, seed or 0
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
     values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
     own = {"nats_per_beat": found.nats / found.beats, "bits_per_note": found.nats / found.notes / np.log(2)}
     values["model"] = own | values["model"]
-    return {
-        "family": checkpoint.config.family,
-        "dataset": dataset.name,
-        "split": split,
+    figures = {
+        **heading(checkpoint, dataset, split),
         **total_figures(found),
         "accompanied": len(values["model"]["chord_tone_rate"]),
         "samples": samples,
         "seed": seed,
         "systems": {system: _intervals(of_system) for system, of_system in values.items()},
     }
+    return Evaluation(figures)
 
 
 def _intervals(values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
@@ -167,18 +167,9 @@ def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int
 
 def _samples(checkpoint: Checkpoint, piece: Piece, num: int, seed: int) -> Iterator[Score]:
     """The model's accompaniments, with the melody as the first track."""
-    assert isinstance(checkpoint.model, Seq2Seq)
     melody = piece.score.copy()
     melody.tracks = piece.score.tracks[:1]
-    for result in accompany(
-        checkpoint.model,
-        checkpoint.tokenizer,
-        melody,
-        num=num,
-        sampling=checkpoint.config.sampling,
-        seed=seed,
-        players=Players.of(checkpoint.data),
-    ):
+    for result in generate_accompaniments(checkpoint, melody, num=num, seed=seed):
         yield join(melody, result, 0).score
 
 

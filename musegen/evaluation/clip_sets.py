@@ -1,21 +1,26 @@
 """The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar, cast
 
 import numpy as np
 from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.console import progress
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
+from musegen.families import families_that
 from musegen.generation.latent import decode_latents
+from musegen.generation.request import Result
 from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
 Metre = tuple[int, int]
+Made = TypeVar("Made")
 TRIES = 1000
 """Draws for each pair wanted; most metres are rare."""
 
@@ -33,15 +38,22 @@ class ClipSet:
     """
 
     def __init__(self, checkpoint: Checkpoint, dataset: Dataset, split: str) -> None:
-        if not isinstance(checkpoint.model, VAE):
+        family, able = checkpoint.config.family, families_that("reconstruct")
+        if family not in able:
             raise CheckpointError(
-                f"checkpoint {checkpoint.path} is of family {checkpoint.config.family}, not vae"
+                f"checkpoint {checkpoint.path} is of family {family}, not {' or '.join(able)}"
             )
-        self.checkpoint, self.model, self.tokenizer = checkpoint, checkpoint.model, checkpoint.tokenizer
-        view = model_view(checkpoint, dataset)
-        self.pieces = view.pieces
+        self.dataset = dataset.name
+        self.checkpoint, self.tokenizer = checkpoint, checkpoint.tokenizer
+        self.model = cast(VAE, checkpoint.model)
+        self._view = model_view(checkpoint, dataset)
+        self.pieces = self._view.pieces
         """The pieces that `Clips.piece` numbers."""
-        self.clips: Clips = cut_clips(view, self.tokenizer, bars=self.model.clip_bars, split=split)
+        self.clips = self.of_split(split)
+
+    def of_split(self, split: str) -> Clips:
+        """The clips of this split or another."""
+        return cut_clips(self._view, self.tokenizer, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:
         """From BOS to EOS, (T,)."""
@@ -54,10 +66,8 @@ class ClipSet:
 
     def metre(self, index: int) -> Metre:
         """The metre of a clip."""
-        numerator, denominator = (
-            self.tokenizer.vocab[self.clips.metre[index]].removeprefix("TimeSig_").split("/")
-        )
-        return int(numerator), int(denominator)
+        beats, _, unit = self.tokenizer.vocab[self.clips.metre[index]].removeprefix("TimeSig_").partition("/")
+        return int(beats), int(unit)
 
     def draw(self, count: int, rng: np.random.Generator) -> Ints:
         """Some clips, none twice."""
@@ -77,9 +87,28 @@ class ClipSet:
 
     def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
         """The clips of points, (N, Z), each in its metre, the likeliest note each time."""
-        found: dict[int, ScoreTick] = {}
-        for metre in dict.fromkeys(metres):
-            rows = [row for row, its in enumerate(metres) if its == metre]
-            results = decode_latents(self.model, self.tokenizer, z[rows], metre)
-            found |= {row: result.score for row, result in zip(rows, results, strict=True)}
-        return [found[row] for row in range(len(metres))]
+        return [found.score for found in self.decode_results(z, metres)]
+
+    def decode_results(self, z: Tensor, metres: list[Metre], what: str | None = None) -> list[Result]:
+        """The same with the ids they are of; a bar that says `what` comes on as they do."""
+        return by_metre(
+            metres, lambda rows, metre: decode_latents(self.model, self.tokenizer, z[rows], metre), what
+        )
+
+
+def by_metre(
+    metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
+) -> list[Made]:
+    """What is made of rows that share a metre, (N,), in the order of the rows.
+
+    Args:
+        metres: of the rows.
+        make: makes something of each of some rows.
+        what: of a bar on stderr; None: none is drawn.
+    """
+    found: dict[int, Made] = {}
+    known = list(dict.fromkeys(metres))
+    for metre in progress(known, len(known), what) if what else known:
+        rows = [row for row, its in enumerate(metres) if its == metre]
+        found |= dict(zip(rows, make(rows, metre), strict=True))
+    return [found[row] for row in range(len(metres))]

@@ -49,6 +49,22 @@ class MusicSet(NamedTuple):
         return len(next(iter(self.values.values())))
 
 
+class Compared(NamedTuple):
+    """What was held against each other."""
+
+    real: MusicSet
+    generated: MusicSet
+
+
+class Evaluation(NamedTuple):
+    """What `musegen evaluate` says of a checkpoint."""
+
+    figures: dict[str, Any]
+    """Ready for JSON."""
+    compared: Compared | None = None
+    """Music of the model's own and real music, where there is enough of both."""
+
+
 def measure_files(path: Path, *, workers: int | None = None) -> MusicSet:
     """The features of every music file under a folder, or of one; what cannot be read is listed.
 

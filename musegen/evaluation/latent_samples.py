@@ -8,8 +8,8 @@ from symusic.core import ScoreTick
 
 from musegen.data.novelty import NoveltyIndex, copied
 from musegen.evaluation.clip_sets import ClipSet
-from musegen.generation.latent import latent_of, sample_clips
-from musegen.generation.request import Request
+from musegen.generation.from_checkpoint import Wanted, generate_clips
+from musegen.generation.latent import latent_of
 from musegen.metrics.lines import intervals
 from musegen.music.notes import note_arrays
 from musegen.tokenizers.tables import Ints
@@ -99,16 +99,7 @@ def _systems(clips: ClipSet, num: int, seed: int) -> Iterator[tuple[str, list[Sc
     yield "real", [clips.score(int(index)) for index in real]
     yield "real, other half", [clips.score(int(index)) for index in other]
     for name, is_prior in (("mixture", False), ("prior", True)):
-        results = sample_clips(
-            clips.model,
-            clips.tokenizer,
-            Request(bars=clips.model.clip_bars),
-            num=len(real),
-            metres=clips.checkpoint.data.get("metres", ()),
-            prior=is_prior,
-            sampling=clips.checkpoint.config.sampling,
-            seed=seed,
-        )
-        yield name, [result.score for result in results]
+        drawn_anew = generate_clips(clips.checkpoint, Wanted(seed, len(real), prior=is_prior))
+        yield name, [result.score for result in drawn_anew.results]
     z = torch.stack([latent_of(clips.model, clips.ids(int(index))) for index in other])
     yield "given back", clips.decode(z, [clips.metre(int(index)) for index in other])

@@ -1,15 +1,16 @@
 """How well a model predicts music: nats a token, nats a beat, bits a note."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from musegen.checkpoint.folder import Checkpoint, has_plans
+from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
+from musegen.data.batches import fill_batches
 from musegen.data.dataset import Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
@@ -49,8 +50,13 @@ def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
     Raises:
         DataError: nothing can be encoded.
     """
-    pairs = checkpoint.config.family == "seq2seq"
-    return token_view(dataset, checkpoint.tokenizer, checkpoint.config.data, pairs=pairs)
+    config = checkpoint.config
+    return token_view(dataset, checkpoint.tokenizer, config.data, pairs=config.writes == "accompaniments")
+
+
+def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:
+    """What is measured on what, the first of all figures."""
+    return {"family": checkpoint.config.family, "dataset": dataset.name, "split": split}
 
 
 def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "test") -> dict[str, Any]:
@@ -71,12 +77,7 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
     """
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
-    return {
-        "family": checkpoint.config.family,
-        "dataset": dataset.name,
-        "split": split,
-        **total_figures(found),
-    }
+    return heading(checkpoint, dataset, split) | total_figures(found)
 
 
 def total_figures(found: Likelihood) -> dict[str, Any]:
@@ -114,27 +115,28 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     indices = view.indices(split)
     if not indices:
         raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
+    model, tables = checkpoint.model, checkpoint.tokenizer.tables
     nats, bars = np.zeros(len(view.pieces)), np.zeros(len(view.pieces))
     kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
-    kind_of = checkpoint.tokenizer.tables.kind
-    is_planned = has_plans(checkpoint.config, checkpoint.tokenizer.tables)
+    is_planned = checkpoint.config.plans(tables.voices)
+    device = next(model.parameters()).device
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
-        device = next(checkpoint.model.parameters()).device
         source_ids, ids = padded(view, batch, device)
-        plan = _plans(view, batch, checkpoint.tokenizer.tables).to(device) if is_planned else None
+        plan = _plans(view, batch, tables).to(device) if is_planned else None
         with torch.no_grad():
-            state = first_state(checkpoint.model, len(batch), source_ids, plan)
-            planned = checkpoint.model.plan_nats(state) if isinstance(checkpoint.model, Seq2Seq) else 0.0
-        found = stream_nats(checkpoint.model, state, ids).double().cpu().numpy()
-        kinds = kind_of[ids[:, 1:].cpu().numpy()]
+            state = first_state(model, len(batch), source_ids, plan)
+        found = stream_nats(model, state, ids).double().cpu().numpy()
+        kinds = tables.kind[ids[:, 1:].cpu().numpy()]
         kind_nats += np.bincount(kinds.ravel(), weights=found.ravel(), minlength=len(Kind))
         kind_counts += np.bincount(kinds.ravel(), minlength=len(Kind))
         bars[batch] = (kinds == Kind.BAR).sum(axis=1)
         nats[batch] = found.sum(axis=1)
-        if plan is not None and isinstance(planned, torch.Tensor):
-            nats[batch] += planned.double().cpu().numpy()
-            plan_nats += float(planned.double().sum())
+        if plan is not None:
+            with torch.no_grad():
+                planned = cast(Seq2Seq, model).plan_nats(state).double()
+            nats[batch] += planned.cpu().numpy()
+            plan_nats += float(planned.sum())
             spans += int((plan[..., 0] != UNKNOWN).sum())
     of_kinds = {
         kind.name.lower(): (float(kind_nats[kind]), int(kind_counts[kind]))
@@ -146,7 +148,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         nats=nats[indices],
         tokens=np.diff(view.offsets)[indices] - 1.0,
         notes=view.notes[indices].astype(np.float64),
-        beats=np.array([_beats(view, index, checkpoint.tokenizer.tables) for index in indices]),
+        beats=np.array([_beats(view, index, tables) for index in indices]),
         bars=bars[indices],
         kinds=of_kinds | ({"plan": (plan_nats, spans)} if spans else {}),
     )
@@ -155,13 +157,8 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
 def length_batches(view: TokenView, indices: list[int]) -> list[list[int]]:
     """Pieces, shortest first, together while they hold at most `BATCH_TOKENS` ids, padding included."""
     lengths = np.diff(view.offsets)
-    batches: list[list[int]] = []
-    for index in sorted(indices, key=lambda i: int(lengths[i])):
-        if batches and (len(batches[-1]) + 1) * int(lengths[index]) <= BATCH_TOKENS:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches
+    order = np.array(sorted(indices, key=lambda i: int(lengths[i])), np.int64)
+    return [batch.tolist() for batch in fill_batches(order, lengths, BATCH_TOKENS)]
 
 
 def padded(

@@ -2,21 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from symusic import Score
+from torch import nn
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.evaluation.comparison import FEWEST, MusicSet, compare
+from musegen.evaluation.comparison import FEWEST, Compared, Evaluation, MusicSet, compare
 from musegen.evaluation.likelihood import evaluate_checkpoint
-from musegen.generation.pieces import generate
-from musegen.generation.rejection import generate_ending
-from musegen.generation.request import Request, Result
+from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.metrics.features import FEATURES, features
-from musegen.models.lm import LanguageModel
 from musegen.music.excerpt import excerpt
 from musegen.music.metre import bar_ticks
 from musegen.music.reading.read import read_midi
@@ -26,13 +25,6 @@ SAMPLES = 50
 """Pieces that a model writes, unless another number is asked for."""
 MOST_BARS = 40
 """Of a piece that is compared: of longer ones their first bars, on both sides; form depends on the length."""
-
-
-class Written(NamedTuple):
-    """What was compared."""
-
-    real: MusicSet
-    generated: MusicSet
 
 
 class Form(NamedTuple):
@@ -46,8 +38,14 @@ class Form(NamedTuple):
 
 
 def evaluate_lm(
-    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", *, samples: int = SAMPLES, seed: int = 0
-) -> tuple[dict[str, Any], Written | None]:
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    split: str = "test",
+    *,
+    samples: int | None = None,
+    seed: int | None = None,
+    limit: int | None = None,
+) -> Evaluation:
     """Likelihood of a split; and music of the model's own held against the split, feature by feature.
 
     Args:
@@ -55,27 +53,27 @@ def evaluate_lm(
         dataset: the music.
         split: "train", "valid", "test" or "all".
         samples: pieces that it writes, in the metres and as long as the split's pieces, of `MOST_BARS` bars
-            at most as these are cut; fewer than 2: none are compared.
-        seed: of all that is drawn.
-
-    Returns:
-        The figures, and what was compared; None where there is too little of either.
+            at most as these are cut; fewer than 2: none are compared; unset: `SAMPLES`.
+        seed: of all that is drawn; unset: 0.
+        limit: none of its (see families.py): the likelihood is of the whole split.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
+    del limit
+    samples, seed = SAMPLES if samples is None else samples, seed or 0
     figures = evaluate_checkpoint(checkpoint, dataset, split)
     scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
     if samples < 2 or len(scores) < FEWEST:
-        return figures, None
+        return Evaluation(figures)
     order = np.random.default_rng(seed).permutation(len(forms))
     chosen = [forms[order[i % len(forms)]] for i in range(samples)]
     found = music_set(checkpoint.path.name, progress(written(checkpoint, chosen, seed), samples, "Writing"))
     if found.pieces < 2:
-        return figures, None
+        return Evaluation(figures)
     real = progress(scores, len(scores), f"Measuring {dataset.name}")
-    compared = Written(music_set(f"{dataset.name}, {split}", real), found)
-    return figures | {"comparison": compare(*compared, seed=seed)}, compared
+    compared = Compared(music_set(f"{dataset.name}, {split}", real), found)
+    return Evaluation(figures | {"comparison": compare(*compared, seed=seed)}, compared)
 
 
 def real_pieces(checkpoint: Checkpoint, pieces: Iterable[Score], bars: int) -> tuple[list[Score], list[Form]]:
@@ -105,7 +103,7 @@ def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
 
 
 def written(
-    checkpoint: Checkpoint, forms: Sequence[Form], seed: int, model: LanguageModel | None = None
+    checkpoint: Checkpoint, forms: Sequence[Form], seed: int, model: nn.Module | None = None
 ) -> Iterator[Score]:
     """What a model writes, as it is read back from its file: a piece in each of the forms.
 
@@ -115,26 +113,12 @@ def written(
         seed: of all that is drawn.
         model: another one than the checkpoint's own, of the same tokenizer.
     """
-    model = model or checkpoint.model  # type: ignore[assignment]
-    assert isinstance(model, LanguageModel)
+    checkpoint = replace(checkpoint, model=model or checkpoint.model)
     kinds = Counter(forms)
     # Of one seed the pieces of every kind would begin with the same numbers, and many kinds have but one.
     seeds = np.random.SeedSequence(seed).generate_state(len(kinds)).tolist()
     for (form, count), own_seed in zip(kinds.items(), seeds, strict=True):
-        request = Request(bars=form.bars, time_signature=form.metre, ends=form.ends)
-
-        def write(num: int, seed: int, request: Request = request) -> list[Result]:
-            return generate(
-                model,
-                checkpoint.tokenizer,
-                request,
-                num=num,
-                sampling=checkpoint.config.sampling,
-                seed=seed,
-                rosters=[entry["programs"] for entry in checkpoint.data["train"]],
-            )
-
-        share = checkpoint.data.get("ends_on_tonic", 0.0) if form.ends else 0.0
-        for result in generate_ending(write, share, num=count, seed=own_seed):
+        wanted = Wanted(own_seed, count, form.bars, form.metre, ends=form.ends)
+        for result in generate_pieces(checkpoint, wanted).results:
             if result.score.note_num():
                 yield read_midi(midi_bytes(result.score))[0]

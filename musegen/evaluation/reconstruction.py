@@ -15,13 +15,12 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
-from musegen.data.clips import Clips, clip_notes, cut_clips
+from musegen.data.clips import Clips, clip_notes
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
-from musegen.evaluation.likelihood import model_view
+from musegen.evaluation.clip_sets import ClipSet
+from musegen.evaluation.likelihood import heading
 from musegen.evaluation.measures import Measure
-from musegen.generation.latent import decode_latents
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.metrics.note_f1 import Notes, found_again, note_keys, positions
 from musegen.models.losses import kl_nats, token_nats
@@ -83,20 +82,20 @@ def measure_reconstruction(
     Raises:
         DataError: the split has no clips, or none that is new.
     """
-    model, tables = checkpoint.model, checkpoint.tokenizer.tables
-    assert isinstance(model, VAE)
-    view = model_view(checkpoint, dataset)
-    training = cut_clips(view, checkpoint.tokenizer, bars=model.clip_bars, split="train")
-    clips = cut_clips(view, checkpoint.tokenizer, bars=model.clip_bars, split=split)
+    found = ClipSet(checkpoint, dataset, split)
+    return heading(checkpoint, dataset, split) | reconstruct_clips(found, split, limit=limit)
+
+
+def reconstruct_clips(found: ClipSet, split: str, *, limit: int | None = None) -> dict[str, Any]:
+    """The same of the clips of a split, without a heading; see `measure_reconstruction`."""
+    model, clips = found.model, found.clips
     if not len(clips.piece):
-        raise DataError(f"dataset {dataset.name} has no {split} clip of {model.clip_bars} bars")
+        raise DataError(f"dataset {found.dataset} has no {split} clip of {model.clip_bars} bars")
+    training, tables = found.of_split("train"), found.tokenizer.tables
     chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split in ("train", "all"))
     posterior, told = _told(model, clips, chosen.which, tables)
     kl = kl_nats(posterior)
     return {
-        "family": checkpoint.config.family,
-        "dataset": dataset.name,
-        "split": split,
         "clips": len(clips.piece),
         "left_out": clips.left_out,
         "known_share": chosen.known,
@@ -108,8 +107,8 @@ def measure_reconstruction(
         "latent_dim": model.latent_dim,
         "mutual_information": _mutual_information(model, posterior),
         "systems": {
-            system: {name: bootstrap_mean(values)._asdict() for name, values in found.items()}
-            for system, found in _systems(checkpoint, chosen, training, posterior.mean, told).items()
+            system: {name: bootstrap_mean(values)._asdict() for name, values in measured.items()}
+            for system, measured in _systems(found, chosen, training, posterior.mean, told).items()
         },
     }
 
@@ -179,34 +178,24 @@ def _mutual_information(model: VAE, posterior: Normal) -> float:
     return float((own.sum(dim=1) - mixture.logsumexp(dim=1)).mean())
 
 
-def _systems(
-    checkpoint: Checkpoint, chosen: _Chosen, training: Clips, means: Tensor, told: Values
-) -> dict[str, Values]:
-    tables = checkpoint.tokenizer.tables
+def _systems(of: ClipSet, chosen: _Chosen, training: Clips, means: Tensor, told: Values) -> dict[str, Values]:
+    tables, metre = of.tokenizer.tables, chosen.clips.metre[chosen.which]
     count = len(chosen.which)
-    lengths = _lengths(chosen, checkpoint)
+    lengths = of.model.clip_bars * tables.bar_positions[metre] * tables.position_ticks[metre]  # in ticks
     heard = clip_notes(training.ids, training.offsets, tables)
     versions = {
-        "model": _free_running(checkpoint, chosen, means),
+        "model": _free_running(of, chosen, means),
         "nearest_training_clip": _nearest(chosen, training, heard),
         # A note from before each clip that lasts to its end.
         "all_holds": Notes(np.arange(count), np.full(count, -1), lengths + 1, np.zeros(count, np.int64)),
     }
-    is_line = checkpoint.config.data.tracks == "melody"
+    is_line = of.checkpoint.config.data.tracks == "melody"
     values = {
         system: _measured(chosen.notes, versions[system], lengths, count, is_line=is_line)
         for system in SYSTEMS
     }
     values["model"]["pitches_told"] = told["pitches_told"]
     return values
-
-
-def _lengths(chosen: _Chosen, checkpoint: Checkpoint) -> Ints:
-    """Of each clip, in ticks."""
-    tables, model = checkpoint.tokenizer.tables, checkpoint.model
-    assert isinstance(model, VAE)
-    metre = chosen.clips.metre[chosen.which]
-    return model.clip_bars * tables.bar_positions[metre] * tables.position_ticks[metre]
 
 
 def _measured(reference: Notes, found: Notes, lengths: Ints, count: int, *, is_line: bool) -> Values:
@@ -226,20 +215,11 @@ def _right(reference: Notes, found: Notes, length: int, step: int) -> float:
     return float((positions(reference, length, step) == positions(found, length, step)).mean())
 
 
-def _free_running(checkpoint: Checkpoint, chosen: _Chosen, means: Tensor) -> Notes:
+def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:
     """What the model gives back of each clip."""
-    model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    assert isinstance(model, VAE)
-    metres = chosen.clips.metre[chosen.which]
-    streams: list[Ints] = [np.zeros(0, dtype=np.int64)] * len(metres)
-    known = np.unique(metres).tolist()
-    for metre in progress(known, len(known), "Reconstructing"):
-        rows = np.flatnonzero(metres == metre)
-        beats, _, unit = tokenizer.vocab[metre].removeprefix("TimeSig_").partition("/")
-        results = decode_latents(model, tokenizer, means[rows], (int(beats), int(unit)))
-        for row, result in zip(rows, results, strict=True):
-            streams[row] = np.array(result.ids)
-    return _notes_of(streams, tokenizer.tables)
+    metres = [of.metre(index) for index in chosen.which.tolist()]
+    results = of.decode_results(means, metres, "Reconstructing")
+    return _notes_of([np.array(result.ids) for result in results], of.tokenizer.tables)
 
 
 def _nearest(chosen: _Chosen, training: Clips, heard: Notes) -> Notes:

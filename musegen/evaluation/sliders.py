@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 import torch
 from symusic.core import ScoreTick
+from torch import Tensor
 
-from musegen.evaluation.clip_sets import ClipSet
+from musegen.evaluation.clip_sets import ClipSet, by_metre
 from musegen.generation.latent import latent_of
-from musegen.generation.sliders import Walk, along_slider, attribute_units, chosen
+from musegen.generation.sliders import along_slider, attribute_units, chosen
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.bootstrap import spearman
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES
+from musegen.music.notes import Floats
 
 SETTINGS = 7
 CLIPS = 20
@@ -42,30 +44,10 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
     own = score_attributes(given, clips.model.clip_bars)  # (clips, 4)
     z = torch.stack([latent_of(clips.model, clips.ids(index)) for index in drawn])
     plain = _survival(given, clips.decode(z, metres))
-    units = attribute_units(clips.model)
-    rows = {}
-    for index, name in enumerate(ATTRIBUTES):
-        low, high = np.nanquantile(own[:, index], [0.05, 0.95]).tolist()
-        values = np.linspace(low, high, SETTINGS)
-        asked = np.repeat(values, len(drawn))  # all clips at the first setting, then at the second, ...
-        walks: dict[int, Walk] = {}
-        for metre in dict.fromkeys(metres):
-            rows_of = [row for row, its in enumerate(metres) if its == metre]
-            ways = along_slider(clips.model, clips.tokenizer, z[rows_of], metre, index, seed=seed)
-            walks |= dict(zip(rows_of, ways, strict=True))
-        taken = [
-            (walks[row], chosen(walks[row], index, value, walks[row].attributes[0], units))
-            for value in values
-            for row in range(len(drawn))
-        ]
-        found = [walk.results[best].score for walk, best in taken]
-        have = np.stack([walk.attributes[best] for walk, best in taken])
-        rows[name] = {
-            "settings": values.tolist(),
-            "spearman": {other: spearman(asked, have[:, i]) for i, other in enumerate(ATTRIBUTES)},
-            "missed": float(np.median(np.abs(have[:, index] - asked))),
-            **_survival(given * SETTINGS, found),
-        }
+    rows = {
+        name: _slider(clips, z, metres, given, index, own[:, index], seed=seed)
+        for index, name in enumerate(ATTRIBUTES)
+    }
     return {
         "clips": len(drawn),
         "sliders": rows,
@@ -74,6 +56,38 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
             for i, name in enumerate(ATTRIBUTES)
         },
         "reconstruction": plain,
+    }
+
+
+def _slider(
+    clips: ClipSet,
+    z: Tensor,
+    metres: list[tuple[int, int]],
+    given: list[ScoreTick],
+    index: int,
+    own: Floats,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """What comes of setting a slider for clips that have so much, `own` (clips,), of its attribute."""
+    low, high = np.nanquantile(own, [0.05, 0.95]).tolist()
+    values = np.linspace(low, high, SETTINGS)
+    asked = np.repeat(values, len(given))  # all clips at the first setting, then at the second, ...
+    walks = by_metre(
+        metres,
+        lambda rows, metre: along_slider(clips.model, clips.tokenizer, z[rows], metre, index, seed=seed),
+    )
+    units = attribute_units(clips.model)
+    taken = [
+        (walk, chosen(walk, index, value, walk.attributes[0], units)) for value in values for walk in walks
+    ]
+    found = [walk.results[best].score for walk, best in taken]
+    have = np.stack([walk.attributes[best] for walk, best in taken])
+    return {
+        "settings": values.tolist(),
+        "spearman": {other: spearman(asked, have[:, i]) for i, other in enumerate(ATTRIBUTES)},
+        "missed": float(np.median(np.abs(have[:, index] - asked))),
+        **_survival(given * SETTINGS, found),
     }
 
 

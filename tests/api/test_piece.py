@@ -11,8 +11,8 @@ from symusic import Score
 from symusic.core import ScoreTick
 
 from musegen.api.piece import Piece, Pieces
+from musegen.display.page import page
 from musegen.errors import ConfigError, MidiError
-from musegen.evaluation.page import page
 from musegen.generation.request import Result
 from tests.music.scores import line, score
 

@@ -9,8 +9,9 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.variations import WAYS, changed_lines, line_ids, vary
 from musegen.data.views import token_view
-from musegen.metrics.attributes import Floats, attributes
+from musegen.metrics.attributes import attributes
 from musegen.metrics.note_f1 import Notes
+from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 

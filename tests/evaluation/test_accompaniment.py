@@ -53,7 +53,7 @@ def checkpoint(folder: Path) -> Checkpoint:
 @pytest.fixture(scope="module")
 def figures(checkpoint: Checkpoint, short: Dataset) -> dict[str, Any]:
     """Of the validation split, two pieces."""
-    return evaluate_accompanist(checkpoint, short, "valid")
+    return evaluate_accompanist(checkpoint, short, "valid").figures
 
 
 def numbers(found: Any) -> Iterator[float]:
@@ -129,7 +129,7 @@ def test_without_training_pieces_there_is_nothing_to_retrieve(
 ) -> None:
     few = replace(short, path=tmp_path, pieces=[replace(p, split="test") for p in short.pieces[:1]])
     (tmp_path / "scores.bin").write_bytes((short.path / "scores.bin").read_bytes())
-    figures = evaluate_accompanist(checkpoint, few)
+    figures = evaluate_accompanist(checkpoint, few).figures
     assert list(figures["systems"]) == ["model", "human", "block_chords"]
     assert figures["accompanied"] == 1
     with pytest.raises(DataError, match="no valid pieces"):

@@ -25,10 +25,11 @@ from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
-from musegen.training.datamodule import TokenDataModule
-from musegen.training.module import DecoderModule, lr_factor
+from musegen.training.decoder_module import DecoderModule
+from musegen.training.learner import lr_factor
 from musegen.training.setup import parts
 from musegen.training.train import train
+from musegen.training.windows import TokenDataModule
 from tests.music_fixtures import TINY
 
 

@@ -3,30 +3,29 @@
 import math
 from typing import Any, ClassVar
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from musegen.config.settings import LatentConfig, OptimConfig
+from musegen.config.settings import LatentConfig
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import ATTRIBUTES, VAE
-from musegen.training.datamodule import Batch
-from musegen.training.module import make_schedule
+from musegen.training.learner import Learner
+from musegen.training.sharding import Batch
 
 ACTIVE = 0.01
 """Nats of KL from which on a dimension counts as used."""
 
 
-class VAEModule(pl.LightningModule):
+class VAEModule(Learner):
     """Trains a VAE on batches of `ClipDataModule`.
 
     Args:
         model: the VAE.
-        optim: how to fit it.
-        latent: what its latent space is asked for, its free bits included.
-        steps: steps of the whole run; learning rate and beta follow them.
-        is_note: (V,) 1 for each id that stands for one note (its pitch).
+        latent: what its latent space is asked for, its free bits included; beta follows the steps.
+        others: see `Learner`.
     """
+
+    model: VAE
 
     figure = "val_nats_per_clip"
     """By which the best checkpoint is chosen: what the training lowers, at the full beta, from the mean."""
@@ -38,14 +37,10 @@ class VAEModule(pl.LightningModule):
         "pitch_accuracy": "pitches {:.1%}",
     }
 
-    def __init__(
-        self, model: VAE, *, optim: OptimConfig, latent: LatentConfig, steps: int, is_note: Tensor
-    ) -> None:
-        super().__init__()
+    def __init__(self, model: VAE, *, latent: LatentConfig, **others: Any) -> None:
+        super().__init__(model, **others)
         assert latent.free_bits is not None
-        self.model, self.optim, self.latent, self.steps = model, optim, latent, steps
-        self.free_bits = latent.free_bits
-        self.register_buffer("is_note", is_note, persistent=False)
+        self.latent, self.free_bits = latent, latent.free_bits
         self.kl_per_dimension: list[float] = []
         """In nats, of the last validation."""
 
@@ -78,13 +73,6 @@ class VAEModule(pl.LightningModule):
         nats = token_nats(logits, ids[:, 1:]).sum(dim=1)
         return nats if changed is None else nats.view(2, -1).mean(dim=0)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on a batch of clips."""
-        del batch_idx
-        loss = self.loss(batch)
-        self.log("train_nats_per_token", loss, prog_bar=True)
-        return loss
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add up what some clips cost, decoded from their posterior's mean."""
         del batch_idx
@@ -108,8 +96,7 @@ class VAEModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of all clips of all ranks."""
-        gathered = self.all_gather(torch.cat([self._sums, self._kl]))
-        sums = gathered.view(-1, len(self._sums) + len(self._kl)).sum(dim=0)  # type: ignore[union-attr]
+        sums = self.of_all_ranks(torch.cat([self._sums, self._kl]))
         told, objective, right, notes, clips = sums[:5].tolist()
         kl = sums[5:] / max(clips, 1)
         self.kl_per_dimension = [round(nats, 4) for nats in kl.tolist()]
@@ -122,7 +109,3 @@ class VAEModule(pl.LightningModule):
             "val_active_units": float((kl > ACTIVE).sum()),
         }
         self.log_dict(figures, rank_zero_only=True)
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
-        return make_schedule(self.optim, self.model, self.steps)

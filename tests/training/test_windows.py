@@ -11,7 +11,7 @@ from musegen.tokenizers import Kind, RemiTokenizer, Tables, Tokenizer
 from musegen.tokenizers.chord_plan import CHORDS, UNKNOWN, stream_plan
 from musegen.tokenizers.remi import MOST_BARS
 from musegen.tokenizers.tables import Ints
-from musegen.training.datamodule import EXCERPTS, TokenDataModule
+from musegen.training.windows import EXCERPTS, TokenDataModule
 
 BARS = 4
 

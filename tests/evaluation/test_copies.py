@@ -6,7 +6,7 @@ import pytest
 
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
-from musegen.evaluation.novelty import novelty
+from musegen.evaluation.copies import novelty
 from musegen.music.notes import transpose
 from musegen.music.writing.midi import write_score
 

@@ -24,7 +24,7 @@ from musegen.errors import ConfigError
 from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
 from musegen.training.callbacks import WatchCollapse
-from musegen.training.clips import ClipDataModule
+from musegen.training.clip_batches import ClipDataModule
 from musegen.training.train import train
 from tests.music_fixtures import TINY
 

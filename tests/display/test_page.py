@@ -12,7 +12,7 @@ import pytest
 from symusic import Score, Tempo
 
 from musegen.data.dataset import Dataset
-from musegen.evaluation.page import page, write_page
+from musegen.display.page import page, write_page
 from tests.music.scores import line, score
 
 HOSTILE = (

@@ -1,4 +1,4 @@
-from musegen.evaluation.plots import ROLLS, roll_row
+from musegen.display.piano_roll import ROLLS, roll_row
 from tests.music.scores import line, score
 
 

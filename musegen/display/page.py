@@ -38,7 +38,7 @@ def write_page(pieces: Sequence[tuple[str, Score]], path: Path, *, title: str) -
 
 def page(pieces: Sequence[tuple[str, Score]], *, title: str) -> str:
     """The page of `pieces`, as in `write_page`; the same pieces give the same text."""
-    folder = files("musegen.evaluation") / "player"
+    folder = files("musegen.display") / "player"
     style = (folder / "page.css").read_text("utf-8")
     script = "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS)
     music = {"title": title, "drums": DRUMS, "pieces": [piece_data(*piece) for piece in pieces]}

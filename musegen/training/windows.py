@@ -6,31 +6,26 @@ Everything drawn at random is a function of (seed, epoch), so that a run can be 
 from collections.abc import Sequence
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from musegen.checkpoint import has_plans
-from musegen.checkpoint.folder import has_plans
 from musegen.config.settings import TrainConfig
+from musegen.data.batches import fill_batches, plan_batches
 from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
-from musegen.training.order import epoch_loader, share_of
+from musegen.training.sharding import Batch, EpochData, share_of
 
-Batch = dict[str, Tensor]
 EXCERPT_BARS = 32
 """Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
 EXCERPTS = 16
 """A batch; they cost little, since only the planner reads them."""
 TOLD = 0.8
 """Share of the pieces whose length is told at their start, where ids tell it; the others leave it open."""
-POOL_BATCHES = 32
-"""Windows are shuffled, then sorted by length within pools of so many batches, to pad little."""
 
 
 class TokenBatches(Dataset[Batch]):
@@ -137,30 +132,7 @@ def _telling_ids(view: TokenView, tables: Tables) -> Ints | None:
     return of_bars[np.minimum(bars, len(of_bars) - 1)]
 
 
-def plan_batches(windows: list[Window], *, batch_tokens: int, rng: np.random.Generator) -> list[list[Window]]:
-    """Shuffle windows into batches of windows of like length.
-
-    Args:
-        windows: what to train on.
-        batch_tokens: ids a batch may hold, padding included; one window always fits.
-        rng: decides the order.
-    """
-    order = [windows[i] for i in rng.permutation(len(windows))]
-    mean = sum(w.length for w in windows) / len(windows)
-    pool = max(1, int(POOL_BATCHES * batch_tokens / mean))
-    batches: list[list[Window]] = []
-    for start in range(0, len(order), pool):
-        batch: list[Window] = []
-        for window in sorted(order[start : start + pool], key=lambda w: w.length):
-            if batch and (len(batch) + 1) * window.length > batch_tokens:
-                batches.append(batch)
-                batch = []
-            batch.append(window)
-        batches.append(batch)
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-class TokenDataModule(pl.LightningDataModule):
+class TokenDataModule(EpochData):
     """Training windows, transposed at random, and validation pieces of a view.
 
     Args:
@@ -171,28 +143,28 @@ class TokenDataModule(pl.LightningDataModule):
     """
 
     def __init__(self, view: TokenView, tables: Tables, config: TrainConfig, batch_tokens: int) -> None:
-        super().__init__()
-        self.view, self.seed, self.batch_tokens = view, config.seed, batch_tokens
-        self.names = [piece.name for piece in view.pieces]
+        super().__init__(view, seed=config.seed, batch_tokens=batch_tokens)
         self.windows = cut_windows(view, tables.kind, split="train", longest=config.data.window)
         reach = config.data.transpose
         shifts = range(-reach + 1, reach + 1) if reach else range(1)
         spoken = [tables] if view.sources is None else [tables, view.sources.tables]
         self.moves = [transposition_tables(each, shifts) for each in spoken]
         self.stay = [transposition_tables(each, range(1)) for each in spoken]
-        self.planned = tables if has_plans(config, tables) else None
+        self.planned = tables if config.plans(tables.voices) else None
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
         self.begins = _telling_ids(view, tables)
 
     @property
-    def size(self) -> str:
-        """How much there is to train on, in words."""
-        return f"{len(self.windows)} windows"
+    def count(self) -> int:
+        """Windows."""
+        return len(self.windows)
 
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
-        plan = plan_batches(self.windows, batch_tokens=self.batch_tokens, rng=rng)
+        lengths = np.array([window.length for window in self.windows])
+        batches = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
+        plan = [[self.windows[i] for i in batch] for batch in batches]
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
         return TokenBatches(
             self.view,
@@ -212,12 +184,6 @@ class TokenDataModule(pl.LightningDataModule):
         is_told = (self.view.offsets[piece] == starts) & (rng.random(len(batch)) < TOLD)
         return np.where(is_told, begins[piece], 0)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """This epoch's batches, this rank's share, from where it was left."""
-        trainer = self.trainer
-        assert trainer is not None
-        return epoch_loader(self.train_batches(trainer.current_epoch), trainer)
-
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole validation pieces; training pieces where the dataset has no validation split."""
         split = "valid" if self.view.indices("valid") else "train"
@@ -227,13 +193,9 @@ class TokenDataModule(pl.LightningDataModule):
             Window(int(offsets[i]), int(offsets[i + 1]), int(heard[i]), int(heard[i + 1]))
             for i in self.view.indices(split)
         ]
-        pieces.sort(key=lambda w: w.length)
-        plan: list[list[Window]] = []
-        for window in pieces:
-            if plan and (len(plan[-1]) + 1) * window.length <= self.batch_tokens:
-                plan[-1].append(window)
-            else:
-                plan.append([window])
+        lengths = np.array([window.length for window in pieces])
+        order = np.argsort(lengths, kind="stable")
+        plan = [[pieces[i] for i in batch] for batch in fill_batches(order, lengths, self.batch_tokens)]
         # Any first few batches, which --trainer.limit-val-batches takes, hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]

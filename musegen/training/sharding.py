@@ -4,12 +4,16 @@ Every batch is shared by all ranks: whatever their number, a step is on the same
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
+
+from musegen.data.views import TokenView
+
+Batch = dict[str, Tensor]
 
 
 class Planned(Protocol):
@@ -22,9 +26,44 @@ class Planned(Protocol):
         """Batches."""
         ...
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
         ...
+
+
+class EpochData(pl.LightningDataModule):
+    """What a model learns from, in batches that follow from (seed, epoch).
+
+    Args:
+        view: the token streams.
+        seed: of all that is drawn.
+        batch_tokens: ids a batch, padding included.
+    """
+
+    unit: ClassVar = "window"
+    """What there are `count` of."""
+
+    def __init__(self, view: TokenView, *, seed: int, batch_tokens: int) -> None:
+        super().__init__()
+        self.view, self.seed, self.batch_tokens = view, seed, batch_tokens
+        self.names = [piece.name for piece in view.pieces]
+        self.left_out: dict[str, int] = {}
+        """Units of the training pieces that cannot be trained on, by the reason."""
+
+    @property
+    def count(self) -> int:
+        """How many units there are to train on."""
+        raise NotImplementedError
+
+    def train_batches(self, epoch: int) -> Planned:
+        """The batches of one epoch, the same at every call."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """This epoch's batches, this rank's share, from where it was left."""
+        trainer = self.trainer
+        assert trainer is not None
+        return epoch_loader(self.train_batches(trainer.current_epoch), trainer)
 
 
 class _Rest(Sampler[int]):
@@ -50,7 +89,7 @@ def epoch_loader(batches: Planned, trainer: pl.Trainer) -> DataLoader[Any]:
     return DataLoader(batches, batch_size=None, sampler=_Rest(start, len(batches)))  # type: ignore[arg-type]
 
 
-def share_of(batch: dict[str, Tensor], divisor: str, rank: int, ranks: int) -> dict[str, Tensor]:
+def share_of(batch: Batch, divisor: str, rank: int, ranks: int) -> Batch:
     """This rank's rows of a batch; the mean of all ranks' losses is that of the batch on one of them.
 
     Args:

@@ -40,7 +40,7 @@ def write_piano_roll(score: Score, path: Path, *, title: str = "") -> None:
     Raises:
         OSError: see `write_atomic`.
     """
-    _write_figure(piano_roll(score, title=title), path)
+    write_figure(piano_roll(score, title=title), path)
 
 
 def write_roll_row(scores: Sequence[Score], titles: Sequence[str], path: Path, *, bars: int) -> None:
@@ -49,10 +49,15 @@ def write_roll_row(scores: Sequence[Score], titles: Sequence[str], path: Path, *
     Raises:
         OSError: see `write_atomic`.
     """
-    _write_figure(roll_row(scores, titles, bars=bars), path)
+    write_figure(roll_row(scores, titles, bars=bars), path)
 
 
-def _write_figure(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG.
+
+    Raises:
+        OSError: see `write_atomic`.
+    """
     picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of an alphabet that the font lacks: drawn as a box

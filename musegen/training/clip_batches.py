@@ -3,19 +3,18 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from musegen.config.settings import VAETrainConfig
+from musegen.data.batches import plan_batches
 from musegen.data.clips import Clips, clip_attributes, cut_clips
 from musegen.data.variations import changed_lines, transposition_tables
 from musegen.data.views import TokenView
 from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
-from musegen.training.datamodule import POOL_BATCHES, Batch
-from musegen.training.order import epoch_loader, share_of
+from musegen.training.sharding import Batch, EpochData, share_of
 
 PITCH = 3
 """Column of the attribute that transposition changes."""
@@ -80,33 +79,7 @@ class ClipBatches(Dataset[Batch]):
         return share_of(batch, "tokens", *self.share)
 
 
-def plan_clips(clips: Clips, *, batch_tokens: int, rng: np.random.Generator) -> list[Ints]:
-    """Shuffle clips into batches of clips of like length.
-
-    Args:
-        clips: to train on.
-        batch_tokens: ids a batch may hold, padding included.
-        rng: decides the order.
-    """
-    lengths = np.diff(clips.offsets)
-    order = rng.permutation(len(lengths))
-    pool = max(1, int(POOL_BATCHES * batch_tokens / lengths.mean()))
-    batches: list[Ints] = []
-    for start in range(0, len(order), pool):
-        chosen = order[start : start + pool]
-        chosen = chosen[np.argsort(lengths[chosen], kind="stable")]
-        rest = lengths[chosen]
-        first = 0
-        while first < len(chosen):
-            # Sorted, so that a batch up to clip i holds (i - first + 1) * rest[i] ids.
-            full = np.arange(1, len(chosen) - first + 1) * rest[first:] > batch_tokens
-            count = max(1, int(full.argmax())) if full.any() else len(full)
-            batches.append(chosen[first : first + count])
-            first += count
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-class ClipDataModule(pl.LightningDataModule):
+class ClipDataModule(EpochData):
     """Training clips, transposed at random, and some validation clips as they are.
 
     Args:
@@ -116,16 +89,17 @@ class ClipDataModule(pl.LightningDataModule):
         batch_tokens: ids a batch, padding included.
     """
 
+    unit = "clip"
+
     def __init__(
         self, view: TokenView, tokenizer: Tokenizer, config: VAETrainConfig, batch_tokens: int
     ) -> None:
-        super().__init__()
-        self.seed, self.batch_tokens = config.seed, batch_tokens
-        self.names = [piece.name for piece in view.pieces]
+        super().__init__(view, seed=config.seed, batch_tokens=batch_tokens)
         tables = self.tables = tokenizer.tables
         self.has_sliders = config.latent.sliders > 0
         bars = self.bars = config.model.clip_bars
         self.train_clips = cut_clips(view, tokenizer, bars=bars, split="train")
+        self.left_out = self.train_clips.left_out
         held_out = cut_clips(view, tokenizer, bars=bars, split="valid") if view.indices("valid") else None
         self.valid_clips = held_out if held_out and len(held_out.piece) else self.train_clips
         reach = config.data.transpose
@@ -135,14 +109,15 @@ class ClipDataModule(pl.LightningDataModule):
         )
 
     @property
-    def size(self) -> str:
-        """How much there is to train on, in words."""
-        return f"{len(self.train_clips.piece)} clips"
+    def count(self) -> int:
+        """Clips."""
+        return len(self.train_clips.piece)
 
     def train_batches(self, epoch: int) -> ClipBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
-        plan = plan_clips(self.train_clips, batch_tokens=self.batch_tokens, rng=rng)
+        lengths = np.diff(self.train_clips.offsets)
+        plan = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         shifts = [rng.integers(-self.reach, self.reach + 1, len(batch)) for batch in plan]
         return ClipBatches(
             self.train_clips,
@@ -159,12 +134,6 @@ class ClipDataModule(pl.LightningDataModule):
             return changed_lines(ids, self.bars, self.tables, rng)
 
         return change
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """This epoch's batches, this rank's share, from where it was left."""
-        trainer = self.trainer
-        assert trainer is not None
-        return epoch_loader(self.train_batches(trainer.current_epoch), trainer)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Validation clips; training clips where the dataset has no validation split."""

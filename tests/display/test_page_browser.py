@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from symusic import Note, Score, Tempo, Track
 
-from musegen.evaluation.page import write_page
+from musegen.display.page import write_page
 from tests.music.scores import line, score
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musegen.display.piano_roll import write_figure
 from musegen.evaluation.comparison import MusicSet
-from musegen.files import write_atomic
 from musegen.metrics.features import FEATURES, Feature
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def write_distributions(real: MusicSet, generated: MusicSet, path: Path) -> None
     Raises:
         OSError: see `write_atomic`.
     """
-    picture = io.BytesIO()
-    distributions(real, generated).savefig(picture, format="png")
-    write_atomic(path, picture.getvalue())
+    write_figure(distributions(real, generated), path)
 
 
 def distributions(real: MusicSet, generated: MusicSet) -> Figure:

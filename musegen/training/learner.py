@@ -1,0 +1,88 @@
+"""What every Lightning module here is: a model, a loss by the step, and figures of a validation."""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from musegen.config.settings import OptimConfig
+from musegen.training.sharding import Batch
+
+FINAL_LR = 0.02
+"""Share of the highest learning rate that is left at the end."""
+
+
+class Learner(pl.LightningModule):
+    """Trains a model.
+
+    Args:
+        model: what is trained.
+        optim: how to fit it.
+        steps: steps of the whole run; the learning rate follows them.
+        is_note: (V,) 1 for each id that stands for one note (its pitch).
+    """
+
+    figure: ClassVar[str]
+    """By which the best checkpoint is chosen, the lower the better."""
+    shown: ClassVar[dict[str, str]]
+    """The figures that are said of a validation, and in which words."""
+
+    def __init__(self, model: nn.Module, *, optim: OptimConfig, steps: int, is_note: Tensor) -> None:
+        super().__init__()
+        self.model, self.optim, self.steps = model, optim, steps
+        self.register_buffer("is_note", is_note, persistent=False)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """What a step lowers, in nats a token."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on a batch."""
+        del batch_idx
+        loss = self.loss(batch)
+        self.log("train_nats_per_token", loss, prog_bar=True)
+        return loss
+
+    def of_all_ranks(self, sums: Tensor) -> Tensor:
+        """What the ranks have added up, (N,), together."""
+        gathered = self.all_gather(sums)
+        assert isinstance(gathered, Tensor)
+        return gathered.view(-1, len(sums)).sum(dim=0)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
+        optimizer = make_optimizer(self.optim, self.model)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:
+    """Share of the highest learning rate at each step: a linear rise, then half a cosine down."""
+    rising = max(1, round(steps * warmup))
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        progress = min(1.0, (step - rising) / max(1, steps - rising))
+        return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
+
+
+def make_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """The torch optimizer that `config` names, over the weights of `model`."""
+    weights = model.parameters()
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(weights, lr=config.lr, weight_decay=config.weight_decay)
+        case "adam":
+            return torch.optim.Adam(weights, lr=config.lr)
+        case "sgd":
+            return torch.optim.SGD(weights, lr=config.lr, momentum=0.9)
+        case "rmsprop":
+            return torch.optim.RMSprop(weights, lr=config.lr)
+        case "adagrad":
+            return torch.optim.Adagrad(weights, lr=config.lr)

@@ -1,0 +1,73 @@
+"""What is learnt, and from what: pieces, window by window, or clips, through a latent space.
+
+A `Task` is what `families.py` names for how a family learns.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from musegen.data.views import TokenView
+from musegen.tokenizers import Tokenizer
+from musegen.training.clip_batches import ClipDataModule
+from musegen.training.decoder_module import DecoderModule
+from musegen.training.latent_space import fit_latent_space
+from musegen.training.learner import Learner
+from musegen.training.sharding import EpochData
+from musegen.training.vae_module import VAEModule
+from musegen.training.windows import TokenDataModule
+
+
+@dataclass(frozen=True)
+class Task:
+    """One way of learning; configurations and modules are those of the families that learn so."""
+
+    data: Callable[[TokenView, Tokenizer, Any, int], EpochData]
+    """Batches of a view, of a configuration and so many ids each."""
+    module: Callable[[Any, Any, Tensor], Learner]
+    """The module of a configuration with nothing left open, of a model, and of what ids are notes, (V,)."""
+    most_steps: int
+    """Of a run that is sized to its data."""
+    manifest: Callable[[Any, Tokenizer], dict[str, Any]] = lambda _data, _tokenizer: {}
+    """What data.json says besides."""
+    before_saving: Callable[[Any, Any], dict[str, Any]] = lambda _module, _data: {}
+    """Completes the model before its weights are saved; what there is to add to the validation's figures."""
+
+
+def _window_data(view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int) -> EpochData:
+    return TokenDataModule(view, tokenizer.tables, config, batch_tokens)
+
+
+def _decoder(config: Any, model: Any, is_note: Tensor) -> Learner:
+    return DecoderModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
+
+
+def _vae(config: Any, model: Any, is_note: Tensor) -> Learner:
+    steps = config.trainer.max_steps
+    return VAEModule(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
+
+
+def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
+    """How many clips there are of each metre, the most frequent first."""
+    metres = Counter(tokenizer.vocab[id_] for id_ in data.train_clips.metre.tolist())
+    return {"metres": {name.removeprefix("TimeSig_"): count for name, count in metres.most_common()}}
+
+
+def _fit(module: VAEModule, data: ClipDataModule) -> dict[str, Any]:
+    """What the latent space is like by now."""
+    has_sliders = module.latent.sliders > 0
+    fit_latent_space(module.model, data.train_clips, data.attributes, sliders=has_sliders, seed=data.seed)
+    return {"kl_per_dimension": module.kl_per_dimension}
+
+
+PIECES = Task(data=_window_data, module=_decoder, most_steps=20_000)
+CLIPS = Task(
+    data=ClipDataModule,
+    module=_vae,
+    most_steps=6_000,  # clips overlap, and a VAE learns to copy soon
+    manifest=_metres,
+    before_saving=_fit,
+)
