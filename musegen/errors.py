@@ -10,6 +10,11 @@ MusegenError            something the user can mend: one clear line, exit code 2
 A message says what is wrong, the value, what is allowed, and what to do next.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class MusegenError(Exception):
     """Base of every error that a user can mend."""
@@ -33,3 +38,11 @@ class CheckpointError(MusegenError):
 
 class DataError(MusegenError):
     """A dataset or a corpus is missing, empty or unusable."""
+
+
+def attempt(function: Callable[..., T], *arguments: object, **named: object) -> T | MusegenError:
+    """What a function gives, or what is wrong that a user can mend."""
+    try:
+        return function(*arguments, **named)
+    except MusegenError as error:
+        return error
