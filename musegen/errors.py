@@ -16,7 +16,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
+T = TypeVar("T")
 _NAME = re.compile(r"⟨([A-Za-z0-9._-]+)⟩")
 
 
@@ -69,3 +71,11 @@ class CheckpointError(MusegenError):
 
 class DataError(MusegenError):
     """A dataset or a corpus is missing, empty or unusable."""
+
+
+def attempt(function: Callable[..., T], *arguments: object, **named: object) -> T | MusegenError:
+    """What a function gives, or what is wrong that a user can mend."""
+    try:
+        return function(*arguments, **named)
+    except MusegenError as error:
+        return error

@@ -18,13 +18,7 @@ from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
 from musegen.data.pool import parallel
 from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
-from musegen.data.splits import (
-    read_split,
-    split_by_content,
-    split_by_file,
-    split_by_folders,
-    split_by_names,
-)
+from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders, split_by_names
 from musegen.errors import ConfigError, DataError
 from musegen.files import umask, write_atomic, write_json
 from musegen.music.reading.sandbox import Died

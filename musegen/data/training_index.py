@@ -95,13 +95,9 @@ def _make(folder: Path, dataset: Dataset, train: list[Piece], held_out: str) -> 
     pieces = dataset.split(held_out) if index.names else []
     real = progress(pieces, len(pieces), f"Asking the {held_out} pieces")
     runs = [copied(dataset.score(piece), index).runs.astype(np.int32) for piece in real]
-    arrays: dict[str, NDArray[np.generic]] = {
-        "text": index.text,
-        "order": index.order,
-        "begins": index.begins,
-        "runs": np.concatenate([np.zeros(0, np.int32), *runs]),
-        "base_begins": np.cumsum([0, *map(len, runs)]),
-    }
-    for name, array in arrays.items():
-        write_array(folder / f"{name}.npy", array)
+    runs = [np.zeros(0, np.int32), *runs]
+    for name in ("text", "order", "begins"):
+        write_array(folder / f"{name}.npy", getattr(index, name))
+    write_array(folder / "runs.npy", np.concatenate(runs))
+    write_array(folder / "base_begins.npy", np.cumsum([*map(len, runs)]))
     write_json(folder / "novelty.json", {"names": index.names})  # last: its presence says that all is there

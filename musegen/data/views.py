@@ -20,7 +20,7 @@ from musegen.config.settings import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, Piece
 from musegen.data.selection import Selected, select, source_and_target
-from musegen.errors import DataError, MusegenError
+from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
 from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
@@ -170,7 +170,8 @@ def _encoded(
     """Every piece of a dataset with its ids, in order, or why it has none."""
     listener = melody_tokenizer(tokenizer) if pairs else tokenizer
     for start in range(0, len(dataset.pieces), TOGETHER):
-        chosen = [_selected(dataset, p, data, pairs=pairs) for p in dataset.pieces[start : start + TOGETHER]]
+        pieces = dataset.pieces[start : start + TOGETHER]
+        chosen = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
         fitting = [each for each in chosen if not isinstance(each, MusegenError)]
         streams = iter(tokenizer.encode_all(each.score for each in fitting))
         for each in chosen:
@@ -178,25 +179,16 @@ def _encoded(
                 yield each
                 continue
             stream = next(streams)
-            yield (stream if isinstance(stream, MusegenError) else _paired(each, stream, listener, tokenizer))
+            if isinstance(stream, MusegenError):
+                yield stream
+            else:
+                yield attempt(_paired, each, stream, listener, tokenizer)
 
 
-def _selected(dataset: Dataset, piece: Piece, data: DataConfig, *, pairs: bool) -> Selected | MusegenError:
-    try:
-        return select(dataset, piece, data, pairs=pairs)
-    except MusegenError as error:
-        return error
-
-
-def _paired(
-    piece: Selected, stream: Ints, listener: WholeTokenizer, tokenizer: WholeTokenizer
-) -> _Encoded | MusegenError:
+def _paired(piece: Selected, stream: Ints, listener: WholeTokenizer, tokenizer: WholeTokenizer) -> _Encoded:
     if piece.melody is None:
         return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64))
-    try:
-        source, stream = source_and_target(piece.melody, listener, stream, tokenizer)
-    except MusegenError as error:
-        return error
+    source, stream = source_and_target(piece.melody, listener, stream, tokenizer)
     return _Encoded(piece.score, stream, source)
 
 

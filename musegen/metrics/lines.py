@@ -59,20 +59,21 @@ def _line(score: Score, track: Track) -> Line:
     order = np.argsort(onsets, kind="stable")
     onsets, durations, pitches = onsets[order], durations[order], pitches[order]
     if (onsets[1:] < (onsets + durations)[:-1]).any() or (np.diff(onsets) == 0).any():
-        alone = Score(score.tpq)
-        alone.tracks = [track]
-        onsets, _, pitches, _ = note_arrays(skyline(alone).tracks[0])
+        return _on_top(score, [track])
+    return Line(onsets, pitches)
+
+
+def _on_top(score: Score, tracks: list[Track]) -> Line:
+    alone = Score(score.tpq)
+    alone.tracks = tracks
+    onsets, _, pitches, _ = note_arrays(skyline(alone).tracks[0])
     return Line(onsets, pitches)
 
 
 def top_line(score: Score) -> Line:
     """What is heard on top of all tracks together, drums left out; no notes where there are none."""
-    pitched = Score(score.tpq)
-    pitched.tracks = [track for track in score.tracks if not track.is_drum and len(track.notes)]
-    if not pitched.tracks:
-        return Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    onsets, _, pitches, _ = note_arrays(skyline(pitched).tracks[0])
-    return Line(onsets, pitches)
+    pitched = [track for track in score.tracks if not track.is_drum and len(track.notes)]
+    return _on_top(score, pitched) if pitched else Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def intervals(score: Score) -> Ints:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from symusic import Note, Score, TimeSignature, Track
+from symusic import Score, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import GRID_POSITIONS, TokenizerConfig
-from musegen.errors import TokenError
+from musegen.errors import MusegenError, TokenError, attempt
 from musegen.music.metre import bar_ticks, metre_changes
+from musegen.music.notes import put_notes
 from musegen.tokenizers.parts import (
     LONGEST_BAR,
     Part,
@@ -28,7 +29,7 @@ from musegen.tokenizers.parts import (
     saved_parts,
     voice_spans,
 )
-from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES, attempt
+from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
 
 UNNAMED = "Voice "
@@ -135,7 +136,7 @@ class GridTokenizer:
         ]
         return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
 
-    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | TokenError]:
+    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | MusegenError]:
         """As `encode`, of many scores: the ids of each, or why it has none."""
         return [attempt(self.encode, score) for score in scores]
 
@@ -204,7 +205,7 @@ class GridTokenizer:
         for voice in range(self.voices):
             name, program = self.parts[voice] if self.parts else ("", 0)
             track = Track(name, program, is_drum=False, ttype="Tick")
-            track.notes = self._notes(slots[:, voice], tick)
+            self._put_voice(track, slots[:, voice], tick)
             if len(track.notes):
                 score.tracks.append(track)
         for start, metre_id in starts:
@@ -231,17 +232,13 @@ class GridTokenizer:
             position += len(rows[-1])
         return np.concatenate(rows) if rows else np.zeros((0, self.voices), dtype=np.int64), starts
 
-    def _notes(self, slots: Ints, tick: Ints) -> Any:
-        """The notes of one voice, slots (positions,), with `tick` (positions + 1,)."""
+    def _put_voice(self, track: TrackTick, slots: Ints, tick: Ints) -> None:
+        """Give a track the notes of one voice, slots (positions,), with `tick` (positions + 1,)."""
         onsets = np.flatnonzero(self.tables.kind[slots] == Kind.PITCH)
         stops = np.append(np.flatnonzero(slots != self.hold_id), len(slots))
-        ends = stops[np.searchsorted(stops, onsets, side="right")]
-        return Note.from_numpy(
-            time=tick[onsets].astype(np.int32),
-            duration=(tick[ends] - tick[onsets]).astype(np.int32),
-            pitch=(slots[onsets] - self.pitch_id).astype(np.int8),
-            velocity=np.full(len(onsets), VELOCITY, dtype=np.int8),
-        )
+        ends = tick[stops[np.searchsorted(stops, onsets, side="right")]]
+        pitches, loud = slots[onsets] - self.pitch_id, np.full(len(onsets), VELOCITY)
+        put_notes(track, tick[onsets], ends - tick[onsets], pitches, loud)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole tokenizer for tokenizer.json."""

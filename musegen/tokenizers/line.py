@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from symusic import Note, Score, TimeSignature, Track
+from symusic import Score, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.metrics.note_f1 import Notes
+from musegen.music.notes import put_notes
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, TICKS_PER_QUARTER, Ints, Kind, Tables
@@ -100,12 +101,7 @@ class LineTokenizer:
         numerator, denominator = self.vocab[array[2]].removeprefix("TimeSig_").split("/")
         score.time_signatures.append(TimeSignature(0, int(numerator), int(denominator)))
         track = Track("", 0, is_drum=False, ttype="Tick")
-        track.notes = Note.from_numpy(
-            time=onset.astype(np.int32),
-            duration=(end - onset).astype(np.int32),
-            pitch=notes.pitch.astype(np.int8),
-            velocity=np.full(len(onset), VELOCITY, dtype=np.int8),
-        )
+        put_notes(track, onset, end - onset, notes.pitch, np.full(len(onset), VELOCITY))
         if len(track.notes):
             score.tracks.append(track)
         return score

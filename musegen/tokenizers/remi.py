@@ -9,22 +9,21 @@ With `lengths` there is a BOS for each number of bars too, which MidiTok does no
 at the start how long a piece is brings it to its end there. `encode` leaves it open.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import TokenizerConfig
-from musegen.errors import TokenError
+from musegen.errors import MusegenError, TokenError, attempt
 from musegen.tokenizers.parts import LONGEST_BAR, Part, match_parts, reading_saved, saved_metres, saved_parts
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import Piece, RemiGrid, Scale
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
-T = TypeVar("T")
 COMMON_TIME_SIGNATURES = frozenset(
     {(n, 2) for n in (2, 3, 4)}
     | {(n, 4) for n in range(1, 9)}
@@ -154,19 +153,19 @@ class RemiTokenizer:
         """
         return encode_music(self._grid.place([self._read(score)]), self._ids)[0]
 
-    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | TokenError]:
+    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | MusegenError]:
         """As `encode`, of many scores: several times faster where they are short.
 
         Returns:
             the ids of each score, or why it has none.
         """
         read = [attempt(self._read, score) for score in scores]
-        pieces = [piece for piece in read if not isinstance(piece, TokenError)]
+        pieces = [piece for piece in read if not isinstance(piece, MusegenError)]
         streams: list[Ints] = []
         for begin in range(0, len(pieces), TOGETHER):
             streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER]), self._ids)
         encoded = iter(streams)
-        return [piece if isinstance(piece, TokenError) else next(encoded) for piece in read]
+        return [piece if isinstance(piece, MusegenError) else next(encoded) for piece in read]
 
     def _read(self, score: ScoreTick) -> Piece:
         """What goes into the stream.
@@ -274,11 +273,3 @@ def _without_programs(tables: Tables, first: int) -> Tables:
     """The tables with no meaning for the programs from `first` on, drums aside."""
     melodic = tables.program < DRUMS
     return tables._replace(program=np.where(melodic & (tables.program >= first), -1, tables.program))
-
-
-def attempt(read: Callable[[ScoreTick], T], score: ScoreTick) -> T | TokenError:
-    """What `read` gives, or why it gives nothing."""
-    try:
-        return read(score)
-    except TokenError as error:
-        return error

@@ -10,17 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from musegen.tokenizers.arrays import (
-    Array,
-    counted,
-    larger,
-    lowest,
-    picked,
-    replaced,
-    smaller,
-    spread,
-    where,
-)
+from musegen.tokenizers.arrays import Array, counted, larger, lowest, picked, replaced, smaller, spread, where
 from musegen.tokenizers.tables import Kind
 
 NEVER = torch.iinfo(torch.int64).max // 4
