@@ -18,8 +18,6 @@ SPLITS = ("train", "train", "train", "train", "train", "valid", "test", "test")
 
 def write_inputs(folder: Path) -> None:
     """Write all of it into a folder that is not there yet."""
-    from music21 import converter
-
     corpus = _corpus()
     (folder / "tunes").mkdir(parents=True)
     books = sorted((corpus / "ryansMammoth").glob("*.abc"))
@@ -27,11 +25,11 @@ def write_inputs(folder: Path) -> None:
         if number % 2:
             shutil.copyfile(path, folder / "tunes" / path.name)
         else:
-            converter.parse(path).write("midi", folder / "tunes" / f"{path.stem}.mid")
+            _write_midi(path, folder / "tunes" / f"{path.stem}.mid")
     for name, split in zip(CHORALE_BOOK, SPLITS, strict=True):
         out = folder / "chorales" / split / f"{name}.mid"
         out.parent.mkdir(parents=True, exist_ok=True)
-        converter.parse(corpus / "bach" / f"{name}.mxl").write("midi", out)
+        _write_midi(corpus / "bach" / f"{name}.mxl", out)
     for number, split in enumerate(SPLITS):
         _write_song(folder / "songs" / split / f"song-{number}.mid", random.Random(number))  # noqa: S311
     _write_single(folder, corpus)
@@ -43,6 +41,12 @@ def _corpus() -> Path:
     import music21
 
     return Path(str(music21.__file__)).parent / "corpus"
+
+
+def _write_midi(path: Path, out: Path) -> None:
+    from music21 import converter
+
+    converter.parse(path).write("midi", out)  # type: ignore[no-untyped-call]
 
 
 def _write_song(path: Path, draw: random.Random, *, metre: tuple[int, int] = (4, 4), bars: int = 12) -> None:

@@ -156,7 +156,8 @@ for asked in (
     {"bars": 0}, {"num": 0}, {"seed": -1}, {"temperature": -1}, {"top_k": 0}, {"top_p": 2.0}, {"min_p": 2.0},
     {"diatonic": 3.0}, {"tempo": 1}, {"program": 128}, {"time_signature": "4/3"}, {"time_signature": "63/64"},
     {"scale": "H major"}, {"key": "D blues"}, {"key": "D major", "scale": "D major"},
-    {"pitch_range": "80:60"}, {"pitch_range": "bass=30:40"}, {"prompt": "none.mid"}, {"prompt": "inputs"}, {"prompt": 7},
+    {"pitch_range": "80:60"}, {"pitch_range": "bass=30:40"}, {"prompt": "none.mid"},
+    {"prompt": "inputs"}, {"prompt": 7},
     {"prompt": "inputs/bad/text.mid"}, {"prompt": "inputs/odd.mid"}, {"prior": True},
 ):
     tell(asked, lambda: model.generate(**({"bars": 2, "seed": 1} | asked)))
