@@ -42,6 +42,9 @@ def benchmark(
         def main(argv: Sequence[str] | None = None) -> int:
             try:
                 given, is_json = _parsed(measure, argv, has_json=show is not None)
+            except SystemExit as stop:  # the help, or misuse: argparse has said what is wrong
+                return int(stop.code or 0)
+            try:
                 found = _call(measure, given, threads)
                 if show is None:
                     return int(found or 0)
@@ -49,8 +52,6 @@ def benchmark(
             except (MusegenError, OSError) as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 2
-            except SystemExit as stop:  # the help, or misuse: argparse has said what is wrong
-                return stop.code if isinstance(stop.code, int) else 1
             if text is not None:
                 print(text)
             return int(not is_good(found))
