@@ -13,6 +13,7 @@ import tyro
 from musegen.api.datasets import DATASETS
 from musegen.cli.outputs import output_folder, refuse_taken
 from musegen.cli.parse import Flag, parse
+from musegen.config.ranges import SEED, setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 
@@ -38,7 +39,7 @@ class Compare:
     """The music that is compared with it: likewise."""
     split: Literal["all", "train", "valid", "test"] = "all"
     """Which pieces of a dataset."""
-    seed: int = 0
+    seed: int = setting(0, SEED)
     """Of the halves, of the pieces that are drawn from sets of more than 300, and of the intervals."""
     out: Path | None = None
     """A folder for comparison.json and comparison.png, the distributions side by side."""

@@ -15,6 +15,7 @@ from musegen.cli.compare import print_comparison
 from musegen.cli.outputs import output_folder, refuse_taken
 from musegen.cli.parse import Flag, parse
 from musegen.cli.tables import print_facts, print_rows, print_systems
+from musegen.config.ranges import ONE_UP, SEED, setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
@@ -51,12 +52,12 @@ class Evaluate:
     """A dataset, a folder of music or a built-in corpus. Unset: the dataset the model was trained on."""
     split: Literal["train", "valid", "test", "all"] = "test"
     """Which pieces; of music that the model was not trained on, all of them may be meant."""
-    samples: int | None = None
+    samples: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
     """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200);
     pieces of a language model's own (50; from 2 up)."""
-    seed: int | None = None
+    seed: int | None = setting(None, SEED)
     """Of what is drawn. Unset: 0."""
-    limit: int | None = None
+    limit: int | None = setting(None, ONE_UP)
     """Accompany at most so many melodies, or give back so many clips, evenly spread over the split. Unset: as
     many as take a few minutes: all 77 chorales of a test split, or a third of 100 songs, or 1,000 clips."""
     out: Path | None = None

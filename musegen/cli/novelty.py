@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from musegen.cli.parse import Flag, parse
+from musegen.config.ranges import setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError, DataError
 
@@ -30,7 +31,7 @@ class Novelty:
     """Music files, or folders of them."""
     against: Annotated[str, tyro.conf.arg(metavar="DATA")]
     """What was learnt: a dataset, or a checkpoint, whose dataset is looked for under ./datasets."""
-    min_run: int = 12
+    min_run: int = setting(12, (lambda value: 2 <= value <= 10_000, "from 2 to 10000 notes"))
     """Notes in a row that count as copied, in the share of the notes."""
     json: Flag = False
     """Print the result as JSON."""

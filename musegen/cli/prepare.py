@@ -8,6 +8,8 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
+from musegen.config.options import MELODY
+from musegen.config.ranges import ONE_UP, setting
 from musegen.console import print_json, say
 
 
@@ -27,11 +29,11 @@ class Prepare:
     split: Path | None = None
     """A file that says which piece belongs to which split. Unset: folders train, valid and test where
     there are such, the published split of a built-in corpus (bach-chorales), else by content."""
-    melody: str | None = None
+    melody: str | None = setting(None, MELODY)
     """The melody's track in every piece, by name or number. Unset: found by measure."""
-    workers: int | None = None
+    workers: int | None = setting(None, ONE_UP)
     """Processes that read files. Unset: one a core."""
-    limit: int | None = None
+    limit: int | None = setting(None, ONE_UP)
     """Take so many files only."""
     force: Flag = False
     """Replace the dataset that is there."""

@@ -16,7 +16,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.music.writing.midi import write_score
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture

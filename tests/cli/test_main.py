@@ -8,27 +8,30 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
-from musegen.api.ranges import RANGES
 
 from musegen import __version__
 from musegen.checkpoint.names import released_models
 from musegen.cli import VERBS, main
-from musegen.cli.accompany import Accompany
+from musegen.cli.compare import Compare
 from musegen.cli.evaluate import Evaluate
-from musegen.cli.generate import Generate
-from musegen.cli.interpolate import Interpolate
 from musegen.cli.novelty import Novelty
-from musegen.cli.parse import _flags
 from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
-from musegen.cli.train import Train
-from musegen.cli.vary import Vary
+from musegen.config.options import (
+    AccompanyOptions,
+    GenerateOptions,
+    InterpolateOptions,
+    ReconstructOptions,
+    SamplingOptions,
+    VaryOptions,
+)
 from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
-from musegen.music.writing.notation import _value
 
 
 @pytest.fixture
@@ -188,11 +191,17 @@ class TestMisuse:
 
     def test_every_number_has_a_range(self) -> None:
         runs = (Seq2SeqTrainConfig(), VAETrainConfig())
-        verbs = (Train, Generate, Prepare, Evaluate, Accompany, Novelty, Interpolate, Vary, *map(type, runs))
-        flags = {flag for verb in verbs for flag, _ in _flags(verb)}
-        values = [(flag, _value(run, path)) for run in runs for flag, path in _flags(type(run))]
-        numbers = {flag for flag, value in values if type(value) in (int, float)}
-        assert numbers <= RANGES.keys() <= flags
+        verbs = (Prepare, Evaluate, Novelty, Compare, GenerateOptions, AccompanyOptions, ReconstructOptions)
+        verbs += (InterpolateOptions, VaryOptions, SamplingOptions)
+        groups = [getattr(run, field.name) for run in runs for field in fields(run)]
+        settings = [type(group) for group in groups if is_dataclass(group)]
+        numbers = [
+            (group.__name__, field.name)
+            for group in (*settings, *verbs)
+            for field, hint in zip(fields(group), get_type_hints(group).values(), strict=True)
+            if {int, float} & {hint, *get_args(hint)} and "allowed" not in field.metadata
+        ]
+        assert not numbers
 
     @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "data.json"])
     def test_checkpoint_with_a_file_missing(
