@@ -5,12 +5,12 @@ import numpy as np
 
 from musegen.config.settings import TokenizerConfig
 from musegen.data.augment import transpose_together, transposition_tables
+from musegen.data.batches import plan_batches
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.views import cut_windows, token_view
 from musegen.tokenizers import Kind, RemiTokenizer
-from musegen.data.batches import plan_batches
 
 
 def test_a_view_holds_every_piece_as_the_tokenizer_writes_it(tunes: Dataset) -> None:

@@ -9,9 +9,9 @@ import pytest
 from symusic import Score
 
 from musegen.data.dataset import Dataset
+from musegen.display.distributions import distributions
 from musegen.errors import DataError
 from musegen.evaluation.comparison import MusicSet, Unreadable, compare, measure_dataset, measure_files
-from musegen.display.distributions import distributions
 from musegen.metrics.features import FEATURES, features
 from musegen.music.notes import note_arrays, put_notes
 from musegen.music.ops import bar_ticks

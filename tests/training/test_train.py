@@ -25,11 +25,11 @@ from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
 from musegen.music.read import read_score
 from musegen.music.write import write_score
-from musegen.training.windows import TokenDataModule
 from musegen.training.decoder_module import DecoderModule
 from musegen.training.learner import lr_factor
 from musegen.training.setup import parts
 from musegen.training.train import train
+from musegen.training.windows import TokenDataModule
 from tests.music_fixtures import TINY
 
 
