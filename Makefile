@@ -44,7 +44,7 @@ check: $(VENV)/.checkers
 	$(BIN)/mypy
 
 # The reference of the Python API, from the docstrings.
-PACKAGES = data evaluation generation metrics models music tokenizers training
+PACKAGES = checkpoint config data display evaluation generation metrics models music tokenizers training
 docs: $(VENV)/.checkers
 	$(BIN)/pdoc --docformat google --output-directory build/docs musegen $(addprefix musegen.,$(PACKAGES))
 

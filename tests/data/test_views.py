@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from musegen.data.augment import transpose_together, transposition_tables
 
 from musegen.config.settings import TokenizerConfig
 from musegen.data.batches import plan_batches
