@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from musegen.data.augment import transpose_together, transposition_tables
 
 from musegen.config.settings import TokenizerConfig
 from musegen.data.batches import plan_batches

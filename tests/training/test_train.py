@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from musegen.music.read import read_score
-from musegen.music.write import write_score
 from safetensors.torch import load_file
 
 from musegen.checkpoint.build import build_model
