@@ -28,7 +28,7 @@ import mido
 
 from benchmarks.runner import benchmark
 from musegen.data.pool import parallel
-from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
+from musegen.data.sources import ReadPiece, Source, find_sources, read_source, single_pieces
 from musegen.music.reading.sandbox import Died
 
 MAX_SECONDS = 12
@@ -49,11 +49,11 @@ class Outcome(NamedTuple):
     """Peak, of the process or one that it started."""
 
 
-def read_pieces(sources: list[Source]) -> Iterator[Intake]:
+def read_pieces(sources: list[Source]) -> Iterator[ReadPiece]:
     """Every piece of the sources, read as `prepare` reads them."""
     pieces = list(single_pieces(sources))
     for piece, result in zip(pieces, parallel(read_source, pieces, workers=1), strict=True):
-        yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
+        yield ReadPiece(piece.name, result.reason) if isinstance(result, Died) else result
 
 
 def read_here(path: Path) -> None:

@@ -13,7 +13,7 @@ from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_rows
 from musegen.data.dataset import Dataset
-from musegen.data.training_index import learnt
+from musegen.data.training_index import open_training_index
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.latent_samples import FEATURES, measure_samples
 
@@ -44,7 +44,9 @@ def main(
         split: of the real clips
         seed: of all that is drawn
     """
-    return measure_samples(ClipSet(checkpoint, data, split), learnt(data).known, num=num, seed=seed)
+    return measure_samples(
+        ClipSet(checkpoint, data, split), open_training_index(data).known, num=num, seed=seed
+    )
 
 
 if __name__ == "__main__":

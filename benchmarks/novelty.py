@@ -19,7 +19,7 @@ from symusic import Score, Track
 from benchmarks.runner import benchmark
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import NoveltyIndex, build_index, copied, max_copied_run
-from musegen.data.training_index import learnt
+from musegen.data.training_index import open_training_index
 from musegen.errors import DataError
 from musegen.evaluation.copies import RARE, base_facts
 from musegen.metrics.lines import Line, track_lines
@@ -123,7 +123,7 @@ def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0)
         run: notes of what is planted
         seed: of what is drawn
     """
-    base = learnt(dataset).base
+    base = open_training_index(dataset).base
     start = time.perf_counter()
     train = dataset.split("train")
     index = build_index(map(dataset.score, train), [piece.name for piece in train])

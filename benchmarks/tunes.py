@@ -25,7 +25,7 @@ from musegen.cli.tables import print_facts, print_rows
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import max_copied_run
-from musegen.data.training_index import learnt
+from musegen.data.training_index import open_training_index
 from musegen.evaluation.comparison import compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
 from musegen.metrics.pitch import scale_consistency
@@ -56,7 +56,7 @@ def measure(
     own = list(progress(written(checkpoint, chosen, seed), num, "Writing"))
     longest = max(form.bars for form in chosen)
     found = compare(music_set("real", real), music_set(checkpoint.path.name, own), seed=seed)
-    index = learnt(dataset).known
+    index = open_training_index(dataset).known
     copied = {
         name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Asking {name}")]
         for name, scores in (("real", real), ("own", own))

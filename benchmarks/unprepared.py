@@ -47,7 +47,7 @@ class _TooLong(BaseException):
 def is_verbatim(source: Path, written: Path) -> bool:
     """Whether the first tracks written are the tune of the source: its notes, tempos and metres."""
     with contextlib.redirect_stderr(io.StringIO()):
-        given = read_melody("FILE", source, None).given
+        given = read_melody("FILE", source, None).user_tracks
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / given.ticks_per_quarter
     wanted = sorted((n.time * scale, n.duration * scale, n.pitch, n.velocity) for n in given.tracks[0].notes)

@@ -67,7 +67,7 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
     return dataset
 
 
-def learnt_dataset(name: str) -> Dataset:
+def training_dataset(name: str) -> Dataset:
     """A dataset, or that of a checkpoint, each by its path or name; or what `open_data` makes of the word.
 
     Raises:

@@ -48,10 +48,10 @@ def read(path: str | Path) -> Piece:
 
     score = read_music("path", path)
     own = tuple(range(len(score.tracks)))
-    return Piece(Path(path).stem, Result(score, 0.0, len(bar_ticks(score)) - 1, [], given=own), None)
+    return Piece(Path(path).stem, Result(score, 0.0, len(bar_ticks(score)) - 1, [], user_tracks=own), None)
 
 
-class Tune(NamedTuple):
+class GivenTune(NamedTuple):
     """A tune that wants an accompaniment, and what else its file holds."""
 
     given: Score
@@ -64,7 +64,7 @@ class Tune(NamedTuple):
     """Ticks by which the tidy scores begin earlier than the given one: a pickup filled up to a bar."""
 
 
-def read_melody(flag: str, music: Music, wanted: str | None) -> Tune:
+def read_melody(flag: str, music: Music, wanted: str | None) -> GivenTune:
     """The tune in some music: the track named, or the one that is most like a melody; it is said which.
 
     Raises:
@@ -89,7 +89,7 @@ def read_melody(flag: str, music: Music, wanted: str | None) -> Tune:
     given, melody, others = raw.copy(), score.copy(), score.copy()
     given.tracks, melody.tracks = [raw.tracks[homes[index]]], [score.tracks[index]]
     del others.tracks[index]
-    return Tune(given, melody, others if others.tracks else None, pickup)
+    return GivenTune(given, melody, others if others.tracks else None, pickup)
 
 
 def read_clip(

@@ -8,8 +8,8 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
-from musegen.api.datasets import learnt_dataset
-from musegen.api.inputs import Music, Tune, read_clip, read_ends, read_melody, read_music
+from musegen.api.datasets import training_dataset
+from musegen.api.inputs import GivenTune, Music, read_clip, read_ends, read_melody, read_music
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
 from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
@@ -32,7 +32,7 @@ from musegen.config.options import (
     sampling_of,
 )
 from musegen.config.settings import VAEConfig
-from musegen.data.training_index import learnt
+from musegen.data.training_index import open_training_index
 from musegen.errors import CheckpointError
 from musegen.families import Family, families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
@@ -128,7 +128,7 @@ class Model:
         key = key_of(options.key, scale=options.scale, prompt=options.prompt)
         known = None
         if options.max_copy:
-            known = learnt(learnt_dataset(options.against or str(self.checkpoint.path))).known
+            known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
         wanted = Wanted(
             seed=_seed(options.seed),
             num=options.num,
@@ -151,15 +151,15 @@ class Model:
 
     @overload
     def accompany(
-        self, tune: Music | Tune, *, num: None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | GivenTune, *, num: None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece: ...
     @overload
     def accompany(
-        self, tune: Music | Tune, *, num: int, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | GivenTune, *, num: int, **arguments: Unpack[AccompanyArguments]
     ) -> Pieces: ...
     @_takes(AccompanyOptions)
     def accompany(
-        self, tune: Music | Tune, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | GivenTune, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
         """Write the rest of the music to a tune, which itself stays as it is, note for note.
 
@@ -178,7 +178,7 @@ class Model:
         ranges = arguments.get("pitch_range", ())
         several = {"pitch_range": (ranges,) if isinstance(ranges, str) else tuple(ranges)}
         options = make_options(AccompanyOptions, {**arguments, **several, "num": 1 if num is None else num})
-        given = tune if isinstance(tune, Tune) else read_melody("tune", tune, options.melody)
+        given = tune if isinstance(tune, GivenTune) else read_melody("tune", tune, options.melody)
         seed = _seed(options.seed)
         results = verb(
             self.checkpoint,
@@ -308,7 +308,7 @@ class Model:
         """The user's clip, as it is."""
         return Piece(title, own(clip, self.clip_bars), None)
 
-    def _accompaniment(self, tune: Tune, options: AccompanyOptions) -> Accompaniment:
+    def _accompaniment(self, tune: GivenTune, options: AccompanyOptions) -> Accompaniment:
         """What accompaniment is wanted of a tune, from what was typed."""
         temperature = options.plan_temperature
         parts = [part.name for part in self.checkpoint.tokenizer.parts]

@@ -1,6 +1,7 @@
 """Music as Python users hold it, a model's or their own: saved by one call, seen and heard in a notebook."""
 
 import html
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,15 @@ class Piece:
         return self.result.log_likelihood
 
     @property
-    def strayed(self) -> float:
+    def precision_gap(self) -> float:
         """Nats an id by which rounded weights (`precision`) led away from the model; 0 where none were."""
-        return self.result.strayed
+        return self.result.precision_gap
+
+    @property
+    def strayed(self) -> float:
+        """The former name of `precision_gap`; it goes with the next version."""
+        warnings.warn("Piece.strayed is called precision_gap now", DeprecationWarning, stacklevel=2)
+        return self.precision_gap
 
     def save(self, path: str | Path) -> Path:
         """Write the piece as its path's ending says, over what is there.
@@ -150,7 +157,7 @@ def _frame(pieces: Sequence[Piece], title: str) -> str:
 
 
 def _midi(piece: Piece, path: Path) -> list[str]:
-    return write_score(piece.score, path, given=piece.result.given)
+    return write_score(piece.score, path, user_tracks=piece.result.user_tracks)
 
 
 def _sound(piece: Piece, path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAEConfig, 
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
-from musegen.models.conductor import BarEncoder, Conductor, Keys, Slots
+from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
@@ -124,10 +124,10 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         slots = Slots.of(latent_dim, bars)
         encoder = BarEncoder(reader=reader, slots=slots)
         conductor = Conductor(slots=slots, width=settings.hidden_size)
-        keys = Keys(None, tracker.num_places, settings.hidden_size)
+        keys = PositionCodes(None, tracker.num_places, settings.hidden_size)
     else:
         encoder, conductor = ClipEncoder(reader=reader, latent_dim=latent_dim), None
-        keys = Keys(bars, tracker.num_places, latent_dim)
+        keys = PositionCodes(bars, tracker.num_places, latent_dim)
     return VAE(
         encoder=encoder,
         decoder=decoder,

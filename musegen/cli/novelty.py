@@ -46,10 +46,10 @@ def main(argv: list[str]) -> None:
         if not path.exists():
             raise ConfigError(f"FILES {path} does not exist: name a music file, or a folder of them")
 
-    from musegen.api.datasets import learnt_dataset
+    from musegen.api.datasets import training_dataset
     from musegen.evaluation.copies import novelty
 
-    found = novelty(arguments.files, learnt_dataset(arguments.against), min_run=arguments.min_run)
+    found = novelty(arguments.files, training_dataset(arguments.against), min_run=arguments.min_run)
     for each in found["unreadable"]:
         say(f"not read: {each['path']}: {each['reason']}")
     if not found["files"]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from musegen.generation.request import Result
 
 MANIFEST = "manifest.json"
-TOGETHER = "all.mid"
+JOINED = "all.mid"
 CheckpointName = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
 MusicFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
@@ -89,7 +89,7 @@ def write_outputs(
             {"path": path.name, **_facts(piece.result)} for path, piece in zip(paths, pieces, strict=True)
         ],
     }
-    manifest |= {"together": TOGETHER} if row else {}
+    manifest |= {"together": JOINED} if row else {}
     manifest |= {"measured": pieces.measured} if pieces.measured is not None else {}
     try:
         for path, piece in zip(paths, pieces, strict=True):
@@ -97,10 +97,10 @@ def write_outputs(
             if pictures:
                 write_piano_roll(piece.score, path.with_suffix(".png"))
         if row:
-            _write_row(row, out / TOGETHER)
+            _write_row(row, out / JOINED)
         write_json(out / MANIFEST, manifest)
     except BaseException:
-        for path in (*paths, out / TOGETHER):  # all of a run or nothing
+        for path in (*paths, out / JOINED):  # all of a run or nothing
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
         raise
@@ -115,13 +115,13 @@ def print_outputs(out: Path, manifest: dict[str, Any], pieces: Pieces, *, as_jso
         together = [manifest["together"]] if "together" in manifest else []
         for name in [*(file["path"] for file in manifest["files"]), *together]:
             print(out / name)
-    say_strayed(pieces)
+    report_precision_gap(pieces)
 
 
-def say_strayed(pieces: Pieces) -> None:
+def report_precision_gap(pieces: Pieces) -> None:
     """Say how far rounded weights led away from the model, if they are."""
     if pieces.precision != "float32":
-        mean = sum(piece.strayed for piece in pieces) / len(pieces)
+        mean = sum(piece.precision_gap for piece in pieces) / len(pieces)
         say(
             f"{pieces.precision} weights: {mean:+.4f} nats an id against the model's own, on what was written"
         )

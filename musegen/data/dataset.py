@@ -16,7 +16,7 @@ SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
-class Piece:
+class IndexEntry:
     """One line of index.jsonl."""
 
     name: str
@@ -45,7 +45,7 @@ class Dataset:
 
     path: Path
     info: dict[str, Any]
-    pieces: list[Piece]
+    pieces: list[IndexEntry]
 
     @classmethod
     def open(cls, path: Path) -> "Dataset":
@@ -67,7 +67,7 @@ class Dataset:
                     f"this musegen reads {FORMAT_VERSION}: prepare it again"
                 )
             lines = (path / "index.jsonl").read_text("utf-8").splitlines()
-            pieces = [Piece(**json.loads(line)) for line in lines]
+            pieces = [IndexEntry(**json.loads(line)) for line in lines]
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"dataset {path} is damaged: {error}; prepare it again") from error
         size = sum(p.size for p in pieces)
@@ -90,11 +90,11 @@ class Dataset:
         key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
         return self.path / ".cache" / f"{what}-{key}"
 
-    def split(self, name: str) -> list[Piece]:
+    def split(self, name: str) -> list[IndexEntry]:
         """The pieces of the split "train", "valid" or "test"; or "all" of them."""
         return [p for p in self.pieces if name in (p.split, "all")]
 
-    def score(self, piece: Piece) -> Score:
+    def score(self, piece: IndexEntry) -> Score:
         """The tidy Score of `piece`, in ticks; its tracks all have notes."""
         with (self.path / "scores.bin").open("rb") as file:
             file.seek(piece.offset)

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, NamedTuple
 from musegen import __version__
 from musegen.console import progress, say
 from musegen.data.corpora import CORPORA, corpus_files
-from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, Piece
+from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry
 from musegen.data.pool import parallel
-from musegen.data.sources import Intake, Source, find_sources, read_source, single_pieces
+from musegen.data.sources import ReadPiece, Source, find_sources, read_source, single_pieces
 from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders, split_by_names
 from musegen.errors import ConfigError, DataError
 from musegen.files import umask, write_atomic, write_json
@@ -38,10 +38,10 @@ OFF_GRID = 0.1
 """More onsets than this share off the grid: the music was played, not notated."""
 
 
-class Taken(NamedTuple):
+class ReadSummary(NamedTuple):
     """What came of reading the sources."""
 
-    pieces: list[Piece]
+    pieces: list[IndexEntry]
     """Those that are kept, named by their whole path, without a split."""
     audit: list[dict[str, Any]]
     """A line of audit.jsonl for every piece, and for every file that cannot be read."""
@@ -197,9 +197,11 @@ def _build(
         say(line)
 
 
-def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, drop_duplicates: bool) -> Taken:
+def _take_in(
+    sources: list[Source], workers: int | None, scores: BinaryIO, *, drop_duplicates: bool
+) -> ReadSummary:
     """Read the sources, in order, and append the MIDI of the pieces that are kept to the file `scores`."""
-    pieces: list[Piece] = []
+    pieces: list[IndexEntry] = []
     audit: list[dict[str, Any]] = []
     first: dict[str, str] = {}
     digest = hashlib.sha256()
@@ -221,14 +223,14 @@ def _take_in(sources: list[Source], workers: int | None, scores: BinaryIO, *, dr
             off_grid += intake.off_grid * piece.notes
         facts = {"path": intake.source, "verdict": verdict, "reason": reason}
         audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(intake.repairs)})
-    return Taken(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
+    return ReadSummary(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
 
 
-def _read_all(sources: list[Source], workers: int | None) -> Iterator[Intake]:
+def _read_all(sources: list[Source], workers: int | None) -> Iterator[ReadPiece]:
     pieces = list(single_pieces(sources))
     results = parallel(read_source, pieces, workers=workers)
     for piece, result in zip(pieces, progress(results, len(pieces), "reading"), strict=True):
-        yield Intake(piece.name, result.reason) if isinstance(result, Died) else result
+        yield ReadPiece(piece.name, result.reason) if isinstance(result, Died) else result
 
 
 def _short_names(sources: list[str]) -> list[str]:
@@ -245,7 +247,7 @@ def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
 
-def warnings(pieces: list[Piece], how: str, off_grid: float) -> list[str]:
+def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
     """What the user should know of a dataset, from its pieces, what split it and the share off the grid."""
     found = []
     if off_grid > OFF_GRID:

@@ -7,7 +7,7 @@ from symusic import Score
 from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import DataConfig
-from musegen.data.dataset import Dataset, Piece
+from musegen.data.dataset import Dataset, IndexEntry
 from musegen.errors import DataError
 from musegen.music.melody import melody_track, skyline
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
@@ -23,7 +23,7 @@ class Selected(NamedTuple):
     """What it is given: one line of notes; None for a model that is given nothing."""
 
 
-def select(dataset: Dataset, piece: Piece, config: DataConfig, *, pairs: bool = False) -> Selected:
+def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bool = False) -> Selected:
     """The score of a piece as a model sees it.
 
     Args:
@@ -47,7 +47,7 @@ def select(dataset: Dataset, piece: Piece, config: DataConfig, *, pairs: bool = 
     return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone))
 
 
-def _melody(score: ScoreTick, piece: Piece, wanted: str | None) -> int:
+def _melody(score: ScoreTick, piece: IndexEntry, wanted: str | None) -> int:
     if wanted is None:
         if piece.melody < 0:
             raise DataError("no melody track")

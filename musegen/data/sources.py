@@ -10,7 +10,7 @@ from typing import NamedTuple
 from symusic import Score
 
 from musegen.data.corpora import CorpusFile
-from musegen.data.dataset import Piece
+from musegen.data.dataset import IndexEntry
 from musegen.errors import DataError, MidiError
 from musegen.music.fingerprint import fingerprint, off_grid_share
 from musegen.music.melody import melody_track
@@ -32,7 +32,7 @@ class Source(NamedTuple):
     """The melody's track, as the user names it."""
 
 
-class Intake(NamedTuple):
+class ReadPiece(NamedTuple):
     """A piece of a source file, or why there is none."""
 
     source: str
@@ -42,7 +42,7 @@ class Intake(NamedTuple):
     repairs: tuple[str, ...] = ()
     data: bytes = b""
     """Tidy MIDI."""
-    piece: Piece | None = None
+    piece: IndexEntry | None = None
     """What the index says of it, named by its source; its split and its place are not known yet."""
     off_grid: float = 0.0
     """Share of the onsets, 0 to 1."""
@@ -86,11 +86,11 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
             yield from (Source(f"{source.name}#{n}", t, source.melody) for n, t in enumerate(tunes, start=1))
 
 
-def read_source(source: Source) -> Intake:
+def read_source(source: Source) -> ReadPiece:
     """The piece of a source; that it cannot be read is in the result, not raised."""
     where = source.where
     if isinstance(where, CorpusFile) and where.reason:
-        return Intake(source.name, where.reason)
+        return ReadPiece(source.name, where.reason)
     try:
         if isinstance(where, CorpusFile):
             raw, repairs = parse_midi(where.data)[0], where.repairs
@@ -98,19 +98,19 @@ def read_source(source: Source) -> Intake:
             raw, repairs = read_tune(where) if isinstance(where, str) else read_piece(where)
         return _piece(source.name, raw, repairs, source.melody)
     except MidiError as error:
-        return Intake(source.name, str(error))
+        return ReadPiece(source.name, str(error))
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
-        return Intake(source.name, f"unreadable: {type(error).__name__}: {error}")
+        return ReadPiece(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
-def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> Intake:
+def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> ReadPiece:
     score, pickup, more = tidy(raw)
     data = midi_bytes(score)
     try:
         melody, how = melody_track(score, wanted)
     except DataError:
         melody, how = -1, "missing"
-    piece = Piece(
+    piece = IndexEntry(
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         fingerprint=fingerprint(score),
@@ -125,4 +125,4 @@ def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> Int
         offset=0,
         size=len(data),
     )
-    return Intake(name, "", (*repairs, *more), data, piece, off_grid_share(score))
+    return ReadPiece(name, "", (*repairs, *more), data, piece, off_grid_share(score))

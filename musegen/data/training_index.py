@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musegen.console import progress
-from musegen.data.dataset import Dataset, Piece
+from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.novelty import NoveltyIndex, build_index, copied
 from musegen.errors import DataError
 from musegen.files import write_array, write_json
@@ -57,14 +57,14 @@ class BaseRate(NamedTuple):
         return np.split(self.runs, self.begins[1:-1]) if self.pieces else []
 
 
-class Learnt(NamedTuple):
+class TrainingIndex(NamedTuple):
     """The training pieces, and the base rate."""
 
     known: NoveltyIndex
     base: BaseRate
 
 
-def learnt(dataset: Dataset) -> Learnt:
+def open_training_index(dataset: Dataset) -> TrainingIndex:
     """The index of a dataset's training pieces, made now or opened as it was made before.
 
     Raises:
@@ -86,10 +86,10 @@ def learnt(dataset: Dataset) -> Learnt:
         raise DataError(f"dataset {dataset.name} has no training piece with a melody to compare with")
     text, order = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ("text", "order"))
     runs, begins, base = (np.load(folder / f"{name}.npy") for name in ("runs", "begins", "base_begins"))
-    return Learnt(NoveltyIndex(text, order, begins, names), BaseRate(held_out, runs, base))
+    return TrainingIndex(NoveltyIndex(text, order, begins, names), BaseRate(held_out, runs, base))
 
 
-def _make(folder: Path, dataset: Dataset, train: list[Piece], held_out: str) -> None:
+def _make(folder: Path, dataset: Dataset, train: list[IndexEntry], held_out: str) -> None:
     scores = map(dataset.score, progress(train, len(train), "Indexing training pieces"))
     index = build_index(scores, [piece.name for piece in train])
     pieces = dataset.split(held_out) if index.names else []

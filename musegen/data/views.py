@@ -18,7 +18,7 @@ from symusic.core import ScoreTick
 
 from musegen.config.settings import DataConfig
 from musegen.console import progress
-from musegen.data.dataset import Dataset, Piece
+from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.selection import Selected, select, source_and_target
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
@@ -26,7 +26,7 @@ from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
 from musegen.tokenizers.tables import Ints
 
-TOGETHER = 256
+CHUNK_PIECES = 256
 """Pieces that are encoded at once: many short ones are faster so."""
 
 
@@ -52,7 +52,7 @@ class TokenView:
     """(P + 1,) where each stream begins."""
     notes: npt.NDArray[np.int64]
     """(P,) notes of each piece's score, drums left out where the tokenizer leaves them out."""
-    pieces: list[Piece]
+    pieces: list[IndexEntry]
     """The P pieces that could be encoded."""
     skipped: dict[str, int]
     """How many pieces could not, by reason."""
@@ -169,8 +169,8 @@ def _encoded(
 ) -> Iterator[_Encoded | MusegenError]:
     """Every piece of a dataset with its ids, in order, or why it has none."""
     listener = melody_tokenizer(tokenizer) if pairs else tokenizer
-    for start in range(0, len(dataset.pieces), TOGETHER):
-        pieces = dataset.pieces[start : start + TOGETHER]
+    for start in range(0, len(dataset.pieces), CHUNK_PIECES):
+        pieces = dataset.pieces[start : start + CHUNK_PIECES]
         chosen = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
         fitting = [each for each in chosen if not isinstance(each, MusegenError)]
         streams = iter(tokenizer.encode_all(each.score for each in fitting))

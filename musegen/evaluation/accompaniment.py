@@ -17,7 +17,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.data.views import TokenView
 from musegen.errors import DataError
-from musegen.evaluation.baselines import Piece, block_chords, random_retrieval
+from musegen.evaluation.baselines import MelodyAndScore, block_chords, random_retrieval
 from musegen.evaluation.comparison import Evaluation
 from musegen.evaluation.likelihood import heading, model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
@@ -38,7 +38,7 @@ Values = dict[str, dict[str, NDArray[np.float64]]]
 class Library(NamedTuple):
     """The training pieces: what is drawn from, and held against."""
 
-    pieces: dict[str, Piece]
+    pieces: dict[str, MelodyAndScore]
     """By name."""
     known: Standards
 
@@ -156,16 +156,16 @@ def _chord_tracks(known: Standards) -> Sequence[str]:
     return list(known.ranges) if len(known.ranges) == 3 else ("Chords",)
 
 
-def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int) -> Piece:
+def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int) -> MelodyAndScore:
     """A piece as the model sees it, the melody first."""
     accompaniment, melody = select(dataset, view.pieces[index], checkpoint.config.data, pairs=True)
     assert melody is not None
     whole = accompaniment.copy()
     whole.tracks = [melody.tracks[0], *accompaniment.tracks]
-    return Piece(whole, 0)
+    return MelodyAndScore(whole, 0)
 
 
-def _samples(checkpoint: Checkpoint, piece: Piece, num: int, seed: int) -> Iterator[Score]:
+def _samples(checkpoint: Checkpoint, piece: MelodyAndScore, num: int, seed: int) -> Iterator[Score]:
     """The model's accompaniments, with the melody as the first track."""
     melody = piece.score.copy()
     melody.tracks = piece.score.tracks[:1]
@@ -173,7 +173,7 @@ def _samples(checkpoint: Checkpoint, piece: Piece, num: int, seed: int) -> Itera
         yield join(melody, result, 0).score
 
 
-def _retrieved(piece: Piece, others: list[Piece], num: int, seed: int) -> Iterator[Score]:
+def _retrieved(piece: MelodyAndScore, others: list[MelodyAndScore], num: int, seed: int) -> Iterator[Score]:
     rng = np.random.default_rng(seed)
     for _ in repeat(None, num if others else 0):
         yield random_retrieval(piece, others, rng)
@@ -181,7 +181,7 @@ def _retrieved(piece: Piece, others: list[Piece], num: int, seed: int) -> Iterat
 
 def _read_back(score: Score) -> Score:
     """What a file of the score says: its notes as written, the melody verbatim, no empty track."""
-    read = Score.from_midi(midi_bytes(score, given=(0,)))
+    read = Score.from_midi(midi_bytes(score, user_tracks=(0,)))
     read.tracks = [track for track in read.tracks if len(track.notes)]
     return read
 

@@ -28,14 +28,14 @@ _LOWEST_ROOT = 48
 """C3: roots stand in the octave above it, or as many octaves lower as the melody asks for."""
 
 
-class Piece(NamedTuple):
+class MelodyAndScore(NamedTuple):
     """A Score and the index of its melody's track."""
 
     score: Score
     melody: int
 
 
-def block_chords(piece: Piece, names: Sequence[str] = ("Chords",)) -> Score:
+def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> Score:
     """The melody over a triad in root position on every strong beat (see `strong_beats`).
 
     The triad is the one of the melody's key (C major where it has none) that covers most of what the
@@ -65,7 +65,9 @@ def block_chords(piece: Piece, names: Sequence[str] = ("Chords",)) -> Score:
     return _beside(piece, tracks)
 
 
-def random_retrieval(piece: Piece, others: Sequence[Piece], rng: np.random.Generator) -> Score:
+def random_retrieval(
+    piece: MelodyAndScore, others: Sequence[MelodyAndScore], rng: np.random.Generator
+) -> Score:
     """The melody over the accompaniment of one of `others`, drawn at random, drums left out.
 
     Drawn among those that begin in the same metre, where there are such. It is moved by at most 6
@@ -96,7 +98,7 @@ def random_retrieval(piece: Piece, others: Sequence[Piece], rng: np.random.Gener
     return _beside(piece, tracks)
 
 
-def _spans(piece: Piece) -> list[tuple[int, int]]:
+def _spans(piece: MelodyAndScore) -> list[tuple[int, int]]:
     """From each strong beat to the next, as far as the accompaniment goes."""
     bars = bar_ticks(piece.score)
     begin, end = _extent(piece, bars)
@@ -104,7 +106,7 @@ def _spans(piece: Piece) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise([*beats, int(bars[-1])]) if begin <= a < end]
 
 
-def _extent(piece: Piece, bars: Ints) -> tuple[int, int]:
+def _extent(piece: MelodyAndScore, bars: Ints) -> tuple[int, int]:
     """Where the accompaniment begins and ends, in ticks."""
     onsets, durations, _, _ = note_arrays(piece.score.tracks[piece.melody])
     first, last = int(onsets.min(initial=bars[-1])), int((onsets + durations).max(initial=0))
@@ -140,7 +142,7 @@ def _metre(score: Score) -> tuple[int, int]:
     return (first.numerator, first.denominator) if first else (4, 4)
 
 
-def _signature(piece: Piece) -> int:
+def _signature(piece: MelodyAndScore) -> int:
     key = estimate_key(pitch_class_weights([piece.score.tracks[piece.melody]]))
     return key.signature if key else 0
 
@@ -167,7 +169,7 @@ def _laid(
     return onsets[keep], durations[keep], pitches[keep], velocities[keep]
 
 
-def _beside(piece: Piece, tracks: list[Track]) -> Score:
+def _beside(piece: MelodyAndScore, tracks: list[Track]) -> Score:
     """The piece with its melody and these tracks alone."""
     result = piece.score.copy()
     melody = result.tracks[piece.melody].copy()

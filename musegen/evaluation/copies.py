@@ -12,7 +12,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.novelty import copied
 from musegen.data.pool import parallel
 from musegen.data.sources import find_sources, read_source, single_pieces
-from musegen.data.training_index import BaseRate, Learnt, learnt
+from musegen.data.training_index import BaseRate, TrainingIndex, open_training_index
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.music.metre import bar_ticks
 
@@ -34,7 +34,7 @@ def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) 
         DataError: a path is not there or has no music file, or the dataset no training piece.
     """
     sources = [(path, source) for path in paths for source in single_pieces(find_sources(path, None))]
-    known = learnt(dataset)
+    known = open_training_index(dataset)
     files: list[dict[str, Any]] = []
     unreadable: list[dict[str, Any]] = []
     read = parallel(read_source, [source for _, source in sources])
@@ -62,7 +62,7 @@ def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) 
     }
 
 
-def _ask(score: Score, known: Learnt, min_run: int) -> dict[str, Any]:
+def _ask(score: Score, known: TrainingIndex, min_run: int) -> dict[str, Any]:
     """What a piece copies, and how rare that is among real pieces."""
     found, base = copied(score, known.known), known.base
     return {

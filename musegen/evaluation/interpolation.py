@@ -10,7 +10,7 @@ from symusic.core import ScoreTick
 from musegen.evaluation.baselines import crossfade
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import POINTS, choose_steps, interpolate_clips
+from musegen.generation.interpolate import PATH_POINTS, choose_steps, interpolate_clips
 from musegen.generation.latent import latent_of
 from musegen.generation.walks import Route, along, candidates
 from musegen.metrics.note_f1 import note_scores
@@ -68,7 +68,7 @@ def _ways(
     clips: ClipSet, pairs: list[tuple[int, int]], num: int, path: Route
 ) -> dict[str, list[list[ScoreTick]]]:
     """The clips from the first to the second of each pair, by system."""
-    fine = max(POINTS, num)
+    fine = max(PATH_POINTS, num)
     latents = [[latent_of(clips.model, clips.ids(index)) for index in pair] for pair in pairs]
     found = []
     straight: Route = "linear" if path == "linear" else "spherical"

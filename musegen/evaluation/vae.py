@@ -2,7 +2,7 @@
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
-from musegen.data.training_index import learnt
+from musegen.data.training_index import open_training_index
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.comparison import Evaluation
 from musegen.evaluation.interpolation import measure_interpolation
@@ -39,7 +39,7 @@ def evaluate_vae(
     figures = heading(checkpoint, dataset, split) | reconstruct_clips(clips, split, limit=limit)
     if len(clips.clips.piece) < 2:  # nothing to hold what is drawn against
         return Evaluation(figures)
-    figures["samples"] = measure_samples(clips, learnt(dataset).known, num=samples, seed=seed)
+    figures["samples"] = measure_samples(clips, open_training_index(dataset).known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)
     if bool(clips.model.slider_slope.all()):
         figures["sliders"] = measure_sliders(clips, seed=seed)

@@ -47,7 +47,7 @@ class Accompaniment:
     """At which chords are drawn, by a model that plans them."""
 
 
-class Players(NamedTuple):
+class TrainingDefaults(NamedTuple):
     """Who plays, as the training pieces have it."""
 
     program: int = 0
@@ -59,7 +59,7 @@ class Players(NamedTuple):
     """Lowest and highest pitch of each voice of a grid, kept to where the request allows any of it."""
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Players":
+    def of(cls, data: Mapping[str, Any]) -> "TrainingDefaults":
         """As a checkpoint's data.json says."""
         return cls(data["program"], [entry["programs"] for entry in data["train"]], data["ranges"])
 
@@ -74,7 +74,7 @@ def accompany(
     prompt: ScoreTick | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
-    players: Players | None = None,
+    players: TrainingDefaults | None = None,
 ) -> list[Result]:
     """Write accompaniments to a melody, of its bars and metres, the likeliest first.
 
@@ -97,7 +97,7 @@ def accompany(
         TokenError: the melody or the prompt cannot be encoded.
         MusegenError: an accompaniment did not end.
     """
-    wanted, players = wanted or Accompaniment(), players or Players()
+    wanted, players = wanted or Accompaniment(), players or TrainingDefaults()
     bars = len(bar_ticks(melody)) - 1
     if not 0 <= wanted.prompt_bars < bars:
         raise ConfigError(
@@ -130,7 +130,7 @@ def accompany(
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * bars + 1,
-            beside=sorted(tune),
+            context_classes=sorted(tune),
         )
         for planned, stream in zip(nats, found, strict=True):
             score = _score(tokenizer, stream.ids, melody, kept, wanted.prompt_bars, bars, players.program)

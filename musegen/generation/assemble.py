@@ -115,4 +115,4 @@ def join(given: ScoreTick, result: Result, pickup: int) -> Result:
         track.notes = Note.from_numpy(**fields)
         if len(track.notes):
             score.tracks.append(track)
-    return replace(result, score=score, given=(0,))
+    return replace(result, score=score, user_tracks=(0,))

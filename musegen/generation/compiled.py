@@ -21,7 +21,7 @@ from musegen.errors import ConfigError
 from musegen.generation.graphs import Step
 from musegen.generation.states import filled, parts
 from musegen.models.position.features import TrackerState
-from musegen.models.stepping import mapped, windowed
+from musegen.models.stepping import mapped, pad_history
 
 Code = Callable[..., Sequence[Tensor]]
 FIRST_WINDOW = 512
@@ -80,7 +80,7 @@ class Compiled:
         """Move rows to memory of their own, with room for what they will write."""
         if self._seen >= self._window:
             self._window = max(FIRST_WINDOW, 2 * self._seen)
-            rows = rows._replace(state=windowed(self._ready, rows.state, self._window))
+            rows = rows._replace(state=pad_history(self._ready, rows.state, self._window))
         self._rows = filled(rows, [each.clone(memory_format=torch.contiguous_format) for each in parts(rows)])
         self._uniform = torch.zeros(len(rows.done), dtype=torch.float64)
         for each in [self._uniform, *parts(self._rows)]:

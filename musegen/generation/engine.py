@@ -11,22 +11,22 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, Step, Steps
-from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_strays
+from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_unlikely_classes
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import token_nats
 from musegen.models.protocol import Decoder
-from musegen.models.stepping import begun, stepping
+from musegen.models.stepping import fused_model, to_fused_state
 from musegen.tokenizers import Kind
-from musegen.tokenizers.arrays import Array, hosted_rules
+from musegen.tokenizers.arrays import Array, numpy_rules
 from musegen.tokenizers.tables import NO_CLASS
 
 CHUNK = 1024
 """Ids of a prompt that are read at once."""
 GRAPHS = True
 """Whether the steps on a GPU are captured; the ids drawn are the same."""
-FEWEST = 2
+MIN_ROWS = 2
 """Rows below which a batch of compiled steps does not shrink: one row alone would be compiled anew."""
-LEFT = 0.9
+KEEP_BELOW = 0.9
 """Rows that have ended leave the batch once no more than this share of it goes on."""
 
 
@@ -70,7 +70,7 @@ class Stream(NamedTuple):
     """Of the new ids (the end included) under the model as it is, without masks or filters, in nats."""
     new_ids: int
     """How many ids are new, the end included."""
-    strayed: float = 0.0
+    precision_gap: float = 0.0
     """Nats an id by which it is likelier under the rounded weights that drew it."""
 
 
@@ -83,9 +83,9 @@ class _Rows(NamedTuple):
     """(B,) whether the row has ended."""
     total: Tensor
     """(B,) log-likelihood of its new ids, in nats."""
-    heard: Tensor
-    """(B, 13) which pitch classes it has: see `without_strays`."""
-    strict: Tensor
+    seen_classes: Tensor
+    """(B, 13) which pitch classes it has: see `without_unlikely_classes`."""
+    diatonic_rows: Tensor
     """(B,) whether it keeps to one scale: see `within_scale`."""
     rules: Any
     state: Any
@@ -101,7 +101,7 @@ def sample_streams(
     streams: RowStreams,
     max_new_tokens: int,
     pitches_alone: bool = False,
-    beside: Sequence[int] = (),
+    context_classes: Sequence[int] = (),
 ) -> list[Stream]:
     """Write streams until each has ended.
 
@@ -116,7 +116,7 @@ def sample_streams(
         max_new_tokens: ids a row may take.
         pitches_alone: the temperature is of pitches; durations, holds and rests keep their share as bars and
             positions do.
-        beside: pitch classes, 0 to 11, of a tune that sounds with what is written: no new ones.
+        context_classes: pitch classes, 0 to 11, of a tune that sounds with what is written: no new ones.
 
     Raises:
         ConfigError: rounded weights or compiled steps on a GPU; no compiler.
@@ -125,10 +125,10 @@ def sample_streams(
     device, on_cpu = prompt_ids.device, prompt_ids.device.type == "cpu"
     is_compiled = sampling.compiled and on_cpu and isinstance(model, nn.Module)
     if on_cpu and not is_compiled:  # numpy takes a quarter of torch's time for such small arrays
-        grammar = hosted_rules(grammar)
+        grammar = numpy_rules(grammar)
     is_time, pitch_class = _keeps_share(grammar, pitches_alone=pitches_alone), as_tensor(grammar.pitch_class)
     stepper = _stepper(model, sampling, on_cpu=on_cpu)
-    kept = _Kept(prompt_ids.tolist(), streams.rows)
+    kept = _Transcript(prompt_ids.tolist(), streams.rows)
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
@@ -136,9 +136,9 @@ def sample_streams(
     block, steps = _machine(one, model, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
     with torch.inference_mode():
         rows = _after_prompt(
-            model, stepper, state, grammar, prompt_ids, _strict(sampling, streams).to(device)
+            model, stepper, state, grammar, prompt_ids, _draw_diatonic_rows(sampling, streams).to(device)
         )
-        rows.heard[:, list(beside)] = True
+        rows.seen_classes[:, list(context_classes)] = True
         for _ in range(0, max_new_tokens, block):
             uniform = streams.draw_steps(block).to(device)  # (K, B)
             if steps is None:
@@ -151,13 +151,13 @@ def sample_streams(
             if left == 0:
                 kept.flush(rows.total)
                 return _finished(kept.streams(grammar), model, state, grammar, sampling)
-            fewest = FEWEST if is_compiled else 1
-            if on_cpu and max(left, fewest) <= LEFT * len(rows.done):
-                going = _going(rows.done, fewest)
-                kept.flush(rows.total, going)
-                rows = choose_rows(rows, going)
-                grammar = grammar.select(going if is_compiled else going.numpy())
-                streams = streams.select(going.tolist())
+            min_rows = MIN_ROWS if is_compiled else 1
+            if on_cpu and max(left, min_rows) <= KEEP_BELOW * len(rows.done):
+                active = _active_rows(rows.done, min_rows)
+                kept.flush(rows.total, active)
+                rows = choose_rows(rows, active)
+                grammar = grammar.select(active if is_compiled else active.numpy())
+                streams = streams.select(active.tolist())
     raise MusegenError(
         f"{int((~rows.done).sum())} of {kept.rows} pieces had not ended after {max_new_tokens} tokens; "
         "ask for fewer --bars or lower the --temperature"
@@ -176,7 +176,7 @@ def _stepper(model: Decoder[Any], sampling: SamplingOptions, *, on_cpu: bool) ->
         _check_for_gpu(sampling)
     if not isinstance(model, nn.Module):
         return model
-    return stepping(model, sampling.precision, hosted=not (sampling.compiled and on_cpu))
+    return fused_model(model, sampling.precision, as_numpy=not (sampling.compiled and on_cpu))
 
 
 def _machine(
@@ -199,23 +199,23 @@ def _check_for_gpu(sampling: SamplingOptions) -> None:
         raise ConfigError("--compiled is for a processor: leave it out on a GPU")
 
 
-def _strict(sampling: SamplingOptions, streams: RowStreams) -> Tensor:
+def _draw_diatonic_rows(sampling: SamplingOptions, streams: RowStreams) -> Tensor:
     """(B,) which pieces keep to one scale; a number of each row is used up only where some do."""
     return streams.draw() < sampling.diatonic if sampling.diatonic else torch.zeros(streams.rows) > 0
 
 
-def _going(done: Tensor, fewest: int) -> Tensor:
+def _active_rows(done: Tensor, min_rows: int) -> Tensor:
     """The numbers of the rows that have not ended, and of others where these are fewer than so many."""
-    going = torch.nonzero(~done).flatten()
-    more = torch.nonzero(done).flatten()[: max(0, fewest - len(going))]
-    return torch.cat([going, more]).sort().values
+    active = torch.nonzero(~done).flatten()
+    more = torch.nonzero(done).flatten()[: max(0, min_rows - len(active))]
+    return torch.cat([active, more]).sort().values
 
 
 def _after_prompt(
-    model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, strict: Tensor
+    model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, diatonic_rows: Tensor
 ) -> _Rows:
-    """Rows that have read the prompt, to be gone on with by `stepper`; `strict` (B,) keep to one scale."""
-    count = len(strict)
+    """Rows that have read the prompt, to be gone on with by `stepper`; `diatonic_rows` (B,) keep to one scale."""
+    count = len(diatonic_rows)
     rules = grammar.init_state(1)
     for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
         rules = grammar.advance(rules, id_[None])
@@ -223,18 +223,20 @@ def _after_prompt(
         rules = grammar.silence(rules)
     is_stepped = isinstance(model, nn.Module)
     if is_stepped and len(prompt_ids) == 1:  # BOS alone is a step like others
-        state = begun(stepper, repeat_rows(state, count))
+        state = to_fused_state(stepper, repeat_rows(state, count))
         logits, state = stepper(prompt_ids.expand(count, 1), state)
     else:
         given = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
         for start in range(0, len(prompt_ids), CHUNK):
             logits, state = model(given[:, start : start + CHUNK], state)
         logits, state = logits.expand(count, -1, -1), repeat_rows(state, count)
-        state = begun(stepper, state) if is_stepped else state
+        state = to_fused_state(stepper, state) if is_stepped else state
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
-    heard = torch.zeros(count, NO_CLASS + 1, dtype=torch.bool, device=prompt_ids.device)
-    heard[:, as_tensor(grammar.pitch_class)[prompt_ids]] = True
-    return _Rows(logits[:, -1], zeros > 0, zeros, heard, strict, repeat_rows(rules, count), state)
+    seen_classes = torch.zeros(count, NO_CLASS + 1, dtype=torch.bool, device=prompt_ids.device)
+    seen_classes[:, as_tensor(grammar.pitch_class)[prompt_ids]] = True
+    return _Rows(
+        logits[:, -1], zeros > 0, zeros, seen_classes, diatonic_rows, repeat_rows(rules, count), state
+    )
 
 
 def _finished(
@@ -257,12 +259,12 @@ def _finished(
     prompt = len(streams[0].ids) + 1 - streams[0].new_ids
     nats = token_nats(logits[:, prompt - 1 :], ids[:, prompt:]).double().sum(dim=1)
     return [
-        stream._replace(log_likelihood=-own, strayed=(stream.log_likelihood + own) / stream.new_ids)
+        stream._replace(log_likelihood=-own, precision_gap=(stream.log_likelihood + own) / stream.new_ids)
         for stream, own in zip(streams, nats.tolist(), strict=True)
     ]
 
 
-class _Kept:
+class _Transcript:
     """What has been written of all rows, those that have ended and left the batch among them.
 
     Args:
@@ -282,16 +284,16 @@ class _Kept:
         """More ids in every row that is left, (K, B)."""
         self._steps.append(ids)
 
-    def flush(self, totals: Tensor, going: Tensor | None = None) -> None:
-        """Write down the steps so far, and the log-likelihoods (B,); `going` are the rows from now on."""
+    def flush(self, totals: Tensor, active: Tensor | None = None) -> None:
+        """Write down the steps so far, and the log-likelihoods (B,); `active` are the rows from now on."""
         for row, ids, total in zip(
             self._rows, torch.cat(self._steps).t().tolist(), totals.tolist(), strict=True
         ):
             self._new[row] += ids
             self._totals[row] = total
         self._steps = []
-        if going is not None:
-            self._rows = [self._rows[i] for i in going.tolist()]
+        if active is not None:
+            self._rows = [self._rows[i] for i in active.tolist()]
 
     def streams(self, grammar: Rules) -> list[Stream]:
         """All rows, each cut at its end."""
@@ -314,18 +316,18 @@ def _step(
 ) -> tuple[Tensor, _Rows]:
     """One id more in every row, (B,)."""
     legal = as_tensor(grammar.mask(rows.rules))
-    last, heard = rows.last.float(), rows.heard
+    last, seen_classes = rows.last.float(), rows.seen_classes
     logits = torch.where(legal, last, -torch.inf)
     if sampling.diatonic:
-        logits = within_scale(logits, heard, pitch_class, rows.strict)
+        logits = within_scale(logits, seen_classes, pitch_class, rows.diatonic_rows)
     if sampling.min_p_new:
-        logits = without_strays(logits, heard, pitch_class, sampling.min_p_new)
+        logits = without_unlikely_classes(logits, seen_classes, pitch_class, sampling.min_p_new)
     ids = draw_ids(logits, uniform, sampling, is_time)
     if sampling.diatonic or sampling.min_p_new:
-        heard = heard.scatter(1, pitch_class[ids][:, None], value=True)
+        seen_classes = seen_classes.scatter(1, pitch_class[ids][:, None], value=True)
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
     rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
     done = rows.done | as_tensor(rules.kind == Kind.EOS.value)
     logits, state = model(ids[:, None], rows.state)
-    return ids, _Rows(logits[:, -1], done, total, heard, rows.strict, rules, state)
+    return ids, _Rows(logits[:, -1], done, total, seen_classes, rows.diatonic_rows, rules, state)

@@ -15,13 +15,13 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
-from musegen.generation.accompany import Accompaniment, Players, accompany
+from musegen.generation.accompany import Accompaniment, TrainingDefaults, accompany
 from musegen.generation.assemble import dress_like
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import Way, interpolate_clips
+from musegen.generation.interpolate import Interpolation, interpolate_clips
 from musegen.generation.latent import decode_latents, latent_of, sample_clips
 from musegen.generation.pieces import generate
-from musegen.generation.rejection import Drawing, Wish, at_rest, in_key, novel, once
+from musegen.generation.rejection import Rejection, Wish, at_rest, in_key, novel, once
 from musegen.generation.request import Request, Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
@@ -102,7 +102,7 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
     else:
         tonic, mode = wanted.key
         wish = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
-    drawing = Drawing(wanted.but_for_copies(wish, request.bars, words)(wanted.num, wanted.seed))
+    drawing = Rejection(wanted.but_for_copies(wish, request.bars, words)(wanted.num, wanted.seed))
     while drawing.wanted:
         num, seed = drawing.wanted
         results = generate(
@@ -140,7 +140,7 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             "--key is for models that write pieces: clips end anywhere; keep to notes with --scale"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
-    drawing = Drawing(wanted.but_for_copies(once, request.bars, words)(wanted.num, wanted.seed))
+    drawing = Rejection(wanted.but_for_copies(once, request.bars, words)(wanted.num, wanted.seed))
     while drawing.wanted:
         num, seed = drawing.wanted
         results = sample_clips(
@@ -179,7 +179,7 @@ def generate_accompaniments(
         prompt=prompt,
         sampling=_settings(checkpoint, sampling, wanted.pitches if wanted else None),
         seed=seed,
-        players=Players.of(checkpoint.data),
+        players=TrainingDefaults.of(checkpoint.data),
     )
 
 
@@ -210,7 +210,7 @@ def generate_interpolation(
     path: Literal["both", "spherical", "linear"] = "both",
     sampling: SamplingOptions | None = None,
     seed: int = 0,
-) -> Way:
+) -> Interpolation:
     """What lies between two clips; see `interpolate_clips`."""
     return interpolate_clips(
         cast(VAE, checkpoint.model),
@@ -256,7 +256,7 @@ def generate_variations(
 def own(clip: Clip, bars: int) -> Result:
     """The user's clip as it is, among what a model wrote."""
     ids = clip.ids[:-1].tolist()
-    return Result(clip.score, 0.0, bars, ids, given=tuple(range(len(clip.score.tracks))))
+    return Result(clip.score, 0.0, bars, ids, user_tracks=tuple(range(len(clip.score.tracks))))
 
 
 def _settings(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.generation.states import filled, parts
-from musegen.models.stepping import windowed
+from musegen.models.stepping import pad_history
 
 BLOCK = 16
 """Steps of a graph."""
@@ -55,7 +55,7 @@ class Graphed:
         """(BLOCK, B) ids, and the rows after them, which the next call overwrites."""
         if self._seen + BLOCK > self._window:
             self._window = max(FIRST_WINDOW, 2 * (self._seen + BLOCK))
-            self._capture(windowed(self._ready, rows, self._window), uniform)
+            self._capture(pad_history(self._ready, rows, self._window), uniform)
         self._seen += BLOCK
         self._uniform.copy_(uniform)
         self._graph.replay()

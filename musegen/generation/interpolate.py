@@ -18,7 +18,7 @@ from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 
-POINTS = 64
+PATH_POINTS = 64
 """Of a path, from which, and from others beside them, the steps are chosen."""
 POWER = 6
 """How much a long step counts: with 3 the longest is a little longer (see benchmarks/RESULTS.md)."""
@@ -26,7 +26,7 @@ IDLE = 3
 """How much longer a step counts for each note by which it does not lead on."""
 
 
-class Way(NamedTuple):
+class Interpolation(NamedTuple):
     """From one clip to another."""
 
     first: Result
@@ -47,10 +47,10 @@ def interpolate_clips(
     path: Route = "both",
     sampling: SamplingOptions = GREEDY,
     seed: int = 0,
-) -> Way:
+) -> Interpolation:
     """The clips between two of one metre, with the first one's instrument and a tempo between theirs.
 
-    Equal steps of z are not heard as equal: of `POINTS` clips on each path, and others beside it, those are
+    Equal steps of z are not heard as equal: of `PATH_POINTS` clips on each path, and others beside it, those are
     taken that lead there most evenly (`choose_steps`). Between two clips that are alike lies that clip.
 
     Args:
@@ -67,7 +67,7 @@ def interpolate_clips(
         MusegenError: a clip did not end.
     """
     ends = latent_of(model, first.ids), latent_of(model, last.ids)
-    z = candidates(*ends, max(POINTS, num), path, seed=seed)
+    z = candidates(*ends, max(PATH_POINTS, num), path, seed=seed)
     found = decode_latents(
         model,
         tokenizer,
@@ -81,10 +81,10 @@ def interpolate_clips(
         dress_like(result.score, first.score, tokenizer)
     if np.array_equal(first.ids, last.ids):
         same = replace(found[0], score=first.score, ids=first.ids[:-1].tolist())
-        return Way(found[0], [same] * (num - 2), found[-1])
+        return Interpolation(found[0], [same] * (num - 2), found[-1])
     apart = note_distances([first.score, *(result.score for result in found), last.score])
     between = [found[point - 1] for point in choose_steps(apart, num)[1:-1]]
-    return Way(found[0], _paced(between, first, last), found[-1])
+    return Interpolation(found[0], _paced(between, first, last), found[-1])
 
 
 def choose_steps(apart: Ints, num: int) -> list[int]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from musegen.config.options import SamplingOptions
-from musegen.generation.sampling import GREEDY, RowStreams, draw_ids
+from musegen.generation.sampling import GREEDY_BELOW, RowStreams, draw_ids
 from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
 
 NOTES_TEMPERATURE = 0.5
@@ -49,7 +49,7 @@ def draw_labels(
         temperature: of whole labellings; 0 takes the likeliest label of each span over all labellings, which
             is right more often than the labels of the likeliest labelling are.
     """
-    is_likeliest = temperature < GREEDY
+    is_likeliest = temperature < GREEDY_BELOW
     scale = 1.0 if is_likeliest else temperature
     labels = torch.arange(unary.shape[2], device=unary.device)
     is_out = (settled >= 0)[..., None] & (labels != settled[..., None])  # (B, K, C)

@@ -42,7 +42,7 @@ Wish = Callable[[int, int], Draws]
 """So many pieces of a seed."""
 
 
-class Drawing:
+class Rejection:
     """Pieces as wished for, while `wanted` says how many of which seed are to be written next.
 
     Args:

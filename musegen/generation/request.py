@@ -39,15 +39,15 @@ class Result:
     """Bars in all, those of a prompt included."""
     ids: list[int]
     """The whole stream, a prompt's ids included, without the end."""
-    strayed: float = 0.0
+    precision_gap: float = 0.0
     """Nats an id by which it is likelier under the rounded weights that drew it than under the model's."""
-    given: tuple[int, ...] = ()
+    user_tracks: tuple[int, ...] = ()
     """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""
 
     @classmethod
     def of(cls, stream: Stream, score: ScoreTick, bars: int) -> "Result":
         """A stream with its score."""
-        return cls(score, stream.log_likelihood, bars, stream.ids, stream.strayed)
+        return cls(score, stream.log_likelihood, bars, stream.ids, stream.precision_gap)
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:

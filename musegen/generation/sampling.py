@@ -20,7 +20,7 @@ SETTLED = 7
 """Pitch classes after which a piece has a whole scale, to which one more is strange."""
 DIATONIC = 7
 """Pitch classes of a scale, neighbours in the circle of fifths."""
-GREEDY = 1e-6
+GREEDY_BELOW = 1e-6
 """Below this temperature the likeliest id is taken: logits over less would overflow."""
 
 
@@ -94,7 +94,7 @@ def filter_logits(logits: Tensor, config: SamplingOptions, is_time: Tensor | Non
 
     Args:
         logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
-        config: its temperature is at least `GREEDY`.
+        config: its temperature is at least `GREEDY_BELOW`.
         is_time: (V,) see `temper`.
 
     Returns:
@@ -115,27 +115,29 @@ def filter_logits(logits: Tensor, config: SamplingOptions, is_time: Tensor | Non
     return logits
 
 
-def without_strays(logits: Tensor, heard: Tensor, pitch_class: Tensor, share: float) -> Tensor:
+def without_unlikely_classes(
+    logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, share: float
+) -> Tensor:
     """Logits without pitches of a new class that are hardly likely, in pieces that have `SETTLED` classes.
 
     An accidental that a model gives one chance in a hundred at every note comes in most pieces, and once it
-    has come the model goes on with it: so what is new wants more than what has been heard.
+    has come the model goes on with it: so what is new wants more than what has been seen_classes.
 
     Args:
         logits: (B, V), illegal ids at -inf.
-        heard: (B, 13) which pitch classes each piece has had; the last is of what has none.
+        seen_classes: (B, 13) which pitch classes each piece has had; the last is of what has none.
         pitch_class: (V,) 0 to 12.
         share: of the probability of the likeliest id, which a new class must reach.
 
     Returns:
         (B, V), the likeliest id of each row as it was.
     """
-    is_settled = heard[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
-    is_new = ~heard[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
+    is_settled = seen_classes[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
+    is_new = ~seen_classes[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
     return logits.masked_fill(is_new & (logits < _least(logits, share)), -torch.inf)
 
 
-def within_scale(logits: Tensor, heard: Tensor, pitch_class: Tensor, strict: Tensor) -> Tensor:
+def within_scale(logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, diatonic_rows: Tensor) -> Tensor:
     """Logits of those pieces that keep to one diatonic scale without the pitches that would leave it.
 
     Which scale it is shows as the piece goes on: a pitch may come if one of the twelve has it and all that
@@ -143,9 +145,9 @@ def within_scale(logits: Tensor, heard: Tensor, pitch_class: Tensor, strict: Ten
 
     Args:
         logits: (B, V), illegal ids at -inf.
-        heard: (B, 13) which pitch classes each piece has had; the last is of what has none.
+        seen_classes: (B, 13) which pitch classes each piece has had; the last is of what has none.
         pitch_class: (V,) 0 to 12.
-        strict: (B,) which pieces keep to one scale.
+        diatonic_rows: (B,) which pieces keep to one scale.
 
     Returns:
         (B, V), each row with something left to draw.
@@ -153,10 +155,10 @@ def within_scale(logits: Tensor, heard: Tensor, pitch_class: Tensor, strict: Ten
     each = torch.arange(NO_CLASS, device=logits.device)
     # pitch class c stands at place 7c of the circle of fifths, where a scale is seven neighbours: (12, 12)
     scales = ((7 * each - each[:, None]) % NO_CLASS < DIATONIC).float()
-    is_possible = heard[:, :NO_CLASS].float() @ (1 - scales).t() == 0  # (B, 12)
-    may_come = torch.cat([is_possible.float() @ scales > 0, torch.ones_like(strict)[:, None]], dim=1)
+    is_possible = seen_classes[:, :NO_CLASS].float() @ (1 - scales).t() == 0  # (B, 12)
+    may_come = torch.cat([is_possible.float() @ scales > 0, torch.ones_like(diatonic_rows)[:, None]], dim=1)
     kept = logits.masked_fill(~may_come[:, pitch_class], -torch.inf)
-    is_kept = strict & is_possible.any(dim=1) & (kept.amax(dim=1) > -torch.inf)
+    is_kept = diatonic_rows & is_possible.any(dim=1) & (kept.amax(dim=1) > -torch.inf)
     return torch.where(is_kept[:, None], kept, logits)
 
 
@@ -179,7 +181,7 @@ def draw_ids(
     Returns:
         (B,) ids, each of non-zero probability.
     """
-    if config.temperature < GREEDY:
+    if config.temperature < GREEDY_BELOW:
         return logits.argmax(dim=1)
     if config.temperature != 1.0 or config.top_k or config.top_p < 1.0 or config.min_p:
         logits = filter_logits(logits.double(), config, is_time)

@@ -27,7 +27,7 @@ from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 
-POINTS = 33
+SLIDER_POINTS = 33
 REACH = 5.0
 """Standard deviations of a slider's dimension, over training clips, to either side of where these lie."""
 RHYTHMS = {"density": 2}
@@ -41,7 +41,7 @@ CHANGE = 0.2
 """How much the share of notes that change counts beside a miss of one unit."""
 
 
-class Walk(NamedTuple):
+class SliderCandidates(NamedTuple):
     """What lies along a slider for one clip: first the clip itself, as it is given back."""
 
     points: Tensor
@@ -64,7 +64,7 @@ def along_slider(
     sampling: SamplingOptions = GREEDY,
     seed: int = 0,
     ticks_per_quarter: int = 480,
-) -> list[Walk]:
+) -> list[SliderCandidates]:
     """Candidates for each of N points, (N, Z).
 
     Args:
@@ -102,7 +102,7 @@ def along_slider(
     for z_row, results in zip(torch.cat([points, more], dim=1), map(list.__add__, plain, drawn), strict=True):
         scores = [result.score for result in results]
         changed = np.array([1 - note_scores(scores[0], score).f1 for score in scores])
-        walks.append(Walk(z_row, results, score_attributes(scores, model.clip_bars), changed))
+        walks.append(SliderCandidates(z_row, results, score_attributes(scores, model.clip_bars), changed))
     return walks
 
 
@@ -124,13 +124,13 @@ def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -
             f"--{name} moves a slider, and the model was trained without: train one with --latent.sliders 5"
         )
     mean, deviation = _spread(model)
-    ahead = torch.linspace(-reach, reach, POINTS - 1)
-    points = z[:, None].repeat(1, POINTS, 1)
+    ahead = torch.linspace(-reach, reach, SLIDER_POINTS - 1)
+    points = z[:, None].repeat(1, SLIDER_POINTS, 1)
     points[:, 1:, slider] = mean[slider] + deviation[slider] * ahead
     return points
 
 
-def chosen(walk: Walk, slider: int, value: float, own: Floats, units: Floats) -> int:
+def chosen(walk: SliderCandidates, slider: int, value: float, own: Floats, units: Floats) -> int:
     """Which candidate has the value asked for, or comes nearest to it.
 
     Args:

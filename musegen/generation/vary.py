@@ -19,7 +19,7 @@ from musegen.metrics.smoothness import note_distances
 from musegen.models.vae import VAE
 from musegen.tokenizers import Tokenizer
 
-POINTS = 32
+ARC_POINTS = 32
 """Clips on the way to each drawn point, from which the variation is chosen."""
 
 
@@ -90,8 +90,8 @@ def _on_the_way(
 
     Equal steps of z are not: a good model gives the same clip back from far around its point.
     """
-    shares = np.linspace(0, 1, POINTS)
-    points = interpolate(home, other, POINTS)
+    shares = np.linspace(0, 1, ARC_POINTS)
+    points = interpolate(home, other, ARC_POINTS)
     clips = [result.score for result in decode_latents(model, tokenizer, points, metre, sampling=likeliest)]
     edits = note_distances(clips)[0]
     missed = np.abs(edits - amount * edits[-1]) + 1e-3 * np.abs(shares - amount)  # of points alike the nearer

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from musegen.models.rnn import LockedDropout, both_ways, two_stacks
 from musegen.tokenizers.chord_plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
 
-POINTS = 8
+SAMPLES_PER_HALF = 8
 """At which a span of the melody is looked at."""
 PHRASE_SPANS = 16
 _FEWEST, _MOST = -8, 24
@@ -84,7 +84,7 @@ class Planner(nn.Module):
 
     def __init__(self, *, width: int = 256, dropout: float = 0.3) -> None:
         super().__init__()
-        self.input = nn.Linear(POINTS * 14, width)
+        self.input = nn.Linear(SAMPLES_PER_HALF * 14, width)
         self.phrase = nn.Embedding(PHRASE_SPANS, width)
         self.forwards, self.backwards = two_stacks(
             cell="lstm", input_size=width, hidden_size=width // 2, num_layers=2, dropout=dropout
@@ -99,8 +99,8 @@ class Planner(nn.Module):
         """Read a batch of melodies.
 
         Args:
-            degrees: (B, K, POINTS) semitones of what sounds above the tonic + 1, 0 where nothing does.
-            struck: (B, K, POINTS) whether it has begun since the point before.
+            degrees: (B, K, SAMPLES_PER_HALF) semitones of what sounds above the tonic + 1, 0 where nothing does.
+            struck: (B, K, SAMPLES_PER_HALF) whether it has begun since the point before.
             home: (B,) pitch class of the tonic.
             spans: (B,) spans of each row, at most K.
         """

@@ -38,7 +38,7 @@ class Slots(NamedTuple):
         return z[:, : self.whole], z[:, self.whole :].view(len(z), self.bars, self.each)
 
 
-class Keys(nn.Module):
+class PositionCodes(nn.Module):
     """A learnt vector for each place in a bar, and for each bar of a clip; random signs to begin with.
 
     Args:
@@ -97,7 +97,7 @@ class BarEncoder(nn.Module):
         for scale in (self.scale, self.whole_scale):
             nn.init.constant_(scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, keys: Keys) -> Normal:
+    def forward(self, ids: Tensor, keys: PositionCodes) -> Normal:
         """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
 
         Args:

@@ -51,7 +51,7 @@ class HostState(NamedTuple):
     """(B, L)"""
 
 
-def hosted_state(state: TrackerState, spare: int = ROOM) -> HostState:
+def numpy_state(state: TrackerState, spare: int = ROOM) -> HostState:
     """The same state, with room for so many ids more."""
     rows, seen = state.ids.shape
     ids, keys = np.zeros((rows, seen + spare), np.int64), np.full((rows, seen + spare), FAR)

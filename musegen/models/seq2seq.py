@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.chord_planner import POINTS, Heard, Planner, PlanReader
+from musegen.models.chord_planner import SAMPLES_PER_HALF, Heard, Planner, PlanReader
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import BAR_KEY, END_KEY, Encoder, Memory
 from musegen.models.position.features import StepFeatures, rotated_classes, semitones
@@ -84,7 +84,7 @@ class Seq2Seq(nn.Module):
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
 
     def hear(self, memory: Memory) -> Heard:
-        """The melody as the planner reads it: what sounds at `POINTS` points of each half bar.
+        """The melody as the planner reads it: what sounds at `SAMPLES_PER_HALF` points of each half bar.
 
         Raises:
             ValueError: there is no planner.
@@ -92,14 +92,14 @@ class Seq2Seq(nn.Module):
         if self.planner is None:
             raise ValueError("this model makes no plans")
         lengths = memory.bar_positions  # (B, bars)
-        points = torch.arange(HALVES * POINTS, device=lengths.device)
+        points = torch.arange(HALVES * SAMPLES_PER_HALF, device=lengths.device)
         bars = torch.arange(1, lengths.shape[1] + 1, device=lengths.device)
-        when = (bars * BAR_KEY)[:, None] + lengths[..., None] * points // (HALVES * POINTS)
-        at = memory.sounding_at(when.flatten(1))  # (B, bars * HALVES * POINTS)
+        when = (bars * BAR_KEY)[:, None] + lengths[..., None] * points // (HALVES * SAMPLES_PER_HALF)
+        at = memory.sounding_at(when.flatten(1))  # (B, bars * HALVES * SAMPLES_PER_HALF)
         degrees = degrees_of(memory.pitch.gather(1, at), memory.tonic)
         struck = nn.functional.pad(at[:, 1:] != at[:, :-1], (1, 0), value=True)
         spans = (lengths > 0).sum(dim=1) * HALVES
-        shape = (len(at), -1, POINTS)
+        shape = (len(at), -1, SAMPLES_PER_HALF)
         heard: Heard = self.planner(degrees.view(shape), struck.view(shape), memory.tonic, spans)
         return heard
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.decoder import StreamDecoder
-from musegen.models.host_place import HostTracker, hosted_state
+from musegen.models.host_place import HostTracker, numpy_state
 from musegen.models.packed import Packed
 from musegen.models.position.events import EventTracker
 from musegen.models.position.features import TrackerState
@@ -64,29 +64,29 @@ def _gates(layer: nn.LSTM, precision: str) -> Packed:
 
 
 _Kept = tuple[Any, tuple[str, bool], nn.Module]
-"""Marks of the weights, precision and whether hosted, and what was made ready of them."""
+"""Marks of the weights, precision and whether as_numpy, and what was made ready of them."""
 _READY: weakref.WeakKeyDictionary[nn.Module, _Kept] = weakref.WeakKeyDictionary()
 
 
-def stepping(model: nn.Module, precision: str = "float32", *, hosted: bool = True) -> nn.Module:
-    """`made_ready`, kept for the next call while the model lives and its weights stay as they are."""
+def fused_model(model: nn.Module, precision: str = "float32", *, as_numpy: bool = True) -> nn.Module:
+    """`fuse_for_sampling`, kept for the next call while the model lives and its weights stay as they are."""
     marks = [(weight.data_ptr(), weight._version) for weight in model.parameters()]  # noqa: SLF001
     kept = _READY.get(model)
-    if kept is None or kept[:2] != (marks, (precision, hosted)):
-        kept = (marks, (precision, hosted), made_ready(model, precision, hosted=hosted))
+    if kept is None or kept[:2] != (marks, (precision, as_numpy)):
+        kept = (marks, (precision, as_numpy), fuse_for_sampling(model, precision, as_numpy=as_numpy))
         _READY[model] = kept
     return kept[2]
 
 
 @torch.no_grad()
-def made_ready(model: nn.Module, precision: str, *, hosted: bool = True) -> nn.Module:
+def fuse_for_sampling(model: nn.Module, precision: str, *, as_numpy: bool = True) -> nn.Module:
     """A copy of a model, for steps of one id, that shares what it need not lay out anew.
 
     Args:
         model: of any family.
         precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last two are for
             a processor.
-        hosted: whether, on a processor, what follows the stream does so in numpy: see `HostTracker`.
+        as_numpy: whether, on a processor, what follows the stream does so in numpy: see `HostTracker`.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
@@ -96,12 +96,12 @@ def made_ready(model: nn.Module, precision: str, *, hosted: bool = True) -> nn.M
             if module.rnn.cell == "lstm":
                 module.rnn = PackedLSTM(module.rnn, precision)  # type: ignore[assignment]
             tracker = module.tracker
-            if hosted and isinstance(tracker, EventTracker) and tracker.pitch.device.type == "cpu":
+            if as_numpy and isinstance(tracker, EventTracker) and tracker.pitch.device.type == "cpu":
                 module.tracker = HostTracker(tracker)  # type: ignore[assignment]
     return ready
 
 
-def begun(ready: nn.Module, state: Any) -> Any:
+def to_fused_state(ready: nn.Module, state: Any) -> Any:
     """The state from which the steps of `ready` go on, given that of the model.
 
     Args:
@@ -112,7 +112,7 @@ def begun(ready: nn.Module, state: Any) -> Any:
     for module in ready.modules():
         if isinstance(module, StreamDecoder):
             module.tracker.is_windowed = False
-    return mapped(state, hosted_state) if is_hosted else state
+    return mapped(state, numpy_state) if is_hosted else state
 
 
 def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
@@ -124,7 +124,7 @@ def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
     return type(state)(*(mapped(part, change) for part in state))
 
 
-def windowed(ready: nn.Module, state: Any, window: int) -> Any:
+def pad_history(ready: nn.Module, state: Any, window: int) -> Any:
     """A state whose past has the same shape after every step, padded in front; `ready` keeps it so.
 
     Args:

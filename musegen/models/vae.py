@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from musegen.models.conductor import BarEncoder, Conductor, Keys
+from musegen.models.conductor import BarEncoder, Conductor, PositionCodes
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.position.features import StepFeatures
@@ -63,7 +63,7 @@ class ClipEncoder(nn.Module):
         nn.init.eye_(self.mean.weight)  # the memory as it is
         nn.init.constant_(self.scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, keys: Keys) -> Normal:
+    def forward(self, ids: Tensor, keys: PositionCodes) -> Normal:
         """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
 
         Args:
@@ -108,7 +108,7 @@ class VAE(nn.Module):
         encoder: ClipEncoder | BarEncoder,
         decoder: StreamDecoder,
         conductor: Conductor | None,
-        keys: Keys,
+        keys: PositionCodes,
         clip_bars: int,
         latent_dim: int,
     ) -> None:

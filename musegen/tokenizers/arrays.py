@@ -35,7 +35,7 @@ def hosted(thing: Any) -> Any:
             return thing
 
 
-def hosted_rules(rules: T) -> T:
+def numpy_rules(rules: T) -> T:
     """A grammar for numpy arrays."""
     own = copy.copy(rules)
     vars(own).update({name: hosted(value) for name, value in vars(rules).items()})

@@ -21,7 +21,7 @@ from musegen.config.settings import TokenizerConfig
 from musegen.errors import MusegenError, TokenError, attempt
 from musegen.tokenizers.parts import LONGEST_BAR, Part, match_parts, reading_saved, saved_metres, saved_parts
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
-from musegen.tokenizers.remi_grid import Piece, RemiGrid, Scale
+from musegen.tokenizers.remi_grid import GridPiece, RemiGrid, Scale
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 COMMON_TIME_SIGNATURES = frozenset(
@@ -35,7 +35,7 @@ COMMON_TIME_SIGNATURES = frozenset(
 MOST_BARS = 128
 """Bars up to which the length of a piece can be told."""
 
-TOGETHER = 32
+TOGETHER_IDS = 32
 """Pieces encoded at once: enough to share the cost of each call, few enough to stay in the cache."""
 
 
@@ -162,12 +162,12 @@ class RemiTokenizer:
         read = [attempt(self._read, score) for score in scores]
         pieces = [piece for piece in read if not isinstance(piece, MusegenError)]
         streams: list[Ints] = []
-        for begin in range(0, len(pieces), TOGETHER):
-            streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER]), self._ids)
+        for begin in range(0, len(pieces), TOGETHER_IDS):
+            streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER_IDS]), self._ids)
         encoded = iter(streams)
         return [piece if isinstance(piece, MusegenError) else next(encoded) for piece in read]
 
-    def _read(self, score: ScoreTick) -> Piece:
+    def _read(self, score: ScoreTick) -> GridPiece:
         """What goes into the stream.
 
         Raises:
@@ -186,7 +186,7 @@ class RemiTokenizer:
         if not voices:
             raise TokenError("the score has no notes that this tokenizer writes (drums need programs)")
         tempos = score.tempos.numpy() if self.config.tempo else {}
-        return Piece(score.ticks_per_quarter, changes, tempos, voices)
+        return GridPiece(score.ticks_per_quarter, changes, tempos, voices)
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
         """The number under which each track stands in the stream: `DRUMS`, its part's, or its program.

@@ -26,7 +26,7 @@ DEFAULT_TEMPO = 500_000
 """Microseconds a quarter where a score says nothing: 120 quarters a minute."""
 
 
-class Piece(NamedTuple):
+class GridPiece(NamedTuple):
     """What REMI reads of a score, in its own ticks."""
 
     ticks_per_quarter: int
@@ -108,7 +108,7 @@ class RemiGrid(NamedTuple):
     tempos: Scale
     """Microseconds a quarter."""
 
-    def place(self, pieces: Sequence[Piece]) -> GridMusic:
+    def place(self, pieces: Sequence[GridPiece]) -> GridMusic:
         """Round pieces to their grids.
 
         Of notes of one voice that fall together on one pitch one is left, as short as the shortest.
@@ -133,7 +133,7 @@ class RemiGrid(NamedTuple):
             velocity=rank & 0xFFFF, duration=rank >> 16,
         )  # fmt: skip
 
-    def _place_tempos(self, pieces: Sequence[Piece], scale: Floats, metres: Metres) -> tuple[Ints, Ints]:
+    def _place_tempos(self, pieces: Sequence[GridPiece], scale: Floats, metres: Metres) -> tuple[Ints, Ints]:
         """Times and ranks of the tempo marks, (K,) each: the last of those at one time, one on tick 0."""
         if not len(self.tempos.values):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -153,7 +153,7 @@ class RemiGrid(NamedTuple):
         return time[last], tempo[last]
 
 
-def _gather(pieces: Sequence[Piece]) -> tuple[Ints, Ints, dict[str, Array]]:
+def _gather(pieces: Sequence[GridPiece]) -> tuple[Ints, Ints, dict[str, Array]]:
     """The number of the piece and the voice of every note, (N,) each, and the columns of all notes."""
     tracks = [(i, voice, columns) for i, piece in enumerate(pieces) for voice, columns in piece.voices]
     sizes = [len(columns["time"]) for _, _, columns in tracks]
@@ -162,7 +162,7 @@ def _gather(pieces: Sequence[Piece]) -> tuple[Ints, Ints, dict[str, Array]]:
     return number, voice, {name: np.concatenate([track[2][name] for track in tracks]) for name in names}
 
 
-def _lay_metres(pieces: Sequence[Piece]) -> tuple[Metres, Ints]:
+def _lay_metres(pieces: Sequence[GridPiece]) -> tuple[Metres, Ints]:
     """The metres of the pieces on their grids, and the ticks a quarter of each grid, (P,)."""
     laid = [lay_changes(piece.changes, piece.ticks_per_quarter) for piece in pieces]
     rows = np.array([row for stretches, _ in laid for row in stretches]).T

@@ -79,7 +79,7 @@ def _states(out: Path) -> tuple[Path, Path]:
     return state_path(out), out / _FOLDER / _BEFORE
 
 
-def forget_run(out: Path) -> None:
+def delete_resume_state(out: Path) -> None:
     """Remove what a run in `out` would go on from."""
     shutil.rmtree(out / _FOLDER, ignore_errors=True)
 

@@ -22,8 +22,8 @@ from musegen.training.resume import (
     KeepState,
     StepSeeds,
     WholeFiles,
+    delete_resume_state,
     describe_run,
-    forget_run,
     has_state,
     load_run,
     state_path,
@@ -77,7 +77,7 @@ def train(
         _clear(out, is_new=before is None)
     _fit(run, asked, out, state=before.state if before else None, say=say)
     if is_first_process():
-        forget_run(out)
+        delete_resume_state(out)
     return out
 
 
@@ -146,7 +146,7 @@ def _clear(out: Path, *, is_new: bool) -> None:
     (out / ".writable").unlink()
     remove_unfinished(out)
     if is_new:
-        forget_run(out)
+        delete_resume_state(out)
         for old in [out / "README.md", *(out / "samples").glob("step-*.mid")]:
             old.unlink(missing_ok=True)
 

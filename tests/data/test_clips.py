@@ -9,7 +9,7 @@ from symusic.core import ScoreTick
 
 from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.clips import Clips, clip_attributes, clip_notes, cut_clips
-from musegen.data.dataset import Dataset, Piece
+from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view
 from musegen.music.metre import bar_ticks
@@ -32,7 +32,7 @@ def tune(*notes: tuple[int, int, int], metres: Sequence[tuple[int, int, int]] = 
 def view_of(tokenizer: Tokenizer, *scores: ScoreTick) -> TokenView:
     """A view of training pieces of its own, all in the split "train"."""
     streams = [tokenizer.encode(score) for score in scores]
-    nothing = Piece("", "", "", "train", 0, 0, 0.0, 0, "", [], [], 0, 0)
+    nothing = IndexEntry("", "", "", "train", 0, 0, 0.0, 0, "", [], [], 0, 0)
     return TokenView(
         ids=np.concatenate(streams).astype(np.uint16),
         offsets=np.cumsum([0, *map(len, streams)]),

@@ -8,7 +8,7 @@ import pytest
 
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import copied
-from musegen.data.training_index import BaseRate, learnt
+from musegen.data.training_index import BaseRate, open_training_index
 from musegen.errors import DataError
 
 
@@ -24,7 +24,7 @@ def split(tunes: Dataset, tmp_path: Path) -> Dataset:
 
 
 def test_only_training_pieces_are_learnt(split: Dataset) -> None:
-    known, base = learnt(split)
+    known, base = open_training_index(split)
     assert known.names == [piece.name for piece in split.split("train")]
     assert (base.split, base.pieces) == ("test", 6)
     found = [copied(split.score(piece), known) for piece in split.split("test")]
@@ -33,31 +33,31 @@ def test_only_training_pieces_are_learnt(split: Dataset) -> None:
 
 
 def test_it_is_made_once_and_anew_for_another_split(split: Dataset) -> None:
-    first = learnt(split)
+    first = open_training_index(split)
     (folder,) = (split.path / ".cache").iterdir()
     stamp = (folder / "text.npy").stat().st_mtime_ns
-    again = learnt(split)
+    again = open_training_index(split)
     assert (folder / "text.npy").stat().st_mtime_ns == stamp
     assert again.known.order.tolist() == first.known.order.tolist()
     assert again.base.runs.tolist() == first.base.runs.tolist()
     other = replace(split, pieces=[replace(piece, split="train") for piece in split.pieces])
-    assert learnt(other).base.pieces == 0
-    assert len(learnt(other).known.names) == len(split.pieces)
+    assert open_training_index(other).base.pieces == 0
+    assert len(open_training_index(other).known.names) == len(split.pieces)
 
 
 def test_what_was_broken_off_is_made_anew(split: Dataset) -> None:
-    whole = learnt(split)
+    whole = open_training_index(split)
     (folder,) = (split.path / ".cache").iterdir()
     (folder / "novelty.json").unlink()  # written last
     (folder / "text.npy").unlink()
-    assert learnt(split).known.text.tolist() == whole.known.text.tolist()
+    assert open_training_index(split).known.text.tolist() == whole.known.text.tolist()
     assert json.loads((folder / "novelty.json").read_text())["names"] == whole.known.names
 
 
 def test_a_dataset_without_training_pieces(split: Dataset) -> None:
     held_out = replace(split, pieces=[replace(piece, split="test") for piece in split.pieces])
     with pytest.raises(DataError, match="no training piece"):
-        learnt(held_out)
+        open_training_index(held_out)
 
 
 def test_the_threshold_is_what_few_real_pieces_reach() -> None:

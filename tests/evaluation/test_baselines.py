@@ -3,7 +3,7 @@ import pytest
 from symusic import Score
 
 from musegen.data.dataset import Dataset
-from musegen.evaluation.baselines import Piece, block_chords, crossfade, random_retrieval
+from musegen.evaluation.baselines import MelodyAndScore, block_chords, crossfade, random_retrieval
 from musegen.metrics.note_f1 import melody_preserved
 from musegen.metrics.smoothness import note_edit_distance, smoothness
 from musegen.music.metre import bar_ticks
@@ -12,15 +12,15 @@ from tests.music.scores import TPQ, line, notes, score
 
 BAR = 4 * TPQ
 TUNE = [60, 64, 67, 64, 65, 69, 72, 69, 67, 71, 74, 71, 72, 67, 64, 60]  # I, IV, V, I, a bar each
-PIECE = Piece(score(line(TUNE, step=TPQ, name="Tune", program=73), metres=[(0, 4, 4)]), 0)
+PIECE = MelodyAndScore(score(line(TUNE, step=TPQ, name="Tune", program=73), metres=[(0, 4, 4)]), 0)
 
 
-def other(shift: int, metre: tuple[int, int] = (4, 4), bars: int = 2) -> Piece:
+def other(shift: int, metre: tuple[int, int] = (4, 4), bars: int = 2) -> MelodyAndScore:
     """A tune in C moved by `shift`, over whole notes that name their bar and drums."""
     length = 4 * TPQ * metre[0] // metre[1]
     bass = line([36 + shift + bar for bar in range(bars)], step=length, name="Bass")
     tune = line([p + shift for p in TUNE], step=length * bars // len(TUNE))
-    return Piece(score(bass, tune, line([38], drums=True), metres=[(0, *metre)]), 1)
+    return MelodyAndScore(score(bass, tune, line([38], drums=True), metres=[(0, *metre)]), 1)
 
 
 def chords_at(made: Score) -> dict[int, list[int]]:
@@ -40,7 +40,7 @@ def test_the_rule_hears_the_harmony() -> None:
 
 def test_chords_in_root_position_lie_below_the_melody() -> None:
     for shift in (-30, -7, 0, 11, 40):
-        made = block_chords(Piece(score(line([p + shift for p in TUNE], step=TPQ)), 0))
+        made = block_chords(MelodyAndScore(score(line([p + shift for p in TUNE], step=TPQ)), 0))
         for onset, _, pitch in notes(made.tracks[1]):
             low = min(p for o, d, p in notes(made.tracks[0]) if o < onset + BAR // 2 and o + d > onset)
             assert pitch < low
@@ -59,7 +59,7 @@ def test_real_tunes_with_pickups_in_any_metre(tunes: Dataset) -> None:
     assert any(piece.pickup for piece in tunes.pieces)
     for piece in tunes.pieces:
         tune = tunes.score(piece)
-        made = block_chords(Piece(tune, piece.melody))
+        made = block_chords(MelodyAndScore(tune, piece.melody))
         assert melody_preserved(tune.tracks[piece.melody], made.tracks[0])
         begin, end = note_arrays(made.tracks[1])[0].min(), last_end(made)
         assert begin >= note_arrays(tune.tracks[piece.melody])[0].min()
@@ -70,7 +70,7 @@ def test_an_intro_is_accompanied_and_a_rest_keeps_its_chord() -> None:
     tune = line(TUNE[:8], step=TPQ, start=BAR)  # a bar of intro, a bar of rest
     for note in line(TUNE[8:], step=TPQ, start=4 * BAR).notes:
         tune.notes.append(note)
-    found = chords_at(block_chords(Piece(score(tune), 0)))
+    found = chords_at(block_chords(MelodyAndScore(score(tune), 0)))
     assert sorted(found) == [half * BAR // 2 for half in range(12)]
     assert sorted(found[0]) == [0, 4, 7]
     assert found[3 * BAR] == found[3 * BAR - BAR // 2] == [5, 9, 0]
@@ -90,7 +90,7 @@ def test_retrieval_prefers_the_metre_and_cuts_what_does_not_fit() -> None:
     for _ in range(8):
         assert notes(random_retrieval(PIECE, [other(0, (3, 4)), other(0)], rng).tracks[1])[0][1] == BAR
     eighths = line([40] * 24, step=TPQ // 2, name="Bass")
-    long = Piece(score(eighths, other(0, (6, 4)).score.tracks[1], metres=[(0, 6, 4)]), 1)
+    long = MelodyAndScore(score(eighths, other(0, (6, 4)).score.tracks[1], metres=[(0, 6, 4)]), 1)
     cut = random_retrieval(PIECE, [long], rng)
     assert len(cut.tracks[1].notes) == 4 * 8
     assert last_end(cut) == 4 * BAR

@@ -41,7 +41,7 @@ def test_positions_strike_hold_and_rest() -> None:
 
 
 @pytest.fixture(scope="module")
-def learnt(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def open_training_index(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     config = VAETrainConfig(
         model=VAEConfig(embedding_dim=32, hidden_size=64, latent_dim=64, clip_bars=1),
         optim=OptimConfig(batch_tokens=2048, lr=1e-2),

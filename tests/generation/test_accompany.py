@@ -133,7 +133,7 @@ def test_a_tune_without_metre_and_tempo_gets_those_of_its_twin(checkpoint: Check
 
 
 def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: Path) -> None:
-    write_score(tune(), tmp_path / "tune.mid", given=(0,))
+    write_score(tune(), tmp_path / "tune.mid", user_tracks=(0,))
     command = ["accompany", str(accompanist), str(tmp_path / "tune.mid"), "--num", "2", "--seed", "3"]
     assert main([*command, "--out", str(tmp_path / "out")]) == 0
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
@@ -161,7 +161,7 @@ def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: 
 def test_misuse_is_one_line(
     flags: list[str], words: str, accompanist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_score(tune(), tmp_path / "tune.mid", given=(0,))
+    write_score(tune(), tmp_path / "tune.mid", user_tracks=(0,))
     out = tmp_path / "out"
     assert main(["accompany", str(accompanist), str(tmp_path / "tune.mid"), "--out", str(out), *flags]) == 2
     assert words in capsys.readouterr().err

@@ -16,7 +16,7 @@ from musegen.generation.interpolate import interpolate_clips
 from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
 from musegen.generation.request import Request
 from musegen.generation.sampling import RowStreams
-from musegen.generation.sliders import POINTS, Walk, along_slider, chosen
+from musegen.generation.sliders import SLIDER_POINTS, SliderCandidates, along_slider, chosen
 from musegen.generation.vary import vary_clip
 from musegen.generation.walks import Route
 from musegen.metrics.smoothness import note_edit_distance
@@ -161,7 +161,7 @@ def slidable(model: VAE) -> Iterator[VAE]:
 
 def test_candidates_lie_along_one_dimension(checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]) -> None:
     z = latent_of(slidable, clips[0].ids)[None].repeat(2, 1)
-    for slider, count in ((ATTRIBUTES.index("density"), 3 * POINTS - 2), (1, POINTS)):
+    for slider, count in ((ATTRIBUTES.index("density"), 3 * SLIDER_POINTS - 2), (1, SLIDER_POINTS)):
         walks = along_slider(slidable, checkpoint.tokenizer, z, clips[0].metre, slider)
         for walk in walks:
             assert len(walk.points) == len(walk.results) == len(walk.attributes) == count
@@ -169,8 +169,10 @@ def test_candidates_lie_along_one_dimension(checkpoint: Checkpoint, slidable: VA
             others = [dimension for dimension in range(z.shape[1]) if dimension != slider]
             assert torch.equal(walk.points[:, others], z[:1, others].expand(count, -1))
             assert walk.changed[0] == 0
-        plain = decode_latents(slidable, checkpoint.tokenizer, walks[0].points[:POINTS], clips[0].metre)
-        assert ids(walks[0].results[:POINTS]) == ids(walks[1].results[:POINTS]) == ids(plain)
+        plain = decode_latents(
+            slidable, checkpoint.tokenizer, walks[0].points[:SLIDER_POINTS], clips[0].metre
+        )
+        assert ids(walks[0].results[:SLIDER_POINTS]) == ids(walks[1].results[:SLIDER_POINTS]) == ids(plain)
         alone = along_slider(slidable, checkpoint.tokenizer, z[:1], clips[0].metre, slider)
         assert ids(alone[0].results) == ids(walks[0].results)
 
@@ -193,7 +195,7 @@ def test_of_candidates_alike_the_one_that_changes_least_besides_is_chosen() -> N
         [[4, 7, 0.5, 60], [6, 12, 0.5, 60], [6, 8, 0.5, 60], [np.nan, 7, 0.5, 60], [6, 8, 0.5, 60]]
     )
     changed = np.array([0.0, 0.1, 0.6, 0.0, 0.5])
-    walk = Walk(torch.zeros(5, 8), [], attributes, changed)
+    walk = SliderCandidates(torch.zeros(5, 8), [], attributes, changed)
     units = np.array([1.0, 4.0, 0.2, 5.0])
     assert chosen(walk, 0, 6.0, attributes[0], units) == 4
     assert chosen(walk, 0, 4.1, attributes[0], units) == 0

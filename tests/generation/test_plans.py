@@ -39,11 +39,11 @@ NOTHING = torch.full((12, 2), UNKNOWN)
 
 
 def test_plans_are_whole_and_do_not_depend_on_how_many_there_are(planner: Planner) -> None:
-    eight = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, given=NOTHING)
+    eight = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=NOTHING)
     assert eight.shape == (8, 12, 2)
     assert 0 <= int(eight[..., 0].min()) <= int(eight[..., 0].max()) < CHORDS
     assert 0 <= int(eight[..., 1].min()) <= int(eight[..., 1].max()) < len(NOTE_COUNTS)
-    alone = draw_plans(planner, heard(), RowStreams(4, range(5, 6)), temperature=1.0, given=NOTHING)
+    alone = draw_plans(planner, heard(), RowStreams(4, range(5, 6)), temperature=1.0, user_tracks=NOTHING)
     assert torch.equal(alone[0], eight[5])
     assert not torch.equal(eight[4], eight[5])
 
@@ -52,10 +52,10 @@ def test_what_is_settled_stays_and_the_rest_follows_it(planner: Planner) -> None
     given = NOTHING.clone()
     given[:3] = torch.tensor([[1, 4], [20, 2], [0, 0]])
     given[6, 0] = 13
-    plans = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, given=given)
+    plans = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=given)
     settled = given != UNKNOWN
     assert torch.equal(plans[:, settled], given[settled].expand(8, -1))
-    free = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, given=NOTHING)
+    free = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=NOTHING)
     assert not torch.equal(plans[:, 3:6], free[:, 3:6])
 
 
@@ -161,7 +161,7 @@ def test_the_chords_asked_for_are_in_the_plan(pianist: Path) -> None:
 def test_the_command_takes_chords(
     pianist: Path, accompanist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_score(tune(), tmp_path / "tune.mid", given=(0,))
+    write_score(tune(), tmp_path / "tune.mid", user_tracks=(0,))
     for name, flags in (("a", []), ("b", ["--chords", "C G,Am"]), ("c", ["--plan-temperature", "2"])):
         out = ["--seed", "1", "--out", str(tmp_path / name)]
         assert main(["accompany", str(pianist), str(tmp_path / "tune.mid"), *out, *flags]) == 0

@@ -10,7 +10,7 @@ from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import token_nats
-from musegen.models.stepping import begun, stepping
+from musegen.models.stepping import fused_model, to_fused_state
 from musegen.tokenizers import RemiTokenizer
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.05}
@@ -34,8 +34,8 @@ def test_steps_compute_what_the_model_does(cell: str, precision: str, plain: Rem
     ids = torch.randint(3, plain.vocab_size, (3, 12))
     with torch.inference_mode():
         whole, _ = model(ids, model.init_state(3))
-        ready, parts = stepping(model, precision), []
-        state = begun(ready, model.init_state(3))
+        ready, parts = fused_model(model, precision), []
+        state = to_fused_state(ready, model.init_state(3))
         for step in range(ids.shape[1]):
             logits, state = ready(ids[:, step : step + 1], state)
             parts.append(logits)
@@ -46,27 +46,27 @@ def test_steps_compute_what_the_model_does(cell: str, precision: str, plain: Rem
 
 def test_the_copy_leaves_the_model_alone(model: LanguageModel) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    stepping(model, "int8")
+    fused_model(model, "int8")
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert model.decoder.prepared is None
 
 
 def test_what_is_laid_out_is_kept_until_a_weight_changes(plain: RemiTokenizer) -> None:
     model = build_model(TrainConfig(model=LMConfig(embedding_dim=8, hidden_size=16)), plain).eval()
-    ready = stepping(model)
-    assert stepping(model) is ready
-    assert stepping(model, "int8") is not ready
-    ready = stepping(model)
+    ready = fused_model(model)
+    assert fused_model(model) is ready
+    assert fused_model(model, "int8") is not ready
+    ready = fused_model(model)
     model.train().eval()
-    assert stepping(model) is ready
+    assert fused_model(model) is ready
     optimizer = torch.optim.AdamW(model.parameters())
     for weight in model.parameters():
         weight.grad = torch.ones_like(weight)
     optimizer.step()
-    assert stepping(model) is not ready
-    ready = stepping(model)
+    assert fused_model(model) is not ready
+    ready = fused_model(model)
     model.load_state_dict({name: value + 1 for name, value in model.state_dict().items()})
-    assert stepping(model) is not ready
+    assert fused_model(model) is not ready
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
@@ -87,8 +87,8 @@ def test_the_likelihood_is_the_models_own(precision: str, model: LanguageModel, 
         with torch.inference_mode():
             logits, _ = model(ids[:, :-1], model.init_state(1))
         assert result.log_likelihood == pytest.approx(-float(token_nats(logits, ids[:, 1:]).sum()), abs=1e-3)
-        assert (result.strayed != 0) == (precision == "int8")
-        assert abs(result.strayed) < 0.05
+        assert (result.precision_gap != 0) == (precision == "int8")
+        assert abs(result.precision_gap) < 0.05
 
 
 def test_rows_that_have_ended_leave_and_nothing_changes(

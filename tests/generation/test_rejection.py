@@ -13,8 +13,8 @@ from musegen.errors import ConfigError
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import (
     CANDIDATES,
-    Drawing,
     Draws,
+    Rejection,
     at_rest,
     copied_run,
     in_key,
@@ -32,7 +32,7 @@ from tests.music.scores import notes
 
 def written(draws: Draws, write: Callable[[int, int], list[Result]]) -> list[Result]:
     """What is taken of what `write` makes."""
-    drawing = Drawing(draws)
+    drawing = Rejection(draws)
     while drawing.wanted:
         drawing.take(write(*drawing.wanted))
     return drawing.results

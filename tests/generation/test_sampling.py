@@ -11,7 +11,7 @@ from musegen.generation.sampling import (
     filter_logits,
     temper,
     within_scale,
-    without_strays,
+    without_unlikely_classes,
 )
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
@@ -38,12 +38,12 @@ def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
     heard[1, [0, 4, 5, 7, 8, 9, 11]] = True  # seven classes, and not 1 and 2
     heard[2, [0, 1, 4, 7, 9, 11, 12]] = True  # six, and what is no pitch
     logits = PROBS.log().expand(3, -1)
-    found = torch.isfinite(without_strays(logits, heard, pitch_class, 0.4))
+    found = torch.isfinite(without_unlikely_classes(logits, heard, pitch_class, 0.4))
     assert found.tolist() == [[True] * 4, [True, True, False, True], [True] * 4]
     heard[1, 2] = True
-    assert torch.equal(without_strays(logits, heard, pitch_class, 0.4)[1], logits[1])
+    assert torch.equal(without_unlikely_classes(logits, heard, pitch_class, 0.4)[1], logits[1])
     turned = logits[:, [3, 0, 1, 2]]  # the likeliest is new: it stays
-    assert torch.isfinite(without_strays(turned, heard, pitch_class, 1.0))[1, 1]
+    assert torch.isfinite(without_unlikely_classes(turned, heard, pitch_class, 1.0))[1, 1]
 
 
 def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:

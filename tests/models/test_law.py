@@ -11,7 +11,7 @@ from musegen.checkpoint.build import build_model
 from musegen.config.settings import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
-from musegen.models.stepping import begun, stepping, windowed
+from musegen.models.stepping import fused_model, pad_history, to_fused_state
 from musegen.tokenizers import RemiTokenizer, Tokenizer
 
 
@@ -73,11 +73,11 @@ def test_what_is_made_ready_for_steps_takes_them_alike(
     model = model_of(tokenizer, lookback=lookback)
     music = request.getfixturevalue("chorales") if tokenizer_name == "choir" else tunes
     ids = batch_of(music, tokenizer, count=3, length=700)
-    ready = stepping(model)
+    ready = fused_model(model)
     with torch.inference_mode():
         whole, after = model(ids, model.init_state(3))
         _, state = model(ids[:, :50], model.init_state(3))
-        state, parts = begun(ready, state), [whole[:, :50]]
+        state, parts = to_fused_state(ready, state), [whole[:, :50]]
         for step in range(50, 700):
             logits, state = ready(ids[:, step : step + 1], state)
             parts.append(logits)
@@ -104,7 +104,7 @@ def test_a_window_on_the_past_changes_nothing(
         parts = [whole[:, :20]]
         for step in range(20, 300):
             if step in (20, 100):
-                state = windowed(ready, state, 100 if step == 20 else 300)
+                state = pad_history(ready, state, 100 if step == 20 else 300)
             logits, state = ready(ids[:, step : step + 1], state)
             parts.append(logits)
     assert state.place.ids.shape == (3, 300)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
-from musegen.tokenizers.arrays import hosted_rules
+from musegen.tokenizers.arrays import numpy_rules
 
 LONGEST = 4000
 """Ids after which a row that has not ended is given up."""
@@ -23,7 +23,7 @@ def walk(tokenizer: Tokenizer, constraints: Constraints, *, rows: int, seed: int
     of_kind = torch.stack([grammar.kind == kind for kind in Kind]).float()  # (kinds, V)
     likely = torch.ones(len(Kind))
     likely[[Kind.POSITION, Kind.PITCH, Kind.PROGRAM]] = 3.0  # so that pieces are not too small
-    state, on_arrays = grammar.init_state(rows), hosted_rules(grammar)
+    state, on_arrays = grammar.init_state(rows), numpy_rules(grammar)
     arrays = on_arrays.init_state(rows)
     ids = torch.full((rows,), tokenizer.bos_id)
     written = [ids]

@@ -13,7 +13,7 @@ from musegen.music.metre import express
 Metre = tuple[int, int]
 
 
-class Measure(NamedTuple):
+class NotatedBar(NamedTuple):
     """A measure as played."""
 
     length: Fraction
@@ -41,7 +41,7 @@ def quarters(metre: Metre) -> Fraction:
     return Fraction(4 * metre[0], metre[1])
 
 
-def plan_bars(measures: list[Measure]) -> Plan:
+def plan_bars(measures: list[NotatedBar]) -> Plan:
     """Lay played measures on bar lines.
 
     - A first measure of at most half a bar is a pickup.
@@ -61,7 +61,7 @@ def plan_bars(measures: list[Measure]) -> Plan:
     return plan
 
 
-def _next_bar(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fraction:
+def _next_bar(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
     """Place measure `i` and those that share its bar; returns where the next bar begins."""
     this = measures[i]
     bar = quarters(this.metre)
@@ -87,7 +87,7 @@ def _next_bar(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fra
 
 
 def _put(
-    plan: Plan, now: Fraction, measure: Measure, metre: Metre, length: Fraction | None = None
+    plan: Plan, now: Fraction, measure: NotatedBar, metre: Metre, length: Fraction | None = None
 ) -> Fraction:
     if not plan.metres or plan.metres[-1][1] != metre:
         plan.metres.append((now, metre))
@@ -96,14 +96,14 @@ def _put(
     return end
 
 
-def _leads_in(measures: list[Measure], i: int) -> bool:
-    """Measure `i` is a pickup: at most half a bar, and a measure of more follows it."""
+def _leads_in(measures: list[NotatedBar], i: int) -> bool:
+    """NotatedBar `i` is a pickup: at most half a bar, and a measure of more follows it."""
     size = measures[i].length
     more = i + 1 < len(measures) and measures[i + 1].length > size
     return 0 < size * 2 <= quarters(measures[i].metre) and more and not measures[i].closes
 
 
-def _joined(plan: Plan, last: Measure, pickup: Measure, now: Fraction) -> bool:
+def _joined(plan: Plan, last: NotatedBar, pickup: NotatedBar, now: Fraction) -> bool:
     """The end of a section and the pickup of the next in whole bars, if they fit."""
     bar = quarters(last.metre)
     room = bar * -(-last.length // bar) - pickup.length  # for the end of the section
@@ -118,7 +118,7 @@ def _joined(plan: Plan, last: Measure, pickup: Measure, now: Fraction) -> bool:
     return True
 
 
-def _pickup(plan: Plan, first: Measure, now: Fraction) -> Fraction:
+def _pickup(plan: Plan, first: NotatedBar, now: Fraction) -> Fraction:
     """A first bar of its own metre; `tidy_metre` fills it up."""
     size = Fraction(-(-first.length * 8 // 1), 8)  # up to a whole number of 32nds
     own = express(int(size * 8), 8)
@@ -129,7 +129,7 @@ def _pickup(plan: Plan, first: Measure, now: Fraction) -> Fraction:
     return now + size
 
 
-def _long(plan: Plan, measure: Measure, now: Fraction) -> Fraction:
+def _long(plan: Plan, measure: NotatedBar, now: Fraction) -> Fraction:
     bar = quarters(measure.metre)
     own = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
     if own:
@@ -144,7 +144,7 @@ def _long(plan: Plan, measure: Measure, now: Fraction) -> Fraction:
     return now + whole + bar
 
 
-def _short(plan: Plan, measures: list[Measure], i: int, now: Fraction) -> Fraction:
+def _short(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
     bar = quarters(measures[i].metre)
     filled, end = Fraction(0), i
     while (

@@ -19,7 +19,7 @@ from symusic import KeySignature, Score, Tempo
 from musegen.errors import MidiError
 from musegen.music.reading.abc import part_orders, plain_abc, split_voices
 from musegen.music.reading.bars import Metre
-from musegen.music.reading.notated import Notated, Part, Sound, play
+from musegen.music.reading.notated import Notated, NotatedPart, Sound, play
 from musegen.music.reading.repeats import Printed
 from musegen.music.reading.xml import plain_xml
 
@@ -30,7 +30,7 @@ LOUDNESS = {
 }  # fmt: skip
 """Velocities of the marks that hold on: the even steps that notation programs play."""
 PARSER_VERSION = 3
-"""Part of the key of every cache of parsed music: raise it when the same text would give other notes."""
+"""NotatedPart of the key of every cache of parsed music: raise it when the same text would give other notes."""
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
@@ -194,7 +194,7 @@ def _measures(measured: list[list[Any]], count: int) -> tuple[list[Fraction], li
     return lengths, metres
 
 
-def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> Part:
+def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> NotatedPart:
     """The part with its sounds by measure, `count` of them; what is not sounded is added to `dropped`."""
     instrument = part.getInstrument()
     program = instrument.midiProgram if instrument is not None and instrument.midiProgram is not None else 0
@@ -206,7 +206,7 @@ def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> 
         sounds.append(_sounds(measure, loudness, dropped))
         velocity = loudness[-1][1]
     sounds += [[] for _ in range(count - len(sounds))]
-    return Part(str(part.partName or ""), 0 if drums else int(program), drums, sounds)
+    return NotatedPart(str(part.partName or ""), 0 if drums else int(program), drums, sounds)
 
 
 def _loudness(measure: Any) -> list[tuple[Fraction, int]]:

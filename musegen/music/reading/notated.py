@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from musegen.errors import MidiError
-from musegen.music.reading.bars import Measure, Metre, Plan, plan_bars
+from musegen.music.reading.bars import Metre, NotatedBar, Plan, plan_bars
 from musegen.music.reading.repeats import Printed, follow_jump, unroll
 
 JUMPS = "jumps (da capo, dal segno) not played"
@@ -26,7 +26,7 @@ class Sound(NamedTuple):
     """start, continue or stop."""
 
 
-class Part(NamedTuple):
+class NotatedPart(NamedTuple):
     """What one player plays."""
 
     name: str
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 class Notated(NamedTuple):
     """A piece as printed; every list is as long as the piece has measures."""
 
-    parts: list[Part]
+    parts: list[NotatedPart]
     lengths: list[Fraction]
     """What stands in each measure (the longest part's), in quarters."""
     metres: list[Metre]
@@ -80,7 +80,7 @@ def _order(printed: list[Printed], repairs: Counter[str], *, abc: bool) -> list[
     return order
 
 
-def _played(piece: Notated, order: list[int]) -> list[Measure]:
+def _played(piece: Notated, order: list[int]) -> list[NotatedBar]:
     sounds = [[s for part in piece.parts for s in part.measures[i]] for i in range(len(piece.printed))]
     played = []
     for i, after in zip(order, [*order[1:], len(piece.printed)], strict=True):
@@ -88,7 +88,7 @@ def _played(piece: Notated, order: list[int]) -> list[Measure]:
         last_onset = max((s.onset for s in sounds[i]), default=Fraction(0))
         end = max((s.onset + s.duration for s in sounds[i]), default=Fraction(0))
         slack = piece.lengths[i] - end + (end - last_onset) / 2
-        played.append(Measure(piece.lengths[i], piece.metres[i], closes, slack))
+        played.append(NotatedBar(piece.lengths[i], piece.metres[i], closes, slack))
     return played
 
 

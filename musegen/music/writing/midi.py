@@ -22,7 +22,7 @@ _PROGRAM_CHANGE = b"\x00\xc0\x00"
 """At once, on channel 1, program 0: symusic writes one for every track, the conductor's too."""
 
 
-def midi_bytes(score: Score, *, given: Collection[int] = ()) -> bytes:
+def midi_bytes(score: Score, *, user_tracks: Collection[int] = ()) -> bytes:
     """The Score as a type 1 MIDI file: a conductor track (tempo, metre, key), then every track with notes.
 
     A tempo (120) and a metre (4/4) are written where there is none. Tempos, metres and keys are
@@ -30,7 +30,7 @@ def midi_bytes(score: Score, *, given: Collection[int] = ()) -> bytes:
 
     Args:
         score: in ticks.
-        given: the numbers, from 0, of the tracks that are someone's own: each of their notes is
+        user_tracks: the numbers, from 0, of the tracks that are someone's own: each of their notes is
             written as it is. Where two overlap on one pitch, which readers of one MIDI track tell
             apart differently, the later one goes to a second track of the same name and program.
             Notes of all others are normalised.
@@ -38,10 +38,10 @@ def midi_bytes(score: Score, *, given: Collection[int] = ()) -> bytes:
     Raises:
         MidiError: there is no note, or something that MIDI cannot hold.
     """
-    return _encoded(_prepared(score, given)[0])
+    return _encoded(_prepared(score, user_tracks)[0])
 
 
-def write_score(score: Score, path: Path, *, given: Collection[int] = ()) -> list[str]:
+def write_score(score: Score, path: Path, *, user_tracks: Collection[int] = ()) -> list[str]:
     """Write the Score to `path` as MIDI (see `midi_bytes`), whole or not at all, and read it back.
 
     Tracks without a name get that of their General MIDI program.
@@ -55,7 +55,7 @@ def write_score(score: Score, path: Path, *, given: Collection[int] = ()) -> lis
     """
     from musegen.music.facts import program_name
 
-    score, words = _prepared(score, given)
+    score, words = _prepared(score, user_tracks)
     for track in score.tracks:
         if not track.name.strip():
             track.name = "Drums" if track.is_drum else program_name(track.program)
@@ -66,10 +66,10 @@ def write_score(score: Score, path: Path, *, given: Collection[int] = ()) -> lis
     return words
 
 
-def _prepared(score: Score, given: Collection[int]) -> tuple[Score, list[str]]:
+def _prepared(score: Score, user_tracks: Collection[int]) -> tuple[Score, list[str]]:
     """The Score as it will be written, and what was changed."""
-    clean, words = normalise_notes(score, given=given)
-    tracks = [split_overlaps(t) if i in given else [t] for i, t in enumerate(clean.tracks)]
+    clean, words = normalise_notes(score, given=user_tracks)
+    tracks = [split_overlaps(t) if i in user_tracks else [t] for i, t in enumerate(clean.tracks)]
     clean.tracks = [track for several in tracks for track in several if len(track.notes)]
     if not clean.tracks:
         raise MidiError("nothing to write: the score has no notes")

@@ -140,7 +140,7 @@ class TestGiven:
         rows = [(0, 480, 60), (0, 480, 60), (240, 480, 60), (300, 60, 60), (300, 60, 64), (720, 10, 60)]
         played.notes.extend(Note(*row, 80) for row in rows)
         both = score(line([48, 50]), played)
-        data = midi_bytes(both, given=[1])
+        data = midi_bytes(both, user_tracks=[1])
         tracks = Score.from_midi(data).tracks
         assert sorted(row for track in tracks[1:] for row in notes(track)) == sorted(rows)
         assert {(track.name, track.program) for track in tracks[1:]} == {("Melody", 73)}
@@ -151,7 +151,7 @@ class TestGiven:
     def test_clean_tracks_are_the_same_given_or_not(self, tunes: Dataset) -> None:
         for piece in tunes.pieces:
             tune = tunes.score(piece)
-            assert midi_bytes(tune, given=range(len(tune.tracks))) == midi_bytes(tune)
+            assert midi_bytes(tune, user_tracks=range(len(tune.tracks))) == midi_bytes(tune)
 
     def test_what_is_changed_of_others_is_said(self, tmp_path: Path) -> None:
         track = line([60])
@@ -167,7 +167,7 @@ class TestGiven:
         track = line([60])
         track.notes.append(Note(500, 10, 62, 0))
         with pytest.raises(MidiError, match="would change"):
-            midi_bytes(score(track), given=[0])
+            midi_bytes(score(track), user_tracks=[0])
 
 
 NOTES = st.tuples(
@@ -187,10 +187,10 @@ def test_any_notes_are_read_alike(
         music.tracks[-1].notes.extend(Note(onset * 60, length * 60, *rest) for onset, length, *rest in rows)
     if not music.note_num():
         return
-    data = midi_bytes(music, given=own)
+    data = midi_bytes(music, user_tracks=own)
     written = Score.from_midi(data)
     assert_all_read(data, written)
-    clean, _ = normalise_notes(music, given=own)
+    clean, _ = normalise_notes(music, user_tracks=own)
     wanted, found = (np.concatenate([t.notes.numpy()["time"] for t in s.tracks]) for s in (clean, written))
     assert sorted(wanted) == sorted(found)
     if not own:
