@@ -101,7 +101,7 @@ def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: 
     return how
 
 
-def in_peace(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
+def uninterrupted(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
     """The weights of an uninterrupted run, and the seconds that a forked one takes."""
     words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
     subprocess.run(words, check=True, capture_output=True)
@@ -140,7 +140,7 @@ def main(
     """
     flags = [*FLAGS, *more]
     shutil.rmtree(out, ignore_errors=True)
-    wanted, seconds = in_peace(family, dataset, out, flags)
+    expected, seconds = uninterrupted(family, dataset, out, flags)
     rng, found = np.random.default_rng(seed), Counter[str]()
     killed, cut = 0, out / "cut"
     for number in itertools.count():
@@ -155,7 +155,7 @@ def main(
             continue
         killed += 1
         found[finish(family, dataset, cut, flags, other)] += 1
-        found["identical" if digest(cut) == wanted else "DIFFERENT"] += 1
+        found["identical" if digest(cut) == expected else "DIFFERENT"] += 1
         print(f"{killed}/{kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
     return bool(found["DIFFERENT"])
 
