@@ -64,7 +64,7 @@ def read_here(path: Path) -> None:
     used = [p for p in pieces if not p.reason]
     outcome = {
         "reason": "" if used else pieces[0].reason,
-        "notes": sum(p.notes for p in used),
+        "notes": sum(p.piece.notes for p in used if p.piece),
         "repairs": [line for p in used for line in p.repairs],
     }
     print(json.dumps(outcome))
