@@ -74,6 +74,13 @@ def metre_changes(score: Score) -> list[Change]:
     return [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
 
 
+def metres_at(score: Score, ticks: Ints) -> list[tuple[int, int]]:
+    """Beats and unit of the metre of a tidy Score that holds at each of the `ticks`."""
+    changes = metre_changes(score)
+    rows = np.searchsorted([change.time for change in changes], ticks, side="right") - 1
+    return [changes[max(0, row)][1:] for row in rows.tolist()]
+
+
 def bar_ticks(score: Score) -> Ints:
     """Every bar line of a tidy Score from 0 to the one at or after the end of the last note, (bars + 1,).
 
@@ -212,11 +219,8 @@ def strong_beats(score: Score, bars: Ints) -> Ints:
     them (4/4, 12/8), the one in its middle. Compound metres (6, 9, 12, ... of a unit) count dotted
     beats: 6/8 has two.
     """
-    changes = metre_changes(score)
-    metres = np.searchsorted([change.time for change in changes], bars[:-1], side="right") - 1
     ticks = []
-    for begin, metre in zip(bars[:-1].tolist(), metres.tolist(), strict=True):
-        _, units, unit = changes[metre]
+    for begin, (units, unit) in zip(bars[:-1].tolist(), metres_at(score, bars[:-1]), strict=True):
         beats = units // 3 if units > 3 and units % 3 == 0 else units
         ticks.append(begin)
         if beats >= 4 and beats % 2 == 0:

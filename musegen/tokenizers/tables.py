@@ -185,25 +185,18 @@ def build_tables(vocab: list[str]) -> Tables:
     Raises:
         ValueError: a token of an unknown type.
     """
-    kinds = {
-        "PAD": Kind.PAD, "BOS": Kind.BOS, "EOS": Kind.EOS, "Bar": Kind.BAR,
-        "TimeSig": Kind.TIME_SIGNATURE, "Position": Kind.POSITION, "Tempo": Kind.TEMPO,
-        "Program": Kind.PROGRAM, "Pitch": Kind.PITCH, "PitchDrum": Kind.PITCH,
-        "Velocity": Kind.VELOCITY, "Duration": Kind.DURATION,
-    }  # fmt: skip
+    kinds = {kind.name: kind for kind in Kind} | {"TIMESIG": Kind.TIME_SIGNATURE, "PITCHDRUM": Kind.PITCH}
     columns = empty_columns(len(vocab))
     for id_, token in enumerate(vocab):
         type_, _, value = token.partition("_")
-        if type_ not in kinds:
+        if type_.upper() not in kinds:
             raise ValueError(f"token {token!r} is of an unknown type")
-        columns["kind"][id_] = kinds[type_]
+        columns["kind"][id_] = kinds[type_.upper()]
         if type_ in ("Pitch", "PitchDrum"):
             columns["pitch"][id_] = int(value)
             columns["is_drum"][id_] = type_ == "PitchDrum"
-        elif type_ == "Program":
-            columns["program"][id_] = DRUMS if int(value) < 0 else int(value)
-        elif type_ == "Position":
-            columns["position"][id_] = int(value)
+        elif type_ in ("Program", "Position"):
+            columns[type_.lower()][id_] = int(value) if int(value) >= 0 else DRUMS
         elif type_ == "Duration":
             beats, parts, resolution = map(int, value.split("."))
             columns["duration"][id_] = (beats * resolution + parts) * POSITIONS_PER_BEAT // resolution
