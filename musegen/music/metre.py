@@ -3,6 +3,7 @@
 Times are in ticks. A metre is a pair (beats a bar, beat as a fraction of a whole note), as in 6/8.
 """
 
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,18 +103,12 @@ def bar_ticks(score: Score) -> Ints:
 def shift(score: Score, ticks: int) -> Score:
     """The Score with everything `ticks` later; tempo, key and controls that stood at tick 0 stay there."""
     later = score.shift_time(ticks)
-    for events in (later.tempos, later.key_signatures, later.time_signatures):
-        _back_to_start(events, ticks)
-    for track in later.tracks:
-        for events in (track.controls, track.pitch_bends):
-            _back_to_start(events, ticks)
-    return later
-
-
-def _back_to_start(events: Any, ticks: int) -> None:
-    for event in events:
+    marks: list[Any] = [later.tempos, later.key_signatures, later.time_signatures]
+    marks += [events for track in later.tracks for events in (track.controls, track.pitch_bends)]
+    for event in chain.from_iterable(marks):
         if event.time == ticks:
             event.time = 0
+    return later
 
 
 def _given(score: Score, repairs: list[str]) -> list[Change]:
@@ -180,7 +175,9 @@ def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str])
         repairs.append(f"{own} broken bars given a metre of their own")
     if moved:
         repairs.append(f"{moved} metre changes moved to a bar line")
-    return _needed([placed[0], *(c for c in placed[1:] if c.time < end)])
+    placed = [placed[0], *(c for c in placed[1:] if c.time < end)]
+    # Without the changes to the metre that already holds.
+    return [placed[0], *(c for before, c in pairwise(placed) if c[1:] != before[1:])]
 
 
 def _place(placed: list[Change], change: Change) -> None:
@@ -189,15 +186,6 @@ def _place(placed: list[Change], change: Change) -> None:
         placed[-1] = change._replace(time=placed[-1].time)
     else:
         placed.append(change)
-
-
-def _needed(changes: list[Change]) -> list[Change]:
-    """Without the changes to the metre that already holds."""
-    return [
-        c
-        for before, c in zip([None, *changes], changes, strict=False)
-        if before is None or c[1:] != before[1:]
-    ]
 
 
 def _pickup(changes: list[Change], tpq: int) -> tuple[list[Change], int, int]:

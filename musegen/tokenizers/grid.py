@@ -108,7 +108,9 @@ class GridTokenizer:
         if not tracks:
             raise TokenError("the score has no notes that this tokenizer writes (a grid has no drums)")
         lines, metres = self._bars(score)
-        voices = self._voices(tracks)
+        numbered = list(zip(tracks, self.stream_programs(tracks), strict=True))
+        # The tracks of each voice, one at most but for a single line, which all tracks may share.
+        voices = [[track for track, n in numbered if n == voice] for voice in range(self.voices)]
         spans = [voice_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
         last = max(int(ends[-1]) for _, ends, _ in spans if len(ends))
         while lines[-1] < last:  # an end that was rounded up over the last bar line
@@ -142,15 +144,6 @@ class GridTokenizer:
 
     def _bar_positions(self, metre: Metre) -> int:
         return metre[0] * 4 * self.positions // metre[1]
-
-    def _voices(self, tracks: list[TrackTick]) -> list[list[TrackTick]]:
-        """The tracks of each voice, one at most but for a single line, which all tracks may share."""
-        if not self.parts:
-            return [tracks]
-        voices: list[list[TrackTick]] = [[] for _ in self.parts]
-        for track, number in zip(tracks, self.stream_programs(tracks), strict=True):
-            voices[number].append(track)
-        return voices
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
         """The voice of each track, by its name and program; 0 for a single line.

@@ -53,16 +53,15 @@ class GridGrammar(BatchRules):
 
     def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
         super().__init__(tables, device)
-        column = self.column
         self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
-        self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
+        self.slots = self.column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
         self.ids = torch.arange(tables.vocab_size, device=device)
-        self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
+        self.metre_ids = self.column(constraints.metre_ids)  # (bars,) or (0,)
         pitches = range(128) if constraints.pitches is None else constraints.pitches
-        allowed = torch.isin(column(tables.pitch), column(sorted(pitches))).repeat(self.voices, 1)
+        allowed = torch.isin(self.column(tables.pitch), self.column(sorted(pitches))).repeat(self.voices, 1)
         for part, own in constraints.part_pitches.items():
-            allowed[part] &= torch.isin(column(tables.pitch), column(sorted(own)))
+            allowed[part] &= torch.isin(self.column(tables.pitch), self.column(sorted(own)))
         self.pitches = allowed & self.of_kind[Kind.PITCH]  # (voices, V)
         if not bool(self.pitches.any(dim=1).all()):
             raise ConfigError("the scale and range together leave no pitch to write; widen one of them")

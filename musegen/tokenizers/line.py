@@ -50,8 +50,8 @@ class LineTokenizer:
         self.vocab.append("Rest_None")
         self.vocab_size = len(self.vocab)
         columns = [name for name in Tables._fields if name != "voices"]
-        kept = [np.append(getattr(events.tables, name)[is_kept], -(name != "is_drum")) for name in columns]
-        self.tables = Tables(*kept)
+        kept = {n: np.append(getattr(events.tables, n)[is_kept], -(n != "is_drum")) for n in columns}
+        self.tables = Tables(**kept, voices=0)
         self.tables.kind[-1] = Kind.REST
         self.pad_id, self.bos_id, self.eos_id = events.pad_id, events.bos_id, events.eos_id
 

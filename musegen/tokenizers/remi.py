@@ -83,8 +83,9 @@ class RemiTokenizer:
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
-        if self.parts:
-            self.tables = _without_programs(self.tables, len(self.parts))
+        if self.parts:  # programs beyond the parts mean nothing, drums aside
+            unused = (self.tables.program >= len(self.parts)) & (self.tables.program < DRUMS)
+            self.tables = self.tables._replace(program=np.where(unused, -1, self.tables.program))
         self._grid = RemiGrid(
             durations=Scale.of(self.tables.duration[self._ids.duration]),
             velocities=Scale.of(self._remi.velocities),
@@ -110,10 +111,9 @@ class RemiTokenizer:
             parts: named tracks that share programs, if the dataset has such; used unless `programs` of
                 the configuration is off.
         """
-        if config.programs is None:
-            wanted = len(programs) > 1 or -1 in programs or bool(parts)
-            config = replace(config, programs=wanted)
-        config = replace(config, kind="remi", lengths=bool(config.lengths))
+        several = len(programs) > 1 or -1 in programs or bool(parts)
+        wanted = several if config.programs is None else config.programs
+        config = replace(config, kind="remi", programs=wanted, lengths=bool(config.lengths))
         return cls(config, with_common(time_signatures), parts if config.programs else ())
 
     def bos_of(self, bars: int) -> int:
@@ -244,9 +244,3 @@ class RemiTokenizer:
                 "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
             )
         return tokenizer
-
-
-def _without_programs(tables: Tables, first: int) -> Tables:
-    """The tables with no meaning for the programs from `first` on, drums aside."""
-    melodic = tables.program < DRUMS
-    return tables._replace(program=np.where(melodic & (tables.program >= first), -1, tables.program))

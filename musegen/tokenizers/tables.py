@@ -158,13 +158,9 @@ def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int
     """
     if not tables.voices:
         return []
-    pitches: list[list[Ints]] = [[] for _ in range(tables.voices)]
-    for ids in streams:
-        slots = ids[tables.kind[ids] >= Kind.PITCH]
-        for voice, own in enumerate(pitches):
-            struck = slots[voice :: tables.voices]
-            own.append(tables.pitch[struck[tables.kind[struck] == Kind.PITCH]])
-    sung = [np.concatenate(own) if own else np.zeros(0, np.int64) for own in pitches]
+    # Whole bars, so that counting through all streams keeps the voices apart.
+    slots = np.concatenate([np.zeros(0, np.int64), *(ids[tables.kind[ids] >= Kind.PITCH] for ids in streams)])
+    sung = [tables.pitch[own[tables.kind[own] == Kind.PITCH]] for own in slots.reshape(-1, tables.voices).T]
     return [(int(own.min()), int(own.max())) if len(own) else (0, 127) for own in sung]
 
 
