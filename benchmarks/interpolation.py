@@ -26,7 +26,7 @@ from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.interpolation import measure_interpolation
-from musegen.generation.walks import Route
+from musegen.generation.interpolate import Route
 
 
 def show(measured: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_systems
 from musegen.data.dataset import Dataset
 from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction
-from musegen.generation.latent import decode_latents, draw_latents
+from musegen.generation.latent import ClipDecoder, draw_latents
 from musegen.generation.sampling import RowStreams
 from musegen.models.vae import VAE
 
@@ -29,7 +29,7 @@ def decoded_per_second(checkpoint: Checkpoint) -> float:
     assert isinstance(checkpoint.model, VAE)
     z = draw_latents(checkpoint.model, RowStreams(0, range(TIMED)))
     began = time.perf_counter()
-    decode_latents(checkpoint.model, checkpoint.tokenizer, z, (4, 4))
+    ClipDecoder(checkpoint.model, checkpoint.tokenizer).decode(z)
     return TIMED / (time.perf_counter() - began)
 
 

@@ -28,7 +28,7 @@ from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MidiError, MusegenError
 from musegen.generation.pieces import generate
-from musegen.generation.request import Request
+from musegen.generation.request import Request, TrainingDefaults
 from musegen.music.notes import normalise_notes, note_arrays
 from musegen.music.reading.read import SUFFIXES, read_score
 from musegen.music.writing.midi import midi_bytes
@@ -162,9 +162,9 @@ def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
 def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
     """Pieces of a trained model, in time signatures that it samples."""
     checkpoint = load_checkpoint(folder)
-    rosters = [entry["programs"] for entry in checkpoint.data["train"]]
+    defaults = TrainingDefaults(rosters=[entry["programs"] for entry in checkpoint.data["train"]])
     request = Request(bars=BARS)
-    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, rosters=rosters):
+    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, defaults=defaults):
         yield folder.name, result.score
 
 

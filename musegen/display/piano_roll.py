@@ -137,11 +137,8 @@ def _draw_pitched(axes: Axes, tracks: list[Track]) -> None:
 
 def _mark_pitches(axes: Axes, lowest: float, highest: float) -> None:
     axes.set_ylim(lowest - 1, highest + 1)
-    shown = [
-        p
-        for p in range(int(lowest), int(highest) + 2)
-        if p % 12 == 0 or (p % 12 in NATURALS and highest - lowest < 40)
-    ]
+    named = NATURALS if highest - lowest < 40 else (0,)
+    shown = [p for p in range(int(lowest), int(highest) + 2) if p % 12 in named]
     axes.set_yticks(shown, [pitch_name(p) for p in shown], fontsize=7)
     for pitch in shown:
         if pitch % 12 == 0:
@@ -166,16 +163,11 @@ def _draw_legend(axes: Axes, tracks: list[Track], colours: Any) -> None:
     from matplotlib.patches import Patch
 
     names = [track.name.strip() or instrument_name(track.program) for track in tracks]
-    axes.legend(
-        handles=[
-            Patch(color=colours[number % len(colours)], label=name[:24].replace("$", r"\$"))
-            for number, name in enumerate(names[:20])
-        ],
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        fontsize=7,
-        frameon=False,
-    )
+    handles = [
+        Patch(color=colours[number % len(colours)], label=name[:24].replace("$", r"\$"))
+        for number, name in enumerate(names[:20])
+    ]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, frameon=False)
 
 
 def _draw_drums(axes: Axes, tracks: list[Track]) -> None:

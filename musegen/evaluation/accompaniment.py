@@ -4,8 +4,7 @@ All are given the same melodies and measured alike, on the MIDI that is written 
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from musegen.data.selection import select
 from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.baselines import MelodyAndScore, block_chords, random_retrieval
-from musegen.evaluation.comparison import Evaluation
+from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
 from musegen.evaluation.likelihood import heading, model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
 from musegen.generation.assemble import join
@@ -44,13 +43,7 @@ class Library(NamedTuple):
 
 
 def evaluate_accompanist(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    samples: int | None = None,
-    seed: int | None = None,
-    limit: int | None = None,
+    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
     """Likelihood of a split, and the measures of every system, means over pieces with 95% intervals.
 
@@ -58,15 +51,14 @@ def evaluate_accompanist(
         checkpoint: of an accompanist.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: accompaniments a piece, drawn as the checkpoint's settings say; unset: 1.
-        seed: of the samples; unset: 0.
-        limit: accompany at most so many pieces, evenly spread over the split; None: as many as have
-            `SAMPLED_IDS` ids. The likelihood is of all.
+        **arguments: `samples`, accompaniments a piece, drawn as the checkpoint's settings say, by default 1;
+            `seed`; and `limit`, at most so many pieces are accompanied, evenly spread over the split, by
+            default as many as have `SAMPLED_IDS` ids. The likelihood is of all.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    samples, seed = 1 if samples is None else samples, seed or 0
+    (samples, seed), limit = samples_and_seed(arguments, 1), arguments.get("limit")
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
     values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
@@ -110,10 +102,11 @@ def measure_accompaniments(
         name = view.pieces[index].name
         piece = _piece(checkpoint, dataset, view, index)
         others = [other for title, other in library.pieces.items() if title != name]
+        rng = np.random.default_rng(seed + index)
         made = {
             "model": _samples(checkpoint, piece, samples, seed + index),
             "human": [piece.score],
-            "random_retrieval": _retrieved(piece, others, samples, seed + index),
+            "random_retrieval": [random_retrieval(piece, others, rng) for _ in range(samples) if others],
             "block_chords": [block_chords(piece, _chord_tracks(library.known))],
         }
         human = _read_back(piece.score)
@@ -173,12 +166,6 @@ def _samples(checkpoint: Checkpoint, piece: MelodyAndScore, num: int, seed: int)
         yield join(melody, result, 0).score
 
 
-def _retrieved(piece: MelodyAndScore, others: list[MelodyAndScore], num: int, seed: int) -> Iterator[Score]:
-    rng = np.random.default_rng(seed)
-    for _ in repeat(None, num if others else 0):
-        yield random_retrieval(piece, others, rng)
-
-
 def _read_back(score: Score) -> Score:
     """What a file of the score says: its notes as written, the melody verbatim, no empty track."""
     read = Score.from_midi(midi_bytes(score, user_tracks=(0,)))
@@ -188,12 +175,8 @@ def _read_back(score: Score) -> Score:
 
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
     """Of each measure the mean over samples that have a value."""
-    means = {}
-    for name in MEASURES:
-        known = [values[name] for values in found if name in values and not np.isnan(values[name])]
-        if known:
-            means[name] = float(np.mean(known))
-    return means
+    known = {name: [row[name] for row in found if not np.isnan(row.get(name, np.nan))] for name in MEASURES}
+    return {name: float(np.mean(values)) for name, values in known.items() if values}
 
 
 def _columns(rows: list[dict[str, float]]) -> dict[str, NDArray[np.float64]]:

@@ -151,17 +151,13 @@ def _laid(
     track: Track, theirs: Ints, bars: Ints, extent: tuple[int, int], semitones: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """The notes of `track`, of a piece with the bar lines `theirs`, bar by bar between the lines `bars`."""
-    onsets, durations, pitches, velocities = note_arrays(track)
-    home = np.searchsorted(theirs, onsets, side="right") - 1
+    notes = np.stack(note_arrays(track))  # (4, notes), the onsets first
+    home = np.searchsorted(theirs, notes[0], side="right") - 1
     rows = [np.zeros((4, 0), np.int64)]
     for bar, (begin, end) in enumerate(pairwise(bars.tolist())):
         source = bar % (len(theirs) - 1)
-        mine = (home == source) & (onsets - theirs[source] < end - begin)
-        rows.append(
-            np.stack(
-                [onsets[mine] - theirs[source] + begin, durations[mine], pitches[mine], velocities[mine]]
-            )
-        )
+        mine = (home == source) & (notes[0] - theirs[source] < end - begin)
+        rows.append(notes[:, mine] + np.array([[begin - theirs[source]], [0], [0], [0]]))
     onsets, durations, pitches, velocities = np.concatenate(rows, axis=1)
     pitches = pitches + semitones
     keep = (onsets >= extent[0]) & (onsets < extent[1]) & (pitches >= 0) & (pitches <= 127)

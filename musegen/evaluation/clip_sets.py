@@ -1,26 +1,24 @@
 """The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
 from musegen.families import families_that
-from musegen.generation.latent import decode_latents
+from musegen.generation.clips import Metre
+from musegen.generation.latent import ClipDecoder, by_metre
 from musegen.generation.request import Result
 from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
-Metre = tuple[int, int]
-Made = TypeVar("Made")
 TRIES = 1000
 """Draws for each pair wanted; most metres are rare."""
 
@@ -91,24 +89,8 @@ class ClipSet:
 
     def decode_results(self, z: Tensor, metres: list[Metre], what: str | None = None) -> list[Result]:
         """The same with the ids they are of; a bar that says `what` comes on as they do."""
-        return by_metre(
-            metres, lambda rows, metre: decode_latents(self.model, self.tokenizer, z[rows], metre), what
-        )
+        return by_metre(metres, lambda rows, metre: self.decoder(metre).decode(z[rows]), what)
 
-
-def by_metre(
-    metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
-) -> list[Made]:
-    """What is made of rows that share a metre, (N,), in the order of the rows.
-
-    Args:
-        metres: of the rows.
-        make: makes something of each of some rows.
-        what: of a bar on stderr; None: none is drawn.
-    """
-    found: dict[int, Made] = {}
-    known = list(dict.fromkeys(metres))
-    for metre in progress(known, len(known), what) if what else known:
-        rows = [row for row, its in enumerate(metres) if its == metre]
-        found |= dict(zip(rows, make(rows, metre), strict=True))
-    return [found[row] for row in range(len(metres))]
+    def decoder(self, metre: Metre) -> ClipDecoder:
+        """What makes clips of points, the likeliest note each time."""
+        return ClipDecoder(self.model, self.tokenizer, metre)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,23 @@ class Compared(NamedTuple):
 
     real: MusicSet
     generated: MusicSet
+
+
+class EvaluationArguments(TypedDict, total=False):
+    """What `musegen evaluate` may ask of the models of a family; what is missing or None has its default."""
+
+    samples: int | None
+    """How many pieces, clips or accompaniments are drawn."""
+    seed: int | None
+    """Of all that is drawn; 0 by default."""
+    limit: int | None
+    """At most so many pieces or clips of the split are measured by what is written of them."""
+
+
+def samples_and_seed(arguments: EvaluationArguments, samples: int) -> tuple[int, int]:
+    """As they are in the arguments, by default so many samples and seed 0."""
+    wanted = arguments.get("samples")
+    return samples if wanted is None else wanted, arguments.get("seed") or 0
 
 
 class Evaluation(NamedTuple):

@@ -10,9 +10,15 @@ from symusic.core import ScoreTick
 from musegen.evaluation.baselines import crossfade
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import PATH_POINTS, choose_steps, interpolate_clips
+from musegen.generation.interpolate import (
+    PATH_POINTS,
+    Route,
+    along,
+    candidates,
+    choose_steps,
+    interpolate_clips,
+)
 from musegen.generation.latent import latent_of
-from musegen.generation.walks import Route, along, candidates
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.pitch import scale_consistency
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
@@ -109,6 +115,6 @@ def _identical(clips: ClipSet, chosen: Sequence[int], num: int) -> int:
     kept = 0
     for index in chosen:
         clip = Clip(clips.score(index), clips.ids(index), clips.metre(index), [])
-        way = interpolate_clips(clips.model, clips.tokenizer, clip, clip, num)
+        way = interpolate_clips(clips.decoder(clip.metre), clip, clip, num)
         kept += all(not note_edit_distance(clip.score, result.score) for result in way.between)
     return kept

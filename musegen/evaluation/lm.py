@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from symusic import Score
@@ -12,7 +12,15 @@ from torch import nn
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.evaluation.comparison import FEWEST, Compared, Evaluation, MusicSet, compare
+from musegen.evaluation.comparison import (
+    FEWEST,
+    Compared,
+    Evaluation,
+    EvaluationArguments,
+    MusicSet,
+    compare,
+    samples_and_seed,
+)
 from musegen.evaluation.likelihood import evaluate_checkpoint
 from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.metrics.features import FEATURES, features
@@ -38,13 +46,7 @@ class Form(NamedTuple):
 
 
 def evaluate_lm(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    samples: int | None = None,
-    seed: int | None = None,
-    limit: int | None = None,
+    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
     """Likelihood of a split; and music of the model's own held against the split, feature by feature.
 
@@ -52,16 +54,14 @@ def evaluate_lm(
         checkpoint: of a language model.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: pieces that it writes, in the metres and as long as the split's pieces, of `MOST_BARS` bars
-            at most as these are cut; fewer than 2: none are compared; unset: `SAMPLES`.
-        seed: of all that is drawn; unset: 0.
-        limit: none of its (see families.py): the likelihood is of the whole split.
+        **arguments: `samples`, pieces that it writes, in the metres and as long as the split's pieces, of
+            `MOST_BARS` bars at most as these are cut, by default `SAMPLES`; with fewer than 2 none are
+            compared; and `seed`. The likelihood is of the whole split, whatever `limit` says.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    del limit
-    samples, seed = SAMPLES if samples is None else samples, seed or 0
+    samples, seed = samples_and_seed(arguments, SAMPLES)
     figures = evaluate_checkpoint(checkpoint, dataset, split)
     scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
     if samples < 2 or len(scores) < FEWEST:

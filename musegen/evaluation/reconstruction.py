@@ -205,14 +205,12 @@ def _measured(reference: Notes, found: Notes, lengths: Ints, count: int, *, is_l
     values["whole"] = (scores[:, 2] == 1).astype(np.float64)
     if is_line:
         for name, step in (("positions_16ths", TICKS_PER_QUARTER // 4), ("positions_24", 8)):
-            values[name] = np.array(
-                [_right(reference.of(c), found.of(c), int(lengths[c]), step) for c in range(count)]
+            grids = (
+                [positions(notes.of(c), int(lengths[c]), step) for c in range(count)]
+                for notes in (reference, found)
             )
+            values[name] = np.array([(a == b).mean() for a, b in zip(*grids, strict=True)])
     return values
-
-
-def _right(reference: Notes, found: Notes, length: int, step: int) -> float:
-    return float((positions(reference, length, step) == positions(found, length, step)).mean())
 
 
 def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:

@@ -7,8 +7,9 @@ import torch
 from symusic.core import ScoreTick
 from torch import Tensor
 
-from musegen.evaluation.clip_sets import ClipSet, by_metre
-from musegen.generation.latent import latent_of
+from musegen.evaluation.clip_sets import ClipSet
+from musegen.generation.clips import Metre
+from musegen.generation.latent import by_metre, latent_of
 from musegen.generation.sliders import along_slider, attribute_units, chosen
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.bootstrap import spearman
@@ -45,7 +46,7 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
     z = torch.stack([latent_of(clips.model, clips.ids(index)) for index in drawn])
     plain = _survival(given, clips.decode(z, metres))
     rows = {
-        name: _slider(clips, z, metres, given, index, own[:, index], seed=seed)
+        name: _slider(clips, z, metres, given, index, own[:, index], seed)
         for index, name in enumerate(ATTRIBUTES)
     }
     return {
@@ -60,14 +61,7 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
 
 
 def _slider(
-    clips: ClipSet,
-    z: Tensor,
-    metres: list[tuple[int, int]],
-    given: list[ScoreTick],
-    index: int,
-    own: Floats,
-    *,
-    seed: int,
+    clips: ClipSet, z: Tensor, metres: list[Metre], given: list[ScoreTick], index: int, own: Floats, seed: int
 ) -> dict[str, Any]:
     """What comes of setting a slider for clips that have so much, `own` (clips,), of its attribute."""
     low, high = np.nanquantile(own, [0.05, 0.95]).tolist()
@@ -75,7 +69,7 @@ def _slider(
     asked = np.repeat(values, len(given))  # all clips at the first setting, then at the second, ...
     walks = by_metre(
         metres,
-        lambda rows, metre: along_slider(clips.model, clips.tokenizer, z[rows], metre, index, seed=seed),
+        lambda rows, metre: along_slider(clips.decoder(metre), z[rows], index, seed=seed),
     )
     units = attribute_units(clips.model)
     taken = [

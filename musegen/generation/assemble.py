@@ -6,12 +6,38 @@ import numpy as np
 from symusic import Note, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.generation.request import Request, Result
+from musegen.generation.engine import Stream
+from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 
 
-def trim(score: ScoreTick, bars: int) -> None:
+def to_result(stream: Stream, tokenizer: Tokenizer, bars: int, ticks_per_quarter: int = 480) -> Result:
+    """A stream of so many bars with its score."""
+    score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
+    _trim(score, bars)
+    return Result(score, stream.log_likelihood, bars, stream.ids, stream.precision_gap)
+
+
+def finish(
+    stream: Stream,
+    prompt: Prompt,
+    tokenizer: Tokenizer,
+    request: Request,
+    defaults: TrainingDefaults,
+    ticks_per_quarter: int = 480,
+) -> Result:
+    """A stream as music: with the prompt before it, or else with the tempo and program wanted."""
+    bars = prompt.bars + request.bars
+    if prompt.score is None:
+        result = to_result(stream, tokenizer, bars, ticks_per_quarter)
+        dress(result.score, result.ids, tokenizer, request, defaults)
+        return result
+    result = to_result(stream, tokenizer, bars, prompt.score.ticks_per_quarter)
+    return replace(result, score=_append_bars(prompt.score, result.score, prompt.bars, tokenizer, request))
+
+
+def _trim(score: ScoreTick, bars: int) -> None:
     """End at the last bar line what rounding to the score's ticks has carried over it."""
     lines = bar_ticks(score)
     if len(lines) - 1 <= bars:
@@ -25,14 +51,14 @@ def trim(score: ScoreTick, bars: int) -> None:
 
 
 def dress(
-    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
+    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, defaults: TrainingDefaults
 ) -> None:
     """Give a decoded score its tempo and program where the stream does not say them."""
     has_tempo = bool((tokenizer.tables.kind[ids] == Kind.TEMPO).any())  # if so, it begins with one
     if request.tempo is not None or not has_tempo:
-        score.tempos = [Tempo(0, qpm=tempo)]
+        score.tempos = [Tempo(0, qpm=request.tempo or defaults.tempo)]
     if not tokenizer.config.programs:
-        wanted = program if request.program is None else request.program
+        wanted = defaults.program if request.program is None else request.program
         for track in score.tracks:
             track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
 
@@ -46,7 +72,7 @@ def dress_like(score: ScoreTick, given: ScoreTick, tokenizer: Tokenizer) -> None
             track.name, track.program = given.tracks[0].name, given.tracks[0].program
 
 
-def append_bars(
+def _append_bars(
     prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
 ) -> ScoreTick:
     """The prompt as it is, followed by the new bars of the decoded stream."""

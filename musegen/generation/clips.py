@@ -17,6 +17,9 @@ from musegen.music.notes import all_onsets
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Tokenizer
 from musegen.tokenizers.tables import Ints
 
+Metre = tuple[int, int]
+"""Beats and their unit."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -26,7 +29,7 @@ class Clip:
     """The user's own notes, from tick 0."""
     ids: Ints
     """(T,) from BOS to EOS: what a model is told."""
-    metre: tuple[int, int]
+    metre: Metre
     words: list[str]
     """What was taken and what left out, for people."""
 
@@ -79,13 +82,7 @@ def take_clip(
 
 
 def _encoded(
-    clip: ScoreTick,
-    tokenizer: Tokenizer,
-    bars: int,
-    metre: tuple[int, int],
-    words: list[str],
-    *,
-    one_line: bool,
+    clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: Metre, words: list[str], *, one_line: bool
 ) -> Clip:
     line = skyline(clip) if one_line else clip
     dropped = clip.note_num() - line.note_num()
@@ -99,7 +96,7 @@ def _encoded(
     return Clip(clip, ids, metre, words)
 
 
-def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: tuple[int, int]) -> Ints:
+def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: Metre) -> Ints:
     """Ids of a clip from BOS to EOS, (T,): exactly so many bars, silent ones included.
 
     Raises:
@@ -152,7 +149,7 @@ def _begins(music: ScoreTick, first: int) -> int:
     return int(later[0] if len(later) else bars[-1])
 
 
-def _metre(score: ScoreTick, first: int, stop: int) -> tuple[int, int]:
+def _metre(score: ScoreTick, first: int, stop: int) -> Metre:
     """The one metre of bars `first` (from 0) up to `stop`."""
     lines = bar_ticks(score)
     changes = [(t.time, (t.numerator, t.denominator)) for t in score.time_signatures] or [(0, (4, 4))]
@@ -168,7 +165,7 @@ def _metre(score: ScoreTick, first: int, stop: int) -> tuple[int, int]:
 
 
 def _check_metre(
-    metre: tuple[int, int], tokenizer: Tokenizer, trained: Mapping[str, int] | None, words: list[str]
+    metre: Metre, tokenizer: Tokenizer, trained: Mapping[str, int] | None, words: list[str]
 ) -> None:
     """Refuse a metre that the tokenizer lacks; say where the model was trained on none of it."""
     name = f"{metre[0]}/{metre[1]}"

@@ -28,6 +28,7 @@ MIN_ROWS = 2
 """Rows below which a batch of compiled steps does not shrink: one row alone would be compiled anew."""
 KEEP_BELOW = 0.9
 """Rows that have ended leave the batch once no more than this share of it goes on."""
+ENDLESS = "{} of {} pieces had not ended after {} tokens; ask for fewer --bars or lower the --temperature"
 
 
 class Rules(Protocol):
@@ -107,15 +108,13 @@ def sample_streams(
 
     Args:
         model: any family's decoder, in eval mode.
-        state: its first state: of one row, which reads the prompt once and is then continued B times, or of
-            B rows, one a stream.
+        state: its first state, of B rows, or of one, which reads the prompt once and is continued B times.
         grammar: what may follow.
         prompt_ids: (T,), from BOS on.
         sampling: how to draw.
         streams: B random streams.
         max_new_tokens: ids a row may take.
-        pitches_alone: the temperature is of pitches; durations, holds and rests keep their share as bars and
-            positions do.
+        pitches_alone: the temperature is of pitches; durations, holds and rests keep their share, too.
         context_classes: pitch classes, 0 to 11, of a tune that sounds with what is written: no new ones.
 
     Raises:
@@ -128,40 +127,31 @@ def sample_streams(
         grammar = numpy_rules(grammar)
     is_time, pitch_class = _keeps_share(grammar, pitches_alone=pitches_alone), as_tensor(grammar.pitch_class)
     stepper = _stepper(model, sampling, on_cpu=on_cpu)
-    kept = _Transcript(prompt_ids.tolist(), streams.rows)
+    kept, min_rows = _Transcript(prompt_ids.tolist(), streams.rows), MIN_ROWS if is_compiled else 1
 
     def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
-    block, steps = _machine(one, model, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
+    block, steps = _machine(one, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
     with torch.inference_mode():
-        rows = _after_prompt(
-            model, stepper, state, grammar, prompt_ids, _draw_diatonic_rows(sampling, streams).to(device)
-        )
+        diatonic_rows = _draw_diatonic_rows(sampling, streams).to(device)
+        rows = _after_prompt(model, stepper, state, grammar, prompt_ids, diatonic_rows)
         rows.seen_classes[:, list(context_classes)] = True
         for _ in range(0, max_new_tokens, block):
             uniform = streams.draw_steps(block).to(device)  # (K, B)
             if steps is None:
                 ids, rows = _step(rows, uniform[0], stepper, grammar, sampling, is_time, pitch_class)
-                kept.add(ids[None])
             else:
                 ids, rows = steps(rows, uniform)
-                kept.add(ids)
-            left = len(rows.done) - int(rows.done.sum())
+            left = kept.add(ids.view(block, -1), rows.done)
             if left == 0:
-                kept.flush(rows.total)
-                return _finished(kept.streams(grammar), model, state, grammar, sampling)
-            min_rows = MIN_ROWS if is_compiled else 1
+                return _finished(kept.streams(rows.total, grammar), model, state, grammar, sampling)
             if on_cpu and max(left, min_rows) <= KEEP_BELOW * len(rows.done):
                 active = _active_rows(rows.done, min_rows)
                 kept.flush(rows.total, active)
-                rows = choose_rows(rows, active)
+                rows, streams = choose_rows(rows, active), streams.select(active.tolist())
                 grammar = grammar.select(active if is_compiled else active.numpy())
-                streams = streams.select(active.tolist())
-    raise MusegenError(
-        f"{int((~rows.done).sum())} of {kept.rows} pieces had not ended after {max_new_tokens} tokens; "
-        "ask for fewer --bars or lower the --temperature"
-    )
+    raise MusegenError(ENDLESS.format(left, kept.rows, max_new_tokens))
 
 
 def _keeps_share(grammar: Rules, *, pitches_alone: bool) -> Tensor:
@@ -180,14 +170,14 @@ def _stepper(model: Decoder[Any], sampling: SamplingOptions, *, on_cpu: bool) ->
 
 
 def _machine(
-    one: Step[_Rows], model: Decoder[Any], stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
+    one: Step[_Rows], stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
 ) -> tuple[int, Steps[_Rows] | None]:
     """How many steps are taken at once, and by what; None: one after the other, as they are."""
     if is_compiled:
         from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
 
         return 1, Compiled(one, stepper, seen)
-    if GRAPHS and not on_cpu and isinstance(model, nn.Module):
+    if GRAPHS and not on_cpu and isinstance(stepper, nn.Module):
         return BLOCK, Graphed(one, stepper, seen)
     return 1, None
 
@@ -214,7 +204,7 @@ def _active_rows(done: Tensor, min_rows: int) -> Tensor:
 def _after_prompt(
     model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, diatonic_rows: Tensor
 ) -> _Rows:
-    """Rows that have read the prompt, to be gone on with by `stepper`; `diatonic_rows` (B,) keep to one scale."""
+    """Rows that have read the prompt, continued by `stepper`; `diatonic_rows` (B,) keep to one scale."""
     count = len(diatonic_rows)
     rules = grammar.init_state(1)
     for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
@@ -280,9 +270,10 @@ class _Transcript:
         self._totals = [0.0] * rows
         self._steps: list[Tensor] = []
 
-    def add(self, ids: Tensor) -> None:
-        """More ids in every row that is left, (K, B)."""
+    def add(self, ids: Tensor, done: Tensor) -> int:
+        """More ids in every row, (K, B); how many of the rows have not ended, as `done` (B,) says."""
         self._steps.append(ids)
+        return len(done) - int(done.sum())
 
     def flush(self, totals: Tensor, active: Tensor | None = None) -> None:
         """Write down the steps so far, and the log-likelihoods (B,); `active` are the rows from now on."""
@@ -295,8 +286,9 @@ class _Transcript:
         if active is not None:
             self._rows = [self._rows[i] for i in active.tolist()]
 
-    def streams(self, grammar: Rules) -> list[Stream]:
-        """All rows, each cut at its end."""
+    def streams(self, totals: Tensor, grammar: Rules) -> list[Stream]:
+        """All rows, each cut at its end; the log-likelihoods (B,) are those of the last rows."""
+        self.flush(totals)
         kind = grammar.kind.tolist()
         made = []
         for new, total in zip(self._new, self._totals, strict=True):

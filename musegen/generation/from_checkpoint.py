@@ -6,7 +6,7 @@ Each function is a verb of a family: `families.py` says whose.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import cast
 
 from symusic.core import ScoreTick
 
@@ -15,14 +15,13 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
-from musegen.generation.accompany import Accompaniment, TrainingDefaults, accompany
-from musegen.generation.assemble import dress_like
+from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import Interpolation, interpolate_clips
-from musegen.generation.latent import decode_latents, latent_of, sample_clips
+from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
+from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import Rejection, Wish, at_rest, in_key, novel, once
-from musegen.generation.request import Request, Result
+from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
 from musegen.models.lm import LanguageModel
@@ -113,9 +112,7 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             prompt=wanted.prompt,
             sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
             seed=seed,
-            default_tempo=data["tempo"],
-            default_program=data["program"],
-            rosters=[entry["programs"] for entry in data["train"]],
+            defaults=TrainingDefaults.of(data),
         )
         drawing.take(results)
     return Written(drawing.results, words)
@@ -148,12 +145,10 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             checkpoint.tokenizer,
             request,
             num=num,
-            metres=checkpoint.data.get("metres", ()),
             prior=wanted.prior,
             sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
             seed=seed,
-            default_tempo=checkpoint.data["tempo"],
-            default_program=checkpoint.data["program"],
+            defaults=TrainingDefaults.of(checkpoint.data),
         )
         drawing.take(results)
     return Written(drawing.results, words)
@@ -179,7 +174,7 @@ def generate_accompaniments(
         prompt=prompt,
         sampling=_settings(checkpoint, sampling, wanted.pitches if wanted else None),
         seed=seed,
-        players=TrainingDefaults.of(checkpoint.data),
+        defaults=TrainingDefaults.of(checkpoint.data),
     )
 
 
@@ -187,17 +182,8 @@ def generate_reconstruction(
     checkpoint: Checkpoint, clip: Clip, *, sampling: SamplingOptions | None = None, seed: int = 0
 ) -> Result:
     """A clip as the model gives it back."""
-    model = cast(VAE, checkpoint.model)
-    [result] = decode_latents(
-        model,
-        checkpoint.tokenizer,
-        latent_of(model, clip.ids)[None],
-        clip.metre,
-        sampling=sampling or _likeliest(checkpoint),
-        streams=RowStreams(seed, range(1)),
-        ticks_per_quarter=clip.score.tpq,
-    )
-    dress_like(result.score, clip.score, checkpoint.tokenizer)
+    decoder = _clip_decoder(checkpoint, sampling).of(clip)
+    [result] = decoder.decode(latent_of(decoder.model, clip.ids)[None], RowStreams(seed, range(1)))
     return result
 
 
@@ -207,21 +193,13 @@ def generate_interpolation(
     last: Clip,
     num: int,
     *,
-    path: Literal["both", "spherical", "linear"] = "both",
+    path: Route = "both",
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> Interpolation:
     """What lies between two clips; see `interpolate_clips`."""
-    return interpolate_clips(
-        cast(VAE, checkpoint.model),
-        checkpoint.tokenizer,
-        first,
-        last,
-        num,
-        path=path,
-        sampling=sampling or _likeliest(checkpoint),
-        seed=seed,
-    )
+    decoder = _clip_decoder(checkpoint, sampling)
+    return interpolate_clips(decoder, first, last, num, path=path, seed=seed)
 
 
 def generate_variations(
@@ -238,19 +216,11 @@ def generate_variations(
 
     An amount of None is 0.3, or 0 where something is moved; a `num` of None 4, or 1 where nothing is drawn.
     """
-    settings = sampling or _likeliest(checkpoint)
+    decoder = _clip_decoder(checkpoint, sampling)
     far = amount if amount is not None else 0.0 if moves else AMOUNT
-    is_drawn = far > 0 or settings.temperature > 0
-    return vary_clip(
-        cast(VAE, checkpoint.model),
-        checkpoint.tokenizer,
-        clip,
-        num=num or (VARIATIONS if is_drawn else 1),
-        amount=far,
-        moves=moves,
-        sampling=settings,
-        seed=seed,
-    )
+    is_drawn = far > 0 or decoder.sampling.temperature > 0
+    count = num or (VARIATIONS if is_drawn else 1)
+    return vary_clip(decoder, clip, num=count, amount=far, moves=moves, seed=seed)
 
 
 def own(clip: Clip, bars: int) -> Result:
@@ -268,6 +238,7 @@ def _settings(
     return replace(settings, diatonic=0.0) if is_scale else settings
 
 
-def _likeliest(checkpoint: Checkpoint) -> SamplingOptions:
-    """Of clips that are given, the likeliest id each time, as the checkpoint's other settings have it."""
-    return replace(checkpoint.config.sampling, temperature=0.0)
+def _clip_decoder(checkpoint: Checkpoint, sampling: SamplingOptions | None) -> ClipDecoder:
+    """The decoder of clips like given ones: unless told else, it takes the likeliest id each time."""
+    settings = sampling or replace(checkpoint.config.sampling, temperature=0.0)
+    return ClipDecoder(cast(VAE, checkpoint.model), checkpoint.tokenizer, sampling=settings)

@@ -1,22 +1,27 @@
 """Clips and points of a latent space: the point of a clip, the clip of a point, new clips."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
+from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.config.options import SamplingOptions
-from musegen.generation.assemble import dress, trim
+from musegen.console import progress
+from musegen.generation.assemble import dress, dress_like, to_result
+from musegen.generation.clips import Clip, Metre
 from musegen.generation.engine import sample_streams
 from musegen.generation.pieces import asked_programs, longest_bar, metre_id
-from musegen.generation.request import Request, Result
+from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams, draw_ids, row_chunks
 from musegen.models.vae import VAE
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import Ints
 
 GREEDY = SamplingOptions(temperature=0.0)
-Metre = tuple[int, int]
+Made = TypeVar("Made")
 
 
 @torch.inference_mode()
@@ -33,70 +38,74 @@ def draw_latents(model: VAE, streams: RowStreams, *, prior: bool = False) -> Ten
     return model.sample_latent(uniform, prior=prior).cpu()
 
 
-def decode_latents(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    metre: Metre,
-    *,
-    sampling: SamplingOptions = GREEDY,
-    streams: RowStreams | None = None,
-    pitches: frozenset[int] | None = None,
-    programs: Sequence[frozenset[int]] = (),
-    ticks_per_quarter: int = 480,
-    pitches_alone: bool = False,
-) -> list[Result]:
-    """The clips that points stand for.
+@dataclass(frozen=True)
+class ClipDecoder:
+    """Makes clips of points, which share all that stands here."""
 
-    Args:
-        model: in eval mode.
-        tokenizer: the model's own.
-        z: (N, Z).
-        metre: of every bar; it is not in z.
-        sampling: how ids are drawn; unset, the likeliest each time.
-        streams: N random streams; unset, those of seed 0.
-        pitches: MIDI pitches allowed, drums aside.
-        programs: the one set of programs (or parts) that may play; none: any.
-        ticks_per_quarter: of the scores.
-        pitches_alone: see `sample_streams`.
+    model: VAE
+    """In eval mode."""
+    tokenizer: Tokenizer
+    """The model's own."""
+    metre: Metre = (4, 4)
+    """Of every bar; it is not in z."""
+    sampling: SamplingOptions = GREEDY
+    """How ids are drawn; unset, the likeliest each time."""
+    pitches: frozenset[int] | None = None
+    """MIDI pitches allowed, drums aside."""
+    programs: Sequence[frozenset[int]] = ()
+    """The one set of programs (or parts) that may play; none: any."""
+    like: ScoreTick | None = None
+    """A score whose ticks, tempo, key and instrument the clips have."""
 
-    Raises:
-        ConfigError: the tokenizer does not know the metre, or no pitch is left.
-        MusegenError: a clip did not end.
-    """
-    bars = model.clip_bars
-    grammar = make_grammar(
-        tokenizer.tables,
-        Constraints(
+    def of(self, clip: Clip) -> "ClipDecoder":
+        """The same for clips in the metre of one, and like it."""
+        return replace(self, metre=clip.metre, like=clip.score)
+
+    def decode(
+        self, z: Tensor, streams: RowStreams | None = None, *, pitches_alone: bool = False
+    ) -> list[Result]:
+        """The clips that points stand for.
+
+        Args:
+            z: (N, Z).
+            streams: N random streams; unset, those of seed 0.
+            pitches_alone: see `sample_streams`.
+
+        Raises:
+            ConfigError: the tokenizer does not know the metre, or no pitch is left.
+            MusegenError: a clip did not end.
+        """
+        bars, tokenizer, device = self.model.clip_bars, self.tokenizer, next(self.model.parameters()).device
+        constraints = Constraints(
             bars=bars,
-            metre_ids=[metre_id(tokenizer, metre)] * bars,
-            pitches=pitches,
-            programs=programs,
+            metre_ids=[metre_id(tokenizer, self.metre)] * bars,
+            pitches=self.pitches,
+            programs=self.programs,
             tempo=False,
             may_end_silent=True,
-        ),
-        device=next(model.parameters()).device,
-    )
-    streams = streams or RowStreams(0, range(len(z)))
-    device = next(model.parameters()).device
-    results = []
-    for rows in row_chunks(len(z)):
-        with torch.inference_mode():
-            state = model.init_state(z[rows.start : rows.stop].to(device))
-        for stream in sample_streams(
-            model,
-            state,
-            grammar,
-            prompt_ids=torch.tensor([tokenizer.bos_id], device=device),
-            sampling=sampling,
-            streams=streams.select(rows),
-            max_new_tokens=longest_bar(tokenizer) * bars + 1,
-            pitches_alone=pitches_alone,
-        ):
-            score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
-            trim(score, bars)
-            results.append(Result.of(stream, score, bars))
-    return results
+        )
+        grammar = make_grammar(tokenizer.tables, constraints, device=device)
+        streams = streams or RowStreams(0, range(len(z)))
+        results = []
+        for rows in row_chunks(len(z)):
+            with torch.inference_mode():
+                state = self.model.init_state(z[rows.start : rows.stop].to(device))
+            found = sample_streams(
+                self.model,
+                state,
+                grammar,
+                prompt_ids=torch.tensor([tokenizer.bos_id], device=device),
+                sampling=self.sampling,
+                streams=streams.select(rows),
+                max_new_tokens=longest_bar(tokenizer) * bars + 1,
+                pitches_alone=pitches_alone,
+            )
+            ticks = self.like.tpq if self.like else 480
+            results += [to_result(stream, tokenizer, bars, ticks) for stream in found]
+        if self.like is not None:
+            for result in results:
+                dress_like(result.score, self.like, tokenizer)
+        return results
 
 
 def sample_clips(
@@ -105,12 +114,10 @@ def sample_clips(
     request: Request,
     *,
     num: int = 1,
-    metres: Collection[str] = (),
     prior: bool = False,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
-    default_tempo: float = 120.0,
-    default_program: int = 0,
+    defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
     """New clips, from points drawn from the latent space.
 
@@ -119,38 +126,50 @@ def sample_clips(
         tokenizer: the model's own.
         request: what music is wanted; its bars are the model's.
         num: how many.
-        metres: those to choose from where the request names none, such as "6/8"; none: all that are known.
         prior: draw from N(0, I) instead of where the training clips lie.
         sampling: how ids are drawn.
         seed: fixes everything; clip i of a seed does not depend on `num`.
-        default_tempo: quarters a minute, where the request does not say.
-        default_program: of the track, where neither stream nor request does.
+        defaults: tempo, program and metres, where the request does not say.
 
     Raises:
         ConfigError: the tokenizer does not know the metre, or no pitch is left.
         MusegenError: a clip did not end.
     """
-    streams = RowStreams(seed, range(num))
+    streams, defaults = RowStreams(seed, range(num)), defaults or TrainingDefaults()
     z = draw_latents(model, streams, prior=prior)
     metre, program = request.time_signature, request.program
-    drawn = [metre] * num if metre else _draw_metres(model, tokenizer, z, metres, streams)
-    results: dict[int, Result] = {}
-    for each in dict.fromkeys(drawn):
-        rows = [row for row, its in enumerate(drawn) if its == each]
-        clips = decode_latents(
-            model,
-            tokenizer,
-            z[rows],
-            each,
-            sampling=sampling or SamplingOptions(),
-            streams=streams.select(rows),
-            pitches=request.pitches,
-            programs=[] if program is None else [asked_programs(tokenizer, program)],
-        )
-        results |= dict(zip(rows, clips, strict=True))
-    for clip in results.values():
-        dress(clip.score, clip.ids, tokenizer, request, request.tempo or default_tempo, default_program)
-    return [results[row] for row in range(num)]
+    decoder = ClipDecoder(
+        model,
+        tokenizer,
+        sampling=sampling or SamplingOptions(),
+        pitches=request.pitches,
+        programs=[] if program is None else [asked_programs(tokenizer, program)],
+    )
+    results = by_metre(
+        [metre] * num if metre else _draw_metres(model, tokenizer, z, defaults.metres, streams),
+        lambda rows, metre: replace(decoder, metre=metre).decode(z[rows], streams.select(rows)),
+    )
+    for clip in results:
+        dress(clip.score, clip.ids, tokenizer, request, defaults)
+    return results
+
+
+def by_metre(
+    metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
+) -> list[Made]:
+    """What is made of rows that share a metre, (N,), in the order of the rows.
+
+    Args:
+        metres: of the rows.
+        make: makes something of each of some rows.
+        what: of a bar on stderr; None: none is drawn.
+    """
+    found: dict[int, Made] = {}
+    known = list(dict.fromkeys(metres))
+    for metre in progress(known, len(known), what) if what else known:
+        rows = [row for row, its in enumerate(metres) if its == metre]
+        found |= dict(zip(rows, make(rows, metre), strict=True))
+    return [found[row] for row in range(len(metres))]
 
 
 @torch.inference_mode()

@@ -8,9 +8,9 @@ from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.assemble import append_bars, dress, trim
+from musegen.generation.assemble import finish
 from musegen.generation.engine import sample_streams
-from musegen.generation.request import Request, Result, check_metres
+from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
 from musegen.music.metre import bar_ticks
@@ -37,9 +37,7 @@ def generate(
     prompt: ScoreTick | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
-    default_tempo: float = 120.0,
-    default_program: int = 0,
-    rosters: Sequence[Sequence[int]] = (),
+    defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
     """Write new pieces, or continue a tune by new bars.
 
@@ -51,45 +49,32 @@ def generate(
         prompt: a tidy score; its notes stand unchanged before the new bars.
         sampling: how ids are drawn.
         seed: fixes everything; piece i of a seed does not depend on `num`.
-        default_tempo: quarters a minute, where neither request nor prompt says.
-        default_program: of the track, where the stream has no programs and there is no prompt.
-        rosters: the instruments of each training piece, as numbered in the stream; each new piece keeps
-            to one of them, drawn at random, unless a program or a prompt says what plays.
+        defaults: what plays and how fast, as the training pieces have it.
 
     Raises:
         ConfigError: the tokenizer does not know the metre or program, or no pitch is left.
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
-    head, prompt_bars = prompt_ids(tokenizer, prompt)
-    bars = prompt_bars + request.bars
+    start, defaults = read_prompt(tokenizer, prompt), defaults or TrainingDefaults()
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
-        head[0] = tokenizer.bos_of(bars)
-    constraints = _constraints(tokenizer, request, prompt, prompt_bars)
+        start.ids[0] = tokenizer.bos_of(start.bars + request.bars)
+    constraints = _constraints(tokenizer, request, start)
     device = next(model.parameters()).device
     results = []
     for rows in row_chunks(num, ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE):
         streams = RowStreams(seed, rows)
-        for stream in sample_streams(
+        rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
+        found = sample_streams(
             model,
             model.init_state(1),
-            make_grammar(
-                tokenizer.tables, with_rosters(constraints, rosters, tokenizer, streams), device=device
-            ),
-            prompt_ids=torch.tensor(head, device=device),
+            make_grammar(tokenizer.tables, rules, device=device),
+            prompt_ids=torch.tensor(start.ids, device=device),
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
-        ):
-            score = tokenizer.decode(
-                stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480
-            )
-            trim(score, bars)
-            if prompt is None:
-                dress(score, stream.ids, tokenizer, request, request.tempo or default_tempo, default_program)
-            else:
-                score = append_bars(prompt, score, prompt_bars, tokenizer, request)
-            results.append(Result.of(stream, score, bars))
+        )
+        results += [finish(stream, start, tokenizer, request, defaults) for stream in found]
     return results
 
 
@@ -116,12 +101,10 @@ def longest_bar(tokenizer: Tokenizer) -> int:
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
 
 
-def prompt_ids(
-    tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None
-) -> tuple[list[int], int]:
-    """Ids from BOS to the bar line after the prompt, and the prompt's bars: `bars`, or all it has."""
+def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None) -> Prompt:
+    """What streams begin with, given so many bars of a tidy score, or all that it has."""
     if prompt is None:
-        return [tokenizer.bos_id], 0
+        return Prompt(None, 0, [tokenizer.bos_id])
     check_metres(prompt, tokenizer, "the prompt")
     ids = whole_tokenizer(tokenizer).encode(prompt)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
@@ -132,29 +115,31 @@ def prompt_ids(
     if len(lines) > bars:  # a tempo change after the last note, or an onset rounded up to the bar line
         ids = ids[: lines[bars]]
     # Bars in which the last note only rings on are not in the stream yet.
-    for _ in range(bars - len(lines)):
-        ids += [bar_id, metre_id]
-    return [*ids, bar_id], bars
+    ids += [bar_id, metre_id] * (bars - len(lines))
+    return Prompt(prompt, bars, [*ids, bar_id])
 
 
-def _constraints(
-    tokenizer: Tokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
-) -> Constraints:
-    metre = request.time_signature
-    programs: list[frozenset[int]] = []
-    if prompt is not None:
-        last = prompt.time_signatures[-1]
+def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Constraints:
+    metre, programs = request.time_signature, prompt_programs(tokenizer, prompt)
+    if prompt.score is not None:
+        last = prompt.score.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
-        programs = [frozenset(tokenizer.stream_programs([t for t in prompt.tracks if len(t.notes)]))]
     if request.program is not None:
         programs = [asked_programs(tokenizer, request.program)]
     return Constraints(
-        bars=prompt_bars + request.bars,
+        bars=prompt.bars + request.bars,
         time_signature_id=metre_id(tokenizer, metre) if metre else None,
         pitches=request.pitches,
         programs=programs,
-        tempo=request.tempo is None and prompt is None,
+        tempo=request.tempo is None and prompt.score is None,
     )
+
+
+def prompt_programs(tokenizer: Tokenizer, prompt: Prompt) -> list[frozenset[int]]:
+    """The numbers in the stream of all that plays in a prompt, if there is one."""
+    if prompt.score is None:
+        return []
+    return [frozenset(tokenizer.stream_programs([t for t in prompt.score.tracks if len(t.notes)]))]
 
 
 def metre_id(tokenizer: Tokenizer, metre: tuple[int, int]) -> int:

@@ -13,7 +13,7 @@ NOTES_TEMPERATURE = 0.5
 
 @torch.inference_mode()
 def draw_plans(
-    planner: Planner, heard: Heard, streams: RowStreams, *, temperature: float, given: Tensor
+    planner: Planner, heard: Heard, streams: RowStreams, *, temperature: float, fixed: Tensor
 ) -> Tensor:
     """One plan a row, (B, K, 2): see `tokenizers/plan.py`.
 
@@ -22,10 +22,10 @@ def draw_plans(
         heard: the melody, of one row.
         streams: B random streams; each row takes at most two numbers a span.
         temperature: of the chords; see `draw_labels`.
-        given: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
+        fixed: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
     """
     rows, home = streams.rows, heard.home.expand(streams.rows)
-    settled = given.to(home.device).expand(rows, -1, -1)
+    settled = fixed.to(home.device).expand(rows, -1, -1)
     unary = planner.chord_unary(heard).expand(rows, -1, -1)
     chord = draw_labels(planner.chords, unary, relative(settled[..., 0], home), streams, temperature)
     heard = Heard(heard.states.expand(rows, -1, -1), home, heard.spans.expand(rows))

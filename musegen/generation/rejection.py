@@ -107,17 +107,12 @@ def novel(wish: Wish, index: NoveltyIndex, *, max_copy: int, bars: int, words: l
     def choose(result: Result) -> Result | None:
         return result if copied_run(result, index, bars) <= max_copy else None
 
-    def draws(num: int, seed: int) -> Draws:
-        kept, rejected = yield from _chosen(wish, choose, num, seed, tries=TRIES, apart=OTHER_SEEDS)
-        if len(kept) < num:
-            raise ConfigError(
-                f"--max-copy {max_copy} is kept by {len(kept)} of {num} pieces, after {rejected} were thrown "
-                "away: allow longer copies, or raise --temperature"
-            )
-        words.append(f"thrown away, for copying more than {max_copy} notes in a row: {rejected}")
-        return kept
-
-    return draws
+    reason = f"copying more than {max_copy} notes in a row"
+    too_few = (
+        f"--max-copy {max_copy} is kept by {{}} of {{}} pieces, after {{}} were thrown away: allow longer "
+        "copies, or raise --temperature"
+    )
+    return _choosing(wish, choose, words, reason, too_few, tries=TRIES, apart=OTHER_SEEDS)
 
 
 def in_key(
@@ -151,46 +146,57 @@ def in_key(
         there = None if found is None else moved(result, tonic - found, model, tokenizer, pitches)
         return there and replace(there, score=with_signature(there.score, tonic, mode))
 
-    def draws(num: int, seed: int) -> Draws:
-        kept, rejected = yield from _chosen(once, choose, num, seed, tries=KEY_TRIES, apart=KEY_SEEDS)
-        if len(kept) < num:
-            raise ConfigError(
-                f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: "
-                "the training music is seldom so; ask for another mode or fewer pieces, or keep to notes "
-                "with --scale"
-            )
-        words.append(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
-        return kept
-
-    return draws
+    reason = f"not being in {mode} and ending on the tonic"
+    too_few = (
+        f"--key: {{}} of {{}} pieces came out in {mode}, after {{}} were thrown away: the training music is "
+        "seldom so; ask for another mode or fewer pieces, or keep to notes with --scale"
+    )
+    return _choosing(once, choose, words, reason, too_few, tries=KEY_TRIES, apart=KEY_SEEDS)
 
 
-def _chosen(
-    wish: Wish, choose: Callable[[Result], Result | None], num: int, seed: int, *, tries: int, apart: int
-) -> Generator[tuple[int, int], list[Result], tuple[list[Result], int]]:
-    """Pieces that are as wanted, and how many were thrown away; fewer than `num` if there are no more.
+def _choosing(
+    wish: Wish,
+    choose: Callable[[Result], Result | None],
+    words: list[str],
+    reason: str,
+    too_few: str,
+    *,
+    tries: int,
+    apart: int,
+) -> Wish:
+    """Pieces that are as wanted, others being written instead of those that are not.
 
-    The same arguments give the same pieces; those that are as wanted at once are the ones that `seed` gives
+    The same arguments give the same pieces; those that are as wanted at once are the ones that the seed gives
     anyway.
 
     Args:
         wish: what else they are to be.
         choose: a piece as it is to be, or None.
-        num: how many pieces.
-        seed: fixes everything.
-        tries: how often what was thrown away is written anew.
-        apart: how far their seeds lie apart.
+        words: to which is added how many were rejected.
+        reason: for which.
+        too_few: the error where too few are kept, with a place for their number, the number of pieces wanted
+            and the number rejected.
+        tries: how often what was rejected is written again.
+        apart: how far the seeds of the tries lie apart.
+
+    Raises:
+        ConfigError: after all tries there are too few.
     """
-    kept: list[Result] = []
-    rejected = 0
-    for attempt in range(tries):
-        results = yield from wish(num - len(kept), seed + attempt * apart)
-        chosen = [each for each in map(choose, results) if each is not None]
-        kept += chosen
-        rejected += len(results) - len(chosen)
-        if len(kept) == num:
-            break
-    return kept, rejected
+
+    def draws(num: int, seed: int) -> Draws:
+        kept: list[Result] = []
+        rejected = 0
+        for attempt in range(tries):
+            results = yield from wish(num - len(kept), seed + attempt * apart)
+            chosen = [each for each in map(choose, results) if each is not None]
+            kept += chosen
+            rejected += len(results) - len(chosen)
+            if len(kept) == num:
+                words.append(f"thrown away, for {reason}: {rejected}")
+                return kept
+        raise ConfigError(too_few.format(len(kept), num, rejected))
+
+    return draws
 
 
 def moved(

@@ -1,12 +1,13 @@
 """What is asked for, and what comes back."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.errors import DataError
-from musegen.generation.engine import Stream
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Tokenizer
 
@@ -44,10 +45,38 @@ class Result:
     user_tracks: tuple[int, ...] = ()
     """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""
 
+
+class Prompt(NamedTuple):
+    """What streams begin with."""
+
+    score: ScoreTick | None
+    """A tidy score that stands unchanged before the new bars; None: there is none."""
+    bars: int
+    """Of the score that are kept."""
+    ids: list[int]
+    """From BOS to the bar line after them."""
+
+
+class TrainingDefaults(NamedTuple):
+    """What plays and how fast, as the training pieces have it."""
+
+    tempo: float = 120.0
+    """Quarters a minute, where neither request nor prompt says."""
+    program: int = 0
+    """Of the track, where the stream has no programs and there is no prompt."""
+    rosters: Sequence[Sequence[int]] = ()
+    """The instruments of each training piece, as numbered in the stream; each piece keeps to one of these
+    rosters, drawn at random, unless a program or a prompt says what plays."""
+    ranges: Sequence[Sequence[int]] = ()
+    """Lowest and highest pitch of each voice of a grid, kept to where the request allows any of it."""
+    metres: Collection[str] = ()
+    """Of training clips, such as "6/8"; none: all that are known."""
+
     @classmethod
-    def of(cls, stream: Stream, score: ScoreTick, bars: int) -> "Result":
-        """A stream with its score."""
-        return cls(score, stream.log_likelihood, bars, stream.ids, stream.precision_gap)
+    def of(cls, data: Mapping[str, Any]) -> "TrainingDefaults":
+        """As a checkpoint's data.json says."""
+        rosters = [entry["programs"] for entry in data["train"]]
+        return cls(data["tempo"], data["program"], rosters, data["ranges"], data.get("metres", ()))
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:

@@ -18,14 +18,13 @@ from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.latent import GREEDY, Metre, decode_latents
+from musegen.generation.latent import ClipDecoder
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.music.notes import Floats
-from musegen.tokenizers import Tokenizer
 
 SLIDER_POINTS = 33
 REACH = 5.0
@@ -54,47 +53,27 @@ class SliderCandidates(NamedTuple):
     """(C,) how far each clip is from the first: 1 less the F1 of its notes."""
 
 
-def along_slider(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    metre: Metre,
-    slider: int,
-    *,
-    sampling: SamplingOptions = GREEDY,
-    seed: int = 0,
-    ticks_per_quarter: int = 480,
-) -> list[SliderCandidates]:
+def along_slider(decoder: ClipDecoder, z: Tensor, slider: int, *, seed: int = 0) -> list[SliderCandidates]:
     """Candidates for each of N points, (N, Z).
 
     Args:
-        model: in eval mode.
-        tokenizer: the model's own.
+        decoder: of the model; its sampling counts where no rhythms are drawn.
         z: where the clips are.
-        metre: in which they are decoded.
         slider: number of the attribute.
-        sampling: how ids are drawn where no rhythms are; unset, the likeliest each time.
         seed: of what is drawn; what belongs to a point does not depend on N.
-        ticks_per_quarter: of the scores.
 
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    points = slider_points(model, z, slider)  # (N, P, Z)
-    further = slider_points(model, z, slider, reach=RHYTHM_REACH)[:, 1:]
+    points = slider_points(decoder.model, z, slider)  # (N, P, Z)
+    further = slider_points(decoder.model, z, slider, reach=RHYTHM_REACH)[:, 1:]
     more = further.repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+    rhythmic = replace(decoder, sampling=replace(LIKELIEST_PITCHES, precision=decoder.sampling.precision))
 
     def clips(z: Tensor, *, rhythms: bool) -> list[list[Result]]:
-        results = decode_latents(
-            model,
-            tokenizer,
-            z.flatten(0, 1),
-            metre,
-            sampling=replace(LIKELIEST_PITCHES, precision=sampling.precision) if rhythms else sampling,
-            streams=RowStreams(seed, range(z.shape[0] * z.shape[1])),
-            ticks_per_quarter=ticks_per_quarter,
-            pitches_alone=rhythms,
-        )
+        streams = RowStreams(seed, range(z.shape[0] * z.shape[1]))
+        which = rhythmic if rhythms else decoder
+        results = which.decode(z.flatten(0, 1), streams, pitches_alone=rhythms)
         return [results[row * z.shape[1] : (row + 1) * z.shape[1]] for row in range(len(z))]
 
     walks = []
@@ -102,7 +81,9 @@ def along_slider(
     for z_row, results in zip(torch.cat([points, more], dim=1), map(list.__add__, plain, drawn), strict=True):
         scores = [result.score for result in results]
         changed = np.array([1 - note_scores(scores[0], score).f1 for score in scores])
-        walks.append(SliderCandidates(z_row, results, score_attributes(scores, model.clip_bars), changed))
+        walks.append(
+            SliderCandidates(z_row, results, score_attributes(scores, decoder.model.clip_bars), changed)
+        )
     return walks
 
 
@@ -154,47 +135,26 @@ def attribute_units(model: VAE) -> Floats:
 
 
 def set_sliders(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    metre: Metre,
-    moves: Mapping[str, float],
-    *,
-    sampling: SamplingOptions = GREEDY,
-    seed: int = 0,
-    ticks_per_quarter: int = 480,
+    decoder: ClipDecoder, z: Tensor, moves: Mapping[str, float], *, seed: int = 0
 ) -> list[Result]:
     """Clips moved along sliders, one after the other, until each has changed by so much.
 
     Args:
-        model: in eval mode.
-        tokenizer: the model's own.
+        decoder: of the model.
         z: (N, Z) where the clips are.
-        metre: in which they are decoded.
         moves: by how many units each attribute is to change, at least one: notes a bar (density), semitones
             (spread and pitch), units of complexity.
-        sampling: how ids are drawn; unset, the likeliest each time.
         seed: of what is drawn; clip i does not depend on N.
-        ticks_per_quarter: of the scores.
 
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    units, results = attribute_units(model), []
+    units, results = attribute_units(decoder.model), []
     wanted: list[Floats] = []
     # The one that draws rhythms comes last: another after it would go back to the likeliest.
     for name in sorted(moves, key=lambda name: RHYTHMS.get(name, 0)):
         slider = ATTRIBUTES.index(name)
-        walks = along_slider(
-            model,
-            tokenizer,
-            z,
-            metre,
-            slider,
-            sampling=sampling,
-            seed=seed,
-            ticks_per_quarter=ticks_per_quarter,
-        )
+        walks = along_slider(decoder, z, slider, seed=seed)
         wanted = wanted or [walk.attributes[0].copy() for walk in walks]
         for own in wanted:
             own[slider] += moves[name]
@@ -212,6 +172,5 @@ def _spread(model: VAE) -> tuple[Tensor, Tensor]:
     shares = model.mixture_log_weights.softmax(dim=0)[:, None].cpu()
     means, scales = model.mixture_means.cpu(), model.mixture_scales.cpu()
     mean = (shares * means).sum(dim=0)
-    return mean, ((shares * (scales.square() + means.square())).sum(dim=0) - mean.square()).clamp(
-        min=0
-    ).sqrt()
+    variance = (shares * (scales.square() + means.square())).sum(dim=0) - mean.square()
+    return mean, variance.clamp(min=0).sqrt()

@@ -99,7 +99,7 @@ class Planner(nn.Module):
         """Read a batch of melodies.
 
         Args:
-            degrees: (B, K, SAMPLES_PER_HALF) semitones of what sounds above the tonic + 1, 0 where nothing does.
+            degrees: (B, K, SAMPLES_PER_HALF) semitones above the tonic + 1 of what sounds, 0 for silence.
             struck: (B, K, SAMPLES_PER_HALF) whether it has begun since the point before.
             home: (B,) pitch class of the tonic.
             spans: (B,) spans of each row, at most K.

@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
 
 
 class StreamDecoder(nn.Module):
-    """The layers between ids and logits; a family calls `follow`, `run` and `score` in turn.
+    """The layers between ids and logits; a family calls `tracker`, `run` and `score` in turn.
 
     Args:
         tracker: follows the stream through its bars.
@@ -111,11 +111,6 @@ class StreamDecoder(nn.Module):
     def init_state(self, batch_size: int) -> DecoderState:
         """Silence: the state before the first id."""
         return DecoderState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
-
-    def follow(self, ids: Tensor, state: TrackerState) -> tuple[StepFeatures, TrackerState]:
-        """What is known at each of T more ids, (B, T)."""
-        step, after = self.tracker(ids, state)
-        return step, after
 
     def run(
         self, step: StepFeatures, state: RNNState, context: Tensor | None = None

@@ -32,6 +32,6 @@ class LanguageModel(nn.Module):
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        step, place = self.decoder.follow(ids, state.place)
+        step, place = self.decoder.tracker(ids, state.place)
         output, rnn = self.decoder.run(step, state.rnn)
         return self.decoder.score(output, step), DecoderState(rnn, place)

@@ -84,13 +84,8 @@ class Seq2Seq(nn.Module):
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
 
     def hear(self, memory: Memory) -> Heard:
-        """The melody as the planner reads it: what sounds at `SAMPLES_PER_HALF` points of each half bar.
-
-        Raises:
-            ValueError: there is no planner.
-        """
-        if self.planner is None:
-            raise ValueError("this model makes no plans")
+        """The melody as the planner reads it: `SAMPLES_PER_HALF` points per half bar."""
+        assert self.planner is not None
         lengths = memory.bar_positions  # (B, bars)
         points = torch.arange(HALVES * SAMPLES_PER_HALF, device=lengths.device)
         bars = torch.arange(1, lengths.shape[1] + 1, device=lengths.device)
@@ -116,13 +111,9 @@ class Seq2Seq(nn.Module):
         Args:
             source_ids: (B, S), padded at the end with 0.
             plan: (B, K, 2), padded with `UNKNOWN`.
-
-        Raises:
-            ValueError: there is no planner.
         """
-        heard = self.hear(self.encoder.listen(source_ids))
-        assert self.planner is not None  # or there would be nothing to hear
-        return self.planner.nats(heard, plan)
+        assert self.planner is not None
+        return self.planner.nats(self.hear(self.encoder.listen(source_ids)), plan)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
         """Follow T ids of the target.
@@ -135,7 +126,7 @@ class Seq2Seq(nn.Module):
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
         memory = state.memory
-        step, place = self.decoder.follow(ids, state.decoder.place)
+        step, place = self.decoder.tracker(ids, state.decoder.place)
         context, pitch, motion = (None, None, None) if self.now is None else self._melody_now(step, memory)
         span = None
         if self.reader is not None and memory.plan.shape[1]:

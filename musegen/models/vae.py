@@ -151,7 +151,7 @@ class VAE(nn.Module):
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        step, place = self.decoder.follow(ids, state.decoder.place)
+        step, place = self.decoder.tracker(ids, state.decoder.place)
         if self.training and self.decoder.input_dropout:
             # Nor may the next pitch be reckoned from the last: one wrong note would move all that follow.
             hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.decoder.input_dropout

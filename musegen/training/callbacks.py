@@ -38,31 +38,27 @@ class StopAtNaN(pl.Callback):
         self._last: tuple[int, _Arriving, Tensor] | None = None
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
+        self, trainer: pl.Trainer, _module: Any, outputs: Any, batch: Any, _index: int
     ) -> None:
         """Look at every loss."""
-        del module, index
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
         self._look()
         self._last = trainer.global_step, _Arriving(loss.detach()), batch["piece"]
         if not loss.is_cuda:
             self._look()
 
-    def on_validation_start(self, trainer: pl.Trainer, module: Any) -> None:
+    def on_validation_start(self, _trainer: pl.Trainer, _module: Any) -> None:
         """Look at the last loss before what it led to is compared."""
-        del trainer, module
         self._look()
 
-    def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, _module: Any) -> None:
         """Look at what would be compared."""
-        del module
         value = float(trainer.callback_metrics[self.figure])
         if not math.isfinite(value):
             raise _diverged(trainer.global_step, f"{self.figure} is {value}")
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, _checkpoint: dict[str, Any]) -> None:
         """Look at weights that the step just done may have spoilt: no loss has seen them yet."""
-        del checkpoint
         self._look()
         if not all(bool(weights.isfinite().all()) for weights in module.parameters()):
             raise _diverged(trainer.global_step, "some weights are not numbers any more")
@@ -138,9 +134,8 @@ class KeepBest(pl.Callback):
         """Go on."""
         self.best, self.began = state_dict["best"], time.monotonic() - state_dict["seconds"]
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Compare, save, say."""
-        del module
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         values = {
@@ -171,9 +166,8 @@ class WatchCollapse(pl.Callback):
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say, self.has_said = say, False
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Look at the KL, once the latent space has had time to fill."""
-        del module
         kl = trainer.callback_metrics.get("val_kl")
         is_early = trainer.global_step < (trainer.max_steps or 0) / 4
         if kl is None or float(kl) >= COLLAPSED or is_early or self.has_said:

@@ -1,10 +1,11 @@
 """Batches of clips for a VAE: of like length, transposed at random, made by look-up alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from musegen.config.settings import VAETrainConfig
 from musegen.data.batches import plan_batches
@@ -14,7 +15,7 @@ from musegen.data.views import TokenView
 from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
-from musegen.training.sharding import Batch, EpochData, share_of
+from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
 PITCH = 3
 """Column of the attribute that transposition changes."""
@@ -26,39 +27,27 @@ Change = Callable[[Ints, int], Ints]
 """Makes of clips, (B, T), of the batch of this number changed ones, (B, S)."""
 
 
-class ClipBatches(Dataset[Batch]):
+@dataclass(eq=False)
+class ClipBatches(Batches):
     """A list of batches, each made when asked for.
 
     A batch holds `ids` (B, T), padded at the end with 0, `piece` (B,), which of the view's pieces each clip
     is from, and `attributes` (B, 4) as metrics/attributes.py has them; where sliders are learnt also
     `changed` (B, S), each clip changed as data/variations.py has it.
-
-    Args:
-        clips: all of them.
-        attributes: of all clips, (C, 4).
-        moves: `transposition_tables`, from as many semitones down as up.
-        plan: which clips each batch has.
-        shifts: by how many semitones each of them is transposed.
-        change: makes the changed clips; None: there are none.
     """
 
-    def __init__(
-        self,
-        clips: Clips,
-        attributes: Floats,
-        moves: Ints,
-        *,
-        plan: list[Ints],
-        shifts: list[Ints],
-        change: Change | None = None,
-    ) -> None:
-        self.clips, self.attributes, self.moves = clips, attributes, moves
-        self.plan, self.shifts, self.change = plan, shifts, change
-        self.share = 0, 1
-
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self.plan)
+    clips: Clips
+    """All of them."""
+    attributes: Floats
+    """Of all clips, (C, 4)."""
+    moves: Ints
+    """`transposition_tables`, from as many semitones down as up."""
+    plan: list[Ints]
+    """Which clips each batch has."""
+    shifts: list[Ints]
+    """By how many semitones each of them is transposed."""
+    change: Change | None = None
+    """Makes the changed clips; None: there are none."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
@@ -99,7 +88,7 @@ class ClipDataModule(EpochData):
         self.has_sliders = config.latent.sliders > 0
         bars = self.bars = config.model.clip_bars
         self.train_clips = cut_clips(view, tokenizer, bars=bars, split="train")
-        self.left_out = self.train_clips.left_out
+        self.left_out, self.count = self.train_clips.left_out, len(self.train_clips.piece)
         held_out = cut_clips(view, tokenizer, bars=bars, split="valid") if view.indices("valid") else None
         self.valid_clips = held_out if held_out and len(held_out.piece) else self.train_clips
         reach = config.data.transpose
@@ -108,25 +97,14 @@ class ClipDataModule(EpochData):
             clip_attributes(clips, tables, bars) for clips in (self.train_clips, self.valid_clips)
         )
 
-    @property
-    def count(self) -> int:
-        """Clips."""
-        return len(self.train_clips.piece)
-
     def train_batches(self, epoch: int) -> ClipBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
         lengths = np.diff(self.train_clips.offsets)
         plan = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         shifts = [rng.integers(-self.reach, self.reach + 1, len(batch)) for batch in plan]
-        return ClipBatches(
-            self.train_clips,
-            self.attributes,
-            self.moves,
-            plan=plan,
-            shifts=shifts,
-            change=self._change(epoch) if self.has_sliders else None,
-        )
+        change = self._change(epoch) if self.has_sliders else None
+        return ClipBatches(self.train_clips, self.attributes, self.moves, plan, shifts, change)
 
     def _change(self, epoch: int) -> Change:
         def change(ids: Ints, index: int) -> Ints:
@@ -140,5 +118,5 @@ class ClipDataModule(EpochData):
         chosen = self.valid_clips.spread(VALIDATION_CLIPS)
         plan = np.array_split(chosen, -(-len(chosen) // 128))
         shifts = [np.zeros(len(batch), dtype=np.int64) for batch in plan]
-        batches = ClipBatches(self.valid_clips, self.valid_attributes, self.moves, plan=plan, shifts=shifts)
+        batches = ClipBatches(self.valid_clips, self.valid_attributes, self.moves, plan, shifts)
         return DataLoader(batches, batch_size=None)

@@ -27,21 +27,19 @@ class DecoderModule(Learner):
         logits, _ = self.model(ids, state)
         return token_nats(logits, targets).sum() / batch["tokens"]
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         """One step on a batch of windows, and on the plans of its excerpts."""
-        loss = super().training_step(batch, batch_idx)
+        loss = super().training_step(batch)
         if "excerpt_ids" in batch:
             planner = cast(Seq2Seq, self.model)
-            planning = (
-                planner.planning_nats(batch["excerpt_ids"], batch["excerpt_plan"]).sum() / batch["spans"]
-            )
+            nats = planner.planning_nats(batch["excerpt_ids"], batch["excerpt_plan"])
+            planning = nats.sum() / batch["spans"]
             self.log("train_nats_per_span", planning)
             loss = loss + planning
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch) -> None:
         """Add up nats, tokens and notes of whole pieces."""
-        del batch_idx
         targets = batch["target_ids"]
         ids = torch.cat([batch["input_ids"], targets[:, -1:]], dim=1)
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))

@@ -39,9 +39,8 @@ class Learner(pl.LightningModule):
         """What a step lowers, in nats a token."""
         raise NotImplementedError
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         """One step on a batch."""
-        del batch_idx
         loss = self.loss(batch)
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
@@ -74,15 +73,12 @@ def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:
 
 def make_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.Optimizer:
     """The torch optimizer that `config` names, over the weights of `model`."""
-    weights = model.parameters()
-    match config.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(weights, lr=config.lr, weight_decay=config.weight_decay)
-        case "adam":
-            return torch.optim.Adam(weights, lr=config.lr)
-        case "sgd":
-            return torch.optim.SGD(weights, lr=config.lr, momentum=0.9)
-        case "rmsprop":
-            return torch.optim.RMSprop(weights, lr=config.lr)
-        case "adagrad":
-            return torch.optim.Adagrad(weights, lr=config.lr)
+    named: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, float]]] = {
+        "adamw": (torch.optim.AdamW, {"weight_decay": config.weight_decay}),
+        "adam": (torch.optim.Adam, {}),
+        "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+        "rmsprop": (torch.optim.RMSprop, {}),
+        "adagrad": (torch.optim.Adagrad, {}),
+    }
+    kind, settings = named[config.optimizer]
+    return kind(model.parameters(), lr=config.lr, **settings)

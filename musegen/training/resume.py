@@ -194,9 +194,8 @@ class StepSeeds(pl.Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, index: int) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, _module: Any, _batch: Any, _index: int) -> None:
         """Seed torch anew."""
-        del module, batch, index
         key = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
 
@@ -220,9 +219,8 @@ class KeepState(pl.Callback):
         self.path, self.run, self.every, self.say, self.going_on = path, run, every, say, going_on
         self.asked: int | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+    def on_train_start(self, trainer: pl.Trainer, _module: Any) -> None:
         """Save a fresh run; from here on Ctrl-C and SIGTERM wait for the end of a step."""
-        del module
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.path)
         if threading.current_thread() is threading.main_thread():
@@ -230,10 +228,9 @@ class KeepState(pl.Callback):
                 signal.signal(number, self._ask)
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
+        self, trainer: pl.Trainer, _module: Any, _outputs: Any, _batch: Any, _index: int
     ) -> None:
         """Save if it is time."""
-        del module, outputs, batch, index
         after_validation = trainer.global_step % self.every
         must_stop = self._is_asked(trainer)
         if not after_validation or (after_validation != 1 and not must_stop):
@@ -243,9 +240,8 @@ class KeepState(pl.Callback):
             self.say(f"stopped after step {trainer.global_step}; go on with: {self.going_on}")
             sys.exit(EXIT_CODES[signal.Signals(self.asked or signal.SIGTERM)])
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, _trainer: pl.Trainer, _module: Any, checkpoint: dict[str, Any]) -> None:
         """Have each state say of what run it is."""
-        del trainer, module
         checkpoint[_RUN] = self.run
 
     def _ask(self, number: int, frame: FrameType | None) -> None:

@@ -39,9 +39,8 @@ def write_sample(path: Path, checkpoint: Checkpoint, dataset: Dataset) -> None:
     write_score(load(family_of(checkpoint.config.family).sample)(checkpoint, dataset), path)
 
 
-def sample_piece(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
     """Eight bars of a new piece."""
-    del dataset
     return generate_pieces(checkpoint, Wanted(seed=checkpoint.config.seed, bars=BARS)).results[0].score
 
 

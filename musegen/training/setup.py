@@ -52,16 +52,17 @@ class Run(NamedTuple):
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """The model as it is by now, before anything is measured or saved."""
-        return Checkpoint(
-            path=path,
-            config=self.config,
-            dataset=self.dataset.name,
-            tokenizer=self.tokenizer,
-            model=self.model,
-            data=self.manifest,
-            metrics={},
-            sha256="",
-        )
+        return Checkpoint(path=path, metrics={}, sha256="", **self.kept())
+
+    def kept(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the run, besides figures."""
+        return {
+            "config": self.config,
+            "dataset": self.dataset.name,
+            "tokenizer": self.tokenizer,
+            "model": self.model,
+            "data": self.manifest,
+        }
 
 
 def set_up(

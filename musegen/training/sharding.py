@@ -3,32 +3,29 @@
 Every batch is shared by all ranks: whatever their number, a step is on the same music.
 """
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from musegen.data.views import TokenView
 
 Batch = dict[str, Tensor]
 
 
-class Planned(Protocol):
-    """A list of batches that are made when asked for."""
+class Batches(Dataset[Batch]):
+    """A list of batches, each made when it is wanted."""
 
-    share: tuple[int, int]
+    plan: Sequence[Any]
+    """What each is made of."""
+    share = 0, 1
     """The rank that they are made for, and how many ranks share each."""
 
     def __len__(self) -> int:
-        """Batches."""
-        ...
-
-    def __getitem__(self, index: int) -> Batch:
-        """Batch number `index`."""
-        ...
+        return len(self.plan)
 
 
 class EpochData(pl.LightningDataModule):
@@ -42,6 +39,8 @@ class EpochData(pl.LightningDataModule):
 
     unit: ClassVar = "window"
     """What there are `count` of."""
+    count: int
+    """How many units there are to train on."""
 
     def __init__(self, view: TokenView, *, seed: int, batch_tokens: int) -> None:
         super().__init__()
@@ -50,12 +49,7 @@ class EpochData(pl.LightningDataModule):
         self.left_out: dict[str, int] = {}
         """Units of the training pieces that cannot be trained on, by the reason."""
 
-    @property
-    def count(self) -> int:
-        """How many units there are to train on."""
-        raise NotImplementedError
-
-    def train_batches(self, epoch: int) -> Planned:
+    def train_batches(self, epoch: int) -> Batches:
         """The batches of one epoch, the same at every call."""
         raise NotImplementedError
 
@@ -79,14 +73,14 @@ class _Rest(Sampler[int]):
         return iter(range(self.start, self.count))
 
 
-def epoch_loader(batches: Planned, trainer: pl.Trainer) -> DataLoader[Any]:
+def epoch_loader(batches: Batches, trainer: pl.Trainer) -> DataLoader[Any]:
     """A loader of the batches of this epoch that have not been seen yet, of each this rank's share."""
     batches.share = trainer.global_rank, trainer.world_size
     done = _batches_done(trainer)
     limit = trainer.limit_train_batches
     count = len(batches) if limit == 1.0 else int(limit if isinstance(limit, int) else limit * len(batches))
     start = done if done < count else 0  # a whole epoch: the next one begins
-    return DataLoader(batches, batch_size=None, sampler=_Rest(start, len(batches)))  # type: ignore[arg-type]
+    return DataLoader(batches, batch_size=None, sampler=_Rest(start, len(batches)))
 
 
 def share_of(batch: Batch, divisor: str, rank: int, ranks: int) -> Batch:

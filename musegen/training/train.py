@@ -62,7 +62,7 @@ def train(
         CheckpointError: `init` cannot be used.
         MusegenError: the loss is not a number any more.
     """
-    say = say if is_first_process() else _nothing
+    say = say if is_first_process() else lambda _line: None
     if is_first_process():  # the others find what it has begun to write
         refuse_taken(out, force=force or resume)
     quiet_libraries()
@@ -93,13 +93,8 @@ def _fit(run: Run, asked: TrainConfig, out: Path, *, state: Path | None, say: Ca
     say_when_one_dies(say, died)
     every = run.config.trainer.val_check_interval or 1
     # After the others: what it saves holds what they have seen of the step.
-    last = KeepState(
-        state_path(out),
-        describe_run(asked, run.config, run.tokenizer, run.dataset),
-        every=every,
-        say=say,
-        going_on=going_on,
-    )
+    described = describe_run(asked, run.config, run.tokenizer, run.dataset)
+    last = KeepState(state_path(out), described, every=every, say=say, going_on=going_on)
     trainer = _trainer(run.config, [*_callbacks(run, out, say), last], out)
     with faults_in_words(trainer, died, lambda: going_on if has_state(out) else "the same command again"):
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state)
@@ -112,12 +107,7 @@ def _callbacks(run: Run, out: Path, say: Callable[[str], None]) -> list[pl.Callb
     return [
         StepSeeds(run.config.seed),
         StopAtNaN(run.data.names, module.figure),
-        KeepBest(
-            lambda metrics: _save(run, out, metrics),
-            say,
-            figure=module.figure,
-            shown=module.shown,
-        ),
+        KeepBest(lambda metrics: _save(run, out, metrics), say, figure=module.figure, shown=module.shown),
         SampleEachValidation(
             lambda path: write_sample(path, run.checkpoint(out), run.dataset), out / "samples"
         ),
@@ -154,15 +144,7 @@ def _clear(out: Path, *, is_new: bool) -> None:
 def _save(run: Run, out: Path, metrics: dict[str, Any]) -> None:
     """Write the checkpoint, completed as its task wants it."""
     metrics["valid"] |= run.task.before_saving(run.module, run.data)
-    save_checkpoint(
-        out,
-        config=run.config,
-        dataset=run.dataset.name,
-        tokenizer=run.tokenizer,
-        model=run.model,
-        data=run.manifest,
-        metrics=metrics,
-    )
+    save_checkpoint(out, metrics=metrics, **run.kept())
 
 
 def _announce(run: Run, say: Callable[[str], None]) -> None:
@@ -207,8 +189,3 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl
                 pl.loggers.TensorBoardLogger(out, name="logs", version="tensorboard"),
             ],
         )
-
-
-def _nothing(line: str) -> None:
-    """What processes but the first say."""
-    del line

@@ -73,9 +73,8 @@ class VAEModule(Learner):
         nats = token_nats(logits, ids[:, 1:]).sum(dim=1)
         return nats if changed is None else nats.view(2, -1).mean(dim=0)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch) -> None:
         """Add up what some clips cost, decoded from their posterior's mean."""
-        del batch_idx
         ids = batch["ids"]
         posterior = self.model.posterior(ids)
         logits, _ = self.model(ids[:, :-1], self.model.init_state(posterior.mean))

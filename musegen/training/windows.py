@@ -4,12 +4,13 @@ Everything drawn at random is a function of (seed, epoch), so that a run can be 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from musegen.config.settings import TrainConfig
 from musegen.data.batches import fill_batches, plan_batches
@@ -18,7 +19,7 @@ from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
-from musegen.training.sharding import Batch, EpochData, share_of
+from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
 EXCERPT_BARS = 32
 """Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
@@ -28,7 +29,8 @@ TOLD = 0.8
 """Share of the pieces whose length is told at their start, where ids tell it; the others leave it open."""
 
 
-class TokenBatches(Dataset[Batch]):
+@dataclass(eq=False)
+class TokenBatches(Batches):
     """A list of batches, each made when asked for.
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
@@ -36,44 +38,28 @@ class TokenBatches(Dataset[Batch]):
     melodies source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the
     streams' plan (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts,
     excerpt_ids (R, S), with their plans, excerpt_plan (R, K, 2), and spans, what their sum is divided by.
-
-    Args:
-        view: the streams.
-        plan: the windows of each batch.
-        shifts: by which row of `moves` each window is transposed.
-        firsts: the id with which each window begins instead of its own, 0 where it keeps that; None: all do.
-        moves: `transposition_tables` of the streams, and of their melodies if there are any.
-        planned: tables by which the streams' plans are read; None: none are wanted.
-        excerpts: of which some are put into each batch, drawn anew by where its first window begins.
-        seed: of the draw.
     """
 
-    def __init__(
-        self,
-        view: TokenView,
-        plan: list[list[Window]],
-        shifts: list[list[int]],
-        moves: list[Ints],
-        planned: Tables | None = None,
-        *,
-        firsts: list[Ints] | None = None,
-        excerpts: list[Window] | None = None,
-        seed: Sequence[int] = (),
-    ) -> None:
-        self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
-        self.firsts, self.excerpts, self.seed = firsts, excerpts, seed
-        self.share = 0, 1
-
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self.plan)
+    view: TokenView
+    """The streams."""
+    plan: list[list[Window]]
+    """The windows of each batch."""
+    shifts: list[list[int]]
+    """By which row of `moves` each window is transposed."""
+    moves: list[Ints]
+    """`transposition_tables` of the streams, and of their melodies if there are any."""
+    planned: Tables | None = None
+    """Tables by which the streams' plans are read; None: none are wanted."""
+    firsts: list[Ints] | None = None
+    """The id with which each window begins instead of its own, 0 where it keeps that; None: all do."""
+    excerpts: list[Window] | None = None
+    """Of which some are put into each batch, drawn anew by where its first window begins."""
+    seed: Sequence[int] = ()
+    """Of the draw."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
-        rows = [
-            transpose_together(self._streams(window), self.moves, shift)
-            for window, shift in zip(self.plan[index], self.shifts[index], strict=True)
-        ]
+        rows = self._rows(self.plan[index], self.shifts[index])
         if self.firsts is not None:
             for streams, first in zip(rows, self.firsts[index].tolist(), strict=True):
                 streams[0][0] = first or streams[0][0]
@@ -98,16 +84,18 @@ class TokenBatches(Dataset[Batch]):
         rng = np.random.default_rng([*self.seed, key])
         chosen = [excerpts[i] for i in rng.integers(0, len(excerpts), EXCERPTS)]
         shifts = rng.integers(0, len(self.moves[0]), EXCERPTS).tolist()
-        rows = [
-            transpose_together(self._streams(window), self.moves, shift)
-            for window, shift in zip(chosen, shifts, strict=True)
-        ]
+        rows = self._rows(chosen, shifts)
         plans = [stream_plan(streams[0], planned) for streams in rows]
         return {
             "excerpt_ids": _pad([streams[1] for streams in rows]),
             "excerpt_plan": _pad(plans, UNKNOWN),
             "spans": torch.tensor(float(sum(map(len, plans)))),
         }
+
+    def _rows(self, windows: list[Window], shifts: list[int]) -> list[list[Ints]]:
+        """The streams of each window, transposed together."""
+        pairs = zip(windows, shifts, strict=True)
+        return [transpose_together(self._streams(window), self.moves, shift) for window, shift in pairs]
 
     def _streams(self, window: Window) -> list[Ints]:
         streams = [self.view.ids[window.start : window.stop].astype(np.int64)]
@@ -145,6 +133,7 @@ class TokenDataModule(EpochData):
     def __init__(self, view: TokenView, tables: Tables, config: TrainConfig, batch_tokens: int) -> None:
         super().__init__(view, seed=config.seed, batch_tokens=batch_tokens)
         self.windows = cut_windows(view, tables.kind, split="train", longest=config.data.window)
+        self.count = len(self.windows)
         reach = config.data.transpose
         shifts = range(-reach + 1, reach + 1) if reach else range(1)
         spoken = [tables] if view.sources is None else [tables, view.sources.tables]
@@ -154,11 +143,6 @@ class TokenDataModule(EpochData):
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
         self.begins = _telling_ids(view, tables)
 
-    @property
-    def count(self) -> int:
-        """Windows."""
-        return len(self.windows)
-
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
@@ -166,16 +150,9 @@ class TokenDataModule(EpochData):
         batches = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         plan = [[self.windows[i] for i in batch] for batch in batches]
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
-        return TokenBatches(
-            self.view,
-            plan,
-            shifts,
-            self.moves,
-            self.planned,
-            firsts=None if self.begins is None else [self._firsts(batch, self.begins, rng) for batch in plan],
-            excerpts=self.excerpts,
-            seed=(self.seed, epoch),
-        )
+        firsts = None if self.begins is None else [self._firsts(batch, self.begins, rng) for batch in plan]
+        own = self.planned, firsts, self.excerpts, (self.seed, epoch)
+        return TokenBatches(self.view, plan, shifts, self.moves, *own)
 
     def _firsts(self, batch: list[Window], begins: Ints, rng: np.random.Generator) -> Ints:
         """`TokenBatches.firsts` of a batch."""

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from musegen.generation.interpolate import choose_steps
-from musegen.generation.walks import ASIDE, BESIDE, along, candidates, interpolate
+from musegen.generation.interpolate import ASIDE, BESIDE, along, candidates, choose_steps, interpolate
 
 NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3).map(torch.tensor)
 

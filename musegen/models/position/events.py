@@ -30,8 +30,7 @@ class EventTracker(Tracker):
         self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH))
         self.buffer("bars", torch.from_numpy(tables.bars))
 
-    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
-        del metre
+    def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         sets_place = self.sets_place[ids]
         place = hold(self.place[ids], sets_place, before[:, 1])
         notes = count_since(self.starts_note[ids], sets_place, before[:, 2])

@@ -39,8 +39,7 @@ class GridTracker(Tracker):
         begins = (step.place - 1).clamp(min=0) // self.voices
         return begins, torch.where(self.kind[last] == Kind.REST, -1, pitch)
 
-    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
-        del metre
+    def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         kind = self.kind[ids]
         place = count_since(kind >= Kind.PITCH, kind == Kind.BAR, before[:, 1])
         place = place.clamp(max=self.num_places - 1)
