@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-import musegen
 from musegen import __version__
 from musegen.cli.parse import Flag
 from musegen.console import print_json, say
@@ -63,7 +62,9 @@ def sampling_run(
         pictures: see `write_outputs`.
         together: likewise.
     """
-    out, run = arguments.out, Run(musegen.load(arguments.checkpoint))
+    from musegen.api.model import Model  # with torch
+
+    out, run = arguments.out, Run(Model.load(arguments.checkpoint))
     with output_folder(out):
         yield run
         for words in run.pieces.words:
