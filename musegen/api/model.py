@@ -3,8 +3,8 @@
 import inspect
 import re
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
@@ -22,6 +22,7 @@ from musegen.config.options import (
     GenerateOptions,
     InterpolateArguments,
     InterpolateOptions,
+    Options,
     ReconstructArguments,
     ReconstructOptions,
     SamplingOptions,
@@ -29,12 +30,11 @@ from musegen.config.options import (
     VaryOptions,
     field_help,
     make_options,
-    sampling_of,
 )
 from musegen.config.settings import VAEConfig
 from musegen.data.training_index import open_training_index
 from musegen.errors import CheckpointError
-from musegen.families import Family, families_that, family_of, load
+from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
@@ -54,18 +54,19 @@ def _takes(kind: type) -> Callable[[F], F]:
         ]
         names = {each.name for each in own}
         options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
-        drawing = list(fields(SamplingOptions))
+        defaults = {each.name: None if each.default is MISSING else each.default for each in options}
+        options += fields(SamplingOptions)
         signature = own + [
             inspect.Parameter(
-                each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=each.type
+                each.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults.get(each.name),
+                annotation=each.type,
             )
-            for each, default in [
-                *((each, None if each.default is MISSING else each.default) for each in options),
-                *((each, None) for each in drawing),
-            ]
+            for each in options
         ]
         told = field_help(kind) | field_help(SamplingOptions)
-        lines = [f"    {each.name}: {' '.join(told[each.name].split())}" for each in [*options, *drawing]]
+        lines = [f"    {each.name}: {' '.join(told[each.name].split())}" for each in options]
         text = re.sub(r"--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), "\n".join(lines))
         method.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
         method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\nOptions:\n{text}\n"
@@ -123,14 +124,15 @@ class Model:
         Raises:
             MusegenError: the model is an accompanist, or cannot write what is asked for.
         """
-        verb = self._verb("generate")
-        options = make_options(GenerateOptions, {**arguments, "num": 1 if num is None else num})
+        verb, options, sampling, seed = self._call(
+            "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
+        )
         key = key_of(options.key, scale=options.scale, prompt=options.prompt)
         known = None
         if options.max_copy:
             known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
         wanted = Wanted(
-            seed=_seed(options.seed),
+            seed=seed,
             num=options.num,
             bars=options.bars,
             time_signature=metre_of(options.time_signature),
@@ -142,11 +144,10 @@ class Model:
             prior=options.prior,
             known=known,
             max_copy=options.max_copy or 0,
-            sampling=self._sampling(options),
+            sampling=sampling,
         )
         written = verb(self.checkpoint, wanted)
-        precision = self._sampling(options).precision
-        pieces = self._numbered(written.results, wanted.seed, words=written.words, precision=precision)
+        pieces = _numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -174,23 +175,21 @@ class Model:
         Raises:
             MusegenError: the model is no accompanist, or cannot write what is asked for.
         """
-        verb = self._verb("accompany")
-        ranges = arguments.get("pitch_range", ())
-        several = {"pitch_range": (ranges,) if isinstance(ranges, str) else tuple(ranges)}
-        options = make_options(AccompanyOptions, {**arguments, **several, "num": 1 if num is None else num})
+        verb, options, sampling, seed = self._call(
+            "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
+        )
         given = tune if isinstance(tune, GivenTune) else read_melody("tune", tune, options.melody)
-        seed = _seed(options.seed)
         results = verb(
             self.checkpoint,
             given.melody,
             self._accompaniment(given, options),
             num=options.num,
             prompt=given.others,
-            sampling=self._sampling(options),
+            sampling=sampling,
             seed=seed,
         )
         joined = [join(given.given, each, given.pickup) for each in results]
-        pieces = self._numbered(joined, seed, precision=self._sampling(options).precision)
+        pieces = _numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @_takes(ReconstructOptions)
@@ -203,17 +202,16 @@ class Model:
         Raises:
             MusegenError: the model is none of clips, or there is no such clip.
         """
-        verb = self._verb("reconstruct")
-        options = make_options(ReconstructOptions, arguments)
-        taken, seed = self._clip(clip, options.from_bar, options.melody), _seed(options.seed)
-        result = verb(self.checkpoint, taken, sampling=self._sampling(options), seed=seed)
+        verb, options, sampling, seed = self._call("reconstruct", ReconstructOptions, arguments)
+        taken = self._clip(clip, options)
+        result = verb(self.checkpoint, taken, sampling=sampling, seed=seed)
         return Piece(
             f"{self.name}, given back",
             result,
             seed,
             source=self._own("yours", taken),
             measured=likeness(taken.score, result.score),
-            precision=self._sampling(options).precision,
+            precision=sampling.precision,
         )
 
     @_takes(InterpolateOptions)
@@ -227,20 +225,9 @@ class Model:
         Raises:
             MusegenError: the model is none of clips, or the clips differ in metre.
         """
-        verb = self._verb("interpolate")
-        bars = arguments.get("from_bar", ())
-        several = {"from_bar": (bars,) if isinstance(bars, int) else tuple(bars)}
-        options = make_options(InterpolateOptions, {**arguments, **several})
+        verb, options, sampling, seed = self._call("interpolate", InterpolateOptions, arguments)
         ends = read_ends(first, last, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
-        seed = _seed(options.seed)
-        way = verb(
-            self.checkpoint,
-            *ends,
-            options.num,
-            path=options.path,
-            sampling=self._sampling(options),
-            seed=seed,
-        )
+        way = verb(self.checkpoint, *ends, options.num, path=options.path, sampling=sampling, seed=seed)
         begin, end = (self._own(name, clip) for name, clip in zip("AB", ends, strict=True))
         between = (Piece(str(step), result, seed) for step, result in enumerate(way.between, start=2))
         pieces = [begin, *between, end]
@@ -249,8 +236,7 @@ class Model:
             [clip.score for clip in ends],
             [way.first.score, way.last.score],
         )
-        precision = self._sampling(options).precision
-        return Pieces(pieces, seed=seed, measured=measured, precision=precision)
+        return Pieces(pieces, seed=seed, measured=measured, precision=sampling.precision)
 
     @_takes(VaryOptions)
     def vary(self, clip: Music, **arguments: Unpack[VaryArguments]) -> Pieces:
@@ -262,47 +248,48 @@ class Model:
         Raises:
             MusegenError: the model is none of clips or has no such slider, or there is no such clip.
         """
-        verb = self._verb("vary")
-        options = make_options(VaryOptions, arguments)
-        taken, seed = self._clip(clip, options.from_bar, options.melody), _seed(options.seed)
+        verb, options, sampling, seed = self._call("vary", VaryOptions, arguments)
+        taken = self._clip(clip, options)
         results = verb(
             self.checkpoint,
             taken,
             num=options.num,
             amount=options.amount,
             moves=options.moves,
-            sampling=self._sampling(options),
+            sampling=sampling,
             seed=seed,
         )
         scores = [taken.score, *(result.score for result in results)]
-        measured = of_variations(scores, self.clip_bars)
-        return self._numbered(
+        return _numbered(
             results,
             seed,
             source=self._own("yours", taken),
-            measured=measured,
-            precision=self._sampling(options).precision,
+            measured=of_variations(scores, self.clip_bars),
+            precision=sampling.precision,
         )
 
-    def _verb(self, verb: str) -> Callable[..., Any]:
-        """What the model's family does for a verb.
+    def _call(
+        self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
+    ) -> tuple[Callable[..., Any], Options, SamplingOptions, int]:
+        """What the model's family does for a verb, the options for it, how to draw, and the seed.
 
         Raises:
-            CheckpointError: it has no such verb.
+            CheckpointError: the family has no such verb.
+            ConfigError: an option is out of range.
         """
-        family: Family = family_of(self.family)
+        family = family_of(self.family)
         if verb not in family.verbs:
             raise CheckpointError(
                 f"checkpoint {self.checkpoint.path} is of family {self.family}, not "
                 f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
             )
-        return cast(Callable[..., Any], load(family.verbs[verb]))
+        options = make_options(kind, arguments)
+        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+        return load(family.verbs[verb]), options, sampling, seed
 
-    def _sampling(self, options: Any) -> SamplingOptions:
-        return sampling_of(options, self.checkpoint.config.sampling)
-
-    def _clip(self, music: Music, from_bar: int | None, melody: str | None) -> Clip:
-        return read_clip("clip", music, self.checkpoint, from_bar=from_bar, melody=melody)
+    def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
+        return read_clip("clip", music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
 
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, as it is."""
@@ -321,15 +308,11 @@ class Model:
             plan_temperature=PLAN_TEMPERATURE if temperature is None else temperature,
         )
 
-    def _numbered(self, results: Iterable[Result], seed: int, **more: Any) -> Pieces:
-        pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
-        return Pieces(pieces, seed=seed, **more)
-
     def _only(self, pieces: Pieces) -> Piece:
         """The one piece, by the model's name."""
-        return Piece(self.name, pieces[0].result, pieces[0].seed)
+        return replace(pieces[0], title=self.name)
 
 
-def _seed(seed: int | None) -> int:
-    """The seed given, or a new one."""
-    return secrets.randbelow(2**31) if seed is None else seed
+def _numbered(results: Iterable[Result], seed: int, **more: Any) -> Pieces:
+    pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
+    return Pieces(pieces, seed=seed, **more)

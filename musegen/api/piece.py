@@ -1,26 +1,31 @@
 """Music as Python users hold it, a model's or their own: saved by one call, seen and heard in a notebook."""
 
+from __future__ import annotations
+
 import html
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symusic.core import ScoreTick
 
 from musegen.console import say
-from musegen.display.page import page
+from musegen.display.page import page, write_page
 from musegen.errors import ConfigError
-from musegen.generation.request import Result
 from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
+
+if TYPE_CHECKING:
+    from musegen.generation.request import Result  # with torch, which music of the user does without
 
 FRAME = (
     '<iframe srcdoc="{page}" title="{title}" style="width: 100%; height: {height}px; border: 0" '
     "onload=\"this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'\"></iframe>"
 )
 """A page of its own inside a notebook, as high as what is in it."""
+ENDINGS = (".mid", ".wav", ".musicxml", ".png", ".html")
 HEADER, ROLL = 160, 400
 """Pixels of the frame where a notebook does not let it measure itself: of the page, and of each piece."""
 
@@ -35,7 +40,7 @@ class Piece:
     """With its ids, and what else is known of how it came about."""
     seed: int | None
     """With which the same call to the same model gives the same piece again; None: it is the user's own."""
-    source: "Piece | None" = None
+    source: Piece | None = None
     """The user's clip of which it was made, if there is one."""
     measured: Any = None
     """How like that it is, as a manifest says it."""
@@ -75,9 +80,9 @@ class Piece:
             OSError: the file cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() not in WRITERS:
-            raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(WRITERS)}")
-        for words in WRITERS[path.suffix.lower()](self, path):
+        if path.suffix.lower() not in ENDINGS:
+            raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(ENDINGS)}")
+        for words in write_music(self.score, path, title=self.title, user_tracks=self.result.user_tracks):
             say(f"{path}: {words}")
         return path
 
@@ -118,7 +123,7 @@ class Pieces(tuple[Piece, ...]):
         measured: Any = None,
         precision: str = "float32",
         words: Sequence[str] = (),
-    ) -> "Pieces":
+    ) -> Pieces:
         """Put pieces together."""
         made = super().__new__(cls, pieces)
         made.seed, made.source, made.measured = seed, source, measured
@@ -156,41 +161,34 @@ def _frame(pieces: Sequence[Piece], title: str) -> str:
     )
 
 
-def _midi(piece: Piece, path: Path) -> list[str]:
-    return write_score(piece.score, path, user_tracks=piece.result.user_tracks)
+def write_music(score: ScoreTick, path: Path, *, title: str, user_tracks: Collection[int] = ()) -> list[str]:
+    """Write music as its path's ending says, one of `ENDINGS`; returns what there is to say, in words.
 
+    Args:
+        score: tidy, in ticks.
+        path: what is there is replaced.
+        title: shown above it.
+        user_tracks: see `write_score`.
 
-def _sound(piece: Piece, path: Path) -> list[str]:
-    from musegen.music.writing.audio import write_wav
+    Raises:
+        MidiError: there is no note in it, or notation cannot say it.
+        OSError: the file cannot be written.
+    """
+    match path.suffix.lower():
+        case ".wav":
+            from musegen.music.writing.audio import write_wav
 
-    return [write_wav(piece.score, path)]
+            return [write_wav(score, path)]
+        case ".musicxml":
+            from musegen.music.writing.musicxml import write_musicxml
 
+            return write_musicxml(score, path, title=title)
+        case ".png":
+            from musegen.display.piano_roll import write_piano_roll
 
-def _notation(piece: Piece, path: Path) -> list[str]:
-    from musegen.music.writing.musicxml import write_musicxml
-
-    return write_musicxml(piece.score, path, title=piece.title)
-
-
-def _picture(piece: Piece, path: Path) -> list[str]:
-    from musegen.display.piano_roll import write_piano_roll
-
-    write_piano_roll(piece.score, path, title=piece.title)
+            write_piano_roll(score, path, title=title)
+        case ".html":
+            write_page([(title, score)], path, title=title)
+        case _:
+            return write_score(score, path, user_tracks=user_tracks)
     return []
-
-
-def _page(piece: Piece, path: Path) -> list[str]:
-    from musegen.display.page import write_page
-
-    write_page([(piece.title, piece.score)], path, title=piece.title)
-    return []
-
-
-WRITERS: dict[str, Callable[[Piece, Path], list[str]]] = {
-    ".mid": _midi,
-    ".wav": _sound,
-    ".musicxml": _notation,
-    ".png": _picture,
-    ".html": _page,
-}
-"""By a file's ending; each gives what there is to say, in words."""

@@ -8,20 +8,13 @@ from typing import Annotated
 
 import tyro
 
-import musegen
 from musegen.api.inputs import read_melody
 from musegen.api.text import common_pitches
-from musegen.cli.outputs import (
-    CheckpointName,
-    Writing,
-    output_folder,
-    print_outputs,
-    refuse_taken,
-    write_outputs,
-)
+from musegen.cli.outputs import CheckpointName, Writing, sampling_run
 from musegen.cli.parse import Flag, parse
 from musegen.config.options import AccompanyOptions, as_arguments
 from musegen.console import say
+from musegen.files import refuse_taken
 
 
 @dataclass(frozen=True)
@@ -49,13 +42,10 @@ class Accompany:
 def main(argv: list[str]) -> None:
     """Accompany, write the files, their piano rolls and their manifest; print their paths on stdout."""
     arguments = parse(Accompany, argv, prog="musegen accompany")
-    options, out = arguments.options, arguments.out
+    options = arguments.options
     common_pitches(options.scale, options.pitch_range)  # refused before anything is read
-    refuse_taken(out, force=arguments.writing.force)
+    refuse_taken(arguments.out, force=arguments.writing.force)
     tune = read_melody("tune", arguments.file, options.melody)
-    model = musegen.load(arguments.checkpoint)
-    with output_folder(out):
-        pieces = model.accompany(tune, **as_arguments(options))
-        manifest = write_outputs(model, pieces, out, ["accompany", *argv], pictures=not arguments.no_picture)
-    print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
-    say(f"seed {pieces.seed}")
+    with sampling_run("accompany", argv, arguments, pictures=not arguments.no_picture) as run:
+        run.pieces = run.model.accompany(tune, **as_arguments(options))
+    say(f"seed {run.pieces.seed}")

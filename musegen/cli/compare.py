@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from musegen.api.datasets import DATASETS
-from musegen.cli.outputs import output_folder, refuse_taken
+from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
+from musegen.cli.tables import INTERVALS, interval, print_table
 from musegen.config.ranges import SEED, setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
+from musegen.files import refuse_taken, write_json
 
 if TYPE_CHECKING:
     from musegen.evaluation.comparison import MusicSet
@@ -57,7 +58,6 @@ def main(argv: list[str]) -> None:
 
     from musegen.display.distributions import write_distributions
     from musegen.evaluation.comparison import compare
-    from musegen.files import write_json
 
     with output_folder(arguments.out) if arguments.out else nullcontext():
         real, generated = (_music(name, arguments.split) for name in (arguments.real, arguments.generated))
@@ -95,29 +95,18 @@ def _music(name: str, split: str) -> MusicSet:
 
 def print_comparison(found: dict[str, Any]) -> None:
     """Print a comparison to stdout, a row a feature, and below what the features mean."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     from musegen.metrics.features import FEATURES
 
-    table = Table(box=box.SIMPLE, pad_edge=False, caption="means over pieces (95% intervals)")
-    table.add_column("", style="bold", no_wrap=True)
-    for title in (_title(found["real"]), _title(found["generated"]), "overlap", "KL", "of halves", "KL"):
-        table.add_column(title, justify="right", no_wrap=title in ("overlap", "KL", "of halves"))
+    titles = ("", _title(found["real"]), _title(found["generated"]), "overlap", "KL", "of halves", "KL")
+    rows = []
     for name, each in found["features"].items():
         halves = each["halves"]
         shown = [_cell(each[column]) for column in ("real", "generated", "overlap")]
         rest = (each["kl"], halves["overlap"], halves["kl"])
-        table.add_row(FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest))
-    table.add_section()
-    table.add_row(
-        "geometric mean", "", "", f"{found['overlap']:.3f}", "", f"{found['halves_overlap']:.3f}", ""
-    )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    for each in FEATURES.values():
-        console.print(f"{each.label}: {each.meaning}", markup=False)
+        rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
+    notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
+    whole = ("", "overlap", "KL", "of halves")
+    print_table(titles, rows, notes, whole=whole, width=120, caption=INTERVALS)
 
 
 def _title(facts: dict[str, Any]) -> str:
@@ -126,7 +115,4 @@ def _title(facts: dict[str, Any]) -> str:
 
 def _cell(found: dict[str, Any]) -> str:
     """A mean with its interval; nothing of a histogram, which has many."""
-    if "low" not in found:
-        return ""
-    mean, low, high = (f"{found[name]:.3g}" for name in ("mean", "low", "high"))
-    return mean if low == high else f"{mean} ({low}–{high})"
+    return interval(found, ".3g") if "low" in found else ""

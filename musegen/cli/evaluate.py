@@ -12,14 +12,14 @@ import tyro
 from musegen.api.datasets import open_data, training_data
 from musegen.checkpoint.names import find_checkpoint, released_models
 from musegen.cli.compare import print_comparison
-from musegen.cli.outputs import output_folder, refuse_taken
+from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
 from musegen.cli.tables import print_facts, print_rows, print_systems
 from musegen.config.ranges import ONE_UP, SEED, setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
-from musegen.files import write_json
+from musegen.files import refuse_taken, write_json
 
 if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint

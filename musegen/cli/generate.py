@@ -6,20 +6,13 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import musegen
 from musegen.api.inputs import read_music
 from musegen.api.text import allowed_pitches, key_of, metre_of
-from musegen.cli.outputs import (
-    CheckpointName,
-    Writing,
-    output_folder,
-    print_outputs,
-    refuse_taken,
-    write_outputs,
-)
+from musegen.cli.outputs import CheckpointName, Writing, sampling_run
 from musegen.cli.parse import parse
 from musegen.config.options import GenerateOptions, as_arguments
 from musegen.console import say
+from musegen.files import refuse_taken
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,6 @@ def main(argv: list[str]) -> None:
     asked = as_arguments(options)
     if options.prompt:
         asked["prompt"] = read_music("prompt", options.prompt)
-    model = musegen.load(arguments.checkpoint)
-    with output_folder(out):
-        pieces = model.generate(**asked)
-        for words in pieces.words:
-            say(words)
-        manifest = write_outputs(model, pieces, out, ["generate", *argv])
-    print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
-    say(f"seed {pieces.seed}; next: musegen render {shlex.quote(str(out))}/*.mid")
+    with sampling_run("generate", argv, arguments) as run:
+        run.pieces = run.model.generate(**asked)
+    say(f"seed {run.pieces.seed}; next: musegen render {shlex.quote(str(out))}/*.mid")

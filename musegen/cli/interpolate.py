@@ -8,20 +8,11 @@ from typing import Annotated
 
 import tyro
 
-import musegen
-from musegen.cli.outputs import (
-    CheckpointName,
-    Row,
-    Writing,
-    output_folder,
-    print_outputs,
-    refuse_taken,
-    say_likeness,
-    write_outputs,
-)
+from musegen.cli.outputs import CheckpointName, Writing, sampling_run, say_likeness
 from musegen.cli.parse import parse
 from musegen.config.options import InterpolateOptions, as_arguments
 from musegen.console import say
+from musegen.files import refuse_taken
 
 
 @dataclass(frozen=True)
@@ -47,14 +38,10 @@ class Interpolate:
 def main(argv: list[str]) -> None:
     """Interpolate, write each step, and say how near the model's ends come to the user's."""
     arguments = parse(Interpolate, argv, prog="musegen interpolate")
-    out = arguments.out
-    refuse_taken(out, force=arguments.writing.force)
-    model = musegen.load(arguments.checkpoint)
-    with output_folder(out):
-        pieces = model.interpolate(arguments.first, arguments.last, **as_arguments(arguments.options))
-        row = Row(pieces, [piece.title for piece in pieces], model.clip_bars)
-        manifest = write_outputs(model, pieces, out, ["interpolate", *argv], row=row)
-    for name, path in (("first", arguments.first), ("last", arguments.last)):
-        say_likeness(f"{path} as the model gives it back", manifest["measured"][name])
-    print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
-    say(f"seed {pieces.seed}")
+    first, last = arguments.first, arguments.last
+    refuse_taken(arguments.out, force=arguments.writing.force)
+    with sampling_run("interpolate", argv, arguments, together=True) as run:
+        run.pieces = run.model.interpolate(first, last, **as_arguments(arguments.options))
+        say_likeness(f"{first} as the model gives it back", run.pieces.measured["first"])
+        say_likeness(f"{last} as the model gives it back", run.pieces.measured["last"])
+    say(f"seed {run.pieces.seed}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from musegen.cli.parse import Flag, parse
+from musegen.cli.tables import print_table
 from musegen.config.ranges import setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError, DataError
@@ -62,30 +62,19 @@ def main(argv: list[str]) -> None:
 
 def print_novelty(found: dict[str, Any]) -> None:
     """Print what was found to stdout, a row a file."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for title in ("", "longest run", "in bar", f"in runs of {found['min_run']}+", "as much in real", "from"):
-        table.add_column(title, justify="left" if title in ("", "from") else "right", overflow="fold")
-    base = found["held_out"]
-    for file in found["files"]:
-        real = "–" if base is None else f"{file['held_out_as_long']:.0%}"
-        pieces = ", ".join(file["pieces"][:3]) + (", ..." if len(file["pieces"]) > 3 else "")
-        table.add_row(
-            Text(file["path"]),
+    titles = ("", "longest run", "in bar", f"in runs of {found['min_run']}+", "as much in real", "from")
+    rows = [
+        (
+            file["path"],
             str(file["longest"]),
             str(file["bar"]),
             f"{file['share']:.0%}",
-            real,
-            Text(pieces),
+            "–" if found["held_out"] is None else f"{file['held_out_as_long']:.0%}",
+            ", ".join(file["pieces"][:3]) + (", ..." if len(file["pieces"]) > 3 else ""),
         )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    for line in _summary(found):
-        console.print(line, markup=False)
+        for file in found["files"]
+    ]
+    print_table(titles, rows, _summary(found), left=("", "from"), whole=(), width=120)
 
 
 def _summary(found: dict[str, Any]) -> list[str]:

@@ -7,9 +7,9 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -40,13 +40,47 @@ class Writing:
     """Print the manifest on stdout instead of the paths."""
 
 
-class Row(NamedTuple):
-    """Clips that belong together, in their order: one file end to end, all.mid, one picture, all.png."""
+@dataclass
+class Run:
+    """What a verb that samples has at hand."""
 
-    pieces: Sequence[Piece]
-    titles: Sequence[str]
-    bars: int
-    """Of each."""
+    model: Model
+    pieces: Pieces = field(init=False)
+    """What it sampled; the verb sets it."""
+
+
+@contextmanager
+def sampling_run(
+    verb: str, argv: Sequence[str], arguments: Any, *, pictures: bool = False, together: bool = False
+) -> Iterator[Run]:
+    """What the verbs that sample share: load the model before, write the files and print their paths after.
+
+    Args:
+        verb: its name.
+        argv: as typed after the verb.
+        arguments: of the verb, with `checkpoint`, `out` and `writing`.
+        pictures: see `write_outputs`.
+        together: likewise.
+    """
+    from musegen.api.model import Model  # with torch
+
+    out, run = arguments.out, Run(Model.load(arguments.checkpoint))
+    with output_folder(out):
+        yield run
+        for words in run.pieces.words:
+            say(words)
+        manifest = write_outputs(
+            run.model, run.pieces, out, [verb, *argv], pictures=pictures, together=together
+        )
+    if arguments.writing.json:
+        print_json(manifest)
+    else:
+        for name in _listed(manifest):
+            print(out / name)
+    precision, gaps = run.pieces.precision, [piece.precision_gap for piece in run.pieces]
+    if precision != "float32":
+        mean = sum(gaps) / len(gaps)
+        say(f"{precision} weights: {mean:+.4f} nats an id against the model's own, on what was written")
 
 
 def write_outputs(
@@ -56,7 +90,7 @@ def write_outputs(
     argv: Sequence[str],
     *,
     pictures: bool = False,
-    row: Row | None = None,
+    together: bool = False,
 ) -> dict[str, Any]:
     """Write each piece as a MIDI file, with its piano roll if wanted, the manifest last; returns it.
 
@@ -68,7 +102,8 @@ def write_outputs(
         out: the folder.
         argv: the command as typed, from the verb on.
         pictures: write the piano roll of each.
-        row: clips that are written together too.
+        together: write them end to end too, all.mid, after the user's clip of which they were made, and draw
+            them side by side, all.png.
 
     Raises:
         MidiError: a piece has no notes.
@@ -89,15 +124,15 @@ def write_outputs(
             {"path": path.name, **_facts(piece.result)} for path, piece in zip(paths, pieces, strict=True)
         ],
     }
-    manifest |= {"together": JOINED} if row else {}
+    manifest |= {"together": JOINED} if together else {}
     manifest |= {"measured": pieces.measured} if pieces.measured is not None else {}
     try:
         for path, piece in zip(paths, pieces, strict=True):
             piece.save(path)
             if pictures:
                 write_piano_roll(piece.score, path.with_suffix(".png"))
-        if row:
-            _write_row(row, out / JOINED)
+        if together:
+            _write_together([*filter(None, [pieces.source]), *pieces], model.clip_bars, out / JOINED)
         write_json(out / MANIFEST, manifest)
     except BaseException:
         for path in (*paths, out / JOINED):  # all of a run or nothing
@@ -105,26 +140,6 @@ def write_outputs(
             path.with_suffix(".png").unlink(missing_ok=True)
         raise
     return manifest
-
-
-def print_outputs(out: Path, manifest: dict[str, Any], pieces: Pieces, *, as_json: bool) -> None:
-    """Print the manifest, or the path of each MIDI file, one a line; and how far rounded weights led away."""
-    if as_json:
-        print_json(manifest)
-    else:
-        together = [manifest["together"]] if "together" in manifest else []
-        for name in [*(file["path"] for file in manifest["files"]), *together]:
-            print(out / name)
-    report_precision_gap(pieces)
-
-
-def report_precision_gap(pieces: Pieces) -> None:
-    """Say how far rounded weights led away from the model, if they are."""
-    if pieces.precision != "float32":
-        mean = sum(piece.precision_gap for piece in pieces) / len(pieces)
-        say(
-            f"{pieces.precision} weights: {mean:+.4f} nats an id against the model's own, on what was written"
-        )
 
 
 def say_likeness(what: str, figures: dict[str, float]) -> None:
@@ -136,36 +151,35 @@ def say_likeness(what: str, figures: dict[str, float]) -> None:
     )
 
 
-def _write_row(row: Row, path: Path) -> None:
-    """Write clips end to end, and their piano rolls side by side."""
+def _write_together(clips: Sequence[Piece], bars: int, path: Path) -> None:
+    """Write clips of so many bars end to end, and their piano rolls side by side."""
     from musegen.display.piano_roll import write_roll_row
     from musegen.music.excerpt import end_to_end
     from musegen.music.writing.midi import write_score
 
-    scores = [piece.score for piece in row.pieces]
-    for words in write_score(end_to_end(scores, row.bars), path):
+    scores = [piece.score for piece in clips]
+    for words in write_score(end_to_end(scores, bars), path):
         say(f"{path}: {words}")
-    write_roll_row(scores, row.titles, path.with_suffix(".png"), bars=row.bars)
+    write_roll_row(scores, [piece.title for piece in clips], path.with_suffix(".png"), bars=bars)
 
 
 def _facts(result: Result) -> dict[str, Any]:
     from musegen.music.facts import music_facts
 
     facts = music_facts(result.score)
-    return {
-        "bars": result.bars,
-        "notes": facts.pop("notes"),
-        "time_signature": facts.pop("time_signature"),
-        "log_likelihood": result.log_likelihood,
-        **{name: value for name, value in facts.items() if name != "bars"},
-    }
+    head = {"bars": result.bars, "notes": facts["notes"], "time_signature": facts["time_signature"]}
+    return head | {"log_likelihood": result.log_likelihood} | facts | head
+
+
+def _listed(manifest: dict[str, Any]) -> list[str]:
+    """The MIDI files that a manifest names."""
+    joined = [str(manifest["together"])] if "together" in manifest else []
+    return [str(file["path"]) for file in manifest["files"]] + joined
 
 
 def _remove_earlier(out: Path) -> None:
     try:
-        earlier = json.loads((out / MANIFEST).read_text("utf-8"))
-        listed = [str(file["path"]) for file in earlier["files"]]
-        listed += [str(earlier["together"])] if "together" in earlier else []
+        listed = _listed(json.loads((out / MANIFEST).read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return  # no manifest, or not one of ours: remove nothing
     for name in listed:
@@ -176,18 +190,6 @@ def _remove_earlier(out: Path) -> None:
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
     (out / MANIFEST).unlink()
-
-
-def refuse_taken(out: Path, *, force: bool) -> None:
-    """Refuse an output folder that holds something, before anything slow begins; nothing is written.
-
-    Raises:
-        ConfigError: it is a file, or a folder that is not empty and `force` is off.
-    """
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file: name a folder")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
 
 
 @contextmanager

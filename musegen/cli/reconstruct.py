@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import musegen
-from musegen.cli.outputs import (
-    CheckpointName,
-    MusicFile,
-    Row,
-    Writing,
-    output_folder,
-    print_outputs,
-    refuse_taken,
-    say_likeness,
-    write_outputs,
-)
+from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run, say_likeness
 from musegen.cli.parse import parse
 from musegen.config.options import ReconstructOptions, as_arguments
+from musegen.files import refuse_taken
 
 
 @dataclass(frozen=True)
@@ -42,16 +32,12 @@ class Reconstruct:
 def main(argv: list[str]) -> None:
     """Reconstruct a clip, write it, and say how like it is."""
     arguments = parse(Reconstruct, argv, prog="musegen reconstruct")
-    out = arguments.out
-    refuse_taken(out, force=arguments.writing.force)
+    refuse_taken(arguments.out, force=arguments.writing.force)
 
     from musegen.api.piece import Pieces  # with torch
 
-    model = musegen.load(arguments.checkpoint)
-    with output_folder(out):
-        piece = model.reconstruct(arguments.file, **as_arguments(arguments.options))
-        row = Row([piece.source or piece, piece], ["yours", "the model's"], model.clip_bars)
-        pieces = Pieces([piece], seed=piece.seed, measured=piece.measured, precision=piece.precision)
-        manifest = write_outputs(model, pieces, out, ["reconstruct", *argv], row=row)
-    say_likeness("reconstruction", manifest["measured"])
-    print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
+    with sampling_run("reconstruct", argv, arguments, together=True) as run:
+        piece = run.model.reconstruct(arguments.file, **as_arguments(arguments.options))
+        shared = {name: getattr(piece, name) for name in ("seed", "source", "measured", "precision")}
+        run.pieces = Pieces([replace(piece, title="the model's")], **shared)
+        say_likeness("reconstruction", piece.measured)

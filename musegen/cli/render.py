@@ -60,7 +60,8 @@ def main(argv: list[str]) -> None:
     suffixes = [".png"] * (not page) + [".musicxml"] * arguments.musicxml + [".wav"] * arguments.wav
     stems = [(arguments.out or path.parent) / path.stem for path in files]
     results = [[stem.with_name(stem.name + suffix) for suffix in suffixes] for stem in stems]
-    _refuse_clashes(files, results, force=arguments.force)
+    _refuse_clashes(files, results)
+    results = _without_taken(results, force=arguments.force)
     if page:
         _refuse_page(page, force=arguments.force)
 
@@ -75,20 +76,18 @@ def main(argv: list[str]) -> None:
                 continue
             if page:
                 pieces.append((title, score))
-            failed += _render_all(score, path, wanted)
+            try:
+                for result in wanted:
+                    _render(score, path, result)
+            except MidiError as error:
+                failed.append(error)
         if page and pieces:
-            _render_page(pieces, page)
+            from musegen.display.page import write_page
+
+            with _written(page, "name another place with --html"):
+                write_page(pieces, page, title=page.stem)
+            print(page)
         _report(failed, len(files))
-
-
-def _render_all(score: Score, source: Path, wanted: list[Path]) -> list[MidiError]:
-    """Write each result of a file until one cannot be rendered; why not, if so."""
-    for result in wanted:
-        try:
-            _render(score, source, result)
-        except MidiError as error:
-            return [error]
-    return []
 
 
 def _titles(files: tuple[Path, ...]) -> list[str]:
@@ -97,14 +96,6 @@ def _titles(files: tuple[Path, ...]) -> list[str]:
     return [
         path.stem if stems[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}" for path in files
     ]
-
-
-def _render_page(pieces: list[tuple[str, Score]], page: Path) -> None:
-    from musegen.display.page import write_page
-
-    with _written(page, "name another place with --html"):
-        write_page(pieces, page, title=page.stem)
-    print(page)
 
 
 def _report(failed: list[MusegenError], count: int) -> None:
@@ -125,9 +116,11 @@ def _render(score: Score, source: Path, result: Path) -> None:
         MidiError: the score cannot be rendered so.
         ConfigError: the result cannot be written.
     """
+    from musegen.api.piece import write_music
+
     with _written(result, "name a folder with --out"):
         try:
-            words = _write(score, source, result)
+            words = write_music(score, result, title=source.stem)
         except MidiError as error:
             raise MidiError(f"{source}: {error}") from error
     if words:
@@ -145,23 +138,7 @@ def _written(result: Path, hint: str) -> Iterator[None]:
         raise ConfigError(f"{result} cannot be written ({reason}): {hint}") from error
 
 
-def _write(score: Score, source: Path, result: Path) -> list[str]:
-    """Write one result; what there is to say about it."""
-    if result.suffix == ".wav":
-        from musegen.music.writing.audio import write_wav
-
-        return [write_wav(score, result)]
-    if result.suffix == ".musicxml":
-        from musegen.music.writing.musicxml import write_musicxml
-
-        return write_musicxml(score, result, title=source.stem)
-    from musegen.display.piano_roll import write_piano_roll
-
-    write_piano_roll(score, result, title=source.stem)
-    return []
-
-
-def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]], *, force: bool) -> None:
+def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
     taken: dict[Path, Path] = {}
     for path, wanted in zip(files, results, strict=True):
         for result in wanted:
@@ -172,8 +149,25 @@ def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]], *, force
                 )
             if result == path:
                 raise ConfigError(f"{path} would be replaced by its own rendering: name a folder with --out")
-            _refuse_taken(result, "--out", force=force)
             taken[result] = path
+
+
+def _without_taken(results: list[list[Path]], *, force: bool) -> list[list[Path]]:
+    """The results without pictures that are there already, as after `accompany`, where others are wanted.
+
+    Raises:
+        ConfigError: another result is there already, or a picture where nothing else is wanted.
+    """
+    kept = []
+    for result in (result for wanted in results for result in wanted):
+        if result.suffix == ".png" and len(results[0]) > 1 and result.is_file() and not force:
+            kept.append(result)
+        else:
+            _refuse_taken(result, "--out", force=force)
+    if kept:
+        names = ", ".join(map(str, kept))
+        say(f"left as it was: {names}; --force replaces what is there")
+    return [[result for result in wanted if result not in kept] for wanted in results]
 
 
 def _refuse_page(page: Path, *, force: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,20 +13,60 @@ Found = Mapping[str, Mapping[str, float]]
 """Of each measure its mean, low and high."""
 
 
-def print_facts(facts: dict[str, Any]) -> None:
-    """Print a dict of facts to stdout, a row a fact; nested ones in a cell."""
+INTERVALS = "means over pieces (95% intervals)"
+
+
+def print_table(
+    titles: Iterable[str],
+    rows: Iterable[Sequence[str]],
+    notes: Iterable[str] = (),
+    *,
+    left: Container[str] = ("",),
+    whole: Container[str] = ("",),
+    width: int | None = None,
+    **style: Any,
+) -> None:
+    """Print a table to stdout, and notes below it.
+
+    Args:
+        titles: of the columns; that of names has none.
+        rows: a text for each column.
+        notes: a line each.
+        left: titles of columns of words; the others are of numbers.
+        whole: titles of columns whose texts are not broken.
+        width: in characters, where stdout is no terminal.
+        **style: see `rich.table.Table`.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if value not in ([], {}, ""):
-            table.add_row(name.replace("_", " "), Text(_cell(value)))
-    Console().print(table)
+    table = Table(box=box.SIMPLE, pad_edge=False, **style)
+    for title in titles:
+        table.add_column(
+            Text(title),
+            style="" if title else "bold",
+            justify="left" if title in left else "right",
+            no_wrap=title in whole,
+            overflow="ellipsis" if title in whole else "fold",
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False)
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print a dict of facts to stdout, a row a fact; nested ones in a cell."""
+    shown = {_plain(name): _cell(value) for name, value in facts.items() if value not in ([], {}, "")}
+    print_table(["", "value"], shown.items(), left=["", "value"], show_header=False)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _cell(value: Any) -> str:
@@ -56,47 +97,28 @@ def print_systems(systems: Mapping[str, Found], measures: Mapping[str, Measure])
         systems: what was found of each.
         measures: how each is shown, in order.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     shown = [name for name in measures if any(name in found for found in systems.values())]
-    table = Table(box=box.SIMPLE, pad_edge=False, caption="means over pieces (95% intervals)")
-    table.add_column(style="bold", no_wrap=True)
-    for system in systems:
-        table.add_column(system.replace("_", " "), justify="right")
+    rows = []
     for name in shown:
-        scale = 100 if measures[name].is_share else 1
-        cells = [_interval(found[name], scale) if name in found else "–" for found in systems.values()]
-        table.add_row(measures[name].label, *cells)
-    console = Console(highlight=False)
-    console.print(table)
-    for name in shown:
-        console.print(f"{measures[name].label}: {measures[name].meaning}", markup=False)
+        form = (".1f", 100) if measures[name].is_share else (".2f", 1)
+        cells = [interval(found[name], *form) if name in found else "–" for found in systems.values()]
+        rows.append([measures[name].label, *cells])
+    notes = [f"{measures[name].label}: {measures[name].meaning}" for name in shown]
+    print_table(["", *map(_plain, systems)], rows, notes, caption=INTERVALS)
 
 
-def _interval(found: Mapping[str, float], scale: int) -> str:
-    digits = 1 if scale == 100 else 2
-    mean, low, high = (f"{scale * found[name]:.{digits}f}" for name in ("mean", "low", "high"))
+def interval(found: Mapping[str, float], form: str, scale: int = 1) -> str:
+    """A mean with its interval, as numbers of a format, such as .3g."""
+    mean, low, high = (f"{scale * found[name]:{form}}" for name in ("mean", "low", "high"))
     return mean if low == high else f"{mean} ({low}–{high})"
 
 
 def print_rows(rows: Mapping[str, Mapping[str, float]], title: str = "") -> None:
     """Print figures, a row for each name; a column that a row lacks is left empty."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    table = Table(
-        box=box.SIMPLE, pad_edge=False, collapse_padding=True, title=title or None, title_justify="left"
-    )
-    table.add_column(style="bold", no_wrap=True)
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="right")
-    for name, row in rows.items():
-        table.add_row(name.replace("_", " "), *(_figure(row.get(column)) for column in columns))
-    Console(highlight=False).print(table)
+    titles = list(dict.fromkeys(column for row in rows.values() for column in row))
+    cells = [[_plain(name), *(_figure(row.get(each)) for each in titles)] for name, row in rows.items()]
+    style: dict[str, Any] = {"title": title, "title_justify": "left"} if title else {}
+    print_table(["", *map(_plain, titles)], cells, collapse_padding=True, **style)
 
 
 def _figure(value: float | None) -> str:

@@ -12,11 +12,14 @@ from typing import Annotated
 
 import tyro
 
+from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.errors import ConfigError
 from musegen.families import FAMILIES, family_of
+from musegen.files import refuse_taken
+from musegen.processes import is_first_process
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,6 @@ def main(argv: list[str]) -> None:
 def _train(arguments: Train) -> None:
     from musegen.api.datasets import open_data
     from musegen.checkpoint.names import find_checkpoint
-    from musegen.cli.outputs import output_folder, refuse_taken
-    from musegen.processes import is_first_process
 
     if arguments.resume and (arguments.force or arguments.init):
         raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")

@@ -7,20 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import musegen
-from musegen.cli.outputs import (
-    CheckpointName,
-    MusicFile,
-    Row,
-    Writing,
-    output_folder,
-    print_outputs,
-    refuse_taken,
-    write_outputs,
-)
+from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import parse
 from musegen.config.options import SLIDERS, VaryOptions, as_arguments
 from musegen.console import say
+from musegen.files import refuse_taken
 
 
 @dataclass(frozen=True)
@@ -47,22 +38,11 @@ class Vary:
 def main(argv: list[str]) -> None:
     """Vary a clip, write the variations, and say what changed."""
     arguments = parse(Vary, argv, prog="musegen vary")
-    out = arguments.out
-    refuse_taken(out, force=arguments.writing.force)
-    model = musegen.load(arguments.checkpoint)
-    with output_folder(out):
-        pieces = model.vary(arguments.file, **as_arguments(arguments.options))
-        row = [*filter(None, [pieces.source]), *pieces]
-        manifest = write_outputs(
-            model,
-            pieces,
-            out,
-            ["vary", *argv],
-            row=Row(row, [piece.title for piece in row], model.clip_bars),
-        )
-    _say_changes(manifest["measured"], arguments.options.moves)
-    print_outputs(out, manifest, pieces, as_json=arguments.writing.json)
-    say(f"seed {pieces.seed}")
+    refuse_taken(arguments.out, force=arguments.writing.force)
+    with sampling_run("vary", argv, arguments, together=True) as run:
+        run.pieces = run.model.vary(arguments.file, **as_arguments(arguments.options))
+        _say_changes(run.pieces.measured, arguments.options.moves)
+    say(f"seed {run.pieces.seed}")
 
 
 def _say_changes(measured: list[dict[str, Any]], moves: Mapping[str, float]) -> None:

@@ -19,14 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
-from musegen.config.ranges import SEED, SHARE_OR_OFF, Check, check_group, check_range, setting
+from musegen.config.ranges import SEED, SHARE_OR_OFF, Check, Checked, check_range, setting
 from musegen.errors import ConfigError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class SamplingOptions:
+class SamplingOptions(Checked, prefix="sampling."):
     """How ids are drawn from a model's logits."""
 
     temperature: float = setting(
@@ -47,10 +45,6 @@ class SamplingOptions:
     """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
     compiled: bool = False
     """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "sampling.")
 
 
 class SamplingArguments(TypedDict, total=False):
@@ -75,6 +69,20 @@ def _greedy() -> SamplingArguments:
     return {"temperature": 0.0}
 
 
+class VerbOptions(Checked):
+    """Base of the options of a verb, which may have its own values of the options of sampling."""
+
+    sampling: SamplingArguments
+    seed: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range, among the options of sampling too."""
+        super().__post_init__()
+        for each in dataclasses.fields(SamplingOptions):
+            flag = f"--{each.name}".replace("_", "-")
+            check_range(flag, self.sampling.get(each.name), each.metadata.get("allowed"))
+
+
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
 FROM_BAR: Check = (lambda bar: bar >= 1, "1 or more")
 NUM: Check = (lambda value: 1 <= value <= 100_000, "from 1 to 100000")
@@ -82,7 +90,7 @@ SEMITONES = 127
 
 
 @dataclass(frozen=True)
-class GenerateOptions:
+class GenerateOptions(VerbOptions):
     """New pieces, or the continuation of one."""
 
     bars: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000"))
@@ -121,7 +129,7 @@ class GenerateOptions:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        _check(self)
+        super().__post_init__()
         if self.against and not self.max_copy:
             raise ConfigError(
                 "--against says what --max-copy is held against: add it, or leave --against out"
@@ -146,7 +154,7 @@ class GenerateArguments(SamplingArguments, total=False):
 
 
 @dataclass(frozen=True)
-class AccompanyOptions:
+class AccompanyOptions(VerbOptions):
     """The rest of the music to a given tune."""
 
     melody: str | None = setting(None, MELODY)
@@ -170,10 +178,6 @@ class AccompanyOptions:
     pitch_range: tuple[str, ...] = field(default=(), metadata={"metavar": "[PART=]LO:HI"})
     """Keep to a range of pitches, for all or for a part: 36:84, bass=36:60, alto=G3:C5."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        _check(self)
-
 
 class AccompanyArguments(SamplingArguments, total=False):
     """`AccompanyOptions` but `num`, as `Model.accompany` takes them."""
@@ -188,7 +192,7 @@ class AccompanyArguments(SamplingArguments, total=False):
 
 
 @dataclass(frozen=True)
-class ReconstructOptions:
+class ReconstructOptions(VerbOptions):
     """A clip as a model of clips gives it back."""
 
     from_bar: int | None = setting(None, FROM_BAR)
@@ -198,10 +202,6 @@ class ReconstructOptions:
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        _check(self)
 
 
 class ReconstructArguments(SamplingArguments, total=False):
@@ -213,7 +213,7 @@ class ReconstructArguments(SamplingArguments, total=False):
 
 
 @dataclass(frozen=True)
-class InterpolateOptions:
+class InterpolateOptions(VerbOptions):
     """From one clip to another, step by step."""
 
     num: int = setting(9, (lambda value: 2 <= value <= 128, "from 2 to 128, both ends included"))
@@ -227,10 +227,6 @@ class InterpolateOptions:
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        _check(self)
 
 
 class InterpolateArguments(SamplingArguments, total=False):
@@ -248,7 +244,7 @@ def _at_most(bound: float, words: str) -> Check:
 
 
 @dataclass(frozen=True)
-class VaryOptions:
+class VaryOptions(VerbOptions):
     """Clips like a given one, or with more or less of something."""
 
     amount: float | None = setting(
@@ -273,10 +269,6 @@ class VaryOptions:
     seed: int | None = setting(None, SEED)
     """Repeats a run exactly. Unset: drawn, and written to the manifest."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        _check(self)
-
     @property
     def moves(self) -> dict[str, float]:
         """By how many units each slider that was named is to move."""
@@ -293,7 +285,7 @@ SLIDERS = {
 """What each slider moves."""
 
 
-class VaryArguments(SamplingArguments, total=False):
+class VaryArguments(ReconstructArguments, total=False):
     """`VaryOptions`, as `Model.vary` takes them."""
 
     amount: float | None
@@ -302,48 +294,38 @@ class VaryArguments(SamplingArguments, total=False):
     spread: float | None
     complexity: float | None
     pitch: float | None
-    from_bar: int | None
-    melody: str | None
-    seed: int | None
 
 
-def make_options(kind: type[T], arguments: Mapping[str, Any]) -> T:
+Options = TypeVar("Options", bound=VerbOptions)
+
+
+def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
     """The options of a verb from keyword arguments, its own and those of `SamplingOptions` side by side.
+
+    A single value for an option that takes several stands for itself.
 
     Raises:
         ConfigError: a value is out of range.
         TypeError: there is no such option.
     """
-    drawing = {each.name for each in dataclasses.fields(SamplingOptions)}
-    own = {name: value for name, value in arguments.items() if name not in drawing}
-    unknown = own.keys() - {each.name for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    own, known = dict(arguments), {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    drawing = {each.name: own.pop(each.name, None) for each in dataclasses.fields(SamplingOptions)}
+    unknown = own.keys() - known
     if unknown:
         raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
+    for name, value in own.items():
+        if isinstance(known[name].default, tuple):
+            own[name] = (value,) if isinstance(value, str | int) else tuple(value)
+    given = {name: value for name, value in drawing.items() if value is not None}
     options = kind(**own)
-    given = {name: value for name, value in arguments.items() if name in drawing and value is not None}
-    if given:
-        options = replace(options, sampling=options.sampling | given)  # type: ignore[type-var, attr-defined]
-    return options
+    return replace(options, sampling=options.sampling | given)  # type: ignore[type-var]
 
 
-def as_arguments(options: Any) -> dict[str, Any]:
+def as_arguments(options: VerbOptions) -> dict[str, Any]:
     """What `make_options` makes these options of: keyword arguments of a method of `musegen.Model`."""
-    own = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}
-    drawing: dict[str, Any] = own.pop("sampling")
-    return own | drawing
-
-
-def sampling_of(options: Any, checkpoints: SamplingOptions) -> SamplingOptions:
-    """How a verb draws: as it was asked to, else as the checkpoint's settings say."""
-    return replace(checkpoints, **options.sampling)
-
-
-def _check(options: Any) -> None:
-    """Refuse what is out of range in a verb's options; ids are drawn as `SamplingOptions` may."""
-    check_group(options)
-    for each in dataclasses.fields(SamplingOptions):
-        flag = f"--{each.name}".replace("_", "-")
-        check_range(flag, options.sampling.get(each.name), each.metadata.get("allowed"))
+    own = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}  # type: ignore[arg-type]
+    sampling: dict[str, Any] = own.pop("sampling")
+    return own | sampling
 
 
 @cache

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from musegen.errors import ConfigError
 
@@ -49,12 +49,25 @@ def check_range(flag: str, value: Any, allowed: Check | None) -> None:
         raise ConfigError(f"{flag} is {shown}: it must be {words}")
 
 
-def check_group(group: Any, prefix: str = "") -> None:
-    """Refuse what is out of range in a group of settings, whose flags begin with the prefix.
+class Checked:
+    """Base of the dataclasses of settings and options: every value is one that its field allows.
 
-    Raises:
-        ConfigError: see `check_range`.
+    A group of settings says with what its flags begin: `class DataConfig(Checked, prefix="data.")`.
     """
-    for each in dataclasses.fields(group):
-        flag = f"--{prefix}{each.name}".replace("_", "-")
-        check_range(flag, getattr(group, each.name), each.metadata.get("allowed"))
+
+    flag_prefix: ClassVar[str] = ""
+
+    def __init_subclass__(cls, prefix: str | None = None, **more: Any) -> None:
+        """Keep the prefix; without one, that of the base."""
+        super().__init_subclass__(**more)
+        cls.flag_prefix = cls.flag_prefix if prefix is None else prefix
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range.
+
+        Raises:
+            ConfigError: see `check_range`.
+        """
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+            flag = f"--{self.flag_prefix}{each.name}".replace("_", "-")
+            check_range(flag, getattr(self, each.name), each.metadata.get("allowed"))

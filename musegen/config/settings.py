@@ -6,7 +6,7 @@ its help text.
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import (
@@ -19,11 +19,12 @@ from musegen.config.ranges import (
     ZERO_OFF,
     ZERO_UP,
     Check,
-    check_group,
+    Checked,
     setting,
 )
 from musegen.errors import ConfigError
 
+Writes: TypeAlias = Literal["pieces", "accompaniments", "clips"]
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
@@ -33,6 +34,8 @@ DEVICES: Check = (
     lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
     "auto, a number from 1, -1 (all) or a list such as 0,1",
 )
+UNSAID = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
+"""What a kind of tokens cannot say."""
 CONDUCTED = 8
 """Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
 
@@ -42,7 +45,7 @@ def _one_of(values: tuple[str, ...]) -> Check:
 
 
 @dataclass(frozen=True)
-class TokenizerConfig:
+class TokenizerConfig(Checked, prefix="tokenizer."):
     """How music becomes tokens."""
 
     kind: Literal["auto", "remi", "grid", "line"] = "auto"
@@ -68,24 +71,18 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and what a grid cannot say."""
-        check_group(self, "tokenizer.")
-        if self.kind in ("grid", "line") and (self.velocity or self.tempo):
-            flag = "velocity" if self.velocity else "tempo"
-            raise ConfigError(
-                f"--tokenizer.{flag} does not go with --tokenizer {self.kind}; use --tokenizer remi"
-            )
-        if self.kind in ("grid", "line") and self.lengths:
-            raise ConfigError(
-                f"--tokenizer.lengths does not go with --tokenizer {self.kind}; use --tokenizer remi"
-            )
-        if self.kind == "line" and self.programs:
-            raise ConfigError("--tokenizer.programs does not go with --tokenizer line; use --tokenizer remi")
+        super().__post_init__()
+        for name in UNSAID.get(self.kind, ()):
+            if getattr(self, name):
+                raise ConfigError(
+                    f"--tokenizer.{name} does not go with --tokenizer {self.kind}; use --tokenizer remi"
+                )
         if self.kind != "grid" and self.positions is not None:
             raise ConfigError("--tokenizer.positions is a grid's; add --tokenizer grid, or leave it out")
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Checked, prefix="data."):
     """What of a dataset a model sees."""
 
     tracks: Literal["all", "melody"] = "all"
@@ -101,13 +98,9 @@ class DataConfig:
     transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
     """Training pieces are transposed at random by at most this many semitones; never drums."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "data.")
-
 
 @dataclass(frozen=True)
-class LMConfig:
+class LMConfig(Checked, prefix="model."):
     """The recurrent language model."""
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
@@ -124,10 +117,6 @@ class LMConfig:
     """Share of the recurrent weights dropped at each step of training: what a few hundred pieces want."""
     lookback: tuple[int, ...] = setting((1, 2, 4, 8), BARS_BACK)
     """The model is shown what stood at this place so many bars ago."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "model.")
 
 
 @dataclass(frozen=True)
@@ -159,7 +148,7 @@ class VAEConfig(LMConfig):
 
 
 @dataclass(frozen=True)
-class LatentConfig:
+class LatentConfig(Checked, prefix="latent."):
     """What the latent space is asked for."""
 
     beta: float = setting(0.2, ZERO_UP)
@@ -173,13 +162,9 @@ class LatentConfig:
     sliders: float = setting(0.0, ZERO_OFF)
     """Weight of what ties the first dimensions to density, spread, complexity and pitch; 0 is off."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "latent.")
-
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Checked, prefix="encoder."):
     """How an accompanist hears the melody."""
 
     alignment: Literal["now", "bars", "none"] = "now"
@@ -193,13 +178,9 @@ class EncoderConfig:
     """First plan chords and how busy the accompaniment is, half a bar at a time, then write its notes. Unset:
     where notes are events."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "encoder.")
-
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(Checked, prefix="optim."):
     """How the weights are fitted."""
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
@@ -217,13 +198,9 @@ class OptimConfig:
     patience: int = setting(8, ONE_UP)
     """Stop after so many validations without an improvement."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "optim.")
-
 
 @dataclass(frozen=True)
-class TrainerConfig:
+class TrainerConfig(Checked, prefix="trainer."):
     """Passed on to Lightning's Trainer."""
 
     max_steps: int | None = setting(None, ONE_UP)
@@ -246,17 +223,13 @@ class TrainerConfig:
     val_check_interval: int | None = setting(None, ONE_UP)
     """Validate every so many steps. Unset: sized to the data."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range."""
-        check_group(self, "trainer.")
-
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Checked):
     """A whole training run; written to a checkpoint's config.json, which repeats it."""
 
     family: ClassVar[str] = "lm"
-    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "pieces"
+    writes: ClassVar[Writes] = "pieces"
     """Whole pieces, accompaniments to melodies, or clips of some bars."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -270,7 +243,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, and clips where there are none."""
-        check_group(self)
+        super().__post_init__()
         if self.tokenizer.kind == "line" and self.writes != "clips":
             raise ConfigError(
                 f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
@@ -315,7 +288,7 @@ class Seq2SeqTrainConfig(TrainConfig):
     """A training run of an accompanist: what every run has, and an encoder."""
 
     family: ClassVar[str] = "seq2seq"
-    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "accompaniments"
+    writes: ClassVar[Writes] = "accompaniments"
     # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -334,7 +307,7 @@ class VAETrainConfig(TrainConfig):
     """A training run of a variational autoencoder."""
 
     family: ClassVar[str] = "vae"
-    writes: ClassVar[Literal["pieces", "accompaniments", "clips"]] = "clips"
+    writes: ClassVar[Writes] = "clips"
     data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
     model: VAEConfig = field(default_factory=VAEConfig)
     # Found on folk at equal time: see benchmarks/RESULTS.md.

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError, MusegenError
 from musegen.generation.graphs import BLOCK, Graphed, Step, Steps
-from musegen.generation.sampling import RowStreams, draw_ids, within_scale, without_unlikely_classes
+from musegen.generation.sampling import RowStreams, draw_ids, filter_classes, needs_classes
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import token_nats
 from musegen.models.protocol import Decoder
@@ -310,12 +310,9 @@ def _step(
     legal = as_tensor(grammar.mask(rows.rules))
     last, seen_classes = rows.last.float(), rows.seen_classes
     logits = torch.where(legal, last, -torch.inf)
-    if sampling.diatonic:
-        logits = within_scale(logits, seen_classes, pitch_class, rows.diatonic_rows)
-    if sampling.min_p_new:
-        logits = without_unlikely_classes(logits, seen_classes, pitch_class, sampling.min_p_new)
+    logits = filter_classes(logits, seen_classes, pitch_class, rows.diatonic_rows, sampling)
     ids = draw_ids(logits, uniform, sampling, is_time)
-    if sampling.diatonic or sampling.min_p_new:
+    if needs_classes(sampling):
         seen_classes = seen_classes.scatter(1, pitch_class[ids][:, None], value=True)
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)

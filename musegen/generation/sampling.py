@@ -115,6 +115,30 @@ def filter_logits(logits: Tensor, config: SamplingOptions, is_time: Tensor | Non
     return logits
 
 
+def needs_classes(config: SamplingOptions) -> bool:
+    """Whether it matters which pitch classes each piece has had: see `filter_classes`."""
+    return config.diatonic > 0 or config.min_p_new > 0
+
+
+def filter_classes(
+    logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, diatonic_rows: Tensor, config: SamplingOptions
+) -> Tensor:
+    """Logits after `within_scale` and `without_unlikely_classes`, as far as the options want them.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        seen_classes: (B, 13) which pitch classes each piece has had; the last is of what has none.
+        pitch_class: (V,) 0 to 12.
+        diatonic_rows: (B,) which pieces keep to one scale.
+        config: the options.
+    """
+    if config.diatonic:
+        logits = within_scale(logits, seen_classes, pitch_class, diatonic_rows)
+    if config.min_p_new:
+        logits = without_unlikely_classes(logits, seen_classes, pitch_class, config.min_p_new)
+    return logits
+
+
 def without_unlikely_classes(
     logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, share: float
 ) -> Tensor:

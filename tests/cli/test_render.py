@@ -169,6 +169,22 @@ class TestRejects:
         _, err = render(capsys, "r/tune.musicxml", "--musicxml", "--force", code=2)
         assert "would be replaced by its own rendering" in err[0]
 
+    def test_a_picture_that_is_there_is_left_where_more_is_wanted(
+        self, tune: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("tune.png").write_text("mine")  # as `accompany` leaves one beside each piece
+        _, err = render(capsys, tune, code=2)
+        assert err == ["error: tune.png is there already: add --force to replace it, or name another --out"]
+        out, err = render(capsys, tune, "--musicxml")
+        assert (out, err) == (
+            ["tune.musicxml"],
+            ["left as it was: tune.png; --force replaces what is there"],
+        )
+        assert Path("tune.png").read_text() == "mine"
+        assert render(capsys, tune, "--musicxml", code=2)[0] == []
+        assert render(capsys, tune, "--musicxml", "--force")[0] == ["tune.png", "tune.musicxml"]
+        assert Path("tune.png").read_bytes().startswith(PNG)
+
     def test_where_nothing_can_be_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (Path("tune.png") / "in the way").mkdir(parents=True)
         _, err = render(capsys, tune, "--force", code=2)
