@@ -127,7 +127,7 @@ def _sampling(
 @contextmanager
 def _engine_alone() -> Iterator[list[float]]:
     """Collects the seconds spent in the engine, without decoding its ids to notes."""
-    alone, real = [], tasks.sample_streams
+    alone, real = [], pieces.sample_streams
 
     def timed(*arguments: Any, **named: Any) -> Any:
         taken, result = seconds(partial(real, *arguments, **named))
