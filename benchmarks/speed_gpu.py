@@ -22,7 +22,7 @@ from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.generation import engine, tasks
+from musegen.generation import engine, pieces
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
@@ -134,7 +134,7 @@ def _engine_alone() -> Iterator[list[float]]:
         alone.append(taken)
         return result
 
-    with patch.object(tasks, "sample_streams", timed):
+    with patch.object(pieces, "sample_streams", timed):
         yield alone
 
 
