@@ -16,8 +16,8 @@ FLOORS = {
     "api": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 SIDEWAYS = {
-    ("files", "errors"), ("families", "config"), ("music", "config"), ("metrics", "config"),
-    ("metrics", "music"), ("display", "evaluation"),
+    ("files", "errors"), ("console", "errors"), ("families", "config"), ("music", "config"),
+    ("metrics", "config"), ("metrics", "music"), ("display", "evaluation"),
 }  # fmt: skip
 """Within a floor, from left to right only."""
 SAMPLER = "training/sample.py"
