@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from musegen.checkpoint.weights import Sizes
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
@@ -104,7 +104,8 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     tables, settings = tokenizer.tables, config.model.settled()
     assert settings.latent_dim is not None
     assert settings.input_dropout is not None
-    shared = _shared(settings)
+    names = ("cell", "embedding_dim", "hidden_size", "dropout", "weight_dropout")
+    shared: dict[str, Any] = {name: getattr(settings, name) for name in names}  # by encoder and decoder
     reader = Encoder(
         tracker=make_tracker(tables, (), is_reader=True),
         bar_positions=_bar_positions(tables),
@@ -144,12 +145,6 @@ def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
     latent_dim = config.model.settled().latent_dim
     assert latent_dim is not None
     return Sizes(own.shapes | {"mixture_means": (COMPONENTS, latent_dim)}, own.layers)
-
-
-def _shared(settings: VAEConfig) -> dict[str, Any]:
-    """What encoder and decoder of clips have in common."""
-    names = ("cell", "embedding_dim", "hidden_size", "dropout", "weight_dropout")
-    return {name: getattr(settings, name) for name in names}
 
 
 def _bar_positions(tables: Tables) -> torch.Tensor:

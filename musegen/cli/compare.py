@@ -106,7 +106,8 @@ def print_comparison(found: dict[str, Any]) -> None:
         rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
     notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
     whole = ("", "overlap", "KL", "of halves")
-    print_table(titles, rows, notes, whole=whole, width=120, caption=INTERVALS)
+    total = ("geometric mean", "", "", f"{found['overlap']:.3f}", "", f"{found['halves_overlap']:.3f}", "")
+    print_table(titles, rows, notes, total=total, whole=whole, width=120, caption=INTERVALS)
 
 
 def _title(facts: dict[str, Any]) -> str:

@@ -75,9 +75,12 @@ def main(argv: list[str]) -> None:
     if arguments.out:
         refuse_taken(arguments.out, force=arguments.force)
 
+    import torch
+
     from musegen.checkpoint.folder import load_checkpoint, write_metrics
 
-    checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=_device())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=device)
     dataset = open_data(arguments.data) if arguments.data else training_data(checkpoint.dataset)
     with output_folder(arguments.out) if arguments.out else nullcontext():
         figures = _figures(checkpoint, dataset, arguments)
@@ -140,9 +143,3 @@ def _print_latent_space(figures: dict[str, Any]) -> None:
         }
         print_rows(rows, "sliders: Spearman of what each (row) was set to with each attribute")
         print_rows(figures["sliders"]["corpus"], "the same between attributes of real clips")
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

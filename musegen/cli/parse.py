@@ -6,6 +6,7 @@ structured way but is not yet stable, hence the narrow range of versions in pypr
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
@@ -47,12 +48,12 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
             flat,
             prog=prog,
             args=list(argv),
-            default=tyro.MISSING_NONPROP if default is None else flat(**_shallow(default)),
+            default=tyro.MISSING_NONPROP if default is None else flat(**vars(default)),
             config=(tyro.conf.DisallowNone,),
         )
     for flag, (value, allowed) in ((flag, _found(arguments, path)) for flag, path in paths.items()):
         check_range(flag, value, allowed)
-    return _gathered(kind, _shallow(arguments))
+    return _gathered(kind, vars(arguments))
 
 
 def _flat(kind: type) -> type:
@@ -78,7 +79,7 @@ def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
             hint = hint | None if "typed" in each.metadata else hint
             conf = [tyro.conf.arg(**marks)] if marks else []
             conf += [tyro.conf.FlagCreatePairsOff] if each.metadata.get("switch") else []
-            yield each.name, Annotated[hint, *conf] if conf else hint, _like(each)
+            yield each.name, Annotated[hint, *conf] if conf else hint, copy(each)
 
 
 def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -88,13 +89,6 @@ def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, 
         text = f"{texts[each.name]} Unset: the checkpoint's."
         default = dataclasses.field(default=defaults.get(each.name), metadata=each.metadata)
         yield each.name, Annotated[hints[each.name] | None, tyro.conf.arg(help=text)], default
-
-
-def _like(field: "dataclasses.Field[Any]") -> Any:
-    """A field with the same default and metadata."""
-    if field.default_factory is not dataclasses.MISSING:
-        return dataclasses.field(default_factory=field.default_factory, metadata=field.metadata)
-    return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 def _gathered(kind: type[T], values: dict[str, Any]) -> T:
@@ -110,11 +104,6 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
         else:
             made[each.name] = values[each.name]
     return kind(**made)
-
-
-def _shallow(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass."""
-    return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
 
 
 def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -21,6 +21,7 @@ def print_table(
     rows: Iterable[Sequence[str]],
     notes: Iterable[str] = (),
     *,
+    total: Sequence[str] = (),
     left: Container[str] = ("",),
     whole: Container[str] = ("",),
     width: int | None = None,
@@ -32,6 +33,7 @@ def print_table(
         titles: of the columns; that of names has none.
         rows: a text for each column.
         notes: a line each.
+        total: a last row, below a rule.
         left: titles of columns of words; the others are of numbers.
         whole: titles of columns whose texts are not broken.
         width: in characters, where stdout is no terminal.
@@ -53,6 +55,9 @@ def print_table(
         )
     for row in rows:
         table.add_row(*map(Text, row))
+    if total:
+        table.add_section()
+        table.add_row(*map(Text, total))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else width)
     console.print(table)
     for note in notes:

@@ -64,7 +64,9 @@ def main(argv: list[str]) -> None:
         return
     argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
-    config, dataset = _read_config(file) if file else (_defaults(argv[0]), "")
+    # of an unknown family, which is refused below, any settings
+    unset = FAMILIES[argv[0]].config() if argv[0] in FAMILIES else TrainConfig()
+    config, dataset = _read_config(file) if file else (unset, "")
     if argv[0] in FAMILIES:
         if argv[0] != config.family:
             raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
@@ -99,11 +101,6 @@ def _train(arguments: Train) -> None:
     if is_first:
         example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")
-
-
-def _defaults(family: str) -> TrainConfig:
-    """The settings of a family's runs; of an unknown one, which is refused later, any."""
-    return FAMILIES[family].config() if family in FAMILIES else TrainConfig()
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:

@@ -323,9 +323,8 @@ def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
 
 def as_arguments(options: VerbOptions) -> dict[str, Any]:
     """What `make_options` makes these options of: keyword arguments of a method of `musegen.Model`."""
-    own = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}  # type: ignore[arg-type]
-    sampling: dict[str, Any] = own.pop("sampling")
-    return own | sampling
+    own = {name: value for name, value in vars(options).items() if name != "sampling"}
+    return own | options.sampling
 
 
 @cache

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from musegen.errors import ConfigError
 
@@ -55,7 +55,7 @@ class Checked:
     A group of settings says with what its flags begin: `class DataConfig(Checked, prefix="data.")`.
     """
 
-    flag_prefix: ClassVar[str] = ""
+    flag_prefix = ""
 
     def __init_subclass__(cls, prefix: str | None = None, **more: Any) -> None:
         """Keep the prefix; without one, that of the base."""
