@@ -66,7 +66,7 @@ class Wanted:
         """The request for `bars` new bars."""
         return Request(bars, self.time_signature, self.pitches, self.tempo, self.program, self.ends)
 
-    def but_for_copies(self, accept: Filter, bars: int, words: list[str]) -> Filter:
+    def rejecting_copies(self, accept: Filter, bars: int, words: list[str]) -> Filter:
         """The filter, which also rejects pieces whose new bars copy too much if there is an index."""
         if self.known is None:
             return accept
@@ -74,7 +74,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Written:
+class Generated:
     """What was generated."""
 
     results: list[Result]
@@ -82,7 +82,7 @@ class Written:
     """Remarks for the user, such as how many were rejected."""
 
 
-def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
+def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     """New pieces of a language model, or continuations of a prompt.
 
     Raises:
@@ -101,7 +101,7 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
     else:
         tonic, mode = wanted.key
         accept = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
-    rejection = Rejection(wanted.but_for_copies(accept, request.bars, words)(wanted.num, wanted.seed))
+    rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
     while rejection.wanted:
         num, seed = rejection.wanted
         results = generate(
@@ -115,10 +115,10 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             defaults=TrainingDefaults.of(data),
         )
         rejection.take(results)
-    return Written(rejection.results, words)
+    return Generated(rejection.results, words)
 
 
-def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
+def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     """New clips of a VAE.
 
     Raises:
@@ -137,7 +137,7 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
-    rejection = Rejection(wanted.but_for_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
+    rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
     while rejection.wanted:
         num, seed = rejection.wanted
         results = sample_clips(
@@ -151,7 +151,7 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             defaults=TrainingDefaults.of(checkpoint.data),
         )
         rejection.take(results)
-    return Written(rejection.results, words)
+    return Generated(rejection.results, words)
 
 
 def generate_accompaniments(

@@ -171,7 +171,7 @@ def test_the_command_takes_chords(
     for path, flags, words in (
         (pianist, ["--chords", "C H"], "which is no chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
-        (accompanist, ["--chords", "C"], "--chords is for models that plan"),
+        (accompanist, ["--chords", "C"], "--chords needs a chord planner"),
         (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),
     ):
         out = ["--out", str(tmp_path / "no"), *flags]
