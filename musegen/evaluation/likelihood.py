@@ -120,6 +120,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
     is_planned = checkpoint.config.plans(tables.voices)
     device = next(model.parameters()).device
+    # Nats and bars of each piece, (pieces,), and nats and counts of each kind of token, (kinds,).
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
         source_ids, ids = padded(view, batch, device)

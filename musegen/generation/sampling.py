@@ -44,7 +44,7 @@ class RowStreams:
 
     @property
     def rows(self) -> int:
-        """B."""
+        """B, the number of rows."""
         return len(self._streams)
 
     def select(self, chosen: Sequence[int]) -> "RowStreams":
@@ -93,7 +93,7 @@ def filter_logits(logits: Tensor, config: SamplingOptions, is_time: Tensor | Non
     """Temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
 
     Args:
-        logits: (B, V) float64, illegal ids at -inf, at least one legal id a row.
+        logits: (B, V) float64, illegal ids at -inf, at least one legal id per row.
         config: its temperature is at least `GREEDY_BELOW`.
         is_time: (V,) see `temper`.
 

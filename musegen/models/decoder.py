@@ -16,7 +16,7 @@ from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 
 class DecoderState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     rnn: RNNState
     place: TrackerState
@@ -46,7 +46,7 @@ class StreamDecoder(nn.Module):
         num_layers: recurrent layers.
         dropout: in the inputs, between the layers and before the logits.
         weight_dropout: of the recurrent weights.
-        more_anchors: reference pitches for intervals beyond the tracker's.
+        extra_references: reference pitches for intervals beyond the tracker's.
         input_dropout: share of the steps at which training hides the ids and keeps only the position.
     """
 
@@ -65,11 +65,11 @@ class StreamDecoder(nn.Module):
         num_layers: int,
         dropout: float,
         weight_dropout: float = 0.0,
-        more_anchors: int = 0,
+        extra_references: int = 0,
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        layout, references = tracker.layout, tracker.num_references + more_anchors
+        layout, references = tracker.layout, tracker.num_references + extra_references
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
         self.tracker, self.layout, self.input_dropout = tracker, layout, input_dropout
         self.prepared: Prepared | None = None
@@ -119,7 +119,7 @@ class StreamDecoder(nn.Module):
 
         Args:
             step: of the ids.
-            state: after the ids before.
+            state: after the previous ids.
             context: (B, T, H) another input, which is added.
 
         Returns:

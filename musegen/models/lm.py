@@ -23,11 +23,11 @@ class LanguageModel(nn.Module):
         return self.decoder.init_state(batch_size)
 
     def forward(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Follow T ids.
+        """Process T ids.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.

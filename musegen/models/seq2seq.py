@@ -20,7 +20,7 @@ Alignment = Literal["none", "bars", "now"]
 
 
 class Seq2SeqState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     memory: Memory
     decoder: DecoderState
@@ -115,11 +115,11 @@ class Seq2Seq(nn.Module):
         return self.planner.nats(self.encode_for_planner(self.encoder.read_without_layers(source_ids)), plan)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
-        """Follow T ids of the target.
+        """Process T ids of the target.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.

@@ -29,7 +29,7 @@ ATTRIBUTES = ("density", "spread", "complexity", "pitch")
 
 
 class VAEState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     code: Tensor
     """The decoder's view of z: (B, 1, Z), or with a conductor an embedding of each bar, (B, K, E)."""
@@ -145,11 +145,11 @@ class VAE(nn.Module):
         return VAEState(code, DecoderState(RNNState(hidden, cell), begin.place))
 
     def forward(self, ids: Tensor, state: VAEState) -> tuple[Tensor, VAEState]:
-        """Follow T ids.
+        """Process T ids.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.

@@ -47,7 +47,7 @@ class EpochData(pl.LightningDataModule):
         self.view, self.seed, self.batch_tokens = view, seed, batch_tokens
         self.names = [piece.name for piece in view.pieces]
         self.left_out: dict[str, int] = {}
-        """Units of the training pieces that cannot be trained on, by the reason."""
+        """The number of units that cannot be trained on, by reason."""
 
     def train_batches(self, epoch: int) -> Batches:
         """The batches of one epoch, the same at every call."""
@@ -84,13 +84,13 @@ def epoch_loader(batches: Batches, trainer: pl.Trainer) -> DataLoader[Any]:
 
 
 def share_of(batch: Batch, divisor: str, rank: int, ranks: int) -> Batch:
-    """This rank's rows of a batch; the mean of all ranks' losses is that of the batch on one of them.
+    """This rank's rows of a batch; the mean of the losses of all ranks is the loss of the whole batch.
 
     Args:
         batch: tensors of B rows, and numbers.
-        divisor: name of the number by which the sum over the rows is divided for the loss.
+        divisor: name of the divisor of the loss.
         rank: from 0.
-        ranks: how many share the batch. Where it has too few rows for all, the others repeat its first row
+        ranks: how many share the batch. If it has fewer rows than ranks, the others repeat its first row
             with weight 0.
     """
     if ranks == 1:

@@ -34,10 +34,10 @@ class TokenBatches(Batches):
     """A list of batches, each made on access.
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
-    row is from, tokens, what their sum is divided by (see `share_of`), and where the streams accompany
-    melodies source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the
-    streams' plan (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts,
-    excerpt_ids (R, S), with their plans, excerpt_plan (R, K, 2), and spans, what their sum is divided by.
+    row is from, and tokens, the divisor of the loss (see `share_of`); for accompaniments also the melodies,
+    source_ids (B, S). All are padded at the end with 0. For models with a chord planner it also has the plan
+    of the streams (B, K, 2), padded with `UNKNOWN`, and longer excerpts for the planner: their melodies,
+    excerpt_ids (R, S), their plans, excerpt_plan (R, K, 2), and spans, the divisor of the planner's loss.
     """
 
     view: TokenView
