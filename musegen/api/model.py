@@ -38,7 +38,7 @@ from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
-from musegen.generation.from_checkpoint import Wanted, own
+from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
 from musegen.music.metre import bar_ticks
 
@@ -293,7 +293,7 @@ class Model:
 
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, as it is."""
-        return Piece(title, own(clip, self.clip_bars), None)
+        return Piece(title, as_result(clip, self.clip_bars), None)
 
     def _accompaniment(self, tune: GivenTune, options: AccompanyOptions) -> Accompaniment:
         """What accompaniment is wanted of a tune, from what was typed."""

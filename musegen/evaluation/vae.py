@@ -1,4 +1,4 @@
-"""Everything that is measured of a model of clips."""
+"""Evaluation of a VAE."""
 
 from typing import Unpack
 
@@ -17,14 +17,14 @@ from musegen.evaluation.sliders import measure_sliders
 def evaluate_vae(
     checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
-    """Reconstruction, what is drawn beside real clips, interpolation, and sliders where it has any.
+    """Reconstruction, samples compared with real clips, interpolation, and sliders if it has any.
 
     Args:
         checkpoint: of a VAE.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        **arguments: `samples`, clips that are sampled, by default `SAMPLES`; `seed`; and `limit`, at most so
-            many clips are reconstructed, evenly spread, by default 1,000.
+        **arguments: `samples`, the number of sampled clips, by default `SAMPLES`; `seed`; and `limit`, the
+            maximum number of clips to reconstruct, evenly spread, by default 1,000.
 
     Raises:
         DataError: the split has no clips, or none that is new.
@@ -32,7 +32,7 @@ def evaluate_vae(
     (samples, seed), limit = samples_and_seed(arguments, SAMPLES), arguments.get("limit")
     clips = ClipSet(checkpoint, dataset, split)
     figures = heading(checkpoint, dataset, split) | reconstruct_clips(clips, split, limit=limit)
-    if len(clips.clips.piece) < 2:  # nothing to hold what is drawn against
+    if len(clips.clips.piece) < 2:  # too few for a comparison
         return Evaluation(figures)
     figures["samples"] = measure_samples(clips, open_training_index(dataset).known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)

@@ -1,4 +1,4 @@
-"""Clips and points of a latent space: the point of a clip, the clip of a point, new clips."""
+"""Clips and points of a VAE's latent space: encode a clip, decode a point, sample new clips."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.console import progress
-from musegen.generation.assemble import dress, dress_like, to_result
+from musegen.generation.assemble import copy_tempo_key_program, set_tempo_and_program, to_result
 from musegen.generation.clips import Clip, Metre
 from musegen.generation.engine import sample_streams
-from musegen.generation.pieces import asked_programs, longest_bar, metre_id
+from musegen.generation.pieces import longest_bar, metre_id, requested_programs
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams, draw_ids, row_chunks
 from musegen.models.vae import VAE
@@ -26,21 +26,21 @@ Made = TypeVar("Made")
 
 @torch.inference_mode()
 def latent_of(model: VAE, ids: Ints) -> Tensor:
-    """The mean of the posterior of a clip, (Z,), from its ids, (T,): no chance is in it."""
+    """The mean of the posterior of a clip, (Z,), from its ids, (T,): deterministic."""
     device = next(model.parameters()).device
     return model.posterior(torch.from_numpy(ids)[None].to(device)).mean[0].cpu()
 
 
 @torch.inference_mode()
 def draw_latents(model: VAE, streams: RowStreams, *, prior: bool = False) -> Tensor:
-    """A point for each row, (B, Z): as training clips lie (the aggregated posterior), or of the prior."""
+    """Sample a point per row, (B, Z), from the mixture fitted to the training clips or from the prior."""
     uniform = torch.stack([streams.draw() for _ in range(1 + model.latent_dim)], dim=1)  # (B, 1 + Z)
     return model.sample_latent(uniform, prior=prior).cpu()
 
 
 @dataclass(frozen=True)
 class ClipDecoder:
-    """Makes clips of points, which share all that stands here."""
+    """Decodes points of the latent space to clips with the settings that they share."""
 
     model: VAE
     """In eval mode."""
@@ -49,30 +49,30 @@ class ClipDecoder:
     metre: Metre = (4, 4)
     """Of every bar; it is not in z."""
     sampling: SamplingOptions = GREEDY
-    """How ids are drawn; unset, the likeliest each time."""
+    """The sampling settings; greedy by default."""
     pitches: frozenset[int] | None = None
-    """MIDI pitches allowed, drums aside."""
+    """The MIDI pitches allowed; drums are not restricted."""
     programs: Sequence[frozenset[int]] = ()
-    """The one set of programs (or parts) that may play; none: any."""
+    """The one set of programs (or parts) allowed; empty: any."""
     like: ScoreTick | None = None
-    """A score whose ticks, tempo, key and instrument the clips have."""
+    """A score whose ticks, tempo, key and instrument the clips take over."""
 
     def of(self, clip: Clip) -> "ClipDecoder":
-        """The same for clips in the metre of one, and like it."""
+        """The same decoder for clips like this one: its metre, ticks, tempo, key and instrument."""
         return replace(self, metre=clip.metre, like=clip.score)
 
     def decode(
         self, z: Tensor, streams: RowStreams | None = None, *, pitches_alone: bool = False
     ) -> list[Result]:
-        """The clips that points stand for.
+        """Decode points to clips.
 
         Args:
             z: (N, Z).
-            streams: N random streams; unset, those of seed 0.
+            streams: N random streams; default: those of seed 0.
             pitches_alone: see `sample_streams`.
 
         Raises:
-            ConfigError: the tokenizer does not know the metre, or no pitch is left.
+            ConfigError: the tokenizer does not know the metre, or no pitch is allowed.
             MusegenError: a clip did not end.
         """
         bars, tokenizer, device = self.model.clip_bars, self.tokenizer, next(self.model.parameters()).device
@@ -104,7 +104,7 @@ class ClipDecoder:
             results += [to_result(stream, tokenizer, bars, ticks) for stream in found]
         if self.like is not None:
             for result in results:
-                dress_like(result.score, self.like, tokenizer)
+                copy_tempo_key_program(result.score, self.like, tokenizer)
         return results
 
 
@@ -119,20 +119,20 @@ def sample_clips(
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
-    """New clips, from points drawn from the latent space.
+    """New clips, decoded from points sampled from the latent space.
 
     Args:
         model: in eval mode.
         tokenizer: the model's own.
-        request: what music is wanted; its bars are the model's.
+        request: what the clips must be like; its bars are the model's.
         num: how many.
-        prior: draw from N(0, I) instead of where the training clips lie.
-        sampling: how ids are drawn.
-        seed: fixes everything; clip i of a seed does not depend on `num`.
-        defaults: tempo, program and metres, where the request does not say.
+        prior: sample points from N(0, I) instead of the mixture fitted to the training clips.
+        sampling: the sampling settings.
+        seed: of all random numbers; clip i of a seed does not depend on `num`.
+        defaults: tempo, program and metres, where the request has none.
 
     Raises:
-        ConfigError: the tokenizer does not know the metre, or no pitch is left.
+        ConfigError: the tokenizer does not know the metre, or no pitch is allowed.
         MusegenError: a clip did not end.
     """
     streams, defaults = RowStreams(seed, range(num)), defaults or TrainingDefaults()
@@ -143,31 +143,31 @@ def sample_clips(
         tokenizer,
         sampling=sampling or SamplingOptions(),
         pitches=request.pitches,
-        programs=[] if program is None else [asked_programs(tokenizer, program)],
+        programs=[] if program is None else [requested_programs(tokenizer, program)],
     )
     results = by_metre(
         [metre] * num if metre else _draw_metres(model, tokenizer, z, defaults.metres, streams),
         lambda rows, metre: replace(decoder, metre=metre).decode(z[rows], streams.select(rows)),
     )
     for clip in results:
-        dress(clip.score, clip.ids, tokenizer, request, defaults)
+        set_tempo_and_program(clip.score, clip.ids, tokenizer, request, defaults)
     return results
 
 
 def by_metre(
     metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
 ) -> list[Made]:
-    """What is made of rows that share a metre, (N,), in the order of the rows.
+    """Call a function once for all rows of each metre; the results, (N,), in the order of the rows.
 
     Args:
         metres: of the rows.
-        make: makes something of each of some rows.
-        what: of a bar on stderr; None: none is drawn.
+        make: the function, from the numbers of some rows and their metre to a result for each row.
+        what: label of a progress bar on stderr; None: there is none.
     """
     found: dict[int, Made] = {}
-    known = list(dict.fromkeys(metres))
-    for metre in progress(known, len(known), what) if what else known:
-        rows = [row for row, its in enumerate(metres) if its == metre]
+    choices = list(dict.fromkeys(metres))
+    for metre in progress(choices, len(choices), what) if what else choices:
+        rows = [row for row, of_row in enumerate(metres) if of_row == metre]
         found |= dict(zip(rows, make(rows, metre), strict=True))
     return [found[row] for row in range(len(metres))]
 
@@ -176,12 +176,14 @@ def by_metre(
 def _draw_metres(
     model: VAE, tokenizer: Tokenizer, z: Tensor, metres: Collection[str], streams: RowStreams
 ) -> list[Metre]:
-    """A metre for each point, (B, Z), drawn as the model would begin its clip."""
+    """Sample a metre for each point, (B, Z), from the first logits of its clip."""
     device = next(model.parameters()).device
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
-    known = [metre for metre in tokenizer.time_signatures if not metres or f"{metre[0]}/{metre[1]}" in metres]
-    allowed = torch.tensor([metre_id(tokenizer, metre) for metre in known], device=device)
-    head = torch.tensor([[tokenizer.bos_id, bar_id]], device=device).expand(len(z), -1)
-    logits, _ = model(head, model.init_state(z.to(device)))  # (B, 2, V)
+    choices = [
+        metre for metre in tokenizer.time_signatures if not metres or f"{metre[0]}/{metre[1]}" in metres
+    ]
+    allowed = torch.tensor([metre_id(tokenizer, metre) for metre in choices], device=device)
+    prefix = torch.tensor([[tokenizer.bos_id, bar_id]], device=device).expand(len(z), -1)
+    logits, _ = model(prefix, model.init_state(z.to(device)))  # (B, 2, V)
     drawn = draw_ids(logits[:, -1, allowed].float(), streams.draw(), SamplingOptions())
-    return [known[index] for index in drawn.tolist()]
+    return [choices[index] for index in drawn.tolist()]

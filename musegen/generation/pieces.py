@@ -1,4 +1,4 @@
-"""New pieces of a language model, and the continuation of a tune."""
+"""New pieces of a language model, and continuations of a prompt."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.assemble import finish
+from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
@@ -25,7 +25,7 @@ from musegen.tokenizers import (
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
-"""A bar that wants more new ids than this has run away."""
+"""A bar with more new tokens than this is taken for an endless one."""
 
 
 def generate(
@@ -39,20 +39,20 @@ def generate(
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
-    """Write new pieces, or continue a tune by new bars.
+    """Generate new pieces, or continue a prompt by new bars.
 
     Args:
         model: in eval mode.
         tokenizer: the model's own.
-        request: what music is wanted.
+        request: what the pieces must be like.
         num: how many pieces.
         prompt: a tidy score; its notes stand unchanged before the new bars.
-        sampling: how ids are drawn.
-        seed: fixes everything; piece i of a seed does not depend on `num`.
-        defaults: what plays and how fast, as the training pieces have it.
+        sampling: the sampling settings.
+        seed: of all random numbers; piece i of a seed does not depend on `num`.
+        defaults: tempo and instruments of the training pieces.
 
     Raises:
-        ConfigError: the tokenizer does not know the metre or program, or no pitch is left.
+        ConfigError: the tokenizer does not know the metre or program, or no pitch is allowed.
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
@@ -74,20 +74,20 @@ def generate(
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
         )
-        results += [finish(stream, start, tokenizer, request, defaults) for stream in found]
+        results += [to_piece(stream, start, tokenizer, request, defaults) for stream in found]
     return results
 
 
 def with_rosters(
     constraints: Constraints, rosters: Sequence[Sequence[int]], tokenizer: Tokenizer, streams: RowStreams
 ) -> Constraints:
-    """Constraints by which each row keeps to one of the rosters, drawn at random, where none says what plays.
+    """Constraints by which each row keeps to a random one of the rosters, unless they fix the programs.
 
     Args:
         constraints: of all rows.
         rosters: the instruments of each training piece, as numbered in the stream.
-        tokenizer: of the stream; where its streams have no programs, nothing is drawn.
-        streams: of the rows, of which each takes a number where one is drawn.
+        tokenizer: of the stream; if its streams have no programs, nothing is random.
+        streams: of the rows; each takes one number if a roster is chosen.
     """
     if not (rosters and tokenizer.config.programs) or constraints.programs:
         return constraints
@@ -96,13 +96,13 @@ def with_rosters(
 
 
 def longest_bar(tokenizer: Tokenizer) -> int:
-    """Most new ids of a bar: on a grid what it has, else what has surely run away."""
+    """The limit of new tokens per bar: on a grid its length, else `TOKENS_PER_BAR`."""
     tables = tokenizer.tables
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
 
 
 def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None) -> Prompt:
-    """What streams begin with, given so many bars of a tidy score, or all that it has."""
+    """The prompt of a stream: the first `bars` bars of a tidy score, or all of them."""
     if prompt is None:
         return Prompt(None, 0, [tokenizer.bos_id])
     check_metres(prompt, tokenizer, "the prompt")
@@ -114,7 +114,7 @@ def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None
     lines = [index for index, id_ in enumerate(ids) if id_ == bar_id]
     if len(lines) > bars:  # a tempo change after the last note, or an onset rounded up to the bar line
         ids = ids[: lines[bars]]
-    # Bars in which the last note only rings on are not in the stream yet.
+    # Bars in which the last note is only held are not in the stream yet.
     ids += [bar_id, metre_id] * (bars - len(lines))
     return Prompt(prompt, bars, [*ids, bar_id])
 
@@ -125,7 +125,7 @@ def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Cons
         last = prompt.score.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
     if request.program is not None:
-        programs = [asked_programs(tokenizer, request.program)]
+        programs = [requested_programs(tokenizer, request.program)]
     return Constraints(
         bars=prompt.bars + request.bars,
         time_signature_id=metre_id(tokenizer, metre) if metre else None,
@@ -136,7 +136,7 @@ def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Cons
 
 
 def prompt_programs(tokenizer: Tokenizer, prompt: Prompt) -> list[frozenset[int]]:
-    """The numbers in the stream of all that plays in a prompt, if there is one."""
+    """The numbers in the stream of the prompt's programs; none without a prompt."""
     if prompt.score is None:
         return []
     return [frozenset(tokenizer.stream_programs([t for t in prompt.score.tracks if len(t.notes)]))]
@@ -151,13 +151,13 @@ def metre_id(tokenizer: Tokenizer, metre: tuple[int, int]) -> int:
     if metre not in tokenizer.time_signatures:
         known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
         raise ConfigError(
-            f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
+            f"⟨time-signature⟩ {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
         )
     return tokenizer.vocab.index(f"TimeSig_{metre[0]}/{metre[1]}")
 
 
-def asked_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
-    """The numbers under which a program asked for stands in the stream."""
+def requested_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
+    """The numbers in the stream of a requested program."""
     if program < 0:
         return frozenset({DRUMS})
     if not tokenizer.parts:
@@ -166,6 +166,6 @@ def asked_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
     if not found:
         parts = ", ".join(f"{part.name} ({part.program})" for part in tokenizer.parts)
         raise ConfigError(
-            f"--program {program} is played by no part of this checkpoint; its parts are {parts}"
+            f"⟨program⟩ {program} is not the program of any part of this checkpoint; its parts are {parts}"
         )
     return found

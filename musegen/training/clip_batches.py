@@ -1,4 +1,4 @@
-"""Batches of clips for a VAE: of like length, transposed at random, made by look-up alone."""
+"""Batches of clips for a VAE: of similar length, randomly transposed by table look-up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,40 +20,40 @@ from musegen.training.sharding import Batch, Batches, EpochData, share_of
 PITCH = 3
 """Column of the attribute that transposition changes."""
 VALIDATION_CLIPS = 512
-"""At most so many, spread evenly over the split: enough to choose a checkpoint by, and cheap."""
+"""At most this many, spread evenly over the split: enough to choose a checkpoint, and cheap."""
 
 
 Change = Callable[[Ints, int], Ints]
-"""Makes of clips, (B, T), of the batch of this number changed ones, (B, S)."""
+"""From clips, (B, T), and the number of the batch to modified clips, (B, S)."""
 
 
 @dataclass(eq=False)
 class ClipBatches(Batches):
-    """A list of batches, each made when asked for.
+    """A list of batches, each made on access.
 
     A batch holds `ids` (B, T), padded at the end with 0, `piece` (B,), which of the view's pieces each clip
-    is from, and `attributes` (B, 4) as metrics/attributes.py has them; where sliders are learnt also
-    `changed` (B, S), each clip changed as data/variations.py has it.
+    is from, and `attributes` (B, 4) of metrics/attributes.py; for models with sliders
+    also `changed` (B, S), each clip modified by data/variations.py.
     """
 
     clips: Clips
-    """All of them."""
+    """All clips of the split."""
     attributes: Floats
-    """Of all clips, (C, 4)."""
+    """(C, 4) of all clips."""
     moves: Ints
-    """`transposition_tables`, from as many semitones down as up."""
+    """`transposition_tables`, by as many semitones down as up."""
     plan: list[Ints]
-    """Which clips each batch has."""
+    """The clips of each batch."""
     shifts: list[Ints]
-    """By how many semitones each of them is transposed."""
+    """By how many semitones each clip of a batch is transposed."""
     change: Change | None = None
-    """Makes the changed clips; None: there are none."""
+    """Makes the modified clips; None: there are none."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
         ids, shifts = self.clips.rows(self.plan[index]), self.shifts[index]
         moved = self.moves[shifts[:, None] + len(self.moves) // 2, ids]
-        fits = np.all(moved >= 0, axis=1)  # else a pitch would leave 0 to 127
+        fits = np.all(moved >= 0, axis=1)  # all pitches stay from 0 to 127
         attributes = self.attributes[self.plan[index]]
         attributes[:, PITCH] += np.where(fits, shifts, 0)
         ids = np.where(fits[:, None], moved, ids)
@@ -69,13 +69,13 @@ class ClipBatches(Batches):
 
 
 class ClipDataModule(EpochData):
-    """Training clips, transposed at random, and some validation clips as they are.
+    """Training clips, randomly transposed, and validation clips, unchanged.
 
     Args:
         view: the token streams.
-        tokenizer: of what the model writes.
+        tokenizer: of the model.
         config: of the run.
-        batch_tokens: ids a batch, padding included.
+        batch_tokens: ids per batch, padding included.
     """
 
     unit = "clip"
@@ -114,7 +114,7 @@ class ClipDataModule(EpochData):
         return change
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation clips; training clips where the dataset has no validation split."""
+        """Validation clips, or training clips if the dataset has no validation split."""
         chosen = self.valid_clips.spread(VALIDATION_CLIPS)
         plan = np.array_split(chosen, -(-len(chosen) // 128))
         shifts = [np.zeros(len(batch), dtype=np.int64) for batch in plan]

@@ -17,7 +17,7 @@ from musegen.generation.interpolate import Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, draw_latents, latent_of, sample_clips
 from musegen.generation.request import Request, TrainingDefaults
 from musegen.generation.sampling import RowStreams
-from musegen.generation.sliders import SLIDER_POINTS, SliderCandidates, along_slider, chosen
+from musegen.generation.sliders import SLIDER_POINTS, SliderCandidates, along_slider, best_candidate
 from musegen.generation.vary import vary_clip
 from musegen.metrics.smoothness import note_edit_distance
 from musegen.models.vae import ATTRIBUTES, VAE
@@ -101,10 +101,10 @@ def test_new_clips_keep_to_what_is_asked(checkpoint: Checkpoint, model: VAE) -> 
         assert {(t.numerator, t.denominator) for t in clip.score.time_signatures} == {(3, 4)}
         assert {n[2] for t in clip.score.tracks for n in notes(t)} <= set(range(60, 67))
         assert (clip.score.tracks[0].program, round(clip.score.tempos[0].qpm)) == (40, 77)
-    chosen = sample_clips(
+    best_candidate = sample_clips(
         model, checkpoint.tokenizer, Request(2), num=8, defaults=TrainingDefaults(metres=["9/8"])
     )
-    assert all((c.score.time_signatures[0].numerator, c.bars) == (9, 2) for c in chosen)
+    assert all((c.score.time_signatures[0].numerator, c.bars) == (9, 2) for c in best_candidate)
     with pytest.raises(ConfigError, match="63/64 is not known"):
         sample_clips(model, checkpoint.tokenizer, Request(2, (63, 64)))
 
@@ -194,9 +194,9 @@ def test_of_candidates_alike_the_one_that_changes_least_besides_is_chosen() -> N
     changed = np.array([0.0, 0.1, 0.6, 0.0, 0.5])
     walk = SliderCandidates(torch.zeros(5, 8), [], attributes, changed)
     units = np.array([1.0, 4.0, 0.2, 5.0])
-    assert chosen(walk, 0, 6.0, attributes[0], units) == 4
-    assert chosen(walk, 0, 4.1, attributes[0], units) == 0
-    assert chosen(walk, 1, 11.0, attributes[0], units) == 1
+    assert best_candidate(walk, 0, 6.0, attributes[0], units) == 4
+    assert best_candidate(walk, 0, 4.1, attributes[0], units) == 0
+    assert best_candidate(walk, 1, 11.0, attributes[0], units) == 1
 
 
 def test_a_clip_of_another_metre_is_told_apart(checkpoint: Checkpoint, model: VAE) -> None:

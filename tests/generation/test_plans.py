@@ -13,7 +13,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.plans import draw_labels, draw_plans
 from musegen.generation.sampling import RowStreams
-from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
+from musegen.models.chord_planner import Chain, EncodedMelody, Planner, absolute, relative
 from musegen.models.seq2seq import Seq2Seq
 from musegen.music.metre import bar_ticks
 from musegen.music.writing.midi import write_score
@@ -30,9 +30,9 @@ def planner() -> Planner:
     return made.eval()
 
 
-def heard(spans: int = 12) -> Heard:
+def heard(spans: int = 12) -> EncodedMelody:
     states = torch.randn(1, spans, 16, generator=torch.Generator().manual_seed(1)) * 3
-    return Heard(states, torch.tensor([7]), torch.tensor([spans]))
+    return EncodedMelody(states, torch.tensor([7]), torch.tensor([spans]))
 
 
 NOTHING = torch.full((12, 2), UNKNOWN)
@@ -171,7 +171,7 @@ def test_the_command_takes_chords(
     for path, flags, words in (
         (pianist, ["--chords", "C H"], "which is no chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
-        (accompanist, ["--chords", "C"], "--chords is for models that plan"),
+        (accompanist, ["--chords", "C"], "--chords needs a chord planner"),
         (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),
     ):
         out = ["--out", str(tmp_path / "no"), *flags]
