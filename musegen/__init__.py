@@ -1,12 +1,12 @@
-"""Train small models on your own music and have them write new pieces as MIDI.
+"""Train small models on your own music, and generate new pieces as MIDI.
 
 >>> import musegen
 >>> model = musegen.load("folk")
 >>> tune = model.generate(bars=16, seed=1)
 >>> tune.save("tune.mid")
 
-`load` gives a `Model`, whose methods give a `Piece` or several `Pieces`: each shows and plays itself in a
-notebook. What cannot be done is a `MusegenError`, one line that says what to do next.
+`load` returns a `Model`, whose methods return a `Piece` or several `Pieces`; notebooks display and play both.
+Errors that a user can fix are raised as `MusegenError`: one line that says what to do next.
 """
 
 from importlib import import_module
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Model", "MusegenError", "Piece", "Pieces", "load", "read"]
-_HOMES = {
+_MODULES = {
     "Model": "musegen.api.model",
     "MusegenError": "musegen.errors",
     "Piece": "musegen.api.piece",
     "Pieces": "musegen.api.piece",
 }
-"""Where a class lies: fetched, with torch, when it is first named."""
+"""The module of each class: imported, with torch, on first access."""
 
 
 def load(name: str | Path, *, device: str = "cpu") -> "Model":
-    """A model, ready to write.
+    """Load a model.
 
     >>> model = musegen.load("folk")
     >>> tune = model.generate(bars=16, seed=1)
     >>> tune.save("tune.mid")
 
     Args:
-        name: a checkpoint's folder, its name under ./checkpoints, or an installed model's (`musegen models`).
-        device: where it is to work, such as "cpu" or "cuda".
+        name: a checkpoint's folder, its name under ./checkpoints, or a bundled model (`musegen models`).
+        device: such as "cpu" or "cuda".
 
     Raises:
-        CheckpointError: there is none of that name, or it cannot be used.
+        CheckpointError: there is no checkpoint of that name, or it cannot be used.
     """
     from musegen.api.model import Model  # with torch, which `import musegen` does without
 
@@ -49,7 +49,7 @@ def load(name: str | Path, *, device: str = "cpu") -> "Model":
 
 
 def read(path: str | Path) -> "Piece":
-    """Music of your own, to look at, to hear, and to give to a model; what had to be repaired is said.
+    """Read your own music, to display, play, or pass to a model; repairs are reported.
 
     >>> tune = musegen.read("tune.abc")
     >>> musegen.load("chorale").accompany(tune, seed=1)
@@ -58,8 +58,8 @@ def read(path: str | Path) -> "Piece":
         path: a MIDI, MusicXML, ABC or kern file; a pickup is filled up to a whole bar.
 
     Raises:
-        ConfigError: nothing lies there, or a folder does.
-        MidiError: it cannot be read.
+        ConfigError: the path does not exist, or is a folder.
+        MidiError: the file cannot be read.
     """
     from musegen.api.inputs import read
 
@@ -67,9 +67,9 @@ def read(path: str | Path) -> "Piece":
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'musegen' has no attribute {name!r}")
-    globals()[name] = found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found = getattr(import_module(_MODULES[name]), name)
     return found
 
 

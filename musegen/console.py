@@ -1,4 +1,4 @@
-"""What musegen says to people, on stderr, and to programs, on stdout."""
+"""Messages for people, on stderr; results for programs, on stdout."""
 
 import json
 import sys
@@ -11,18 +11,18 @@ Item = TypeVar("Item")
 
 
 def say(line: str) -> None:
-    """One line for people, to stderr."""
+    """Print one line for people to stderr."""
     sys.stderr.write(spell(line) + "\n")
     sys.stderr.flush()
 
 
 def print_json(value: Any) -> None:
-    """One result for programs, to stdout."""
+    """Print a result as JSON to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """`items`, with a bar on stderr while they come; nothing is drawn where stderr is no terminal."""
+    """Iterate over `items` with a progress bar on stderr, if that is a terminal."""
     if not sys.stderr.isatty():
         yield from items
         return

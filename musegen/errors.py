@@ -1,15 +1,15 @@
 """The exceptions of musegen.
 
-MusegenError            something the user can mend: one clear line, exit code 2
-├── MidiError           a music file that cannot be read or written
-├── TokenError          ids that do not belong to a tokenizer, music that does not fit it
-├── ConfigError         a flag or a configuration value
-├── CheckpointError     a checkpoint folder that is incomplete, damaged or unknown
-└── DataError           a dataset or a corpus
+MusegenError            an error that the user can fix: one clear line, exit code 2
+├── MidiError           a music file cannot be read or written
+├── TokenError          ids are not from the tokenizer, or it cannot represent the music
+├── ConfigError         a flag or a setting is wrong
+├── CheckpointError     a checkpoint folder is incomplete, damaged or of an unknown format
+└── DataError           a dataset or a corpus is missing, empty or unusable
 
-A message says what is wrong, the value, what is allowed, and what to do next. An option is named in it as
-⟨time-signature⟩, since Python users write time_signature and the command line has --time-signature: whoever
-shows messages says how (see `names_spelled`).
+A message says what is wrong, the value, what is allowed, and what to do next. Options are written as
+⟨time-signature⟩ in it: Python users then read time_signature, the command line shows --time-signature (see
+`names_spelled`).
 """
 
 import re
@@ -30,14 +30,14 @@ _SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=_in
 
 
 def spell(text: str) -> str:
-    """A message with its options named as its readers do: as in Python unless `names_spelled` says else."""
+    """A message with its options spelled as in Python, or as `names_spelled` has set."""
     spelling = _SPELLING.get()
     return _NAME.sub(lambda match: spelling(match[1]), text)
 
 
 @contextmanager
 def names_spelled(spelling: Callable[[str], str]) -> Iterator[None]:
-    """Have messages name options so while the block lasts."""
+    """Within the block, spell the options in messages by this function of their name."""
     token = _SPELLING.set(spelling)
     try:
         yield
@@ -46,10 +46,10 @@ def names_spelled(spelling: Callable[[str], str]) -> Iterator[None]:
 
 
 class MusegenError(Exception):
-    """Base of every error that a user can mend."""
+    """Base class of all errors that a user can fix."""
 
     def __str__(self) -> str:
-        """The message, with options named as `spell` does."""
+        """The message, with options spelled by `spell`."""
         return spell(super().__str__())
 
 
@@ -58,11 +58,11 @@ class MidiError(MusegenError):
 
 
 class TokenError(MusegenError):
-    """Ids do not belong to the tokenizer, or music does not fit it."""
+    """Ids are not from the tokenizer, or it cannot represent the music."""
 
 
 class ConfigError(MusegenError):
-    """A flag or a configuration value is wrong."""
+    """A flag or a setting is wrong."""
 
 
 class CheckpointError(MusegenError):
@@ -73,9 +73,9 @@ class DataError(MusegenError):
     """A dataset or a corpus is missing, empty or unusable."""
 
 
-def attempt(function: Callable[..., T], *arguments: object, **named: object) -> T | MusegenError:
-    """What a function gives, or what is wrong that a user can mend."""
+def attempt(function: Callable[..., T], *arguments: object, **keywords: object) -> T | MusegenError:
+    """The result of a function, or the `MusegenError` that it raises."""
     try:
-        return function(*arguments, **named)
+        return function(*arguments, **keywords)
     except MusegenError as error:
         return error

@@ -1,7 +1,7 @@
-"""The families of models: each is one row here and one file in models/. Nothing else names them.
+"""The model families: each is one row here and one file in models/. Nothing else names them.
 
-What belongs to a family further up is named by module and function, "module:name", and imported when it is
-wanted, so that this file stays on its floor and loads nothing heavy.
+A row refers to functions of higher packages as "module:name", imported on use, so that this module imports
+only from below and loads nothing heavy.
 """
 
 from collections.abc import Mapping
@@ -17,84 +17,84 @@ from musegen.errors import ConfigError
 class Family:
     """A row of the table.
 
-    Functions are named as "module:name"; the signatures wanted stand with those that are there.
+    Functions are given as "module:name"; their signatures are those of the existing families.
     """
 
     noun: str
-    """What a model of it is called in its card."""
+    """What its models are called in model cards."""
     purpose: str
-    """What it is for, in the help of `musegen train`."""
+    """Its description in the help of `musegen train`."""
     config: type[TrainConfig]
-    """The settings of its training; their `family` is its name."""
+    """Training settings; their `family` is the name of the row."""
     build: str
-    """Makes a model of a configuration and a tokenizer: see checkpoint/build.py."""
+    """Builds a model from a configuration and a tokenizer: see checkpoint/build.py."""
     training: str
-    """How it learns: a `Task` of training/task.py."""
+    """How it is trained: a `Task` of training/task.py."""
     sample: str
-    """Writes what is heard at every validation: see training/sample.py."""
+    """Writes the sample of each validation: see training/sample.py."""
     evaluate: str
-    """Measures a checkpoint: see evaluation/lm.py."""
+    """Evaluates a checkpoint: see evaluation/lm.py."""
     verbs: Mapping[str, str]
-    """What it can do, by verb of the command line: see generation/from_checkpoint.py."""
+    """Its functions by verb of the command line: see generation/from_checkpoint.py."""
     example: str
-    """What to type next, of a model just trained; {} stands for its folder."""
+    """The command suggested after training; {} stands for the checkpoint folder."""
     card_example: str
-    """What the card shows; {} stands for its name."""
+    """The command in the model card; {} stands for the model's name."""
     advice: str
-    """The verbs that are its own, in words."""
+    """Its verbs, in words."""
     sizes: str = ""
-    """What its weights must be, before any memory is taken for them: see checkpoint/build.py."""
+    """Expected tensor sizes, checked before memory is allocated: see checkpoint/build.py."""
     skips: frozenset[str] = field(default_factory=frozenset)
-    """Options of `musegen evaluate` that are none of its."""
+    """Options of `musegen evaluate` that it does not have."""
 
     @property
     def name(self) -> str:
-        """As it is typed, and stands in config.json."""
+        """Its name on the command line and in config.json."""
         return self.config.family
 
 
 def load(reference: str) -> Any:
-    """What a reference such as "musegen.models.lm:LanguageModel" names."""
+    """The object that a reference such as "musegen.models.lm:LanguageModel" names."""
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)
 
 
-_HERE = "musegen.generation.from_checkpoint"
+_VERBS = "musegen.generation.from_checkpoint"
 FAMILIES: dict[str, Family] = {
     row.name: row
     for row in (
         Family(
             noun="language model",
-            purpose="a language model: writes music note by note, from silence or a prompt",
+            purpose="a language model: generates music note by note, from scratch or from a prompt",
             config=TrainConfig,
             build="musegen.checkpoint.build:build_lm",
             sizes="musegen.checkpoint.build:decoder_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_piece",
             evaluate="musegen.evaluation.lm:evaluate_lm",
-            verbs={"generate": f"{_HERE}:generate_pieces"},
+            verbs={"generate": f"{_VERBS}:generate_pieces"},
             example="generate {} --bars 16 --num 4 --out out/",
             card_example="generate {} --bars 16 --num 4 --out out/",
             advice="generate",
             skips=frozenset({"limit"}),
         ),
         Family(
-            noun="accompanist",
-            purpose="an accompanist: writes the rest of the music to a given melody",
+            noun="accompaniment model",
+            purpose="an accompaniment model (seq2seq): generates the accompaniment to a melody",
             config=Seq2SeqTrainConfig,
             build="musegen.checkpoint.build:build_seq2seq",
             sizes="musegen.checkpoint.build:seq2seq_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_accompaniment",
             evaluate="musegen.evaluation.accompaniment:evaluate_seq2seq",
-            verbs={"accompany": f"{_HERE}:generate_accompaniments"},
+            verbs={"accompany": f"{_VERBS}:generate_accompaniments"},
             example="accompany {} tune.mid --out out/",
             card_example="accompany {} tune.mid --num 4 --out out/",
             advice="accompany",
         ),
         Family(
-            noun="latent space of clips",
-            purpose="a latent space of short clips: reconstructs, interpolates, varies and samples them",
+            noun="clip model (VAE)",
+            purpose="a clip model (VAE): reconstructs, interpolates, varies and samples short clips",
             config=VAETrainConfig,
             build="musegen.checkpoint.build:build_vae",
             sizes="musegen.checkpoint.build:vae_sizes",
@@ -102,10 +102,10 @@ FAMILIES: dict[str, Family] = {
             sample="musegen.training.sample:sample_reconstruction",
             evaluate="musegen.evaluation.vae:evaluate_vae",
             verbs={
-                "generate": f"{_HERE}:generate_clips",
-                "reconstruct": f"{_HERE}:generate_reconstruction",
-                "interpolate": f"{_HERE}:generate_interpolation",
-                "vary": f"{_HERE}:generate_variations",
+                "generate": f"{_VERBS}:generate_clips",
+                "reconstruct": f"{_VERBS}:generate_reconstruction",
+                "interpolate": f"{_VERBS}:generate_interpolation",
+                "vary": f"{_VERBS}:generate_variations",
             },
             example="reconstruct {} tune.mid --out out/",
             card_example="generate {} --num 8 --out out/",
@@ -113,20 +113,20 @@ FAMILIES: dict[str, Family] = {
         ),
     )
 }
-"""By name, in the order in which people are told of them."""
+"""By name, in the order in which they are listed."""
 
 
 def family_of(name: str) -> Family:
-    """The family of this name.
+    """The family with this name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such family.
     """
     if name not in FAMILIES:
-        raise ConfigError(f"family {name!r} is unknown; this musegen knows {', '.join(FAMILIES)}")
+        raise ConfigError(f"unknown family {name!r}: choose one of {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 
 def families_that(verb: str) -> list[str]:
-    """The names of the families that have a verb."""
+    """Names of the families that have this verb."""
     return [name for name, family in FAMILIES.items() if verb in family.verbs]

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Atomic file writing: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 from musegen.errors import ConfigError
 
 UNFINISHED = ".tmp"
-"""How the names of files end that are being written; hidden besides."""
+"""Suffix of files that are being written; they are hidden too."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` to `path` through a temporary file in the same folder, then rename.
 
-    A reader sees the old file or the new one, never a part. The folder is made where missing.
+    A reader sees the old file or the new one, never a part. A missing folder is created.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full; the old file is intact.
+        OSError: the folder cannot be written to, or the disk is full; the old file is intact.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=UNFINISHED, dir=path.parent)
@@ -44,20 +44,20 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def umask() -> int:
-    """What new files and folders are not allowed."""
+    """The permission bits that new files and folders do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what `write_atomic` left in `folder` and below, where a process was killed while it wrote."""
+    """Remove the temporary files in `folder` and below of processes that were killed while writing."""
     for path in folder.rglob(f".*{UNFINISHED}"):
         path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the disk keep the new name too, where the system can say so (Windows does it by itself)."""
+    """Flush the folder entry to disk, where the system supports it (Windows does it by itself)."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -72,7 +72,7 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
     Raises:
         OSError: see `write_atomic`.
     """
-    import numpy as np  # the command line does without
+    import numpy as np  # slow to import; most commands do not need it
 
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
@@ -89,12 +89,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def refuse_taken(out: Path, *, force: bool) -> None:
-    """Refuse an output folder that holds something, before anything slow begins; nothing is written.
+    """Reject an output folder that is not empty, before anything slow begins; nothing is written.
 
     Raises:
-        ConfigError: it is a file, or a folder that is not empty and `force` is off.
+        ConfigError: it is a file, or it is not empty and `force` is off.
     """
     if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file: name a folder")
+        raise ConfigError(f"⟨out⟩ {out} is a file: name a folder")
     if out.is_dir() and any(out.iterdir()) and not force:
-        raise ConfigError(f"--out {out} is there already and not empty: name another folder, or add --force")
+        raise ConfigError(f"⟨out⟩ {out} exists already and is not empty: name another folder, or add ⟨force⟩")

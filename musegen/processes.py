@@ -1,11 +1,11 @@
-"""Which of several processes of one run this is."""
+"""The rank of this process in a distributed run."""
 
 import os
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""What torchrun, Lightning and Slurm tell a process; without any it is alone."""
+"""Environment variables that torchrun, Lightning and Slurm set; without any the process is alone."""
 
 
 def is_first_process() -> bool:
-    """Whether this process is the only one of its run, or the one that speaks and writes for all."""
+    """Whether this is the only process of its run, or the one that prints and writes for all."""
     return all(os.environ.get(name, "0") == "0" for name in RANKS)

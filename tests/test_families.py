@@ -93,7 +93,7 @@ def test_a_row_and_a_model_are_a_family(toy: Path, tunes: Dataset) -> None:
     assert facts["family"] == "toy"
     assert facts["parameters"] == sum(weights.numel() for weights in checkpoint.model.parameters())
     card = (toy / "README.md").read_text("utf-8")
-    assert "A musegen toy of" in card
+    assert "A musegen toy trained on" in card
     assert "musegen generate toy --out out/" in card
     assert [path.name for path in (toy / "samples").iterdir()] in ([], ["step-000002.mid"])
 

@@ -1,4 +1,4 @@
-"""What a word stands for: a dataset, music to make one of, or what a checkpoint was trained on."""
+"""Find datasets: by path or name, prepared from music on the way, or the training data of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ DATASETS = Path("datasets")
 
 
 def open_data(name: str) -> Dataset:
-    """A dataset: prepared (a path, or a name under ./datasets), or prepared now from music files or a corpus.
+    """A dataset by its path or its name under ./datasets, or prepared now from music files or a corpus.
 
     Raises:
-        DataError: there is nothing of that name, or nothing usable in it.
+        DataError: nothing has that name, or it contains no usable music.
     """
     from musegen.data.corpora import CORPORA
     from musegen.data.dataset import Dataset
 
-    path, known = Path(name), DATASETS / name
+    path, prepared = Path(name), DATASETS / name
     if (path / "dataset.json").exists():
         return Dataset.open(path)
     if path.exists():
         return _prepare_on_the_way(name, DATASETS / path.resolve().stem)
-    if (known / "dataset.json").exists():
-        return Dataset.open(known)
+    if (prepared / "dataset.json").exists():
+        return Dataset.open(prepared)
     if name in CORPORA:
-        return _prepare_on_the_way(name, known)
-    there = [str(folder.parent) for folder in DATASETS.glob("*/dataset.json")]
-    near = get_close_matches(name, [*there, *CORPORA], n=1)
+        return _prepare_on_the_way(name, prepared)
+    existing = [str(folder.parent) for folder in DATASETS.glob("*/dataset.json")]
+    near = get_close_matches(name, [*existing, *CORPORA], n=1)
     hint = f"did you mean {near[0]}?" if near else f"name a folder of music or one of {', '.join(CORPORA)}"
     raise DataError(f"no dataset {name}: {hint}")
 
 
 def training_data(name: str) -> Dataset:
-    """The dataset that a checkpoint names: that of ./datasets, else a built-in corpus, prepared now.
+    """The dataset that a checkpoint names: from ./datasets, else a built-in corpus, prepared now.
 
     Raises:
-        DataError: there is nothing of that name.
+        DataError: there is no such dataset.
     """
     from musegen.data.corpora import CORPORA
 
@@ -61,18 +61,18 @@ def _prepare_on_the_way(source: str, out: Path) -> Dataset:
             f"{source} would be prepared into {out}, which exists: use that ({out}), "
             f"or prepare {source} under another name (musegen prepare {source} --out {out}-2)"
         )
-    say(f"{source} is prepared first, once, into {out}: some minutes for a large corpus")
+    say(f"preparing {source} once, into {out}: takes minutes for a large corpus")
     dataset = prepare(source, out)
-    say(f"{source} is prepared: {out} (from now on it is there)")
+    say(f"prepared {source}: {out} (later runs use it)")
     return dataset
 
 
 def training_dataset(name: str) -> Dataset:
-    """A dataset, or that of a checkpoint, each by its path or name; or what `open_data` makes of the word.
+    """A dataset, or the training data of a checkpoint, by path or name; else see `open_data`.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
-        DataError: the dataset is not there.
+        DataError: the dataset does not exist.
     """
     for folder in checkpoint_places(name):
         if (folder / "data.json").is_file():
@@ -81,20 +81,20 @@ def training_dataset(name: str) -> Dataset:
 
 
 def _of_checkpoint(folder: Path) -> Dataset:
-    """The dataset of a checkpoint, by its name under ./datasets; it is said where that has changed since."""
+    """The training data of a checkpoint, by its name under ./datasets; warns if it has changed since."""
     from musegen.data.corpora import CORPORA
 
     try:
-        known = json.loads((folder / "config.json").read_text("utf-8"))["dataset"]
+        name = json.loads((folder / "config.json").read_text("utf-8"))["dataset"]
         sha256 = json.loads((folder / "data.json").read_text("utf-8"))["dataset_sha256"]
-        path = DATASETS / str(known)
+        path = DATASETS / str(name)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"checkpoint {folder} does not say what it was trained on: {error}") from error
-    if known not in CORPORA and not (path / "dataset.json").is_file():
+        raise CheckpointError(f"checkpoint {folder} does not record its training data: {error}") from error
+    if name not in CORPORA and not (path / "dataset.json").is_file():
         raise DataError(
-            f"{folder} was trained on dataset {known}, which is not at {path}: name its folder instead"
+            f"{folder} was trained on dataset {name}, which is not at {path}: name its folder instead"
         )
-    dataset = training_data(known)
+    dataset = training_data(name)
     if dataset.sha256 != sha256:
         say(f"warning: {path} has changed since {folder} was trained on it")
     return dataset

@@ -1,4 +1,4 @@
-"""What is measured of clips that were made of a user's own, as a manifest says it; None where undefined."""
+"""Metrics of clips derived from a user's clip, as listed in a manifest; None where undefined."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -12,9 +12,10 @@ from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.smoothness import smoothness
 
 
-def likeness(clip: ScoreTick, found: ScoreTick) -> dict[str, float]:
-    """How much of a clip a model gives back."""
-    plain, strict = note_scores(clip, found), note_scores(clip, found, with_durations=True)
+def likeness(clip: ScoreTick, reconstruction: ScoreTick) -> dict[str, float]:
+    """Note F1 of a reconstruction against the clip, without and with durations."""
+    plain = note_scores(clip, reconstruction)
+    strict = note_scores(clip, reconstruction, with_durations=True)
     return {
         "note_f1": plain.f1,
         "precision": plain.precision,
@@ -24,21 +25,21 @@ def likeness(clip: ScoreTick, found: ScoreTick) -> dict[str, float]:
 
 
 def of_variations(scores: Sequence[ScoreTick], bars: int) -> list[dict[str, Any]]:
-    """Of the user's clip and each variation: its attributes, and how many of the clip's notes it keeps."""
+    """For the user's clip and each variation: its attributes, and its note F1 against the clip."""
     return [
-        dict(zip(SLIDERS, map(_known, values), strict=True)) | likeness(scores[0], score)
+        dict(zip(SLIDERS, map(_defined, values), strict=True)) | likeness(scores[0], score)
         for score, values in zip(scores, score_attributes(scores, bars).tolist(), strict=True)
     ]
 
 
 def of_interpolation(
-    scores: Sequence[ScoreTick], ends: Sequence[ScoreTick], given_back: Sequence[ScoreTick]
+    scores: Sequence[ScoreTick], ends: Sequence[ScoreTick], reconstructions: Sequence[ScoreTick]
 ) -> dict[str, Any]:
-    """How like the ends are as the model gives them back, and how smooth the way is."""
-    first, last = (likeness(clip, found) for clip, found in zip(ends, given_back, strict=True))
-    smooth = {name: _known(value) for name, value in smoothness(scores)._asdict().items()}
+    """Note F1 of both ends as the model reconstructs them, and the smoothness of the interpolation."""
+    first, last = (likeness(*pair) for pair in zip(ends, reconstructions, strict=True))
+    smooth = {name: _defined(value) for name, value in smoothness(scores)._asdict().items()}
     return {"first": first, "last": last, "smoothness": smooth}
 
 
-def _known(value: float) -> float | None:
+def _defined(value: float) -> float | None:
     return None if isnan(value) else value

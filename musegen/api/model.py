@@ -1,4 +1,4 @@
-"""A model as Python users hold it. The command line does nothing but call it and print."""
+"""The Python API of a model. The command line only calls it and prints the results."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from musegen.api.datasets import training_dataset
-from musegen.api.inputs import GivenTune, Music, read_clip, read_ends, read_melody, read_music
+from musegen.api.inputs import MelodyInput, Music, read_clip, read_ends, read_melody, read_music
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
 from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
@@ -45,18 +45,18 @@ from musegen.music.metre import bar_ticks
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _takes(kind: type) -> Callable[[F], F]:
-    """Give a method the options of its verb, for `help` and for notebooks: they are declared once."""
+def _with_options(kind: type) -> Callable[[F], F]:
+    """Add the options of a verb to the signature and docstring of its method; they are declared once."""
 
-    def with_options(method: F) -> F:
-        own = [
+    def decorate(method: F) -> F:
+        positional = [
             each for each in inspect.signature(method).parameters.values() if each.kind != each.VAR_KEYWORD
         ]
-        names = {each.name for each in own}
+        names = {each.name for each in positional}
         options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
         defaults = {each.name: None if each.default is MISSING else each.default for each in options}
         options += fields(SamplingOptions)
-        signature = own + [
+        signature = positional + [
             inspect.Parameter(
                 each.name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -65,24 +65,25 @@ def _takes(kind: type) -> Callable[[F], F]:
             )
             for each in options
         ]
-        told = field_help(kind) | field_help(SamplingOptions)
-        lines = [f"    {each.name}: {' '.join(told[each.name].split())}" for each in options]
+        texts = field_help(kind) | field_help(SamplingOptions)
+        lines = [f"    {each.name}: {texts[each.name]}" for each in options]
         text = re.sub(r"--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), "\n".join(lines))
         method.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
         method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\nOptions:\n{text}\n"
         return method
 
-    return with_options
+    return decorate
 
 
 @dataclass(frozen=True, repr=False)
 class Model:
     """A loaded model.
 
-    Its family says what it can do: "lm" generates pieces; "seq2seq" accompanies; "vae" generates clips,
-    reconstructs, interpolates and varies. Another method raises a CheckpointError that names the right one.
-    With the same seed a method writes what its verb of the command line writes, byte for byte; without one, a
-    seed is drawn, and kept in the result. Options left out, or None, are the checkpoint's.
+    Its family determines what it can do: "lm" generates pieces; "seq2seq" accompanies; "vae" generates,
+    reconstructs, interpolates and varies clips. Any other method raises a CheckpointError that names the
+    right one. With the same seed, a method returns the same music as its verb on the command line, byte for
+    byte; without one, a random seed is used and stored in the result. Options left out, or None, default to
+    the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -94,7 +95,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Of the checkpoint's folder."""
+        """Name of the checkpoint folder."""
         return self.checkpoint.path.name
 
     @property
@@ -104,7 +105,7 @@ class Model:
 
     @property
     def clip_bars(self) -> int:
-        """Bars of a clip, of a model of clips."""
+        """Number of bars in a clip; only for clip models (VAE)."""
         return cast(VAEConfig, self.checkpoint.config.model).clip_bars
 
     def __repr__(self) -> str:
@@ -114,15 +115,15 @@ class Model:
     def generate(self, *, num: None = None, **arguments: Unpack[GenerateArguments]) -> Piece: ...
     @overload
     def generate(self, *, num: int, **arguments: Unpack[GenerateArguments]) -> Pieces: ...
-    @_takes(GenerateOptions)
+    @_with_options(GenerateOptions)
     def generate(self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]) -> Piece | Pieces:
-        """Write a new piece, or a new clip, or continue a tune (`prompt`: a file, a Score or a Piece).
+        """Generate a new piece or clip, or continue a `prompt` (a file, a Score or a Piece).
 
         Returns:
-            One `Piece`, or where `num` says how many, `Pieces`.
+            One `Piece`, or `Pieces` if `num` is set.
 
         Raises:
-            MusegenError: the model is an accompanist, or cannot write what is asked for.
+            MusegenError: the model is an accompaniment model, or does not support what is requested.
         """
         verb, options, sampling, seed = self._call(
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
@@ -152,118 +153,122 @@ class Model:
 
     @overload
     def accompany(
-        self, tune: Music | GivenTune, *, num: None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | MelodyInput, *, num: None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece: ...
     @overload
     def accompany(
-        self, tune: Music | GivenTune, *, num: int, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | MelodyInput, *, num: int, **arguments: Unpack[AccompanyArguments]
     ) -> Pieces: ...
-    @_takes(AccompanyOptions)
+    @_with_options(AccompanyOptions)
     def accompany(
-        self, tune: Music | GivenTune, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music | MelodyInput, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
-        """Write the rest of the music to a tune, which itself stays as it is, note for note.
+        """Generate accompaniments to a melody, which stays unchanged, note for note.
 
         Args:
-            tune: a file with it, a Score, or what another model wrote.
-            num: how many, as `Pieces`. Unset: one `Piece`.
+            tune: the melody: a file, a Score or a Piece.
+            num: number of accompaniments, returned as `Pieces`. Default: one `Piece`.
             **arguments: see below.
 
         Returns:
-            One `Piece`, or where `num` says how many, `Pieces`, the likeliest first.
+            One `Piece`, or `Pieces` if `num` is set, the most likely first.
 
         Raises:
-            MusegenError: the model is no accompanist, or cannot write what is asked for.
+            MusegenError: the model is not an accompaniment model, or does not support what is requested.
         """
         verb, options, sampling, seed = self._call(
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
-        given = tune if isinstance(tune, GivenTune) else read_melody("tune", tune, options.melody)
+        melody = tune if isinstance(tune, MelodyInput) else read_melody("tune", tune, options.melody)
         results = verb(
             self.checkpoint,
-            given.melody,
-            self._accompaniment(given, options),
+            melody.melody,
+            self._accompaniment(melody, options),
             num=options.num,
-            prompt=given.others,
+            prompt=melody.others,
             sampling=sampling,
             seed=seed,
         )
-        joined = [join(given.given, each, given.pickup) for each in results]
+        joined = [join(melody.verbatim, each, melody.pickup) for each in results]
         pieces = _numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
-    @_takes(ReconstructOptions)
+    @_with_options(ReconstructOptions)
     def reconstruct(self, clip: Music, **arguments: Unpack[ReconstructArguments]) -> Piece:
-        """A clip as the model gives it back.
+        """Reconstruct a clip.
 
         Args:
-            clip: a file, a Score, or what another model wrote; what is taken of it is said.
+            clip: a file, a Score or a Piece; the clip selected from it is reported.
 
         Raises:
-            MusegenError: the model is none of clips, or there is no such clip.
+            MusegenError: the model is not a clip model (VAE), or there is no such clip.
         """
         verb, options, sampling, seed = self._call("reconstruct", ReconstructOptions, arguments)
-        taken = self._clip(clip, options)
-        result = verb(self.checkpoint, taken, sampling=sampling, seed=seed)
+        source = self._clip(clip, options)
+        result = verb(self.checkpoint, source, sampling=sampling, seed=seed)
         return Piece(
-            f"{self.name}, given back",
+            f"{self.name}, reconstruction",
             result,
             seed,
-            source=self._own("yours", taken),
-            measured=likeness(taken.score, result.score),
+            source=self._own("yours", source),
+            measured=likeness(source.score, result.score),
             precision=sampling.precision,
         )
 
-    @_takes(InterpolateOptions)
+    @_with_options(InterpolateOptions)
     def interpolate(self, first: Music, last: Music, **arguments: Unpack[InterpolateArguments]) -> Pieces:
-        """The way from one clip to another: both ends are the user's own, between them lie the model's.
+        """Interpolate between two clips: both ends are the user's clips, those between are the model's.
 
         Args:
-            first: where to begin.
-            last: where to end, in the same metre.
+            first: the first clip: a file, a Score or a Piece.
+            last: the last, in the same metre.
 
         Raises:
-            MusegenError: the model is none of clips, or the clips differ in metre.
+            MusegenError: the model is not a clip model (VAE), or the clips differ in metre.
         """
         verb, options, sampling, seed = self._call("interpolate", InterpolateOptions, arguments)
         ends = read_ends(first, last, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
-        way = verb(self.checkpoint, *ends, options.num, path=options.path, sampling=sampling, seed=seed)
+        interpolation = verb(
+            self.checkpoint, *ends, options.num, path=options.path, sampling=sampling, seed=seed
+        )
         begin, end = (self._own(name, clip) for name, clip in zip("AB", ends, strict=True))
-        between = (Piece(str(step), result, seed) for step, result in enumerate(way.between, start=2))
+        between = (
+            Piece(str(step), result, seed) for step, result in enumerate(interpolation.between, start=2)
+        )
         pieces = [begin, *between, end]
         measured = of_interpolation(
             [piece.score for piece in pieces],
             [clip.score for clip in ends],
-            [way.first.score, way.last.score],
+            [interpolation.first.score, interpolation.last.score],
         )
         return Pieces(pieces, seed=seed, measured=measured, precision=sampling.precision)
 
-    @_takes(VaryOptions)
+    @_with_options(VaryOptions)
     def vary(self, clip: Music, **arguments: Unpack[VaryArguments]) -> Pieces:
-        """Clips like one of the user's, or with more or less of something.
+        """Generate variations of a clip, random or with attributes changed by sliders.
 
         Args:
-            clip: a file, a Score, or what another model wrote; what is taken of it is said.
+            clip: a file, a Score or a Piece; the clip selected from it is reported.
 
         Raises:
-            MusegenError: the model is none of clips or has no such slider, or there is no such clip.
+            MusegenError: the model is not a clip model (VAE) or has no such slider, or there is no such clip.
         """
         verb, options, sampling, seed = self._call("vary", VaryOptions, arguments)
-        taken = self._clip(clip, options)
+        source = self._clip(clip, options)
         results = verb(
             self.checkpoint,
-            taken,
+            source,
             num=options.num,
             amount=options.amount,
             moves=options.moves,
             sampling=sampling,
             seed=seed,
         )
-        scores = [taken.score, *(result.score for result in results)]
+        scores = [source.score, *(result.score for result in results)]
         return _numbered(
             results,
             seed,
-            source=self._own("yours", taken),
+            source=self._own("yours", source),
             measured=of_variations(scores, self.clip_bars),
             precision=sampling.precision,
         )
@@ -271,11 +276,11 @@ class Model:
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
     ) -> tuple[Callable[..., Any], Options, SamplingOptions, int]:
-        """What the model's family does for a verb, the options for it, how to draw, and the seed.
+        """The function of a verb, its options, the sampling settings, and the seed.
 
         Raises:
-            CheckpointError: the family has no such verb.
-            ConfigError: an option is out of range.
+            CheckpointError: the family does not have this verb.
+            ConfigError: an option is not allowed.
         """
         family = family_of(self.family)
         if verb not in family.verbs:
@@ -292,11 +297,11 @@ class Model:
         return read_clip("clip", music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
 
     def _own(self, title: str, clip: Clip) -> Piece:
-        """The user's clip, as it is."""
+        """The user's clip, unchanged."""
         return Piece(title, as_result(clip, self.clip_bars), None)
 
-    def _accompaniment(self, tune: GivenTune, options: AccompanyOptions) -> Accompaniment:
-        """What accompaniment is wanted of a tune, from what was typed."""
+    def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
+        """The requested accompaniment of a melody, parsed from the options."""
         temperature = options.plan_temperature
         parts = [part.name for part in self.checkpoint.tokenizer.parts]
         bars = len(bar_ticks(tune.melody)) - 1
@@ -309,7 +314,7 @@ class Model:
         )
 
     def _only(self, pieces: Pieces) -> Piece:
-        """The one piece, by the model's name."""
+        """The only piece, titled with the name of the model."""
         return replace(pieces[0], title=self.name)
 
 

@@ -1,4 +1,4 @@
-"""Music as Python users hold it, a model's or their own: saved by one call, seen and heard in a notebook."""
+"""Music in the Python API, from a model or the user: saved to files, displayed and played in notebooks."""
 
 from __future__ import annotations
 
@@ -18,70 +18,70 @@ from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
 
 if TYPE_CHECKING:
-    from musegen.generation.request import Result  # with torch, which music of the user does without
+    from musegen.generation.request import Result  # imports torch, which music of the user does not need
 
 FRAME = (
     '<iframe srcdoc="{page}" title="{title}" style="width: 100%; height: {height}px; border: 0" '
     "onload=\"this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'\"></iframe>"
 )
-"""A page of its own inside a notebook, as high as what is in it."""
-ENDINGS = (".mid", ".wav", ".musicxml", ".png", ".html")
+"""A page embedded in a notebook, resized to the height of its content."""
+EXTENSIONS = (".mid", ".wav", ".musicxml", ".png", ".html")
 HEADER, ROLL = 160, 400
-"""Pixels of the frame where a notebook does not let it measure itself: of the page, and of each piece."""
+"""Height in pixels if a notebook does not allow resizing: of the page, and of each piece."""
 
 
 @dataclass(frozen=True, repr=False)
 class Piece:
-    """One piece of music: what a model wrote, or what `musegen.read` read."""
+    """One piece of music, from a model or from `musegen.read`."""
 
     title: str
-    """Shown above it."""
+    """Its heading where it is displayed."""
     result: Result
-    """With its ids, and what else is known of how it came about."""
+    """The score with its ids, log-likelihood and provenance."""
     seed: int | None
-    """With which the same call to the same model gives the same piece again; None: it is the user's own."""
+    """The seed that reproduces the piece; None for the user's own music."""
     source: Piece | None = None
-    """The user's clip of which it was made, if there is one."""
+    """The user's clip that it is derived from, if any."""
     measured: Any = None
-    """How like that it is, as a manifest says it."""
+    """Its note F1 against that clip, as in a manifest."""
     precision: str = "float32"
-    """Of the weights that wrote it."""
+    """Precision of the weights that it was sampled with."""
 
     @property
     def score(self) -> ScoreTick:
-        """The music, in ticks."""
+        """The music as a symusic Score, in ticks."""
         return self.result.score
 
     @property
     def log_likelihood(self) -> float:
-        """Of what is new in it, under the model, in nats; 0 where it is the user's own."""
+        """Log-likelihood of the new music under the model, in nats; 0 for the user's own."""
         return self.result.log_likelihood
 
     @property
     def precision_gap(self) -> float:
-        """Nats an id by which rounded weights (`precision`) led away from the model; 0 where none were."""
+        """Gap in nats per token between rounded weights (`precision`) and the model; 0 for float32."""
         return self.result.precision_gap
 
     @property
     def strayed(self) -> float:
-        """The former name of `precision_gap`; it goes with the next version."""
+        """Deprecated name of `precision_gap`, removed in the next version."""
         warnings.warn("Piece.strayed is called precision_gap now", DeprecationWarning, stacklevel=2)
         return self.precision_gap
 
     def save(self, path: str | Path) -> Path:
-        """Write the piece as its path's ending says, over what is there.
+        """Write the piece in the format of the file name's extension, replacing an existing file.
 
         Args:
             path: ends with .mid, .wav, .musicxml, .png or .html.
 
         Raises:
-            ConfigError: it ends with something else.
-            MidiError: there is no note in the piece, or notation cannot say it.
+            ConfigError: the extension is unknown.
+            MidiError: the piece has no notes, or cannot be written as notation.
             OSError: the file cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() not in ENDINGS:
-            raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(ENDINGS)}")
+        if path.suffix.lower() not in EXTENSIONS:
+            raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(EXTENSIONS)}")
         for words in write_music(self.score, path, title=self.title, user_tracks=self.result.user_tracks):
             say(f"{path}: {words}")
         return path
@@ -98,21 +98,21 @@ class Piece:
 
 
 class Pieces(tuple[Piece, ...]):
-    """Several pieces in their order: a notebook shows them on one page.
+    """A sequence of pieces, displayed on one page in notebooks.
 
     >>> musegen.Pieces([tune, other])
     """
 
     seed: int | None
-    """With which the same call gives the same pieces again; None: unknown."""
+    """The seed that reproduces the pieces; None if unknown."""
     source: Piece | None
-    """The user's clip of which they were made, if there is one."""
+    """The user's clip that they are derived from, if any."""
     measured: Any
-    """What was measured of them, as a manifest says it."""
+    """Their metrics, as in a manifest."""
     precision: str
-    """Of the weights that wrote them."""
+    """Precision of the weights that they were sampled with."""
     words: list[str]
-    """What there is to say of how they came about, such as how many were thrown away."""
+    """Messages about how they were sampled, such as the number of rejected pieces."""
 
     def __new__(
         cls,
@@ -124,17 +124,17 @@ class Pieces(tuple[Piece, ...]):
         precision: str = "float32",
         words: Sequence[str] = (),
     ) -> Pieces:
-        """Put pieces together."""
+        """Collect pieces."""
         made = super().__new__(cls, pieces)
         made.seed, made.source, made.measured = seed, source, measured
         made.precision, made.words = precision, list(words)
         return made
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write 001.mid, 002.mid and so on into a folder, over what is there under these names.
+        """Write 001.mid, 002.mid and so on into a folder, replacing existing files of these names.
 
         Raises:
-            MidiError: there is no note in a piece.
+            MidiError: a piece has no notes.
             OSError: the folder cannot be written to.
         """
         width = max(3, len(str(len(self))))
@@ -150,28 +150,28 @@ class Pieces(tuple[Piece, ...]):
 
 
 def _frame(pieces: Sequence[Piece], title: str) -> str:
-    """A frame with the page that shows and plays the pieces; one without a note is left out."""
-    heard = [(piece.title, piece.score) for piece in pieces if piece.score.note_num()]
-    if not heard:
-        return f"<p>{html.escape(title)}: not one note</p>"
+    """An iframe with the page that displays and plays the pieces; those without notes are left out."""
+    audible = [(piece.title, piece.score) for piece in pieces if piece.score.note_num()]
+    if not audible:
+        return f"<p>{html.escape(title)}: no notes</p>"
     return FRAME.format(
-        page=html.escape(page(heard, title=title)),
+        page=html.escape(page(audible, title=title)),
         title=html.escape(title),
-        height=HEADER + ROLL * len(heard),
+        height=HEADER + ROLL * len(audible),
     )
 
 
 def write_music(score: ScoreTick, path: Path, *, title: str, user_tracks: Collection[int] = ()) -> list[str]:
-    """Write music as its path's ending says, one of `ENDINGS`; returns what there is to say, in words.
+    """Write music in the format of the path's extension, one of `EXTENSIONS`; returns messages, in words.
 
     Args:
         score: tidy, in ticks.
-        path: what is there is replaced.
-        title: shown above it.
+        path: an existing file is replaced.
+        title: its heading, where the format has one.
         user_tracks: see `write_score`.
 
     Raises:
-        MidiError: there is no note in it, or notation cannot say it.
+        MidiError: there are no notes, or they cannot be written as notation.
         OSError: the file cannot be written.
     """
     match path.suffix.lower():

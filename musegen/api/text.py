@@ -1,4 +1,4 @@
-"""What people type in words of music, understood: a metre, a scale, a key, a range of pitches, chords."""
+"""Parse musical terms typed by users: time signatures, scales, keys, pitch ranges, chords."""
 
 import re
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from musegen.music.key import MODES, SCALES
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 _CHORD = re.compile(r"([A-G])([#♯b♭]?)(m(?!aj))?(6|7|maj7)?")
-SILENCE = "N"
+NO_CHORD = "N"
 
 
 def metre_of(text: str | None) -> tuple[int, int] | None:
-    """A --time-signature such as 6/8; None where none is given.
+    """Parse a time signature such as 6/8; None if it is not set.
 
     Raises:
-        ConfigError: it cannot be understood.
+        ConfigError: it cannot be parsed.
     """
     if text is None:
         return None
@@ -25,17 +25,17 @@ def metre_of(text: str | None) -> tuple[int, int] | None:
     numerator, denominator = map(int, found.groups()) if found else (0, 0)
     if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
         raise ConfigError(
-            f"--time-signature is {text!r}: it must be beats/unit, as 4/4, 6/8 or 7/8, "
+            f"⟨time-signature⟩ is {text!r}: it must be beats/unit, such as 4/4, 6/8 or 7/8, "
             "with 1 to 64 beats of a unit of 1, 2, 4, 8, 16, 32 or 64"
         )
     return numerator, denominator
 
 
 def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int] | None:
-    """The MIDI pitches that --scale and --pitch-range leave; None where neither is given.
+    """The MIDI pitches that a scale and a pitch range allow; None if neither is set.
 
     Raises:
-        ConfigError: one of them cannot be understood, or together they leave nothing.
+        ConfigError: one of them cannot be parsed, or no pitch is in both.
     """
     if scale is None and pitch_range is None:
         return None
@@ -43,12 +43,12 @@ def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int
     classes = range(12) if scale is None else _parse_scale(scale)
     pitches = frozenset(pitch for pitch in range(low, high + 1) if pitch % 12 in classes)
     if not pitches:
-        raise ConfigError(f"--pitch-range {pitch_range} holds no pitch of --scale {scale!r}: widen the range")
+        raise ConfigError(f"⟨pitch-range⟩ {pitch_range} has no pitch of ⟨scale⟩ {scale!r}: widen the range")
     return pitches
 
 
 def common_pitches(scale: str | None, ranges: Sequence[str]) -> frozenset[int] | None:
-    """The MIDI pitches that --scale and the last --pitch-range without a part leave to all parts.
+    """The MIDI pitches that a scale and the last range without a part name allow in all parts.
 
     Raises:
         ConfigError: see `allowed_pitches`.
@@ -58,16 +58,16 @@ def common_pitches(scale: str | None, ranges: Sequence[str]) -> frozenset[int] |
 
 
 def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, frozenset[int]]:
-    """The MIDI pitches of each part that a --pitch-range such as bass=36:60 names, by its number.
+    """The MIDI pitches allowed in each part that a range such as bass=36:60 names, by part number.
 
     Args:
-        ranges: as typed; those without a part are left out.
-        parts: names of the checkpoint's parts, in their order.
+        ranges: as typed; those without a part name are ignored.
+        parts: names of the checkpoint's parts, in order.
 
     Raises:
-        ConfigError: no such part, or no such range.
+        ConfigError: there is no such part, or the range cannot be parsed.
     """
-    found: dict[int, frozenset[int]] = {}
+    pitches: dict[int, frozenset[int]] = {}
     names = [name.casefold() for name in parts]
     for text in ranges:
         name, sign, bounds = text.rpartition("=")
@@ -75,50 +75,50 @@ def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, froze
             continue
         if name.strip().casefold() not in names:
             known = f"its parts are {', '.join(parts)}" if parts else "it has no named parts"
-            raise ConfigError(f"--pitch-range {text!r}: the checkpoint has no part {name!r}; {known}")
+            raise ConfigError(f"⟨pitch-range⟩ {text!r}: the checkpoint has no part {name!r}; {known}")
         low, high = _parse_range(bounds)
-        found[names.index(name.strip().casefold())] = frozenset(range(low, high + 1))
-    return found
+        pitches[names.index(name.strip().casefold())] = frozenset(range(low, high + 1))
+    return pitches
 
 
 def key_of(text: str | None, *, scale: str | None = None, prompt: object = None) -> tuple[int, str] | None:
-    """The tonic's pitch class and the mode of --key; None where it is not given.
+    """Parse a key: the pitch class of the tonic, and the mode; None if it is not set.
 
     Args:
         text: as typed.
-        scale: of --scale, which says the same otherwise.
-        prompt: which has a key of its own.
+        scale: must be None, since it restricts the pitches too.
+        prompt: must be None, since it has a key already.
 
     Raises:
-        ConfigError: it cannot be understood, or stands beside one of the others.
+        ConfigError: it cannot be parsed, or is combined with a scale or a prompt.
     """
     if text is None:
         return None
     if scale is not None:
         raise ConfigError(
-            "--key is of pieces that end on the tonic, --scale of single notes: give one of them"
+            "⟨key⟩ is for pieces that end on the tonic, ⟨scale⟩ for single notes: use only one of them"
         )
     if prompt is not None:
-        raise ConfigError("--key: the prompt has a key already, and is continued in it: leave --key out")
-    return _tonic_and_mode("--key", text, MODES)
+        raise ConfigError("⟨key⟩: the prompt has a key already, in which it is continued: leave ⟨key⟩ out")
+    return _tonic_and_mode("key", text, MODES)
 
 
 def _parse_scale(text: str) -> frozenset[int]:
     """The pitch classes of a scale: its tonic, then its mode; "D" alone is D major."""
-    tonic, mode = _tonic_and_mode("--scale", text, tuple(SCALES))
+    tonic, mode = _tonic_and_mode("scale", text, tuple(SCALES))
     return frozenset((tonic + step) % 12 for step in SCALES[mode])
 
 
-def _tonic_and_mode(flag: str, text: str, modes: Sequence[str]) -> tuple[int, str]:
+def _tonic_and_mode(option: str, text: str, modes: Sequence[str]) -> tuple[int, str]:
     found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(?:\s+(.+))?", text.strip())
     if not found:
-        raise ConfigError(f"{flag} is {text!r}: it must be a tonic and a mode, as 'D dorian'")
+        raise ConfigError(f"⟨{option}⟩ is {text!r}: it must be a tonic and a mode, such as 'D dorian'")
     letter, sign, mode = found.groups()
     mode = " ".join((mode or "major").lower().split())
     if mode not in modes:
         near = get_close_matches(mode, modes, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(modes)}"
-        raise ConfigError(f"{flag} is {text!r}: no mode {mode!r}; {hint}")
+        raise ConfigError(f"⟨{option}⟩ is {text!r}: no mode {mode!r}; {hint}")
     return (LETTERS[letter.upper()] + SIGNS[sign]) % 12, mode
 
 
@@ -126,13 +126,13 @@ def _parse_range(text: str) -> tuple[int, int]:
     low, high = map(_parse_pitch, text.split(":")) if text.count(":") == 1 else (None, None)
     if low is None or high is None or not 0 <= low <= high <= 127:
         raise ConfigError(
-            f"--pitch-range is {text!r}: it must be LO:HI, low to high within 0:127, as 60:84 or C4:C6"
+            f"⟨pitch-range⟩ is {text!r}: it must be LO:HI, low to high within 0:127, such as 60:84 or C4:C6"
         )
     return low, high
 
 
 def _parse_pitch(text: str) -> int | None:
-    """A MIDI number, or a name with its octave: C4 is 60."""
+    """Parse a MIDI number, or a note name with octave: C4 is 60. None if it is neither."""
     if re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII):
         return int(text)
     found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-1|\d)", text.strip(), re.ASCII)
@@ -143,15 +143,15 @@ def _parse_pitch(text: str) -> int | None:
 
 
 def chords_of(text: str, bars: int) -> list[int]:
-    """The chord of each half of so many bars, as numbered in `tokenizers/plan.py`.
+    """Parse chords: the chord of each half bar, as numbered in `tokenizers/chord_plan.py`.
 
     Args:
-        text: a chord a bar, such as "C Am F G", or two with a comma between: "C,G Am"; N for none; from the
-            first again after the last. A sixth or a seventh is heard as its triad.
-        bars: how many.
+        text: one or two (joined by a comma) chords per bar, such as "C Am F,G C"; N for no chord; the
+            sequence repeats. Sixth and seventh chords are reduced to their triads.
+        bars: number of bars.
 
     Raises:
-        ConfigError: something is no chord.
+        ConfigError: a chord cannot be parsed.
     """
     from musegen.tokenizers.chord_plan import HALVES
 
@@ -159,20 +159,20 @@ def chords_of(text: str, bars: int) -> list[int]:
     for bar in text.split():
         names = bar.split(",")
         if len(names) > HALVES:
-            raise ConfigError(f"--chords has {bar!r}: a bar has at most {HALVES} chords")
+            raise ConfigError(f"⟨chords⟩ has {bar!r}: a bar has at most {HALVES} chords")
         halves += [_chord(name) for name in names for _ in range(HALVES // len(names))]
     if not halves:
-        raise ConfigError('--chords is empty: write a chord a bar, such as "C Am F G"')
+        raise ConfigError('⟨chords⟩ is empty: write one chord per bar, such as "C Am F G"')
     return [halves[i % len(halves)] for i in range(HALVES * bars)]
 
 
 def _chord(name: str) -> int:
-    if name == SILENCE:
+    if name == NO_CHORD:
         return 0
     match = _CHORD.fullmatch(name)
     if match is None:
         raise ConfigError(
-            f"--chords has {name!r}, which is no chord: write C, F#, Bbm, G7, Dm7 and the like, or N for none"
+            f"⟨chords⟩ has {name!r}, which is not a chord: write C, F#, Bbm, G7, Dm7 or the like, N for none"
         )
     letter, sign, minor, _ = match.groups()
     root = (LETTERS[letter] + SIGNS[sign]) % 12

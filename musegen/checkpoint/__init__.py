@@ -1,1 +1,1 @@
-"""Checkpoints: the folder and its files, the model in it, and where a name leads."""
+"""Checkpoints: the folder and its files, the model in it, and models by name."""

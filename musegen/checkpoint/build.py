@@ -1,6 +1,6 @@
-"""From a configuration and a tokenizer to a model with fresh weights, a function a family.
+"""Build a model with fresh weights from a configuration and a tokenizer: one function per family.
 
-This is where families differ in how they are put together; `families.py` says which function is whose.
+`families.py` lists which function belongs to which family.
 """
 
 from dataclasses import asdict
@@ -26,20 +26,20 @@ from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
-    """The model a configuration asks for, with fresh weights."""
+    """A model with fresh weights, built from its configuration."""
     model: nn.Module = load(family_of(config.family).build)(config, tokenizer)
     return model
 
 
 def expected_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """What the weights must be, as far as numbers in config.json and tokenizer.json decide it."""
+    """The tensor sizes that config.json and tokenizer.json imply."""
     reference = family_of(config.family).sizes
     sizes: Sizes = load(reference)(config, tokenizer) if reference else Sizes({}, {})
     return sizes
 
 
 def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Of every model with a `StreamDecoder`."""
+    """Tensor sizes of every model with a `StreamDecoder`."""
     model, vocab = config.model, len(tokenizer.tables.kind)
     return Sizes(
         {
@@ -51,20 +51,20 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 
 
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
-    """A language model."""
+    """Build a language model."""
     settings: dict[str, Any] = asdict(config.model)
     tracker = make_tracker(tokenizer.tables, settings.pop("lookback"))
     return LanguageModel(StreamDecoder(tracker=tracker, **settings))
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
-    """An accompanist, with a planner where it plans."""
+    """Build an accompaniment model (seq2seq), with a chord planner if configured."""
     settings: dict[str, Any] = asdict(config.model)
     target = make_tracker(tokenizer.tables, settings.pop("lookback"))
-    listener = melody_tokenizer(tokenizer).tables
+    melody = melody_tokenizer(tokenizer).tables
     encoder = Encoder(
-        tracker=make_tracker(listener, ()),
-        bar_positions=_bar_positions(listener),
+        tracker=make_tracker(melody, ()),
+        bar_positions=_bar_positions(melody),
         **settings | {"num_layers": config.encoder.num_layers},
     )
     is_aligned = config.encoder.alignment == "now"
@@ -85,21 +85,21 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
 
 
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Of an accompanist."""
+    """Tensor sizes of an accompaniment model."""
     own = decoder_sizes(config, tokenizer)
-    heard = len(melody_tokenizer(tokenizer).tables.kind)
+    melody_vocab = len(melody_tokenizer(tokenizer).tables.kind)
     shapes = own.shapes | {
-        "encoder.embedding.weight": (heard, config.model.embedding_dim),
+        "encoder.embedding.weight": (melody_vocab, config.model.embedding_dim),
         "near": (2 * config.encoder.reach + 1,),
     }
     return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})
 
 
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
-    """An autoencoder of clips, with a conductor where it is hierarchical.
+    """Build a clip model (VAE), with a conductor if it is hierarchical.
 
     Raises:
-        ConfigError: the latent space is too small for so many bars.
+        ConfigError: the latent space is too small for the number of bars.
     """
     tables, settings = tokenizer.tables, config.model.settled()
     assert settings.latent_dim is not None
@@ -121,7 +121,7 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     encoder: ClipEncoder | BarEncoder
     if settings.hierarchical:
         if latent_dim < 2 * bars:
-            raise ConfigError(f"--model.latent-dim is {latent_dim}: {bars} bars want at least {2 * bars}")
+            raise ConfigError(f"⟨model.latent-dim⟩ is {latent_dim}: {bars} bars need at least {2 * bars}")
         slots = Slots.of(latent_dim, bars)
         encoder = BarEncoder(reader=reader, slots=slots)
         conductor = Conductor(slots=slots, width=settings.hidden_size)
@@ -140,7 +140,7 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
 
 
 def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Of an autoencoder of clips."""
+    """Tensor sizes of a clip model (VAE)."""
     own = decoder_sizes(config, tokenizer)
     latent_dim = config.model.settled().latent_dim
     assert latent_dim is not None
@@ -148,5 +148,5 @@ def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
 
 
 def _bar_positions(tables: Tables) -> torch.Tensor:
-    """Positions of a bar of each metre, by its rank from 1 up; before the first metre a bar never ends."""
+    """Positions per bar of each metre, by its rank from 1; before the first metre a bar never ends."""
     return torch.from_numpy(np.append(1 << 20, tables.bar_positions[tables.ids(Kind.TIME_SIGNATURE)]))

@@ -1,7 +1,7 @@
-"""A checkpoint: a folder that holds a model, its tokenizer, its recipe and what is known of it.
+"""A checkpoint: a folder with a model, its tokenizer, its settings, its data and its metrics.
 
 config.json, tokenizer.json, model.safetensors, data.json, metrics.json, README.md, SHA256SUMS.
-Generation needs this folder and nothing else. Nothing in it is executed when it is loaded.
+Generation needs nothing but this folder. Loading it executes nothing in it.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from musegen.tokenizers import Tokenizer, load_tokenizer
 FORMAT_VERSION = 1
 _TEXTS = ("config.json", "tokenizer.json", "data.json", "metrics.json")
 _HEAD = ("format_version", "musegen_version", "dataset", "family")
-"""Of config.json, what is no setting."""
+"""Keys of config.json that are not settings."""
 _SUMMED = (*_TEXTS, "model.safetensors")
 MAX_TEXT = 1 << 25
-"""Bytes of a JSON file; a manifest of a hundred thousand pieces takes half of it."""
+"""Maximum bytes of a JSON file; the list of a hundred thousand pieces takes half of it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Checkpoint:
     path: Path
     config: TrainConfig
     dataset: str
-    """Name of the dataset it was trained on."""
+    """Name of the training dataset."""
     tokenizer: Tokenizer
     model: nn.Module
     """In eval mode."""
@@ -62,7 +62,7 @@ def save_checkpoint(
     """Write the folder, each file atomically, SHA256SUMS last.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written to.
     """
     from safetensors.torch import save
 
@@ -78,7 +78,7 @@ def save_checkpoint(
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Replace what was measured, and the sums with it."""
+    """Replace metrics.json, and update SHA256SUMS."""
     write_json(path / "metrics.json", metrics)
     sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in _SUMMED)
     write_atomic(path / "SHA256SUMS", sums.encode())
@@ -89,10 +89,10 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
 
     Args:
         path: the folder.
-        device: where the model is wanted, such as "cpu" or "cuda".
+        device: of the model, such as "cpu" or "cuda".
 
     Raises:
-        CheckpointError: a file is missing, damaged, of an unknown format, or fits no other.
+        CheckpointError: a file is missing, damaged, of an unknown format, or inconsistent with another.
     """
     if not path.is_dir():
         raise CheckpointError(f"there is no checkpoint folder {path}; train one with musegen train")
@@ -106,7 +106,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
     if raw.get("format_version") != FORMAT_VERSION:
         raise CheckpointError(
             f"checkpoint {path} has format version {raw.get('format_version')}; "
-            f"this musegen reads version {FORMAT_VERSION}; install the musegen that wrote it"
+            f"this musegen reads version {FORMAT_VERSION}; install the version of musegen that wrote it"
         )
     try:
         config, dataset = parse_checkpoint_config(raw)
@@ -132,7 +132,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
 
 
 def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
-    """The training configuration in a checkpoint's config.json, and its dataset's name.
+    """Parse a checkpoint's config.json: the training configuration, and the name of the dataset.
 
     Raises:
         ConfigError: an unknown key or a value of the wrong type.
@@ -145,8 +145,8 @@ def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:
 def _read_data(path: Path) -> dict[str, Any]:
     data = _read_json(path)
     data.setdefault("ranges", [])
-    wanted = {"tempo": int | float, "program": int, "train": list, "dataset_sha256": str, "splits": dict}
-    wrong = [name for name, kind in wanted.items() if not isinstance(data.get(name), kind)]
+    required = {"tempo": int | float, "program": int, "train": list, "dataset_sha256": str, "splits": dict}
+    wrong = [name for name, kind in required.items() if not isinstance(data.get(name), kind)]
     if wrong or not all(isinstance(entry, dict) and "programs" in entry for entry in data["train"]):
         raise CheckpointError(
             f"{path} lacks {', '.join(wrong) or 'programs of its pieces'}; train the checkpoint again"
@@ -157,18 +157,20 @@ def _read_data(path: Path) -> dict[str, Any]:
 def _check_sums(path: Path, names: Sequence[str]) -> None:
     large = [name for name in (*_TEXTS, "SHA256SUMS") if (path / name).stat().st_size > MAX_TEXT]
     if large:
-        raise CheckpointError(f"{path / large[0]} is larger than {MAX_TEXT >> 20} MB: it is no checkpoint's")
+        raise CheckpointError(
+            f"{path / large[0]} is larger than {MAX_TEXT >> 20} MB: not a file of a checkpoint"
+        )
     text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
     lines = (line.partition(" ") for line in text.splitlines())
-    wanted = {
+    listed = {
         name.strip().lstrip("*"): digest for digest, _, name in lines
     }  # "*" marks binary, as sha256sum has it
     for name in names:
         found = _sha256(path / name)
-        if wanted.get(name) != found:
+        if listed.get(name) != found:
             raise CheckpointError(
                 f"{path / name} is not the file that SHA256SUMS lists ({found[:12]}, not "
-                f"{wanted.get(name, 'any')[:12]}): it was changed, damaged or is another model's; "
+                f"{listed.get(name, 'any')[:12]}): it was changed, damaged or belongs to another model; "
                 "restore it or train the checkpoint again"
             )
 
@@ -193,9 +195,9 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
     family = family_of(config.family)
     return (
         f"# {name}\n\n"
-        f"A musegen {family.noun} of {dataset}: {counts} pieces; "
+        f"A musegen {family.noun} trained on {dataset}: {counts} pieces; "
         f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
         f"    musegen {family.card_example.format(name)}\n\n"
-        f"Data: {(data.get('licence') or 'licensed as the owner of the music has it').rstrip('.')}.\n"
-        "What was measured is in metrics.json; every training piece is named in data.json.\n"
+        f"Data: {(data.get('licence') or 'licensed by the owner of the music').rstrip('.')}.\n"
+        "Metrics are in metrics.json; data.json lists every training piece.\n"
     )

@@ -1,8 +1,7 @@
-"""Models by name: which come with musegen, where a checkpoint's name leads, and what each model is.
+"""Models by name: the bundled models, how the name of a checkpoint is resolved, and facts about a model.
 
-Those that come with musegen lie in `checkpoints/` of the repository, and in an installed musegen in the
-package itself, where the wheel has that folder (see pyproject.toml). Whatever is there is installed: nothing
-lists it.
+Bundled models are in `checkpoints/` of the repository, or, in an installed musegen, in the same folder of the
+package (see pyproject.toml). Every checkpoint there is a bundled model; there is no other list.
 """
 
 import json
@@ -13,35 +12,35 @@ from typing import Any
 from musegen.errors import CheckpointError
 
 CHECKPOINTS = Path("checkpoints")
-"""The user's own, in the current folder."""
+"""The user's own checkpoints, in the current folder."""
 _PACKAGE = Path(__file__).parent.parent
 _REPOSITORY = _PACKAGE.parent
 FIGURES = ("bits_per_note", "note_f1", "overlap")
-"""What is shown of metrics.json, where a family has it: see `musegen evaluate`."""
+"""The metrics that are listed, if a family has them: see `musegen evaluate`."""
 
 
 def released_folder() -> Path:
-    """Where the models that come with musegen lie; there may be none."""
+    """The folder of the bundled models; it may be missing."""
     is_checkout = (_REPOSITORY / "pyproject.toml").is_file()
     return (_REPOSITORY if is_checkout else _PACKAGE) / "checkpoints"
 
 
 def released_models() -> dict[str, Path]:
-    """The models that come with musegen, by name: every whole checkpoint folder."""
+    """The bundled models by name: every complete checkpoint folder."""
     return {sums.parent.name: sums.parent for sums in sorted(released_folder().glob("*/SHA256SUMS"))}
 
 
 def checkpoint_places(name: str) -> list[Path]:
-    """Where a checkpoint of this name may lie, the nearest first: path, ./checkpoints, what is installed."""
-    installed = released_models()
-    return [Path(name), CHECKPOINTS / name, *([installed[name]] if name in installed else [])]
+    """Candidate folders for the name of a checkpoint, in order: the path, ./checkpoints, bundled models."""
+    bundled = released_models()
+    return [Path(name), CHECKPOINTS / name, *([bundled[name]] if name in bundled else [])]
 
 
 def find_checkpoint(name: str) -> Path:
-    """The folder of a checkpoint: a path, a name under ./checkpoints, or an installed model's name.
+    """The folder of a checkpoint: a path, a name under ./checkpoints, or a bundled model's name.
 
     Raises:
-        CheckpointError: there is none; what is installed and the nearest name are given.
+        CheckpointError: there is none; the message lists the bundled models and the nearest name.
     """
     for path in checkpoint_places(name):
         if (path / "dataset.json").is_file():
@@ -53,21 +52,21 @@ def find_checkpoint(name: str) -> Path:
     if Path(name).exists():
         raise CheckpointError(f"{name} is a file: a checkpoint is a folder, as `musegen train` writes it")
     own = [str(path) for path in sorted(CHECKPOINTS.glob("*")) if path.is_dir()]
-    installed = list(released_models())
-    near = get_close_matches(Path(name).name, [*installed, *(Path(path).name for path in own)], n=1)
-    nearest = next((known for known in [*own, *installed] if Path(known).name in near), None)
+    bundled = list(released_models())
+    near = get_close_matches(Path(name).name, [*bundled, *(Path(path).name for path in own)], n=1)
+    nearest = next((known for known in [*own, *bundled] if Path(known).name in near), None)
     hint = f"did you mean {nearest}?" if nearest else "make one with: musegen train lm DATA --out DIR"
-    models = f"installed models are {', '.join(installed)}" if installed else "no models are installed"
-    raise CheckpointError(f"no checkpoint {name}, here or under {CHECKPOINTS}/, and {models}: {hint}")
+    models = f"bundled models are {', '.join(bundled)}" if bundled else "there are no bundled models"
+    raise CheckpointError(f"no checkpoint {name}, here or under {CHECKPOINTS}/; {models}: {hint}")
 
 
 def model_facts(folder: Path) -> dict[str, Any]:
-    """What a model is, from the files of its checkpoint, without loading it.
+    """Facts about a model, from the files of its checkpoint, without loading it.
 
     Returns:
-        name; family; writes, the first paragraph of its card; bytes, of the whole folder as it is released;
-        data, the name of its dataset, and pieces, how many by split; licence, what the card has after
-        "Licence:", else that of the data; split and figures, what was measured on which (see `FIGURES`).
+        name; family; writes, the first paragraph of its card; bytes, of the whole folder; data, the name of
+        its dataset, and pieces, their number by split; licence, the text after "Licence:" in the card, else
+        that of the data; figures, its metrics (see `FIGURES`), and split, on which they were measured.
 
     Raises:
         CheckpointError: a file is missing or damaged.
@@ -92,17 +91,19 @@ def model_facts(folder: Path) -> dict[str, Any]:
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"checkpoint {folder} does not say what it is ({type(error).__name__}: {error}); install it again"
+            f"checkpoint {folder} cannot be described ({type(error).__name__}: {error}); install it again"
         ) from error
 
 
 def checkpoint_facts(path: Path) -> dict[str, Any]:
-    """What a checkpoint is: family, size, what was measured, what it was trained on, its settings.
+    """Facts about a checkpoint: family, size, metrics, training data, settings.
 
     Raises:
-        CheckpointError: it cannot be loaded; so what is printed is true of a checkpoint that works.
+        CheckpointError: it cannot be loaded.
     """
-    from musegen.checkpoint.folder import load_checkpoint  # with torch, which a name does without
+    from musegen.checkpoint.folder import (
+        load_checkpoint,
+    )  # imports torch, which resolving a name does not need
 
     checkpoint = load_checkpoint(path)
     config = json.loads((path / "config.json").read_text("utf-8"))
@@ -119,7 +120,7 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
 
 
 def _first_paragraph(card: str) -> str:
-    """The first lines of a card that are no heading, as one."""
+    """The first paragraph of a card that is not a heading, on one line."""
     for block in card.split("\n\n"):
         lines = [line.strip() for line in block.strip().splitlines() if not line.startswith("#")]
         if lines:
@@ -132,7 +133,7 @@ def _line(card: str, label: str) -> str:
 
 
 def _figures(measured: dict[str, Any]) -> dict[str, float]:
-    """Those of `FIGURES` that were measured, wherever `musegen evaluate` puts them."""
+    """Those of `FIGURES` that were measured, from any level of the metrics."""
     model = measured.get("systems", {}).get("model", {})
     means = {name: found["mean"] for name, found in model.items()}
     known = measured | means | measured.get("comparison", {})

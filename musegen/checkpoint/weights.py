@@ -1,4 +1,4 @@
-"""The file of weights: what it must hold is compared with what it says, before any memory is taken for it."""
+"""The file of weights: its tensor sizes are checked before any memory is allocated for it."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from torch import nn
 from musegen.errors import CheckpointError
 
 MAX_HEADER = 1 << 20
-"""Bytes of a header; that of the largest model here takes a hundredth of it."""
+"""Maximum bytes of a header; that of the largest model here takes a hundredth of it."""
 
 
 class Sizes(NamedTuple):
-    """What a configuration says of the weights."""
+    """Tensor sizes that a configuration implies."""
 
     shapes: dict[str, tuple[int, ...]]
-    """Of some tensors, by name."""
+    """Shapes of some tensors, by name."""
     layers: dict[str, int]
-    """Recurrent layers under each prefix."""
+    """Number of recurrent layers under each prefix."""
 
 
-def check_sizes(path: Path, wanted: Sizes) -> None:
-    """Compare sizes with those in the header of the file; only the header is read.
+def check_sizes(path: Path, expected: Sizes) -> None:
+    """Check tensor sizes against the header of the file; only the header is read.
 
     Raises:
-        CheckpointError: it is no file of weights, or the sizes are not those wanted.
+        CheckpointError: the file cannot be read, or sizes differ.
     """
     with path.open("rb") as file:
         header = int.from_bytes(file.read(8), "little")
@@ -37,15 +37,15 @@ def check_sizes(path: Path, wanted: Sizes) -> None:
         with safe_open(path, framework="pt") as weights:
             names = set(weights.keys())
             shapes = {
-                name: tuple(weights.get_slice(name).get_shape()) for name in wanted.shapes if name in names
+                name: tuple(weights.get_slice(name).get_shape()) for name in expected.shapes if name in names
             }
     except SafetensorError as error:
         raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error
     layers = {
         prefix: sum(name.startswith(prefix) and ".weight_hh_l0" in name for name in names)
-        for prefix in wanted.layers
+        for prefix in expected.layers
     }
-    for name, size in (wanted.shapes | wanted.layers).items():
+    for name, size in (expected.shapes | expected.layers).items():
         found = layers[name] if name in layers else shapes.get(name)
         if found != size:
             raise CheckpointError(
@@ -55,10 +55,10 @@ def check_sizes(path: Path, wanted: Sizes) -> None:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Fill a model from the file; nothing in it can be executed.
+    """Load the weights of a model; nothing in the file can be executed.
 
     Raises:
-        CheckpointError: it cannot be read, or does not fit.
+        CheckpointError: the file cannot be read, or does not fit the model.
     """
     try:
         weights: dict[str, torch.Tensor] = load_file(path)

@@ -1,6 +1,6 @@
 """The command line: `musegen VERB ...`. Each verb is a module here, loaded only when it is called.
 
-Exit codes: 0 done, 1 a fault of musegen, 2 something the user can mend, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 success, 1 a bug in musegen, 2 an error that the user can fix, 130 Ctrl-C, 143 SIGTERM.
 Results go to stdout; progress, messages and errors go to stderr.
 """
 
@@ -19,20 +19,20 @@ from musegen.console import say
 from musegen.errors import ConfigError, MusegenError, names_spelled
 
 VERBS = {
-    "prepare": "make a dataset of music files, or of a built-in corpus",
+    "prepare": "make a dataset from music files or a built-in corpus",
     "train": "train a model on a dataset",
-    "generate": "write new pieces, or continue a tune",
-    "accompany": "write the rest of the music to a given tune",
-    "reconstruct": "a clip of a tune as a model of clips gives it back",
-    "interpolate": "from one clip to another, step by step",
-    "vary": "clips like a given one, or with more or less of something",
-    "evaluate": "measure how well a model predicts music that it has not seen",
-    "compare": "measure how like generated music is to real music, without a model",
-    "novelty": "find what files copy of the music that a model learnt from",
-    "models": "what is installed, and can be named wherever a checkpoint is wanted",
-    "info": "say what a music file, a dataset or a checkpoint holds",
-    "render": "music files as pictures; on request as notation, as sound, as a page that plays them",
-    "demo": "all of it once, small, on 1,059 fiddle tunes",
+    "generate": "generate new pieces, or continue a tune",
+    "accompany": "generate accompaniments to a melody",
+    "reconstruct": "reconstruct a clip with a clip model (VAE)",
+    "interpolate": "interpolate between two clips",
+    "vary": "generate variations of a clip",
+    "evaluate": "measure how well a model predicts held-out music",
+    "compare": "measure how similar generated music is to real music, without a model",
+    "novelty": "find what music files copy from the training pieces of a model",
+    "models": "list the bundled models, which can be named in place of a checkpoint",
+    "info": "describe a music file, a dataset or a checkpoint",
+    "render": "render music files as pictures, notation, sound, or a page that plays them",
+    "demo": "train a small model on 1,059 fiddle tunes, and try the bundled models",
 }
 
 EXAMPLES = """\
@@ -49,11 +49,11 @@ examples:
 
 
 INPUTS = {"clip": "FILE", "tune": "FILE"}
-"""How options are typed that are no flags."""
+"""How options are shown that are positional arguments."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out one command line and return its exit code; `argv` leaves out the program's name."""
+    """Run one command line and return its exit code; `argv` is without the program's name."""
     with names_spelled(_as_typed):
         try:
             _dispatch(sys.argv[1:] if argv is None else argv)
@@ -65,46 +65,46 @@ def main(argv: list[str] | None = None) -> int:
             return stop.code if isinstance(stop.code, int) else 0  # --help, SIGTERM
         except MusegenError as error:
             return _fail(2, str(error))
-        except BrokenPipeError:  # the reader of our output has left, as `head` does
+        except BrokenPipeError:  # the reader of the output has exited, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except OSError as error:
             return _fail(2, _describe(error))
         except KeyboardInterrupt:
             return _fail(130, "interrupted; what was saved before is kept")
-        except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
+        except Exception as error:  # noqa: BLE001 - last resort: no traceback for the user
             if _is_out_of_memory(error):
                 return _fail(
                     2, "not enough memory: try a smaller model, batch (--optim.batch-tokens) or --num"
                 )
             return _fail(
                 1,
-                f"a fault of musegen, not of yours: {type(error).__name__}: {error}; "
-                "please report it, with what MUSEGEN_DEBUG=1 prints",
+                f"a bug in musegen: {type(error).__name__}: {error}; "
+                "please report it, with the output under MUSEGEN_DEBUG=1",
             )
         return 0
 
 
 def _as_typed(option: str) -> str:
-    """How an option is named on the command line: a place in capitals, or a flag."""
+    """How an option is shown on the command line: a positional argument in capitals, or a flag."""
     return INPUTS.get(option, option if option.isupper() else f"--{option}")
 
 
 def run() -> NoReturn:
-    """The console script: `main` on the arguments of this process; SIGTERM ends it tidily."""
-    # Threads that wait by spinning cost a busy machine most of its speed; read when torch is loaded.
+    """The console script: `main` on the arguments of this process; SIGTERM ends it cleanly."""
+    # Threads that spin while they wait slow a busy machine down; torch reads this when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it is ignored behind `nohup` and `&`
         signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _report
     code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python puts the default, which kills, back as it ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on exit Python restores the default handler, which kills
     sys.exit(code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C ends the work of a verb; once that has ended, and the exit code is settled, it is not heard."""
+    """Ctrl-C interrupts a verb; once the verb has ended, and the exit code is known, it is ignored."""
     del number
     while frame is not None:
         if frame.f_code is _dispatch.__code__:
@@ -113,7 +113,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _report(fault: "sys.UnraisableHookArgs") -> None:
-    """What cannot be raised is printed, but not a Ctrl-C that fell there, or in a change of its handler."""
+    """Print unraisable exceptions, except a Ctrl-C there or while its handler is being replaced."""
     is_race = isinstance(fault.exc_value, OSError) and "race condition" in str(fault.exc_value)
     if fault.exc_type is not KeyboardInterrupt and not is_race:
         sys.__unraisablehook__(fault)
@@ -136,8 +136,8 @@ def _dispatch(argv: list[str]) -> None:
 
 def _help() -> str:
     verbs = "\n".join(f"  {verb:<13}{what}" for verb, what in VERBS.items())
-    about = "Train small models on your own music and have them write new pieces as MIDI."
-    usage = "usage: musegen VERB ...   (musegen VERB --help says more)"
+    about = "Train small models on your own music, and generate new pieces as MIDI."
+    usage = "usage: musegen VERB ...   (more: musegen VERB --help)"
     return f"{usage}\n\n{about}\n\nverbs:\n{verbs}\n\n{EXAMPLES}"
 
 
@@ -149,9 +149,9 @@ def _describe(error: OSError) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Python has an exception of its own for it, torch says it in words, on the CPU and on a GPU."""
-    words = ("t allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
+    """Python has an exception for it; torch only has words, on CPU and GPU."""
+    phrases = ("t allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
 
 
 def _fail(code: int, message: str) -> int:

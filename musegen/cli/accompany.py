@@ -1,4 +1,4 @@
-"""`musegen accompany`: the rest of the music to a given tune."""
+"""`musegen accompany`: accompaniments to a melody."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from musegen.files import refuse_taken
 
 @dataclass(frozen=True)
 class Accompany:
-    """Write accompaniments to a tune, the likeliest first: the tune itself stays as it is, note for note.
+    """Generate accompaniments to a melody, the most likely first; the melody stays unchanged, note for note.
 
-    $ musegen accompany checkpoints/chorale tune.mid --num 4 --seed 3 --out out/
+    $ musegen accompany chorale tune.mid --num 4 --seed 3 --out out/
     $ musegen accompany checkpoints/pop song.mid --melody 2 --prompt-bars 4 --temperature 0.9 --out out/
     $ musegen accompany checkpoints/pop tune.mid --chords "C Am F G" --out out/
-    $ musegen accompany checkpoints/chorale tune.abc --pitch-range bass=36:60 alto=C4:C5 --out out/
+    $ musegen accompany chorale tune.abc --pitch-range bass=36:60 alto=C4:C5 --out out/
     """
 
     checkpoint: CheckpointName
-    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
+    """A checkpoint folder, its name under ./checkpoints, or a bundled model (`musegen models`)."""
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
-    """A music file with the tune: MIDI, MusicXML, ABC or kern."""
+    """A music file with the melody: MIDI, MusicXML, ABC or kern."""
     out: Path
-    """A folder for the files."""
+    """Output folder."""
     options: AccompanyOptions = field(default_factory=AccompanyOptions)
     no_picture: Flag = False
-    """Write no piano rolls beside the MIDI files."""
+    """Write no piano rolls (PNG) with the MIDI files."""
     writing: Writing = field(default_factory=Writing)
 
 
 def main(argv: list[str]) -> None:
-    """Accompany, write the files, their piano rolls and their manifest; print their paths on stdout."""
+    """Generate accompaniments, write files, piano rolls and manifest; print the paths on stdout."""
     arguments = parse(Accompany, argv, prog="musegen accompany")
     options = arguments.options
-    common_pitches(options.scale, options.pitch_range)  # refused before anything is read
+    common_pitches(options.scale, options.pitch_range)  # rejected before anything is read
     refuse_taken(arguments.out, force=arguments.writing.force)
-    tune = read_melody("tune", arguments.file, options.melody)
+    melody = read_melody("tune", arguments.file, options.melody)
     with sampling_run("accompany", argv, arguments, pictures=not arguments.no_picture) as run:
-        run.pieces = run.model.accompany(tune, **as_arguments(options))
+        run.pieces = run.model.accompany(melody, **as_arguments(options))
     say(f"seed {run.pieces.seed}")

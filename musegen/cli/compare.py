@@ -1,4 +1,4 @@
-"""`musegen compare`: two sets of music, feature by feature."""
+"""`musegen compare`: compare two sets of music, feature by feature."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compare:
-    """Measure how like generated music is to real music; no model is needed.
+    """Measure how similar generated music is to real music; no model is needed.
 
-    Feature by feature: means, and how far the distances within each set overlap with those between the sets
-    (Yang and Lerch 2020): 1 where the sets are alike. Beside it the same of two random halves of the real
-    set, which is as like as one can wish. A folder may hold files that cannot be read: they are listed.
+    For each feature: the mean of each set, and the overlap of the distances within and between the sets (Yang
+    and Lerch 2020), which is 1 for sets that are alike. For reference, the same for two random halves of the
+    real set. Files that cannot be read are listed.
 
     $ musegen compare real_midis/ generated_midis/
     $ musegen compare datasets/mine out/ --split test --out comparison/
@@ -37,21 +37,21 @@ class Compare:
     real: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="REAL")]
     """Real music: a folder, a music file or a dataset."""
     generated: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GENERATED")]
-    """The music that is compared with it: likewise."""
+    """Generated music: a folder, a music file or a dataset."""
     split: Literal["all", "train", "valid", "test"] = "all"
-    """Which pieces of a dataset."""
+    """The split of a dataset."""
     seed: int = setting(0, SEED)
-    """Of the halves, of the pieces that are drawn from sets of more than 300, and of the intervals."""
+    """Random seed of the halves, of the sample of 300 pieces from larger sets, and of the intervals."""
     out: Path | None = None
-    """A folder for comparison.json and comparison.png, the distributions side by side."""
+    """Output folder for comparison.json and comparison.png, which shows the distributions."""
     force: Flag = False
-    """Write into a folder that is not empty; what is there under these names is replaced."""
+    """Write into a folder that is not empty; files of these names are replaced."""
     json: Flag = False
     """Print the result as JSON."""
 
 
 def main(argv: list[str]) -> None:
-    """Compare two sets of music and print what was found."""
+    """Compare two sets of music, and print the result."""
     arguments = parse(Compare, argv, prog="musegen compare")
     if arguments.out:
         refuse_taken(arguments.out, force=arguments.force)
@@ -75,11 +75,11 @@ def main(argv: list[str]) -> None:
 
 
 def _music(name: str, split: str) -> MusicSet:
-    """What a word stands for: a dataset, by its path or its name under ./datasets, or files.
+    """Measure a dataset, by its path or its name under ./datasets, or music files.
 
     Raises:
-        ConfigError: nothing of that name is there.
-        DataError: it holds no music.
+        ConfigError: nothing has that name.
+        DataError: it contains no music.
     """
     from musegen.data.dataset import Dataset
     from musegen.evaluation.comparison import measure_dataset, measure_files
@@ -94,7 +94,7 @@ def _music(name: str, split: str) -> MusicSet:
 
 
 def print_comparison(found: dict[str, Any]) -> None:
-    """Print a comparison to stdout, a row a feature, and below what the features mean."""
+    """Print a comparison to stdout, a row per feature, and below the definitions of the features."""
     from musegen.metrics.features import FEATURES
 
     titles = ("", _title(found["real"]), _title(found["generated"]), "overlap", "KL", "of halves", "KL")
@@ -115,5 +115,5 @@ def _title(facts: dict[str, Any]) -> str:
 
 
 def _cell(found: dict[str, Any]) -> str:
-    """A mean with its interval; nothing of a histogram, which has many."""
+    """A mean with its interval; empty for a histogram, which has no single mean."""
     return interval(found, ".3g") if "low" in found else ""

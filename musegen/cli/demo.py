@@ -1,4 +1,4 @@
-"""`musegen demo`: all of it once, small, and the released models; a page that plays what was written."""
+"""`musegen demo`: train a small model, try the bundled models, and play the results on a page."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ OUT = Path("out/demo")
 PAGE = OUT / "demo.html"
 BARS, NUM, SEED = 16, 4, 5
 SAMPLES = 20
-"""Pieces held against real ones: few, to be done soon."""
+"""Number of pieces compared with real ones: few, to be quick."""
 TRAIN = TrainConfig(
     model=LMConfig(embedding_dim=64, hidden_size=192, num_layers=2, dropout=0.1),
     optim=OptimConfig(lr=8e-3, batch_tokens=8192),
     trainer=TrainerConfig(max_steps=250, val_check_interval=50),
     sampling=SamplingOptions(temperature=0.9, top_p=0.98),
 )
-"""A fixed number of steps, so that every demo ends alike; a minute or two on two free cores."""
+"""A fixed number of steps, so that every demo gives the same model; a minute or two on two free cores."""
 
 CLOSING = """\
-done in {minutes:.1f} minutes. What lies where:
-  {page}        open it in a browser: {heard} pieces to see and to hear, and who wrote each
+done in {minutes:.1f} minutes. The results:
+  {page}        open it in a browser: {num_pieces} pieces with piano rolls and playback
   {out}/001.mid ...      {num} tunes of {bars} bars; open them in any notation program or DAW
   {out}/001.png ...      their piano rolls
-  {out}/1-folk/ ...      what the models that come with musegen wrote (musegen models)
+  {out}/1-folk/ ...      pieces of the bundled models (musegen models)
   {checkpoint}/       the model; generation needs this folder and nothing else
-  {dataset}/   the tunes it was trained on, checked and split
-what to type next:
+  {dataset}/   the training tunes, checked and split
+next steps:
   musegen generate {checkpoint} --bars 16 --num 4 --time-signature 6/8 --temperature 1.1 --out out/jigs
   musegen prepare my_midis/ --out datasets/mine
   musegen train lm datasets/mine --out checkpoints/mine"""
@@ -50,42 +50,42 @@ what to type next:
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a small model on 1,059 fiddle tunes and have it write four; hear the released models.
+    """Train a small model on 1,059 fiddle tunes, generate four tunes, and try the bundled models.
 
-    Writes datasets/ryans-mammoth, checkpoints/demo and out/demo below the current folder. What is there
-    already is used again; the music is written anew.
+    Writes datasets/ryans-mammoth, checkpoints/demo and out/demo in the current folder. An existing dataset
+    and checkpoint are reused; the music is generated again.
     """
 
     force: Flag = False
-    """Train anew, even where checkpoints/demo is there."""
+    """Train again, even if checkpoints/demo exists."""
 
 
 def main(argv: list[str]) -> None:
-    """Run the demo; its last lines say what lies where and what to type next."""
+    """Run the demo; its last lines list the results and next steps."""
     arguments = parse(Demo, argv, prog="musegen demo")
     started = time.monotonic()
 
     from musegen.data.dataset import Dataset
     from musegen.display.page import write_page
 
-    say(f"1/5 the music: {DATASET}")
+    say(f"1/5 dataset: {DATASET}")
     if not (DATASET / "dataset.json").exists():
         prepare.main([CORPUS, "--out", str(DATASET)])
-    say(f"2/5 a model of it: {CHECKPOINT}")
+    say(f"2/5 model: {CHECKPOINT}")
     if arguments.force or not (CHECKPOINT / "SHA256SUMS").exists():
         _train(force=arguments.force)
     say(f"3/5 {NUM} tunes of {BARS} bars: {OUT}")
     pieces = _tunes()
-    say("4/5 the models that come with musegen")
+    say("4/5 pieces of the bundled models")
     pieces += play_repertoire(Dataset.open(DATASET), OUT)
     write_page(pieces, PAGE, title="musegen demo")
-    say("5/5 how well the model of step 2 predicts tunes that it has not seen")
+    say("5/5 evaluation: how well the model of step 2 predicts held-out tunes")
     evaluate.main([str(CHECKPOINT), str(DATASET), "--samples", str(SAMPLES)])
     say(
         CLOSING.format(
             minutes=(time.monotonic() - started) / 60,
             page=PAGE,
-            heard=len(pieces),
+            num_pieces=len(pieces),
             out=OUT,
             num=NUM,
             bars=BARS,
@@ -96,13 +96,13 @@ def main(argv: list[str]) -> None:
 
 
 def _tunes() -> list[tuple[str, Score]]:
-    """Have the small model write its tunes, with their pictures; each with the title of the page."""
-    asked = f"{CHECKPOINT} --bars {BARS} --num {NUM} --seed {SEED}"
-    generate.main([*asked.split(), "--force", "--out", str(OUT)])
+    """Generate tunes with the small model, and render them; each with its title on the page."""
+    arguments = f"{CHECKPOINT} --bars {BARS} --num {NUM} --seed {SEED}"
+    generate.main([*arguments.split(), "--force", "--out", str(OUT)])
     paths = sorted(OUT.glob("*.mid"))
     render.main([*map(str, paths), "--force"])
     return [
-        (f"Tune {number} of the model trained here: musegen generate {asked}", read_music("FILE", path))
+        (f"Tune {number} of the model trained here: musegen generate {arguments}", read_music("FILE", path))
         for number, path in enumerate(paths, start=1)
     ]
 

@@ -1,4 +1,4 @@
-"""`musegen evaluate`: how well a model predicts music that it has not seen, and what it writes to it."""
+"""`musegen evaluate`: how well a model predicts held-out music, and how good its own music is."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure nats a token and bits a note on whole pieces; lower is better.
+    """Measure nats per token and bits per note on whole pieces; lower is better.
 
-    A language model also writes pieces in the metres and as long as the split's pieces, which are held
-    against these feature by feature, as `musegen compare` does; of pieces longer than 40 bars the first 40.
+    A language model also generates pieces with the metres and lengths of the pieces of the split, and the two
+    sets are compared feature by feature, as by `musegen compare`; of pieces over 40 bars, the first 40.
 
-    A model of clips gives back the clips that stand nowhere in its training music, from the mean of their
-    posterior, greedily: how many of their notes it finds again is measured, beside the nearest training clip.
-    So is what it draws from its latent space, how smoothly it leads from clip to clip, and its sliders.
+    A clip model (VAE) reconstructs held-out clips from their posterior mean by greedy decoding; note F1 is
+    compared with that of the nearest training clip. Samples from its latent space, the smoothness of its
+    interpolations and its sliders are measured too.
 
-    An accompanist also accompanies the pieces' melodies, beside three yardsticks: the human accompaniment,
-    that of a training piece drawn at random and moved into the key, and block chords from a rule.
+    An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three baselines: the
+    human accompaniment, that of a random training piece transposed into the key, and rule-based block chords.
 
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
@@ -47,29 +47,29 @@ class Evaluate:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
-    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
+    """A checkpoint folder, its name under ./checkpoints, or a bundled model (`musegen models`)."""
     data: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None
-    """A dataset, a folder of music or a built-in corpus. Unset: the dataset the model was trained on."""
+    """A dataset, a folder of music or a built-in corpus. Default: the training dataset of the model."""
     split: Literal["train", "valid", "test", "all"] = "test"
-    """Which pieces; of music that the model was not trained on, all of them may be meant."""
+    """The split; `all` is for music that the model was not trained on."""
     samples: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
-    """Accompaniments to each melody, of an accompanist (unset: 1); clips drawn from a latent space (200);
-    pieces of a language model's own (50; from 2 up)."""
+    """Number of samples: of accompaniments per melody (default: 1), of clips from the latent space (default:
+    200), or of pieces from a language model (default: 50; at least 2)."""
     seed: int | None = setting(None, SEED)
-    """Of what is drawn. Unset: 0."""
+    """Random seed of the samples. Default: 0."""
     limit: int | None = setting(None, ONE_UP)
-    """Accompany at most so many melodies, or give back so many clips, evenly spread over the split. Unset: as
-    many as take a few minutes: all 77 chorales of a test split, or a third of 100 songs, or 1,000 clips."""
+    """Maximum number of melodies to accompany, or of clips to reconstruct, spread evenly over the split.
+    Default: as many as take a few minutes: 77 chorales, a third of 100 songs, or 1,000 clips."""
     out: Path | None = None
-    """A folder for evaluation.json and, of a language model, comparison.png, distributions side by side."""
+    """Output folder for evaluation.json and, for language models, comparison.png with the distributions."""
     force: Flag = False
-    """Write into a folder that is not empty; what is there under these names is replaced."""
+    """Write into a folder that is not empty; files of these names are replaced."""
     json: Flag = False
     """Print the result as JSON."""
 
 
 def main(argv: list[str]) -> None:
-    """Evaluate a checkpoint and print its figures."""
+    """Evaluate a checkpoint, and print its metrics."""
     arguments = parse(Evaluate, argv, prog="musegen evaluate")
 
     if arguments.out:
@@ -86,13 +86,13 @@ def main(argv: list[str]) -> None:
         figures = _figures(checkpoint, dataset, arguments)
         if arguments.out:
             write_json(arguments.out / "evaluation.json", figures)
-    # What other music gives is no property of the checkpoint, nor what a part of the split gives.
-    # A model that comes with musegen keeps the figures that it came with.
+    # Metrics on other music, or on a part of the split, are not those of the checkpoint. Bundled models keep
+    # the metrics that they were released with.
     is_own = checkpoint.path not in released_models().values()
     if dataset.sha256 == checkpoint.data["dataset_sha256"] and arguments.limit is None and is_own:
         try:
             write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
-        except OSError as error:  # a checkpoint that may only be read has its figures all the same
+        except OSError as error:  # the metrics of a read-only checkpoint are printed all the same
             say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
     if arguments.json:
         print_json(figures)
@@ -116,30 +116,28 @@ def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> d
     from musegen.display.distributions import write_distributions
 
     family = family_of(checkpoint.config.family)
-    asked = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
-    if asked["limit"] is not None and "limit" in family.skips:
+    options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    if options["limit"] is not None and "limit" in family.skips:
         raise ConfigError(
-            f"--limit is for accompanists and models of clips: {checkpoint.path.name} is of family "
+            f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
             f"{checkpoint.config.family}; leave it out"
         )
-    figures, compared = load(family.evaluate)(checkpoint, dataset, arguments.split, **asked)
+    figures, compared = load(family.evaluate)(checkpoint, dataset, arguments.split, **options)
     if arguments.out and compared:
         write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
     return cast(dict[str, Any], figures)
 
 
 def _print_latent_space(figures: dict[str, Any]) -> None:
-    print_rows(figures["samples"], "clips drawn beside real ones: overlap of features, and what is copied")
+    print_rows(figures["samples"], "sampled clips against real ones: overlap of features, and copying")
     found = figures["interpolation"]
     if found["pairs"]:
-        title = (
-            f"interpolation of {found['pairs']} pairs, {found['num']} steps: Spearman of step and distance"
-        )
+        title = f"interpolation, {found['pairs']} pairs, {found['num']} steps: Spearman of step and distance"
         print_rows(found["systems"], title)
     if "sliders" in figures:
         rows = {
             name: row["spearman"] | {"missed": row["missed"], "notes": row["notes"]}
             for name, row in figures["sliders"]["sliders"].items()
         }
-        print_rows(rows, "sliders: Spearman of what each (row) was set to with each attribute")
-        print_rows(figures["sliders"]["corpus"], "the same between attributes of real clips")
+        print_rows(rows, "sliders: Spearman correlation of the setting of each (row) with each attribute")
+        print_rows(figures["sliders"]["corpus"], "the same between the attributes of real clips")

@@ -1,4 +1,4 @@
-"""`musegen info`: what a music file, a dataset or a checkpoint holds."""
+"""`musegen info`: describe a music file, a dataset or a checkpoint."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,16 @@ from musegen.errors import ConfigError, MidiError
 
 @dataclass(frozen=True)
 class Info:
-    """Say what a music file, a dataset or a checkpoint holds.
+    """Describe music files, datasets and checkpoints.
 
     $ musegen info out/001.mid
     $ musegen info datasets/mine checkpoints/mine
     """
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATHS")]
-    """Music files, datasets, checkpoints; datasets, checkpoints and installed models also by name."""
+    """Music files, datasets and checkpoints; datasets, checkpoints and bundled models also by name."""
     json: Flag = False
-    """Print the result as JSON: one object, or a list where several paths are named."""
+    """Print the result as JSON: an object, or a list for several paths."""
 
 
 def main(argv: list[str]) -> None:
@@ -63,6 +63,6 @@ def _facts(name: str) -> dict[str, Any]:
     if Path(name).is_dir():
         raise ConfigError(
             f"{name} is neither a dataset (no dataset.json) nor a checkpoint (no SHA256SUMS): "
-            f"of a folder of music, make a dataset first: musegen prepare {name} --out datasets/NAME"
+            f"for a folder of music, make a dataset first: musegen prepare {name} --out datasets/NAME"
         )
     raise ConfigError(f"{name} does not exist: name a music file, a dataset or a checkpoint")

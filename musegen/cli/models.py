@@ -1,4 +1,4 @@
-"""`musegen models`: what is installed, and can be named instead of a checkpoint's folder."""
+"""`musegen models`: list the bundled models, which can be named in place of a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from musegen.console import print_json, say
 
 @dataclass(frozen=True)
 class Models:
-    """List the models that come with musegen: what each writes, its size, data, licence and figures.
+    """List the bundled models: what each generates, its size, data, licence and metrics.
 
-    Each can be named wherever a checkpoint is wanted; a folder of your own of that name goes first.
+    Each can be named in place of a checkpoint; your own folder of the same name takes precedence.
 
     $ musegen models
     $ musegen models --json
@@ -25,7 +25,7 @@ class Models:
 
 
 def main(argv: list[str]) -> None:
-    """Print what is installed."""
+    """Print the bundled models."""
     arguments = parse(Models, argv, prog="musegen models")
     models = [model_facts(folder) for folder in released_models().values()]
     if arguments.json:
@@ -37,13 +37,13 @@ def main(argv: list[str]) -> None:
             print_facts(_shown(model))
     else:
         say(
-            f"no models are installed ({released_folder()} has none); "
-            "make one of your own with: musegen train lm DATA --out checkpoints/NAME"
+            f"there are no bundled models in {released_folder()}; "
+            "train your own with: musegen train lm DATA --out checkpoints/NAME"
         )
 
 
 def _shown(model: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a model as people read them."""
+    """The facts about a model, formatted for people."""
     pieces = ", ".join(f"{count:,} {split}" for split, count in model["pieces"].items())
     return {
         "name": model["name"],

@@ -1,4 +1,4 @@
-"""`musegen novelty`: does music copy what a model learnt from?"""
+"""`musegen novelty`: does music copy the training pieces of a model?"""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from musegen.errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class Novelty:
-    """Find the longest run of notes that each file has in common with the training pieces of a dataset.
+    """Find the longest run of notes that each file shares with the training pieces of a dataset.
 
-    A run is known again in any key, at any speed and at any place: what counts are the intervals and the
-    proportions of the times between notes, line by line. Real pieces share runs too; what those of the test
-    split have in common with the training pieces is printed beside.
+    Runs match in any key, at any tempo and at any position: intervals and ratios of inter-onset times are
+    compared, line by line. Real pieces share runs too: for reference, the test split is measured as well.
 
     $ musegen novelty out/*.mid --against datasets/mine
     $ musegen novelty out/ --against checkpoints/mine --json
@@ -30,15 +29,15 @@ class Novelty:
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
     """Music files, or folders of them."""
     against: Annotated[str, tyro.conf.arg(metavar="DATA")]
-    """What was learnt: a dataset, or a checkpoint, whose dataset is looked for under ./datasets."""
+    """The training data: a dataset, or a checkpoint, whose dataset is expected under ./datasets."""
     min_run: int = setting(12, (lambda value: 2 <= value <= 10_000, "from 2 to 10000 notes"))
-    """Notes in a row that count as copied, in the share of the notes."""
+    """Runs of at least this many notes count as copied, in the percentage of notes."""
     json: Flag = False
     """Print the result as JSON."""
 
 
 def main(argv: list[str]) -> None:
-    """Ask every file that can be read, and print what was found."""
+    """Search every file that can be read, and print the result."""
     arguments = parse(Novelty, argv, prog="musegen novelty")
     if not arguments.files:
         raise ConfigError("FILES must be given: name one or more music files (musegen novelty --help)")
@@ -61,7 +60,7 @@ def main(argv: list[str]) -> None:
 
 
 def print_novelty(found: dict[str, Any]) -> None:
-    """Print what was found to stdout, a row a file."""
+    """Print the result to stdout, a row per file."""
     titles = ("", "longest run", "in bar", f"in runs of {found['min_run']}+", "as much in real", "from")
     rows = [
         (
@@ -83,7 +82,7 @@ def _summary(found: dict[str, Any]) -> list[str]:
     if base is None:
         return [
             *lines,
-            f"dataset {found['dataset']} holds out no pieces: there is no base rate of real music",
+            f"dataset {found['dataset']} has no held-out pieces, so there is no base rate of real music",
         ]
     return [
         *lines,

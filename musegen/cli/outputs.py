@@ -1,4 +1,4 @@
-"""An output folder: 001.mid, 002.mid, ... and manifest.json, which says how they came about."""
+"""The output folder: 001.mid, 002.mid, ... and manifest.json, which records how they were made."""
 
 from __future__ import annotations
 
@@ -32,37 +32,37 @@ MusicFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
 @dataclass(frozen=True)
 class Writing:
-    """What becomes of the output folder, and what is printed."""
+    """What to do with an existing output folder, and what to print."""
 
     force: Flag = False
-    """Write into a folder that is not empty; files of an earlier run in it are replaced."""
+    """Write into a folder that is not empty; files of an earlier run are replaced."""
     json: Flag = False
     """Print the manifest on stdout instead of the paths."""
 
 
 @dataclass
 class Run:
-    """What a verb that samples has at hand."""
+    """One run of a verb that samples."""
 
     model: Model
     pieces: Pieces = field(init=False)
-    """What it sampled; the verb sets it."""
+    """The results; set by the verb."""
 
 
 @contextmanager
 def sampling_run(
     verb: str, argv: Sequence[str], arguments: Any, *, pictures: bool = False, together: bool = False
 ) -> Iterator[Run]:
-    """What the verbs that sample share: load the model before, write the files and print their paths after.
+    """Shared by the verbs that sample: load the model before, write files and print their paths after.
 
     Args:
         verb: its name.
         argv: as typed after the verb.
         arguments: of the verb, with `checkpoint`, `out` and `writing`.
         pictures: see `write_outputs`.
-        together: likewise.
+        together: see `write_outputs`.
     """
-    from musegen.api.model import Model  # with torch
+    from musegen.api.model import Model  # imports torch
 
     out, run = arguments.out, Run(Model.load(arguments.checkpoint))
     with output_folder(out):
@@ -80,7 +80,7 @@ def sampling_run(
     precision, gaps = run.pieces.precision, [piece.precision_gap for piece in run.pieces]
     if precision != "float32":
         mean = sum(gaps) / len(gaps)
-        say(f"{precision} weights: {mean:+.4f} nats an id against the model's own, on what was written")
+        say(f"{precision} weights: {mean:+.4f} nats per token relative to float32, on these pieces")
 
 
 def write_outputs(
@@ -92,18 +92,18 @@ def write_outputs(
     pictures: bool = False,
     together: bool = False,
 ) -> dict[str, Any]:
-    """Write each piece as a MIDI file, with its piano roll if wanted, the manifest last; returns it.
+    """Write each piece as a MIDI file, with its piano roll on request, then the manifest; returns that.
 
-    What an earlier manifest of `out` lists is removed first, so that the folder holds one run.
+    Files listed in an earlier manifest in `out` are removed first, so that the folder holds a single run.
 
     Args:
-        model: that wrote them.
-        pieces: one a file, numbered from 1.
+        model: that generated the pieces.
+        pieces: one per file, numbered from 1.
         out: the folder.
         argv: the command as typed, from the verb on.
         pictures: write the piano roll of each.
-        together: write them end to end too, all.mid, after the user's clip of which they were made, and draw
-            them side by side, all.png.
+        together: also join all pieces, after the user's clip they are derived from, in all.mid, and show
+            their piano rolls side by side in all.png.
 
     Raises:
         MidiError: a piece has no notes.
@@ -135,15 +135,15 @@ def write_outputs(
             _write_together([*filter(None, [pieces.source]), *pieces], model.clip_bars, out / JOINED)
         write_json(out / MANIFEST, manifest)
     except BaseException:
-        for path in (*paths, out / JOINED):  # all of a run or nothing
+        for path in (*paths, out / JOINED):  # all files of a run, or none
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
         raise
     return manifest
 
 
-def say_likeness(what: str, figures: dict[str, float]) -> None:
-    """Say how like a clip is to the user's."""
+def report_note_f1(what: str, figures: dict[str, float]) -> None:
+    """Report the note F1 of a clip against the user's."""
     shown = {name: f"{value:.3f}" for name, value in figures.items()}
     say(
         f"{what}: note F1 {shown['note_f1']} (onset and pitch; precision {shown['precision']}, recall "
@@ -152,7 +152,7 @@ def say_likeness(what: str, figures: dict[str, float]) -> None:
 
 
 def _write_together(clips: Sequence[Piece], bars: int, path: Path) -> None:
-    """Write clips of so many bars end to end, and their piano rolls side by side."""
+    """Write clips of `bars` bars joined into one file, and their piano rolls side by side."""
     from musegen.display.piano_roll import write_roll_row
     from musegen.music.excerpt import end_to_end
     from musegen.music.writing.midi import write_score
@@ -172,7 +172,7 @@ def _facts(result: Result) -> dict[str, Any]:
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:
-    """The MIDI files that a manifest names."""
+    """The MIDI files that a manifest lists."""
     joined = [str(manifest["together"])] if "together" in manifest else []
     return [str(file["path"]) for file in manifest["files"]] + joined
 
@@ -181,12 +181,12 @@ def _remove_earlier(out: Path) -> None:
     try:
         listed = _listed(json.loads((out / MANIFEST).read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
-        return  # no manifest, or not one of ours: remove nothing
+        return  # no manifest, or not one of musegen: remove nothing
     for name in listed:
         path = out / name
         if (
             path.parent == out and path.suffix == ".mid"
-        ):  # never outside the folder, whatever the manifest says
+        ):  # never outside the folder, whatever the manifest lists
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
     (out / MANIFEST).unlink()
@@ -194,14 +194,14 @@ def _remove_earlier(out: Path) -> None:
 
 @contextmanager
 def output_folder(out: Path) -> Iterator[None]:
-    """Make an output folder, and see that it can be written to, before anything slow begins.
+    """Create an output folder, and check that it can be written to, before anything slow begins.
 
-    Where an error ends the work, the folders made for it go again if nothing is in them.
+    If an error occurs within the block, the folders created here are removed again if they are empty.
 
     Raises:
-        ConfigError: it cannot be written to.
+        ConfigError: the folder cannot be written to.
     """
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    created = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def output_folder(out: Path) -> Iterator[None]:
             raise ConfigError(f"--out {out} cannot be written to ({reason}): name another folder") from error
         yield
     except BaseException:
-        for folder in made:  # the innermost first
+        for folder in created:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
         raise

@@ -1,7 +1,7 @@
-"""From a command line to a dataclass, by tyro; misuse becomes one line.
+"""Parse a command line into a dataclass with tyro; errors become one line.
 
-tyro draws boxes around its errors. Its hook for them, `tyro._errors`, tells what was wrong in a
-structured way but is not yet stable, hence the narrow range of versions in pyproject.toml.
+tyro draws boxes around its errors. Its hook, `tyro._errors`, provides them in a structured form, but is not
+yet stable, hence the narrow version range in pyproject.toml.
 """
 
 import dataclasses
@@ -28,14 +28,14 @@ KINDS |= {f"[{metavar} [{metavar} ...]]": f"{kind}, or several" for metavar, kin
 
 
 def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = None) -> T:
-    """Read `argv` into the dataclass `kind`; the docstrings of its fields are the help.
+    """Parse `argv` into the dataclass `kind`; the strings under its fields are the help texts.
 
-    A field whose type is a dataclass of options is taken apart into flags of their own in its place, and put
-    together again; so is what a verb is given of the options of sampling (see config/options.py).
+    A field whose type is a dataclass of options is flattened into its flags and rebuilt afterwards; so are
+    the overrides of the sampling settings (see config/options.py).
 
     Raises:
-        ConfigError: misuse, in one line that names the flag as typed.
-        SystemExit: the help was asked for and has been printed.
+        ConfigError: an invalid command line; one line that names the flag as typed.
+        SystemExit: help was requested and has been printed.
     """
     flat = _flat(kind)
     paths = dict(_flags(flat))
@@ -52,12 +52,12 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
             config=(tyro.conf.DisallowNone,),
         )
     for flag, (value, allowed) in ((flag, _found(arguments, path)) for flag, path in paths.items()):
-        check_range(flag, value, allowed)
+        check_range(flag.removeprefix("--"), value, allowed)
     return _gathered(kind, vars(arguments))
 
 
 def _flat(kind: type) -> type:
-    """The dataclass with the fields of its options in their place, as tyro wants them, and its docstring."""
+    """The dataclass for tyro, with the fields of its options inlined, and its docstring."""
     flat = dataclasses.make_dataclass(kind.__name__, list(_flat_fields(kind)), frozen=True)
     flat.__doc__ = kind.__doc__
     return flat
@@ -74,6 +74,8 @@ def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
             yield from _overrides(group, kind().sampling)
         else:
             marks: dict[str, Any] = {"help": texts[each.name]} if each.name in texts else {}
+            # the text has the default in words
+            marks |= {"help_behavior_hint": ""} if each.default is None or each.default == () else {}
             marks |= {"metavar": each.metadata["metavar"]} if "metavar" in each.metadata else {}
             hint = each.metadata.get("typed", hints[each.name])
             hint = hint | None if "typed" in each.metadata else hint
@@ -83,22 +85,27 @@ def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Flags for a verb's own values of options that the checkpoint has too."""
+    """The flags that override the sampling settings of a checkpoint."""
     hints, texts = get_type_hints(group), field_help(group)
     for each in dataclasses.fields(group):
-        text = f"{texts[each.name]} Unset: the checkpoint's."
-        default = dataclasses.field(default=defaults.get(each.name), metadata=each.metadata)
-        yield each.name, Annotated[hints[each.name] | None, tyro.conf.arg(help=text)], default
+        own, text = defaults.get(each.name), texts[each.name]
+        help_ = (
+            tyro.conf.arg(help=f"{text} Default: the checkpoint's setting.", help_behavior_hint="")
+            if own is None
+            else tyro.conf.arg(help=text)
+        )
+        default = dataclasses.field(default=own, metadata=each.metadata)
+        yield each.name, Annotated[hints[each.name] | None, help_], default
 
 
 def _gathered(kind: type[T], values: dict[str, Any]) -> T:
-    """A dataclass from the values of its flat twin."""
+    """Rebuild a dataclass from the values of its flattened form."""
     hints, made = get_type_hints(kind, include_extras=True), {}
     for each in dataclasses.fields(kind):  # type: ignore[arg-type]
         group = each.metadata.get("group")
         if group:
-            drawn = {name: values[name] for name in (one.name for one in dataclasses.fields(group))}
-            made[each.name] = {name: value for name, value in drawn.items() if value is not None}
+            overrides = {option.name: values[option.name] for option in dataclasses.fields(group)}
+            made[each.name] = {name: value for name, value in overrides.items() if value is not None}
         elif dataclasses.is_dataclass(hints[each.name]):
             made[each.name] = _gathered(hints[each.name], values)
         else:
@@ -107,7 +114,7 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every flag of a dataclass, nested ones with dots, and the attributes that lead to its value."""
+    """All flags of a dataclass, nested ones with dots, and the attribute path of each value."""
     for name, hint in get_type_hints(kind, include_extras=True).items():
         bare, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         if dataclasses.is_dataclass(bare):
@@ -121,7 +128,7 @@ POSITIONAL = get_args(tyro.conf.Positional[int])[1]
 
 
 def _found(arguments: Any, path: tuple[str, ...]) -> tuple[Any, Check | None]:
-    """The value of a flag, and what it may be."""
+    """The value of a flag, and its allowed values."""
     for name in path[:-1]:
         arguments = getattr(arguments, name)
     [field] = (each for each in dataclasses.fields(arguments) if each.name == path[-1])
@@ -129,7 +136,7 @@ def _found(arguments: Any, path: tuple[str, ...]) -> tuple[Any, Check | None]:
 
 
 def _fault(event: tyro_errors.ParseErrorEvent, argv: Sequence[str], flags: list[str]) -> str:
-    """What was wrong, the value, what is allowed."""
+    """What is wrong, the value, what is allowed."""
     match event:
         case tyro_errors.UnrecognizedArgs(tokens=[token, *_]):
             return _unknown(token, flags)
@@ -140,7 +147,7 @@ def _fault(event: tyro_errors.ParseErrorEvent, argv: Sequence[str], flags: list[
         case tyro_errors.InvalidChoice(argument=argument, value=value, choices=choices):
             return f"{_name(argument)} is {value!r}: choose one of {', '.join(choices)}"
         case tyro_errors.BadValue(argument=argument, offending_value=None):
-            return f"{_name(argument)} has no value: give it {_kind(argument)}"
+            return f"{_name(argument)} needs a value: {_kind(argument)}"
         case tyro_errors.InstantiationFailure(argument=argument) if argument is not None:
             return f"{_name(argument)} is {_typed(argument, argv)!r}: it must be {_kind(argument)}"
         case _:
@@ -152,7 +159,7 @@ def _unknown(token: str, flags: list[str]) -> str:
         return f"unexpected argument {token!r}"
     flag = token.partition("=")[0]
     typed = flag.replace("_", "-")
-    # --hidden-size for --model.hidden-size, --steps for --trainer.max-steps: what people remember of it
+    # --hidden-size for --model.hidden-size, --steps for --trainer.max-steps: parts that people remember
     near = [each for each in flags if typed.lstrip("-") in (last := _last(each), *last.split("-"))]
     near = near or get_close_matches(typed, flags, n=1)
     return f"unknown flag {flag}: did you mean {near[0]}?" if near else f"unknown flag {flag}"
@@ -163,7 +170,7 @@ def _last(flag: str) -> str:
 
 
 def _name(argument: Any) -> str:
-    """A flag as typed, or the name of a place: --bars, DATA."""
+    """A flag as typed, or the name of a positional argument: --bars, DATA."""
     return str(argument.lowered.metavar if argument.is_positional() else argument.lowered.name_or_flags[-1])
 
 

@@ -1,4 +1,4 @@
-"""`musegen prepare`: from music files to a dataset."""
+"""`musegen prepare`: make a dataset from music files."""
 
 import shlex
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from musegen.console import print_json, say
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make a dataset: check every file, tidy its metre, drop duplicates, split off validation and test.
+    """Make a dataset: check every file, repair its metre, drop duplicates, split off validation and test.
 
     $ musegen prepare my_midis/ --out datasets/mine
     $ musegen prepare folk --out datasets/folk
@@ -25,24 +25,24 @@ class Prepare:
     """A folder of MIDI, MusicXML or ABC files, one file, or a built-in corpus: folk, ryans-mammoth,
     bach-chorales."""
     out: Path
-    """The dataset's folder, such as datasets/mine."""
+    """The folder of the dataset, such as datasets/mine."""
     split: Path | None = None
-    """A file that says which piece belongs to which split. Unset: folders train, valid and test where
-    there are such, the published split of a built-in corpus (bach-chorales), else by content."""
+    """A file that assigns pieces to splits. Default: the folders train, valid and test if there are any, the
+    published split of a built-in corpus (bach-chorales), else by content."""
     melody: str | None = setting(None, MELODY)
-    """The melody's track in every piece, by name or number. Unset: found by measure."""
+    """The melody track of every piece, by name or number. Default: detected."""
     workers: int | None = setting(None, ONE_UP)
-    """Processes that read files. Unset: one a core."""
+    """Number of processes that read files. Default: one per core."""
     limit: int | None = setting(None, ONE_UP)
-    """Take so many files only."""
+    """Maximum number of files."""
     force: Flag = False
-    """Replace the dataset that is there."""
+    """Replace an existing dataset."""
     json: Flag = False
     """Print the result as JSON."""
 
 
 def main(argv: list[str]) -> None:
-    """Prepare a dataset and say what came of it."""
+    """Prepare a dataset, and print its facts."""
     arguments = parse(Prepare, argv, prog="musegen prepare")
 
     from musegen.cli.tables import print_facts

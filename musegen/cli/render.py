@@ -1,4 +1,4 @@
-"""`musegen render`: music files as pictures, as notation, as sound, as a page that shows and plays them."""
+"""`musegen render`: render music files as pictures, notation, sound, or a page that plays them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Render:
-    """Draw the piano roll of each file as a PNG beside it; on request write notation and sound too.
+    """Draw the piano roll of each file as PNG next to it; on request write notation and sound too.
 
     $ musegen render out/*.mid
     $ musegen render tune.mid --musicxml --wav --out rendered/
@@ -33,23 +33,23 @@ class Render:
     files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILES")]
     """Music files: MIDI, MusicXML or ABC."""
     out: Path | None = None
-    """A folder for the results. Unset: each beside its file."""
+    """Output folder. Default: next to each file."""
     musicxml: Flag = False
-    """Write the score as MusicXML too, for notation programs such as MuseScore."""
+    """Also write MusicXML, for notation programs such as MuseScore."""
     wav: Flag = False
-    """Write the sound as WAV too: by fluidsynth where it is installed, else by sine waves."""
+    """Also write WAV: with fluidsynth if it is installed, else with sine waves."""
     html: Path | None = None
-    """Write one page of all files in place of the pictures, under this name: piano rolls to see and to hear
-    in any browser, without a network."""
+    """Instead of pictures, write one page with this name: piano rolls with playback of all files, for any
+    browser, offline."""
     force: Flag = False
-    """Replace results that are there."""
+    """Replace existing results."""
 
 
 def main(argv: list[str]) -> None:
     """Render every file that can be read; print the path of each result on stdout.
 
     Raises:
-        ConfigError: nothing to render, something in the way, or nowhere to write.
+        ConfigError: there are no files, a result exists already, or it cannot be written.
         MidiError: some of the files cannot be rendered; the others have been.
     """
     arguments = parse(Render, argv, prog="musegen render")
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     pieces: list[tuple[str, Score]] = []
     failed: list[MusegenError] = []
     with output_folder(arguments.out) if arguments.out else nullcontext():
-        for path, title, wanted in zip(files, _titles(files), results, strict=True):
+        for path, title, outputs in zip(files, _titles(files), results, strict=True):
             try:
                 score = read_music("FILES", path)
             except MusegenError as error:
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
             if page:
                 pieces.append((title, score))
             try:
-                for result in wanted:
+                for result in outputs:
                     _render(score, path, result)
             except MidiError as error:
                 failed.append(error)
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> None:
 
 
 def _titles(files: tuple[Path, ...]) -> list[str]:
-    """The names of the files without their endings, and their folders where that leaves two alike."""
+    """The names of the files without extensions, with their folders if two are the same."""
     stems = Counter(path.stem for path in files)
     return [
         path.stem if stems[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}" for path in files
@@ -99,7 +99,7 @@ def _titles(files: tuple[Path, ...]) -> list[str]:
 
 
 def _report(failed: list[MusegenError], count: int) -> None:
-    """Name each file that was not rendered, and end with an error if there is one."""
+    """Report the files that could not be rendered; raises an error if there are any."""
     if not failed:
         return
     if count == 1:
@@ -113,24 +113,24 @@ def _render(score: Score, source: Path, result: Path) -> None:
     """Write one result and print its path.
 
     Raises:
-        MidiError: the score cannot be rendered so.
+        MidiError: the score cannot be rendered in this format.
         ConfigError: the result cannot be written.
     """
     from musegen.api.piece import write_music
 
     with _written(result, "name a folder with --out"):
         try:
-            words = write_music(score, result, title=source.stem)
+            messages = write_music(score, result, title=source.stem)
         except MidiError as error:
             raise MidiError(f"{source}: {error}") from error
-    if words:
-        say(f"{result}: {'; '.join(words)}")
+    if messages:
+        say(f"{result}: {'; '.join(messages)}")
     print(result)
 
 
 @contextmanager
 def _written(result: Path, hint: str) -> Iterator[None]:
-    """Turn a disk that refuses `result` into one line for the user, with what to do next."""
+    """Turn an error in writing `result` into one line for the user, with what to do next."""
     try:
         yield
     except OSError as error:
@@ -140,8 +140,8 @@ def _written(result: Path, hint: str) -> Iterator[None]:
 
 def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
     taken: dict[Path, Path] = {}
-    for path, wanted in zip(files, results, strict=True):
-        for result in wanted:
+    for path, outputs in zip(files, results, strict=True):
+        for result in outputs:
             if result in taken:
                 raise ConfigError(
                     f"{taken[result]} and {path} would both become {result}: "
@@ -153,31 +153,31 @@ def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
 
 
 def _without_taken(results: list[list[Path]], *, force: bool) -> list[list[Path]]:
-    """The results without pictures that are there already, as after `accompany`, where others are wanted.
+    """The results without existing pictures, such as those of `accompany`, if other results are requested.
 
     Raises:
-        ConfigError: another result is there already, or a picture where nothing else is wanted.
+        ConfigError: another result exists already, or a picture and nothing else is requested.
     """
     kept = []
-    for result in (result for wanted in results for result in wanted):
+    for result in (result for outputs in results for result in outputs):
         if result.suffix == ".png" and len(results[0]) > 1 and result.is_file() and not force:
             kept.append(result)
         else:
             _refuse_taken(result, "--out", force=force)
     if kept:
         names = ", ".join(map(str, kept))
-        say(f"left as it was: {names}; --force replaces what is there")
-    return [[result for result in wanted if result not in kept] for wanted in results]
+        say(f"existing pictures left unchanged: {names}; add --force to replace them")
+    return [[result for result in outputs if result not in kept] for outputs in results]
 
 
 def _refuse_page(page: Path, *, force: bool) -> None:
     if page.is_dir():
         raise ConfigError(f"--html {page} is a folder: name a file in it, such as {page / 'page.html'}")
     if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--html {page} is no page: name a file that ends with .html")
+        raise ConfigError(f"--html {page} is not a page: name a file that ends with .html")
     _refuse_taken(page, "--html", force=force)
 
 
 def _refuse_taken(result: Path, flag: str, *, force: bool) -> None:
     if result.exists() and not force:
-        raise ConfigError(f"{result} is there already: add --force to replace it, or name another {flag}")
+        raise ConfigError(f"{result} exists already: add --force to replace it, or name another {flag}")

@@ -1,4 +1,4 @@
-"""Facts as a table for people."""
+"""Tables for people, on stdout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from musegen.evaluation.measures import Measure
 
 Found = Mapping[str, Mapping[str, float]]
-"""Of each measure its mean, low and high."""
+"""Mean, low and high of each measure."""
 
 
 INTERVALS = "means over pieces (95% intervals)"
@@ -30,13 +30,13 @@ def print_table(
     """Print a table to stdout, and notes below it.
 
     Args:
-        titles: of the columns; that of names has none.
-        rows: a text for each column.
-        notes: a line each.
+        titles: of the columns; the column of names has an empty title.
+        rows: one text per column.
+        notes: one line each.
         total: a last row, below a rule.
-        left: titles of columns of words; the others are of numbers.
-        whole: titles of columns whose texts are not broken.
-        width: in characters, where stdout is no terminal.
+        left: titles of left-aligned columns; the others are right-aligned.
+        whole: titles of columns without line breaks.
+        width: in characters, if stdout is not a terminal.
         **style: see `rich.table.Table`.
     """
     from rich import box
@@ -65,7 +65,7 @@ def print_table(
 
 
 def print_facts(facts: dict[str, Any]) -> None:
-    """Print a dict of facts to stdout, a row a fact; nested ones in a cell."""
+    """Print a dict of facts to stdout, one per row; nested facts share a cell."""
     shown = {_plain(name): _cell(value) for name, value in facts.items() if value not in ([], {}, "")}
     print_table(["", "value"], shown.items(), left=["", "value"], show_header=False)
 
@@ -96,11 +96,11 @@ def _cell(value: Any) -> str:
 
 
 def print_systems(systems: Mapping[str, Found], measures: Mapping[str, Measure]) -> None:
-    """Print what was measured of each system side by side, and below what the measures mean.
+    """Print the measures of several systems side by side, and below the definitions of the measures.
 
     Args:
-        systems: what was found of each.
-        measures: how each is shown, in order.
+        systems: the measures of each system.
+        measures: label and definition of each, in order.
     """
     shown = [name for name in measures if any(name in found for found in systems.values())]
     rows = []
@@ -113,20 +113,20 @@ def print_systems(systems: Mapping[str, Found], measures: Mapping[str, Measure])
 
 
 def interval(found: Mapping[str, float], form: str, scale: int = 1) -> str:
-    """A mean with its interval, as numbers of a format, such as .3g."""
+    """A mean with its interval, in a number format such as .3g."""
     mean, low, high = (f"{scale * found[name]:{form}}" for name in ("mean", "low", "high"))
     return mean if low == high else f"{mean} ({low}–{high})"
 
 
 def print_rows(rows: Mapping[str, Mapping[str, float]], title: str = "") -> None:
-    """Print figures, a row for each name; a column that a row lacks is left empty."""
+    """Print numbers, one row per name; a column that a row lacks is left empty."""
     titles = list(dict.fromkeys(column for row in rows.values() for column in row))
-    cells = [[_plain(name), *(_figure(row.get(each)) for each in titles)] for name, row in rows.items()]
+    cells = [[_plain(name), *(_number(row.get(each)) for each in titles)] for name, row in rows.items()]
     style: dict[str, Any] = {"title": title, "title_justify": "left"} if title else {}
     print_table(["", *map(_plain, titles)], cells, collapse_padding=True, **style)
 
 
-def _figure(value: float | None) -> str:
+def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

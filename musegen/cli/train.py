@@ -1,4 +1,4 @@
-"""`musegen train FAMILY`: a model from a dataset."""
+"""`musegen train FAMILY`: train a model on a dataset."""
 
 import json
 import re
@@ -24,54 +24,54 @@ from musegen.processes import is_first_process
 
 @dataclass(frozen=True)
 class Train:
-    """Train a model on a dataset; the checkpoint holds the weights with the lowest validation loss.
+    """Train a model on a dataset; the checkpoint has the weights with the lowest validation loss.
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
     $ musegen train seq2seq bach-chorales --out checkpoints/chorale
     $ musegen train seq2seq songs/ --melody MELODY --out checkpoints/pop
-    $ musegen train vae folk --model.clip-bars 2 --out checkpoints/folk-2bar
+    $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/choir
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """A dataset, a folder of music (made into a dataset on the way) or a built-in corpus. Unset: the
-    dataset that --config names."""
+    """A dataset, a folder of music (prepared first) or a built-in corpus. Default: the dataset named by
+    --config."""
     out: Path
-    """The checkpoint's folder, such as checkpoints/mine."""
+    """The checkpoint folder, such as checkpoints/mine."""
     config: Path | None = None
-    """Settings from a JSON file, such as another checkpoint's config.json; flags win over it."""
+    """Settings from a JSON file, such as another checkpoint's config.json; flags override it."""
     init: str | None = None
-    """Start from the weights of this checkpoint (fine-tuning); tokenizer and model sizes come from it."""
+    """Start from the weights of this checkpoint (fine-tuning); its tokenizer and model sizes are used."""
     resume: Flag = False
-    """Go on with the run in --out that was interrupted, exactly as if it had not been."""
+    """Resume the interrupted run in --out, exactly as if it had not been interrupted."""
     force: Flag = False
-    """Replace the checkpoint that is there."""
+    """Replace an existing checkpoint."""
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
 SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody", "--polyphonic": "--data.tracks=all"}
-"""Flags that may be typed without their group."""
+"""Short forms of flags."""
 
 
 def main(argv: list[str]) -> None:
-    """Train and say where the checkpoint lies."""
+    """Train a model, and report the path of its checkpoint."""
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: musegen train FAMILY DATA --out DIR   (train FAMILY --help says more)\n\nfamilies:")
+        print("usage: musegen train FAMILY DATA --out DIR   (more: musegen train FAMILY --help)\n\nfamilies:")
         print("\n".join(f"  {name:<10}{row.purpose}" for name, row in FAMILIES.items()))
         return
     argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
-    # of an unknown family, which is refused below, any settings
-    unset = FAMILIES[argv[0]].config() if argv[0] in FAMILIES else TrainConfig()
-    config, dataset = _read_config(file) if file else (unset, "")
+    # for an unknown family, which is rejected below, any settings
+    defaults = FAMILIES[argv[0]].config() if argv[0] in FAMILIES else TrainConfig()
+    config, dataset = _read_config(file) if file else (defaults, "")
     if argv[0] in FAMILIES:
         if argv[0] != config.family:
             raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
         argv = argv[1:]
-    elif not file:  # a configuration names its family itself
+    elif not file:  # a configuration file names its family
         near = get_close_matches(argv[0], FAMILIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(FAMILIES)}"
         raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen train lm DATA --out DIR)")
@@ -85,8 +85,8 @@ def _train(arguments: Train) -> None:
     from musegen.checkpoint.names import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
-        raise ConfigError("--resume goes on with a run as it is: leave out --force and --init")
-    # Other processes of the run find what the first has begun to write.
+        raise ConfigError("--resume continues a run unchanged: leave out --force and --init")
+    # Only the first process checks: the others may find files that it has begun to write.
     is_first = is_first_process()
     if is_first:
         refuse_taken(arguments.out, force=arguments.force or arguments.resume)
@@ -104,7 +104,7 @@ def _train(arguments: Train) -> None:
 
 
 def _config_file(argv: Sequence[str]) -> Path | None:
-    """The file that --config names: it must be read first, since the other flags win over it."""
+    """The file of --config: it is read first, since other flags override it."""
     for index, word in enumerate(argv[:-1]):
         if word == "--config":
             return Path(argv[index + 1])

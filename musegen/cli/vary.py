@@ -1,4 +1,4 @@
-"""`musegen vary`: clips like a given one, or with more or less of something."""
+"""`musegen vary`: variations of a clip, random or with attributes changed by sliders."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from musegen.files import refuse_taken
 
 @dataclass(frozen=True)
 class Vary:
-    """Write clips like one of yours, or with more or less of something; its metre and tempo are kept.
+    """Generate variations of a clip with a clip model (VAE); its metre and tempo are kept.
 
-    Each variation lies a share of the way (--amount), counted in notes that change, from your clip to a clip
-    drawn at random; with sliders alone there is one, and nothing is drawn.
+    Each variation lies between your clip and a random clip: --amount is the fraction of notes that change.
+    Sliders (--density, --spread, --complexity, --pitch) change an attribute, with models trained with
+    --latent.sliders. With sliders alone there is one variation, and nothing is random.
 
-    $ musegen vary checkpoints/folk-2bar tune.mid --amount 0.3 --num 4 --out out/
-    $ musegen vary checkpoints/folk-2bar tune.mid --density +2 --spread -5 --out out/
+    $ musegen vary folk-vae tune.mid --amount 0.3 --num 4 --out out/
+    $ musegen vary checkpoints/clips tune.mid --density +2 --spread -5 --out out/
     """
 
     checkpoint: CheckpointName
-    """A checkpoint's folder, its name under ./checkpoints, or an installed model (`musegen models`)."""
+    """A checkpoint folder, its name under ./checkpoints, or a bundled model (`musegen models`)."""
     file: MusicFile
     """A music file: MIDI, MusicXML, ABC or kern."""
     out: Path
-    """A folder for the files: 001.mid and so on, all.mid your clip and they, all.png their piano rolls."""
+    """Output folder: 001.mid and so on are the variations, all.mid your clip and the variations joined,
+    all.png their piano rolls."""
     options: VaryOptions = field(default_factory=VaryOptions)
     writing: Writing = field(default_factory=Writing)
 
 
 def main(argv: list[str]) -> None:
-    """Vary a clip, write the variations, and say what changed."""
+    """Vary a clip, write the variations, and report what changed."""
     arguments = parse(Vary, argv, prog="musegen vary")
     refuse_taken(arguments.out, force=arguments.writing.force)
     with sampling_run("vary", argv, arguments, together=True) as run:
@@ -46,13 +48,13 @@ def main(argv: list[str]) -> None:
 
 
 def _say_changes(measured: list[dict[str, Any]], moves: Mapping[str, float]) -> None:
-    """A line a variation: notes kept, and what the sliders that were moved did."""
-    yours, *others = measured
-    for number, figures in enumerate(others, start=1):
-        parts = [f"{figures['recall']:.0%} of the notes kept"]
+    """Print a line per variation: notes kept, and the change of each attribute that a slider was set for."""
+    original, *variations = measured
+    for number, values in enumerate(variations, start=1):
+        parts = [f"{values['recall']:.0%} of the notes kept"]
         parts += [
-            f"{name} {_shown(yours[name])} to {_shown(figures[name])} {SLIDERS[name]} (asked for {move:+g})"
-            for name, move in moves.items()
+            f"{name} {_shown(original[name])} to {_shown(values[name])} {SLIDERS[name]} (set to {change:+g})"
+            for name, change in moves.items()
         ]
         say(f"{number}: {'; '.join(parts)}")
 

@@ -1,1 +1,1 @@
-"""Every setting: of a training run, of what is asked of a model, what each may be, and from JSON."""
+"""Settings of training runs, options of verbs, their allowed values, and parsing from JSON."""

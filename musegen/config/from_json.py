@@ -1,4 +1,4 @@
-"""Settings from what a JSON file holds: every key known, every value of its type."""
+"""Settings parsed from JSON values: every key must be known, every value of its declared type."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
-    """Build a config dataclass from plain JSON values; every key must be known and of its type.
+    """Build a config dataclass from plain JSON values; every key must be known, every value of its type.
 
     Raises:
         ConfigError: an unknown key or a value of the wrong type, naming both.
@@ -57,7 +57,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 
 
 def _kind(hint: Any) -> str:
-    """What a setting may be, in words."""
+    """The allowed type of a setting, in words."""
     options = get_args(hint) or (hint,)
     if get_origin(hint) is tuple:
         return f"a list of {_KINDS[options[0]].split(maxsplit=1)[1]}s"

@@ -1,10 +1,10 @@
-"""What can be asked for when music is made, each option declared once.
+"""The options of the verbs that sample music, each declared once.
 
-One frozen dataclass a verb, all over `SamplingOptions`. The command line is made from them: name, type,
-default, the text under a field as its help, what is allowed (see `setting`), and the name of its value. So
-are the methods of `musegen.Model`, whose arguments the TypedDicts here name for type checkers; a test holds
-the two equal. A checkpoint's own sampling settings are `SamplingOptions` too: what a verb is not given is the
-checkpoint's.
+One frozen dataclass per verb, each with the shared `SamplingOptions`. The command line is generated from
+them: name, type and default of a field, the string under it as help text, its allowed values (see `setting`)
+and the placeholder of its value. So are the signatures of the methods of `musegen.Model`; the TypedDicts list
+the same arguments for type checkers, and a test compares the two. A checkpoint stores sampling settings as
+`SamplingOptions` too: they are the defaults of every verb.
 
 Standard library only, so that `musegen --help` loads nothing heavy.
 """
@@ -25,30 +25,28 @@ from musegen.errors import ConfigError
 
 @dataclass(frozen=True)
 class SamplingOptions(Checked, prefix="sampling."):
-    """How ids are drawn from a model's logits."""
+    """Sampling settings: how tokens are sampled from a model's logits."""
 
-    temperature: float = setting(
-        1.0, (lambda value: 0 <= value <= 100, "from 0 (always the likeliest) to 100")
-    )
-    """Above 1 bolder, below 1 safer; 0 always takes the likeliest."""
+    temperature: float = setting(1.0, (lambda value: 0 <= value <= 100, "from 0 (greedy) to 100"))
+    """Above 1 the music is bolder, below 1 safer; 0 always takes the most likely token (greedy decoding)."""
     top_k: int | None = setting(None, (lambda value: value >= 1, "1 or more"))
-    """Draw from the k likeliest ids only."""
+    """Sample from the k most likely tokens only."""
     top_p: float = setting(1.0, (lambda value: 0 < value <= 1, "above 0, up to 1 (off)"))
-    """Draw from the likeliest ids that together hold this much probability (nucleus sampling)."""
+    """Sample from the most likely tokens whose total probability reaches this (nucleus sampling)."""
     min_p: float = setting(0.0, SHARE_OR_OFF)
-    """Leave out ids less likely than this share of the likeliest."""
+    """Exclude tokens less likely than this fraction of the most likely token's probability."""
     min_p_new: float = setting(0.0, SHARE_OR_OFF)
-    """The same of pitch classes that a piece has not had yet, from its eighth on: fewer stray accidentals."""
+    """min-p for pitch classes that are new in a piece, once it has seven: fewer stray accidentals."""
     diatonic: float = setting(0.0, (lambda value: 0 <= value <= 1, "from 0 (off) to 1 (every piece)"))
-    """Share of the pieces, drawn at random, that keep to one diatonic scale: whichever they begin in."""
+    """Fraction of the pieces, chosen at random, that stay in one diatonic scale, the one they begin in."""
     precision: Literal["float32", "bfloat16", "int8"] = "float32"
-    """Of the weights, on a processor: bfloat16 and int8 are faster, and no longer quite the model."""
+    """Precision of the weights on a CPU: bfloat16 and int8 are faster, but only approximate the model."""
     compiled: bool = False
-    """Compile the steps (needs a C++ compiler): a minute at first, then single pieces take half the time."""
+    """Compile the sampling loop (needs a C++ compiler): a minute, then single pieces take half the time."""
 
 
 class SamplingArguments(TypedDict, total=False):
-    """Some of `SamplingOptions`, by name."""
+    """Any of `SamplingOptions`, as keyword arguments."""
 
     temperature: float
     top_k: int
@@ -60,27 +58,28 @@ class SamplingArguments(TypedDict, total=False):
     compiled: bool
 
 
-DRAWN = {"group": SamplingOptions}
-"""Marks the field of a verb with what it was given of the options of sampling."""
+OVERRIDES = {"group": SamplingOptions}
+"""Metadata of the field that holds a verb's overrides of the checkpoint's sampling settings."""
 
 
 def _greedy() -> SamplingArguments:
-    """What verbs have that are given a clip: the likeliest id each time."""
+    """Default of the verbs that decode a latent vector: the most likely token at each step."""
     return {"temperature": 0.0}
 
 
 class VerbOptions(Checked):
-    """Base of the options of a verb, which may have its own values of the options of sampling."""
+    """Base class of the options of a verb, which may override the checkpoint's sampling settings."""
 
     sampling: SamplingArguments
     seed: int | None
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, among the options of sampling too."""
+        """Reject values that are not allowed, among the sampling settings too."""
         super().__post_init__()
         for each in dataclasses.fields(SamplingOptions):
-            flag = f"--{each.name}".replace("_", "-")
-            check_range(flag, self.sampling.get(each.name), each.metadata.get("allowed"))
+            check_range(
+                each.name.replace("_", "-"), self.sampling.get(each.name), each.metadata.get("allowed")
+            )
 
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
@@ -91,53 +90,53 @@ SEMITONES = 127
 
 @dataclass(frozen=True)
 class GenerateOptions(VerbOptions):
-    """New pieces, or the continuation of one."""
+    """New pieces, or continuations of a prompt."""
 
     bars: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000"))
-    """How many new bars each piece has. Unset: 16, or what a model of clips writes."""
+    """Number of new bars per piece. Default: 16; a clip model (VAE) has a fixed number."""
     num: int = setting(1, NUM)
-    """How many pieces."""
+    """Number of pieces."""
     prompt: Any = field(default=None, metadata={"typed": Path})
-    """A music file to continue; it stands unchanged before the new bars."""
-    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=DRAWN)
+    """A music file to continue; it stays unchanged before the new bars."""
+    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
-    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
     time_signature: str | None = field(default=None, metadata={"metavar": "N/D"})
-    """Such as 6/8. Unset: the prompt's, or as the model likes, piece by piece."""
+    """Time signature, such as 6/8. Default: that of the prompt, or sampled by the model for each piece."""
     scale: str | None = None
-    """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
+    """Use only pitches of a scale, such as "D dorian" or "A minor". Default: all pitches."""
     key: str | None = None
-    """A key to be in and to end on the tonic of, such as "D major" or "E dorian": what comes out in another
-    mode is thrown away. Unset: any key."""
+    """Key, such as "D major" or "E dorian": every piece is in it and ends on its tonic; others are rejected
+    and sampled again. Default: any key."""
     pitch_range: str | None = field(default=None, metadata={"metavar": "LO:HI"})
-    """Keep to a range of pitches, both ends included: 60:84 or C4:C6."""
+    """Use only pitches in a range, both ends included: 60:84 or C4:C6."""
     tempo: float | None = setting(
-        None, (lambda value: 4 <= value <= 1000, "from 4 to 1000 quarters a minute")
+        None, (lambda value: 4 <= value <= 1000, "from 4 to 1000 quarter notes per minute")
     )
-    """Quarters a minute. Unset: the prompt's, or the training data's median."""
+    """Quarter notes per minute (BPM). Default: that of the prompt, or the median of the training data."""
     program: int | None = setting(
         None, (lambda value: 0 <= value <= 127, "a General MIDI program from 0 to 127")
     )
-    """The General MIDI program that plays, from 0. Unset: the prompt's, or as in the training data."""
+    """General MIDI program, from 0. Default: that of the prompt, or as in the training data."""
     prior: bool = field(default=False, metadata={"switch": True})
-    """Of a model of clips: draw from all of its latent space, not only from where the training clips lie."""
+    """Clip models (VAE) only: sample z from the standard normal prior, not from a fit to training clips."""
     max_copy: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000 notes"))
-    """Throw away what copies more notes in a row from a training piece, in any key and at any speed, and
-    write others; wants the dataset. Half of all real folk tunes have 12 in a row from another."""
+    """Reject pieces that copy more consecutive notes than this from a training piece, in any key and at any
+    tempo, and sample others; needs the dataset. Half of all real folk tunes share 12 with another tune."""
     against: str | None = None
-    """For --max-copy: the dataset that must not be copied, where it is not ./datasets/NAME any more."""
+    """For --max-copy: the dataset to compare with, if it is no longer at ./datasets/NAME."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Reject values that are not allowed, and `against` without `max_copy`."""
         super().__post_init__()
         if self.against and not self.max_copy:
             raise ConfigError(
-                "--against says what --max-copy is held against: add it, or leave --against out"
+                "⟨against⟩ is the dataset that ⟨max-copy⟩ compares with: add that, or leave ⟨against⟩ out"
             )
 
 
 class GenerateArguments(SamplingArguments, total=False):
-    """`GenerateOptions` but `num`, as `Model.generate` takes them."""
+    """`GenerateOptions` without `num`, as keyword arguments of `Model.generate`."""
 
     bars: int | None
     prompt: Any
@@ -155,32 +154,32 @@ class GenerateArguments(SamplingArguments, total=False):
 
 @dataclass(frozen=True)
 class AccompanyOptions(VerbOptions):
-    """The rest of the music to a given tune."""
+    """Accompaniments to a melody."""
 
     melody: str | None = setting(None, MELODY)
-    """The tune's track, by name or by number from 1. Unset: found out, and said."""
+    """The melody track, by name or by number from 1. Default: detected and reported."""
     num: int = setting(1, NUM)
-    """How many accompaniments."""
+    """Number of accompaniments."""
     prompt_bars: int = setting(0, (lambda value: 0 <= value <= 10_000, "from 0 to 10000"))
-    """Keep the file's own accompaniment in so many bars at the beginning, and go on from there."""
-    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=DRAWN)
+    """Keep the file's own accompaniment in the first N bars, and continue from there."""
+    sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=OVERRIDES)
     chords: str | None = None
-    """The chords, one a bar or two with a comma between, such as "C Am F,G C"; from the first again after the
-    last. Unset: the model's choice."""
+    """Chords, one or two (joined by a comma) per bar, such as "C Am F,G C"; the sequence repeats. Default:
+    sampled by the model."""
     plan_temperature: float | None = setting(
-        None, (lambda value: 0 <= value <= 100, "from 0 (the likeliest) to 100")
+        None, (lambda value: 0 <= value <= 100, "from 0 (greedy) to 100")
     )
-    """How freely a model that plans chords draws them. Unset: 0, the likeliest; 0.5 and 1 are bolder."""
+    """Sampling temperature of the chord plan, if the model has one. Default: 0 (greedy)."""
     seed: int | None = setting(None, SEED)
-    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
     scale: str | None = None
-    """Keep to a scale, such as "D dorian" or "A minor". Unset: any pitch."""
+    """Use only pitches of a scale, such as "D dorian" or "A minor". Default: all pitches."""
     pitch_range: tuple[str, ...] = field(default=(), metadata={"metavar": "[PART=]LO:HI"})
-    """Keep to a range of pitches, for all or for a part: 36:84, bass=36:60, alto=G3:C5."""
+    """Use only pitches in a range, for all parts or for one: 36:84, bass=36:60, alto=G3:C5."""
 
 
 class AccompanyArguments(SamplingArguments, total=False):
-    """`AccompanyOptions` but `num`, as `Model.accompany` takes them."""
+    """`AccompanyOptions` without `num`, as keyword arguments of `Model.accompany`."""
 
     melody: str | None
     prompt_bars: int
@@ -193,19 +192,19 @@ class AccompanyArguments(SamplingArguments, total=False):
 
 @dataclass(frozen=True)
 class ReconstructOptions(VerbOptions):
-    """A clip as a model of clips gives it back."""
+    """The reconstruction of a clip by a clip model (VAE)."""
 
     from_bar: int | None = setting(None, FROM_BAR)
-    """The clip's first bar, from 1; a pickup is bar 1. Unset: the first in which the tune has a note."""
+    """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """The tune's track, by name or by number from 1. Unset: found out, and said."""
-    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
+    """The melody track, by name or by number from 1. Default: detected and reported."""
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
-    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
 
 
 class ReconstructArguments(SamplingArguments, total=False):
-    """`ReconstructOptions`, as `Model.reconstruct` takes them."""
+    """`ReconstructOptions`, as keyword arguments of `Model.reconstruct`."""
 
     from_bar: int | None
     melody: str | None
@@ -214,23 +213,23 @@ class ReconstructArguments(SamplingArguments, total=False):
 
 @dataclass(frozen=True)
 class InterpolateOptions(VerbOptions):
-    """From one clip to another, step by step."""
+    """An interpolation between two clips."""
 
     num: int = setting(9, (lambda value: 2 <= value <= 128, "from 2 to 128, both ends included"))
-    """How many clips, both ends included: from 2 to 128."""
+    """Number of clips, both ends included: from 2 to 128."""
     from_bar: tuple[int, ...] = setting((), (lambda bars: min(bars, default=1) >= 1, "1 or more"))
-    """The first bar of both clips, or of each, from 1; a pickup is bar 1. Unset: the first with a note."""
+    """First bar of both clips, or of each, from 1; a pickup is bar 1. Default: the first bar with a note."""
     melody: str | None = setting(None, MELODY)
-    """The tune's track in both files, by name or by number from 1. Unset: found out, and said."""
+    """The melody track in both files, by name or by number from 1. Default: detected and reported."""
     path: Literal["both", "spherical", "linear"] = "both"
-    """Go along the arc (spherical), the straight line, or whichever leads on more evenly, step by step."""
-    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
+    """Path through the latent space: the arc (spherical), the line, or at each step the smoother of both."""
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
-    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
 
 
 class InterpolateArguments(SamplingArguments, total=False):
-    """`InterpolateOptions`, as `Model.interpolate` takes them."""
+    """`InterpolateOptions`, as keyword arguments of `Model.interpolate`."""
 
     num: int
     from_bar: int | Sequence[int]
@@ -239,54 +238,54 @@ class InterpolateArguments(SamplingArguments, total=False):
     seed: int | None
 
 
-def _at_most(bound: float, words: str) -> Check:
-    return (lambda move: abs(move) <= bound, words)
+def _at_most(bound: float, description: str) -> Check:
+    return (lambda move: abs(move) <= bound, description)
 
 
 @dataclass(frozen=True)
 class VaryOptions(VerbOptions):
-    """Clips like a given one, or with more or less of something."""
+    """Variations of a clip, random or with attributes changed by sliders."""
 
     amount: float | None = setting(
-        None, (lambda value: 0 <= value <= 1, "from 0 (the clip as the model hears it) to 1 (any clip)")
+        None, (lambda value: 0 <= value <= 1, "from 0 (the reconstruction) to 1 (a random clip)")
     )
-    """How far to go: 0 is the clip as the model gives it back, 1 any clip. Unset: 0.3, or 0 with sliders."""
+    """Amount of variation: 0 is the reconstruction, 1 a random clip. Default: 0.3, or 0 with sliders."""
     num: int | None = setting(None, NUM)
-    """How many variations. Unset: 4, or 1 where nothing is drawn."""
-    density: float | None = setting(None, _at_most(1000, "a number of notes a bar, as +2 or -1.5"))
-    """So many notes a bar more, or fewer: +2, -1.5."""
-    spread: float | None = setting(None, _at_most(SEMITONES, "a number of semitones, as +5 or -5"))
-    """So many semitones more from the lowest note to the highest, or fewer: +5, -5."""
-    complexity: float | None = setting(None, _at_most(1, "a share of the rhythm, as +0.3 or -0.3"))
-    """So much more of the rhythm uneven, from 0 (all notes as long) to 1, or less: +0.3, -0.3."""
-    pitch: float | None = setting(None, _at_most(SEMITONES, "a number of semitones, as +7 or -7"))
-    """So many semitones higher, or lower, on the whole: +7, -7."""
+    """Number of variations. Default: 4, or 1 if nothing is random."""
+    density: float | None = setting(None, _at_most(1000, "a number of notes per bar, such as +2 or -1.5"))
+    """Change of the number of notes per bar: +2, -1.5."""
+    spread: float | None = setting(None, _at_most(SEMITONES, "a number of semitones, such as +5 or -5"))
+    """Change of the interval between lowest and highest note, in semitones: +5, -5."""
+    complexity: float | None = setting(None, _at_most(1, "a fraction of the rhythm, such as +0.3 or -0.3"))
+    """Change of the fraction of uneven steps in the rhythm, from 0 (all durations equal) to 1: +0.3, -0.3."""
+    pitch: float | None = setting(None, _at_most(SEMITONES, "a number of semitones, such as +7 or -7"))
+    """Change of the mean pitch, in semitones: +7, -7."""
     from_bar: int | None = setting(None, FROM_BAR)
-    """The clip's first bar, from 1; a pickup is bar 1. Unset: the first in which the tune has a note."""
+    """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """The tune's track, by name or by number from 1. Unset: found out, and said."""
-    sampling: SamplingArguments = field(default_factory=_greedy, metadata=DRAWN)
+    """The melody track, by name or by number from 1. Default: detected and reported."""
+    sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
-    """Repeats a run exactly. Unset: drawn, and written to the manifest."""
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
 
     @property
     def moves(self) -> dict[str, float]:
-        """By how many units each slider that was named is to move."""
+        """The requested change of each slider that was set, in its own unit."""
         values = {name: getattr(self, name) for name in SLIDERS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 SLIDERS = {
-    "density": "notes a bar",
+    "density": "notes per bar",
     "spread": "semitones from the lowest note to the highest",
     "complexity": "of the steps uneven",
     "pitch": "mean MIDI pitch",
 }
-"""What each slider moves."""
+"""The unit of each slider."""
 
 
 class VaryArguments(ReconstructArguments, total=False):
-    """`VaryOptions`, as `Model.vary` takes them."""
+    """`VaryOptions`, as keyword arguments of `Model.vary`."""
 
     amount: float | None
     num: int | None
@@ -300,40 +299,40 @@ Options = TypeVar("Options", bound=VerbOptions)
 
 
 def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
-    """The options of a verb from keyword arguments, its own and those of `SamplingOptions` side by side.
+    """Build the options of a verb from keyword arguments, among them those of `SamplingOptions`.
 
-    A single value for an option that takes several stands for itself.
+    Where an option takes several values, a single one is accepted too.
 
     Raises:
-        ConfigError: a value is out of range.
-        TypeError: there is no such option.
+        ConfigError: a value is not allowed.
+        TypeError: an argument is unknown.
     """
     own, known = dict(arguments), {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    drawing = {each.name: own.pop(each.name, None) for each in dataclasses.fields(SamplingOptions)}
+    overrides = {each.name: own.pop(each.name, None) for each in dataclasses.fields(SamplingOptions)}
     unknown = own.keys() - known
     if unknown:
-        raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
+        raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
     for name, value in own.items():
         if isinstance(known[name].default, tuple):
             own[name] = (value,) if isinstance(value, str | int) else tuple(value)
-    given = {name: value for name, value in drawing.items() if value is not None}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
     options = kind(**own)
-    return replace(options, sampling=options.sampling | given)  # type: ignore[type-var]
+    return replace(options, sampling=options.sampling | overrides)  # type: ignore[type-var]
 
 
 def as_arguments(options: VerbOptions) -> dict[str, Any]:
-    """What `make_options` makes these options of: keyword arguments of a method of `musegen.Model`."""
+    """The options as keyword arguments of a method of `musegen.Model`: the inverse of `make_options`."""
     own = {name: value for name, value in vars(options).items() if name != "sampling"}
     return own | options.sampling
 
 
 @cache
 def field_help(kind: type) -> dict[str, str]:
-    """The text under each field of a dataclass."""
+    """The help text of each field of a dataclass: the string under it, on one line."""
     [body] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(body, ast.ClassDef)
     return {
-        node.target.id: inspect.cleandoc(after.value.value)
+        node.target.id: " ".join(after.value.value.split())
         for node, after in zip(body.body, body.body[1:], strict=False)
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)

@@ -1,4 +1,4 @@
-"""What each setting may be, said where the setting is declared, in code and in words."""
+"""Allowed values: declared with the setting itself, as a predicate and in words."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ from typing import Any
 from musegen.errors import ConfigError
 
 Check = tuple[Callable[[Any], bool], str]
-"""Whether a value fits, and in words which do."""
+"""A predicate over values, and in words the values that satisfy it."""
 
 ONE_UP: Check = (lambda value: value >= 1, "1 or more")
 ZERO_UP: Check = (lambda value: value >= 0, "0 or more")
@@ -25,49 +25,54 @@ SEED: Check = (lambda value: 0 <= value < 2**32, "from 0 to 4294967295")
 
 
 def setting(default: Any, allowed: Check, **metadata: Any) -> Any:
-    """A field of a frozen dataclass with the values that it may take.
+    """A field of a frozen dataclass, with its allowed values.
 
     Args:
-        default: None where it is unset.
+        default: its default value; None where the default depends on other settings.
         allowed: see `Check`.
-        **metadata: what else is to be known of it, such as the name of its value in a help text.
+        **metadata: more metadata of the field, such as the placeholder of its value in a help text.
     """
     return dataclasses.field(default=default, metadata={"allowed": allowed, **metadata})
 
 
-def check_range(flag: str, value: Any, allowed: Check | None) -> None:
-    """Refuse a value that is not allowed; None stands for "not given".
+def check_range(name: str, value: Any, allowed: Check | None) -> None:
+    """Reject a value that is not allowed; None means that the option was left out.
+
+    Args:
+        name: of the option, with dashes: `time-signature`.
+        value: as parsed.
+        allowed: see `Check`; None allows everything.
 
     Raises:
         ConfigError: the value is out of range, infinite or not a number.
     """
     if value is None or allowed is None:
         return
-    fits, words = allowed
-    if (isinstance(value, float) and not math.isfinite(value)) or not fits(value):
+    is_allowed, description = allowed
+    if (isinstance(value, float) and not math.isfinite(value)) or not is_allowed(value):
         shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-        raise ConfigError(f"{flag} is {shown}: it must be {words}")
+        raise ConfigError(f"⟨{name}⟩ is {shown}: it must be {description}")
 
 
 class Checked:
-    """Base of the dataclasses of settings and options: every value is one that its field allows.
+    """Base class of all dataclasses of settings and options: rejects values that a field does not allow.
 
-    A group of settings says with what its flags begin: `class DataConfig(Checked, prefix="data.")`.
+    A group of settings passes the prefix of its flags: `class DataConfig(Checked, prefix="data.")`.
     """
 
     flag_prefix = ""
 
     def __init_subclass__(cls, prefix: str | None = None, **more: Any) -> None:
-        """Keep the prefix; without one, that of the base."""
+        """Set the prefix of the flags; by default that of the base class."""
         super().__init_subclass__(**more)
         cls.flag_prefix = cls.flag_prefix if prefix is None else prefix
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range.
+        """Reject values that are not allowed.
 
         Raises:
             ConfigError: see `check_range`.
         """
         for each in dataclasses.fields(self):  # type: ignore[arg-type]
-            flag = f"--{self.flag_prefix}{each.name}".replace("_", "-")
-            check_range(flag, getattr(self, each.name), each.metadata.get("allowed"))
+            name = f"{self.flag_prefix}{each.name}".replace("_", "-")
+            check_range(name, getattr(self, each.name), each.metadata.get("allowed"))

@@ -1,7 +1,6 @@
-"""Every setting of musegen as a frozen dataclass; the command line is built from them.
+"""All settings of a training run, as frozen dataclasses from which the command line is generated.
 
-Standard library only, so that `musegen --help` loads nothing heavy. The string under a field is
-its help text.
+Standard library only, so that `musegen --help` stays fast. The string under a field is its help text.
 """
 
 import re
@@ -28,16 +27,16 @@ Writes: TypeAlias = Literal["pieces", "accompaniments", "clips"]
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
-"""Positions a quarter that a grid may have, each a divisor of the ticks a quarter written."""
+"""Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
 DEVICES: Check = (
     lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
     "auto, a number from 1, -1 (all) or a list such as 0,1",
 )
-UNSAID = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
-"""What a kind of tokens cannot say."""
-CONDUCTED = 8
-"""Bars of a clip from which on a conductor leads the decoder, unless told otherwise."""
+UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
+"""Settings of the tokenizer that a kind of tokenizer does not support."""
+LONG_CLIP = 8
+"""Clips of at least this many bars have a hierarchical decoder by default."""
 
 
 def _one_of(values: tuple[str, ...]) -> Check:
@@ -46,57 +45,59 @@ def _one_of(values: tuple[str, ...]) -> Check:
 
 @dataclass(frozen=True)
 class TokenizerConfig(Checked, prefix="tokenizer."):
-    """How music becomes tokens."""
+    """The tokenizer: how music is represented as tokens."""
 
     kind: Literal["auto", "remi", "grid", "line"] = "auto"
-    """remi: notes as events, for any music. grid: one id a voice a position (pitch, hold or rest), for
-    chorales, quartets and single lines. line: pitch and duration in turn, for clips of one line. auto: grid
-    for accompaniments whose tracks are voices of one note at a time; line for short clips of a melody; else
-    remi. `--tokenizer grid` says it too."""
+    """remi: notes as events, for any music. grid: one token per voice and position (pitch, hold or rest), for
+    chorales, quartets and melodies. line: pitch and duration tokens alternate, for clips of a melody. auto:
+    grid for accompaniments in monophonic tracks, line for short clips of a melody, else remi. Short form:
+    `--tokenizer grid`."""
     positions: int | None = setting(
         None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24")
     )
-    """Positions a quarter of a grid: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Unset: the fewest of 4, 8, 12 and 24
-    that hold at least 95 in 100 pieces whole."""
+    """Grid positions per quarter note: 1, 2, 3, 4, 6, 8, 12, 16 or 24. Default: the smallest of 4, 8, 12 and
+    24 that represents at least 95% of the pieces exactly."""
     programs: bool | None = None
-    """Write each note's instrument (program, drums) into the stream. Unset: only where the dataset
-    has drums or more than one program."""
+    """Encode the instrument (program, drums) of each note. Default: only if the dataset has drums or several
+    programs."""
     velocity: bool = False
-    """Write how loud each note is."""
+    """Encode the velocity of each note."""
     tempo: bool = False
-    """Write tempo changes."""
+    """Encode tempo changes."""
     lengths: bool | None = None
-    """Tell a language model at the start how many bars a piece has, so that it ends there. Unset: where its
-    pieces are written as events."""
+    """Begin each piece with its number of bars, so that a language model ends there. Default: on for event
+    tokens (remi)."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, and what a grid cannot say."""
+        """Reject values that are not allowed, and settings that the kind does not support."""
         super().__post_init__()
-        for name in UNSAID.get(self.kind, ()):
+        for name in UNSUPPORTED.get(self.kind, ()):
             if getattr(self, name):
                 raise ConfigError(
-                    f"--tokenizer.{name} does not go with --tokenizer {self.kind}; use --tokenizer remi"
+                    f"⟨tokenizer.{name}⟩ does not go with ⟨tokenizer⟩ {self.kind}; use ⟨tokenizer⟩ remi"
                 )
         if self.kind != "grid" and self.positions is not None:
-            raise ConfigError("--tokenizer.positions is a grid's; add --tokenizer grid, or leave it out")
+            raise ConfigError(
+                "⟨tokenizer.positions⟩ is a setting of grids: add ⟨tokenizer⟩ grid, or leave it out"
+            )
 
 
 @dataclass(frozen=True)
 class DataConfig(Checked, prefix="data."):
-    """What of a dataset a model sees."""
+    """Which part of a dataset a model is trained on."""
 
     tracks: Literal["all", "melody"] = "all"
-    """Every track of a piece, or its melody alone (see `musegen prepare --melody`)."""
+    """All tracks of a piece, or only its melody (see `musegen prepare --melody`)."""
     melody: str | None = None
-    """The melody's track by name, or by number from 1. Unset: the one that the dataset names."""
+    """The melody track, by name or by number from 1. Default: the one recorded in the dataset."""
     accompaniment: tuple[str, ...] = ()
-    """Names of the tracks that accompany the melody. Unset: all the others."""
+    """Names of the accompaniment tracks. Default: all but the melody."""
     drums: bool = True
-    """Keep tracks of drums."""
+    """Keep drum tracks."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))
-    """Longest sequence trained on, in tokens; longer pieces are cut on bar lines."""
+    """Maximum sequence length in training, in tokens; longer pieces are split at bar lines."""
     transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
-    """Training pieces are transposed at random by at most this many semitones; never drums."""
+    """Training pieces are transposed at random by at most this many semitones; drums never are."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +105,24 @@ class LMConfig(Checked, prefix="model."):
     """The recurrent language model."""
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
-    """Recurrent cell."""
+    """Type of recurrent cell."""
     embedding_dim: int = setting(128, ONE_UP)
-    """Width of the token embedding."""
+    """Dimension of the token embedding."""
     hidden_size: int = setting(384, ONE_UP)
-    """Width of each recurrent layer."""
+    """Size of the hidden state of each recurrent layer."""
     num_layers: int = setting(2, ONE_UP)
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     dropout: float = setting(0.2, BELOW_ONE)
-    """Share of activations dropped between layers in training."""
+    """Dropout probability between layers."""
     weight_dropout: float = setting(0.0, BELOW_ONE)
-    """Share of the recurrent weights dropped at each step of training: what a few hundred pieces want."""
+    """Dropout probability of the recurrent weights (weight drop): useful with only a few hundred pieces."""
     lookback: tuple[int, ...] = setting((1, 2, 4, 8), BARS_BACK)
-    """The model is shown what stood at this place so many bars ago."""
+    """The decoder sees what the piece had at the same position this many bars ago."""
 
 
 @dataclass(frozen=True)
 class VAEConfig(LMConfig):
-    """The autoencoder of short clips."""
+    """The variational autoencoder (VAE) of clips."""
 
     embedding_dim: int = setting(64, ONE_UP)
     hidden_size: int = setting(256, ONE_UP)
@@ -129,108 +130,110 @@ class VAEConfig(LMConfig):
     dropout: float = setting(0.0, BELOW_ONE)
     lookback: tuple[int, ...] = setting((), BARS_BACK)
     clip_bars: int = setting(2, (lambda value: 1 <= value <= 64, "from 1 to 64"))
-    """Bars of a clip."""
+    """Number of bars in a clip."""
     latent_dim: int | None = setting(None, (lambda value: value >= 8, "8 or more"))
-    """Dimensions of the latent space. Unset: 256; 512 with a conductor."""
+    """Dimension of the latent space. Default: 256; 512 with a hierarchical decoder."""
     hierarchical: bool | None = None
-    """A conductor makes an embedding of each bar, through which alone the decoder sees z. Unset: from 8
-    bars up."""
+    """Hierarchical decoder: a conductor maps z to an embedding per bar, and the decoder sees z only through
+    these. Default: on from 8 bars."""
     input_dropout: float | None = setting(None, BELOW_ONE)
-    """Share of the steps at which training hides from the decoder what stands before. Unset: 0; 0.5 with a
-    conductor, so that one wrong note does not lead to the next."""
+    """Probability that training hides the previous token from the decoder. Default: 0; 0.5 if hierarchical,
+    so that one wrong note does not lead to the next."""
 
     def settled(self) -> Self:
-        """The same, with what is unset filled in."""
-        is_hierarchical = self.clip_bars >= CONDUCTED if self.hierarchical is None else self.hierarchical
+        """A copy with defaults filled in."""
+        is_hierarchical = self.clip_bars >= LONG_CLIP if self.hierarchical is None else self.hierarchical
         latent_dim = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
-        hidden = (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
-        return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=hidden)
+        input_dropout = (
+            (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
+        )
+        return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=input_dropout)
 
 
 @dataclass(frozen=True)
 class LatentConfig(Checked, prefix="latent."):
-    """What the latent space is asked for."""
+    """The training objective of the latent space."""
 
     beta: float = setting(0.2, ZERO_UP)
-    """Weight of the KL beyond the free bits: higher for a smoother space, lower for truer clips."""
+    """Weight of the KL beyond the free bits: higher for a smoother space, lower for fidelity."""
     free_bits: float | None = setting(None, ZERO_UP)
-    """Bits a clip that cost nothing. Unset: 48; 256 with a conductor (Roberts 2018)."""
+    """KL in bits per clip that is not penalised. Default: 48; 256 if hierarchical (Roberts 2018)."""
     schedule: Literal["linear", "cyclical", "constant"] = "linear"
-    """How beta comes to its height: through the first quarter of the run, again and again, or at once."""
+    """Schedule of beta: linear warm-up over the first quarter of the run, cyclical annealing, or constant."""
     cycles: int = setting(4, ONE_UP)
-    """How often it rises in a cyclical schedule."""
+    """Number of cycles of the cyclical schedule."""
     sliders: float = setting(0.0, ZERO_OFF)
-    """Weight of what ties the first dimensions to density, spread, complexity and pitch; 0 is off."""
+    """Weight of the loss that ties dimensions to density, spread, complexity and pitch; 0 is off."""
 
 
 @dataclass(frozen=True)
 class EncoderConfig(Checked, prefix="encoder."):
-    """How an accompanist hears the melody."""
+    """How an accompaniment model (seq2seq) encodes the melody."""
 
     alignment: Literal["now", "bars", "none"] = "now"
-    """now: the decoder is told what the melody does at this moment, and attends to the bars around; bars:
-    it attends to the bars around; none: it attends to the whole melody."""
+    """now: the decoder sees the encoded melody at the current position, and attends to the bars around it;
+    bars: it attends to the bars around; none: it attends to the whole melody."""
     num_layers: int = setting(1, ONE_UP)
-    """Recurrent layers of the encoder, forwards and backwards."""
+    """Number of bidirectional recurrent layers of the encoder."""
     reach: int = setting(2, (lambda value: 0 <= value <= 16, "from 0 to 16 bars"))
-    """Bars before and after the present one that attention covers."""
+    """Number of bars before and after the current one that attention covers."""
     plan: bool | None = None
-    """First plan chords and how busy the accompaniment is, half a bar at a time, then write its notes. Unset:
-    where notes are events."""
+    """First plan chords and note density for each half bar, then generate the notes. Default: on for event
+    tokens (remi)."""
 
 
 @dataclass(frozen=True)
 class OptimConfig(Checked, prefix="optim."):
-    """How the weights are fitted."""
+    """The optimizer."""
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
-    """Update rule of torch.optim."""
+    """Optimizer, as in torch.optim."""
     lr: float = setting(5e-3, POSITIVE)
-    """Highest learning rate."""
+    """Maximum learning rate."""
     weight_decay: float = setting(0.01, ZERO_UP)
-    """Decay of weights a step, relative to the learning rate (AdamW)."""
+    """Weight decay per step, relative to the learning rate (AdamW)."""
     warmup: float = setting(0.05, SHARE)
-    """Share of the steps in which the learning rate rises from zero."""
+    """Fraction of the steps over which the learning rate rises from zero."""
     clip: float = setting(1.0, ZERO_OFF)
-    """Largest norm of the gradient; 0 leaves it as it is."""
+    """Maximum gradient norm; 0 is off."""
     batch_tokens: int = setting(16384, ONE_UP)
-    """Tokens a step, padding included."""
+    """Tokens per batch, padding included."""
     patience: int = setting(8, ONE_UP)
-    """Stop after so many validations without an improvement."""
+    """Early stopping: number of validations without improvement."""
 
 
 @dataclass(frozen=True)
 class TrainerConfig(Checked, prefix="trainer."):
-    """Passed on to Lightning's Trainer."""
+    """Arguments of Lightning's Trainer."""
 
     max_steps: int | None = setting(None, ONE_UP)
-    """Stop after so many steps. Unset: sized to the data."""
+    """Maximum number of steps. Default: depends on the size of the dataset."""
     accelerator: str = setting("auto", _one_of(ACCELERATORS))
     """cpu, gpu, cuda, mps, tpu or auto."""
     devices: str = setting("auto", DEVICES)
-    """How many devices, or auto."""
+    """Number of devices, or auto."""
     num_nodes: int = setting(1, ONE_UP)
-    """Machines that train together."""
+    """Number of machines (nodes)."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp or fsdp."""
     precision: str | None = setting(None, _one_of(PRECISIONS))
-    """32-true, bf16-mixed, 16-mixed or 64-true. Unset: bf16-mixed where the device computes in it, else
+    """32-true, bf16-mixed, 16-mixed or 64-true. Default: bf16-mixed if the device supports it, else
     32-true."""
     limit_train_batches: int | float = setting(1.0, LIMIT)
-    """Share (below or at 1.0) or number of training batches an epoch."""
+    """Fraction (up to 1.0) or number of training batches per epoch."""
     limit_val_batches: int | float = setting(1.0, LIMIT)
-    """Share or number of validation pieces."""
+    """Fraction (up to 1.0) or number of validation pieces."""
     val_check_interval: int | None = setting(None, ONE_UP)
-    """Validate every so many steps. Unset: sized to the data."""
+    """Steps between validations. Default: depends on the size of the dataset."""
 
 
 @dataclass(frozen=True)
 class TrainConfig(Checked):
-    """A whole training run; written to a checkpoint's config.json, which repeats it."""
+    """All settings of a training run, saved as the config.json of its checkpoint."""
 
     family: ClassVar[str] = "lm"
     writes: ClassVar[Writes] = "pieces"
-    """Whole pieces, accompaniments to melodies, or clips of some bars."""
+    """What the model generates: whole pieces, accompaniments to melodies, or clips of a few bars."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -239,53 +242,53 @@ class TrainConfig(Checked):
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     """Defaults of `musegen generate` for this checkpoint."""
     seed: int = setting(0, SEED)
-    """Fixes everything that is drawn at random."""
+    """Seed of all random numbers of the run."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, and clips where there are none."""
+        """Reject values that are not allowed, and tokenizer settings that do not suit the family."""
         super().__post_init__()
         if self.tokenizer.kind == "line" and self.writes != "clips":
             raise ConfigError(
-                f"--tokenizer line is for clips, and a model of family {self.family} writes whole pieces: "
-                "leave it out, or use --tokenizer remi"
+                f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "
+                "leave it out, or use ⟨tokenizer⟩ remi"
             )
         if self.tokenizer.lengths and self.writes != "pieces":
             raise ConfigError(
-                "--tokenizer.lengths is for language models, which write whole pieces: leave it out"
+                "⟨tokenizer.lengths⟩ is for language models, which generate whole pieces: leave it out"
             )
 
     @property
     def settled_tokenizer(self) -> TokenizerConfig:
-        """The tokenizer's settings, with what follows from the family filled in."""
-        tells = self.writes == "pieces" and self.tokenizer.kind in ("auto", "remi")
-        lengths = tells if self.tokenizer.lengths is None else self.tokenizer.lengths
+        """The tokenizer settings, with the defaults of the family filled in."""
+        is_default = self.writes == "pieces" and self.tokenizer.kind in ("auto", "remi")
+        lengths = is_default if self.tokenizer.lengths is None else self.tokenizer.lengths
         return replace(self.tokenizer, lengths=lengths)
 
     @property
     def writes_lines(self) -> bool:
-        """Whether its pieces are clips that are written as lines."""
+        """Whether `auto` selects the line tokenizer."""
         return False
 
     def plans(self, voices: int) -> bool:
-        """Whether the model writes a plan of chords before the notes.
+        """Whether the model generates a chord plan before the notes.
 
         Args:
-            voices: of a grid; 0 where notes are events.
+            voices: number of voices of a grid; 0 for event tokens.
 
         Raises:
-            ConfigError: plans are wanted of voices on a grid.
+            ConfigError: a plan is requested with a grid.
         """
         del voices
         return False
 
     def settled(self) -> Self:
-        """The same, with what is unset of the model filled in."""
+        """A copy with the defaults of the model filled in."""
         return self
 
 
 @dataclass(frozen=True)
 class Seq2SeqTrainConfig(TrainConfig):
-    """A training run of an accompanist: what every run has, and an encoder."""
+    """Settings of a training run of an accompaniment model (seq2seq)."""
 
     family: ClassVar[str] = "seq2seq"
     writes: ClassVar[Writes] = "accompaniments"
@@ -294,51 +297,51 @@ class Seq2SeqTrainConfig(TrainConfig):
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
     def plans(self, voices: int) -> bool:
-        """See `TrainConfig.plans`: unless told otherwise, where notes are events."""
+        """See `TrainConfig.plans`; by default with event tokens."""
         if self.encoder.plan and voices:
             raise ConfigError(
-                "--encoder.plan is for notes written as events: leave it out, or --tokenizer grid"
+                "⟨encoder.plan⟩ is for event tokens: leave it out, or leave out ⟨tokenizer⟩ grid"
             )
         return not voices if self.encoder.plan is None else self.encoder.plan
 
 
 @dataclass(frozen=True)
 class VAETrainConfig(TrainConfig):
-    """A training run of a variational autoencoder."""
+    """Settings of a training run of a variational autoencoder (VAE) of clips."""
 
     family: ClassVar[str] = "vae"
     writes: ClassVar[Writes] = "clips"
     data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
     model: VAEConfig = field(default_factory=VAEConfig)
-    # Found on folk at equal time: see benchmarks/RESULTS.md.
+    # Tuned on folk at equal training time: see benchmarks/RESULTS.md.
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=2e-3, batch_tokens=4096))
     latent: LatentConfig = field(default_factory=LatentConfig)
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range, and lines and sliders of what has no line of notes."""
+        """Reject values that are not allowed, and line tokens or sliders for polyphonic clips."""
         super().__post_init__()
         if self.tokenizer.kind == "line" and self.data.tracks != "melody":
-            raise ConfigError("--tokenizer line is for one line of notes: leave out --polyphonic")
+            raise ConfigError("⟨tokenizer⟩ line is for monophonic clips: leave out ⟨polyphonic⟩")
         if self.latent.sliders == 0:
             return
         is_plain = not (self.tokenizer.velocity or self.tokenizer.tempo or self.tokenizer.programs)
         if self.data.tracks != "melody" or self.tokenizer.kind == "grid" or not is_plain:
             raise ConfigError(
-                "--latent.sliders is for one line of notes written as events: leave out --polyphonic, "
-                "--tokenizer grid and --tokenizer.programs, .velocity and .tempo"
+                "⟨latent.sliders⟩ is for monophonic clips with event tokens: leave out ⟨polyphonic⟩, "
+                "⟨tokenizer⟩ grid and ⟨tokenizer.programs⟩, .velocity and .tempo"
             )
 
     @property
     def writes_lines(self) -> bool:
-        """Whether clips are written as lines: where these were found better, unless told otherwise."""
+        """Whether `auto` selects the line tokenizer: for short clips of a melody, where it is better."""
         tokenizer = self.tokenizer
         is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
-        is_short = self.model.clip_bars < CONDUCTED and not self.model.hierarchical
-        is_one = self.data.tracks == "melody" and not self.latent.sliders
-        return tokenizer.kind == "auto" and is_plain and is_short and is_one
+        is_short = self.model.clip_bars < LONG_CLIP and not self.model.hierarchical
+        is_monophonic = self.data.tracks == "melody" and not self.latent.sliders
+        return tokenizer.kind == "auto" and is_plain and is_short and is_monophonic
 
     def settled(self) -> Self:
-        """The same, with what is unset of the model and its latent space filled in."""
+        """A copy with the defaults of the model and its latent space filled in."""
         model = self.model.settled()
         free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
         latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)

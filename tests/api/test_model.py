@@ -123,7 +123,7 @@ def test_music_is_a_path_a_score_or_a_piece(clips: Model, lm: Model) -> None:
     found = [clips.reconstruct(music, seed=1).result.ids for music in ways]
     assert all(ids == found[0] for ids in found)
     assert tune.score == before
-    with pytest.raises(ConfigError, match="clip None is no music"):
+    with pytest.raises(ConfigError, match="clip None is not music"):
         clips.reconstruct(None)  # type: ignore[arg-type]
 
 
@@ -168,7 +168,7 @@ def test_misuse_is_one_clear_error(lm: Model, choir_model: Model, clips: Model) 
             call()
         errors.append((caught.type, str(caught.value)))
     assert [kind for kind, _ in errors[-2:]] == [DataError, MidiError]
-    assert errors[0] == (ConfigError, "--bars is 0: it must be from 1 to 10000")
+    assert errors[0] == (ConfigError, "bars is 0: it must be from 1 to 10000")
     assert all("\n" not in words for _, words in errors)
     with pytest.raises(TypeError, match="temprature"):
         lm.generate(temprature=1)  # type: ignore[call-arg]

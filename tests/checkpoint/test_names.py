@@ -109,19 +109,18 @@ def test_an_unknown_name_lists_what_is_installed(
     assert list(released_models()) == ["folk"]
     line = refused(capsys, "generate", "flok", "--out", "o")
     assert line == (
-        "error: no checkpoint flok, here or under checkpoints/, and installed models are folk: "
-        "did you mean folk?"
+        "error: no checkpoint flok, here or under checkpoints/; bundled models are folk: did you mean folk?"
     )
-    assert "installed models are folk: make one with" in refused(capsys, "generate", "x", "--out", "o")
+    assert "bundled models are folk: make one with" in refused(capsys, "generate", "x", "--out", "o")
 
 
 @pytest.mark.usefixtures("released")
 def test_none_installed_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no models are installed: make one" in refused(capsys, "generate", "folk", "--out", "o")
+    assert "there are no bundled models: make one" in refused(capsys, "generate", "folk", "--out", "o")
     assert main(["models"]) == 0
     out, err = capsys.readouterr()
     assert not out
-    assert err.startswith("no models are installed (")
+    assert err.startswith("there are no bundled models in ")
     assert json.loads(out_of(capsys, "models", "--json")) == []
 
 
@@ -166,7 +165,7 @@ class TestModels:
     @pytest.mark.parametrize("name", ["config.json", "data.json", "metrics.json", "README.md"])
     def test_a_damaged_one_is_one_line(self, folk: Path, name: str) -> None:
         (folk / name).write_bytes(b"\xff\xfe[")
-        with pytest.raises(CheckpointError, match="does not say what it is"):
+        with pytest.raises(CheckpointError, match="cannot be described"):
             model_facts(folk)
 
 

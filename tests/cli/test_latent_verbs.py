@@ -75,7 +75,7 @@ def test_interpolate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = run(capsys, *words, "--out", "o")
     assert out == [*(f"o/00{number}.mid" for number in range(1, 6)), "o/all.mid"]
     for path in ("a.mid", "b.mid"):
-        assert f"{path} as the model gives it back: note F1 " in err
+        assert f"{path} as reconstructed by the model: note F1 " in err
     assert melody(here / "o" / "001.mid") == melody(here / "a.mid")[:8]
     assert melody(here / "o" / "005.mid") == melody(here / "b.mid")
     tempos = [round(read_score(here / "o" / f"00{i}.mid")[0].tempos[0].qpm) for i in range(1, 6)]

@@ -116,7 +116,7 @@ class TestNovelty:
         data.write_text("{}")
         code, _, err = call(capsys, "novelty real --against checkpoints/mine")
         assert code == 2
-        assert "does not say what it was trained on" in err
+        assert "does not record its training data" in err
 
     @pytest.mark.usefixtures("folders")
     def test_nothing_that_can_be_read(self, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +142,7 @@ class TestMaxCopy:
     ) -> None:
         words = f"generate {trained} --bars 2 --out {tmp_path / 'out'}"
         for more, told in (
-            (f"--against {tunes.path}", "--against says what --max-copy is held against"),
+            (f"--against {tunes.path}", "--against is the dataset that --max-copy compares with"),
             ("--max-copy 0", "from 1 to 10000 notes"),
             ("--max-copy 5", "name its folder instead"),
         ):

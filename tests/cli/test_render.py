@@ -103,12 +103,12 @@ class TestPage:
     @pytest.mark.parametrize(
         ("name", "words"),
         [
-            ("tune.mid", "--html tune.mid is no page: name a file that ends with .html"),
+            ("tune.mid", "--html tune.mid is not a page: name a file that ends with .html"),
             (
                 "folder.html",
                 "--html folder.html is a folder: name a file in it, such as folder.html/page.html",
             ),
-            ("mine.html", "mine.html is there already: add --force to replace it, or name another --html"),
+            ("mine.html", "mine.html exists already: add --force to replace it, or name another --html"),
         ],
     )
     def test_names_that_are_refused(
@@ -159,7 +159,7 @@ class TestRejects:
     def test_nothing_is_replaced_unless_forced(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         Path("tune.wav").write_text("mine")
         _, err = render(capsys, tune, "--wav", code=2)
-        assert err == ["error: tune.wav is there already: add --force to replace it, or name another --out"]
+        assert err == ["error: tune.wav exists already: add --force to replace it, or name another --out"]
         assert not Path("tune.png").exists()
         render(capsys, tune, "--wav", "--force")
         assert Path("tune.wav").read_bytes().startswith(WAV)
@@ -174,11 +174,11 @@ class TestRejects:
     ) -> None:
         Path("tune.png").write_text("mine")  # as `accompany` leaves one beside each piece
         _, err = render(capsys, tune, code=2)
-        assert err == ["error: tune.png is there already: add --force to replace it, or name another --out"]
+        assert err == ["error: tune.png exists already: add --force to replace it, or name another --out"]
         out, err = render(capsys, tune, "--musicxml")
         assert (out, err) == (
             ["tune.musicxml"],
-            ["left as it was: tune.png; --force replaces what is there"],
+            ["existing pictures left unchanged: tune.png; add --force to replace them"],
         )
         assert Path("tune.png").read_text() == "mine"
         assert render(capsys, tune, "--musicxml", code=2)[0] == []

@@ -39,7 +39,7 @@ def test_without_models_it_says_so(
     tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert play_repertoire(tunes, tmp_path / "out") == []
-    assert "not installed, so not heard: chorale, folk, folk-vae, folk-vae-16" in capsys.readouterr().err
+    assert "models not found, skipped: chorale, folk, folk-vae, folk-vae-16" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -52,7 +52,7 @@ def test_a_piece_that_fails_is_said_and_the_others_are_heard(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(trained, released / "folk")
-    monkeypatch.setattr("musegen.cli.repertoire._write_given", lambda *_: None)
+    monkeypatch.setattr("musegen.cli.repertoire._write_inputs", lambda *_: None)
 
     def generate(argv: list[str]) -> None:
         if "--prompt" in argv:
@@ -68,5 +68,5 @@ def test_a_piece_that_fails_is_said_and_the_others_are_heard(
     assert len(titles) == 2
     assert titles[0] == f"{REPERTOIRE[0].title}: musegen {REPERTOIRE[0].command}"
     said = capsys.readouterr().err
-    assert "not heard: no such tune" in said
-    assert "not installed, so not heard: chorale, folk-vae, folk-vae-16" in said
+    assert "skipped: no such tune" in said
+    assert "models not found, skipped: chorale, folk-vae, folk-vae-16" in said

@@ -153,7 +153,7 @@ def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--melody", "flute"], "choose the tune with --melody"),
+        (["--melody", "flute"], "choose the melody with --melody"),
         (["--pitch-range", "bas=2:20"], "its parts are Alto, Tenor, Bass"),
         (["--prompt-bars", "9"], "--prompt-bars is 9"),
     ],

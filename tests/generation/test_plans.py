@@ -169,7 +169,7 @@ def test_the_command_takes_chords(
     assert first != second
     capsys.readouterr()
     for path, flags, words in (
-        (pianist, ["--chords", "C H"], "which is no chord"),
+        (pianist, ["--chords", "C H"], "which is not a chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
         (accompanist, ["--chords", "C"], "--chords needs a chord planner"),
         (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),

@@ -165,9 +165,9 @@ def _louder(tokenizer: LineTokenizer) -> list[str]:
 def test_where_a_line_is_asked_for_in_vain() -> None:
     with pytest.raises(ConfigError, match="whole pieces"):
         TrainConfig(tokenizer=LINE)
-    with pytest.raises(ConfigError, match="--polyphonic"):
+    with pytest.raises(ConfigError, match="leave out polyphonic"):
         VAETrainConfig(tokenizer=LINE, data=DataConfig(tracks="all"))
-    with pytest.raises(ConfigError, match="--tokenizer line"):
+    with pytest.raises(ConfigError, match="tokenizer line"):
         TokenizerConfig(kind="line", velocity=True)
 
 
