@@ -15,7 +15,7 @@ from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
 GRIDS = (4, 8, 12, 24)
 """Positions per quarter note, tried in this order."""
-WHOLE = 0.95
+MIN_SHARE = 0.95
 """Share of the pieces that must lie on a grid completely for it to be chosen."""
 
 
@@ -97,13 +97,13 @@ def _are_voices(scores: list[ScoreTick]) -> bool:
         grid = GridTokenizer.build(config, time_signatures=[], parts=parts)
         fits = not isinstance(attempt(grid.encode, score, lossy=True), MusegenError)
         fitting += fits and not any(track.is_drum for track in score.tracks)
-    return fitting >= WHOLE * len(scores)
+    return fitting >= MIN_SHARE * len(scores)
 
 
 def _voices(scores: list[ScoreTick]) -> list[Part]:
     """Unnamed parts, as many as 95% of the pieces have tracks at most; none for a single one."""
     rosters = [[track.program for track in score.tracks if not track.is_drum] for score in scores]
-    count = min(MAX_VOICES, int(np.quantile([len(roster) for roster in rosters], WHOLE, method="lower")))
+    count = min(MAX_VOICES, int(np.quantile([len(roster) for roster in rosters], MIN_SHARE, method="lower")))
     if count < 2:
         return []
     programs = [Counter(r[i] for r in rosters if len(r) > i).most_common(1)[0][0] for i in range(count)]
@@ -116,4 +116,4 @@ def _fit_positions(scores: list[ScoreTick]) -> int:
     for score in scores:
         onsets = np.concatenate([track.notes.numpy()["time"] for track in score.tracks]).astype(np.int64)
         whole.update(g for g in GRIDS if not (onsets * g % score.ticks_per_quarter).any())
-    return next((g for g in GRIDS if whole[g] >= WHOLE * len(scores)), max(GRIDS, key=lambda g: whole[g]))
+    return next((g for g in GRIDS if whole[g] >= MIN_SHARE * len(scores)), max(GRIDS, key=lambda g: whole[g]))

@@ -169,9 +169,9 @@ def _holders(index: NoveltyIndex, sought: NDArray[np.int32], notes: int) -> list
         motions[notes - 2 :] = [motion // RATIOS for motion in motions[notes - 2 :]]
         return motions
 
-    wanted = run(sought, 0)
-    first = bisect_left(index.order, wanted, key=lambda start: run(index.text, start))
-    stop = bisect_right(index.order, wanted, lo=first, key=lambda start: run(index.text, start))
+    query = run(sought, 0)
+    first = bisect_left(index.order, query, key=lambda start: run(index.text, start))
+    stop = bisect_right(index.order, query, lo=first, key=lambda start: run(index.text, start))
     pieces = np.unique(np.searchsorted(index.begins, index.order[first:stop], side="right") - 1)
     return [index.names[piece] for piece in pieces[:MOST].tolist()]
 

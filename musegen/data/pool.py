@@ -41,12 +41,12 @@ def parallel(
     workers: int | None = None,
     seconds: float = SECONDS,
 ) -> Iterator[Any]:
-    """`function(item)` for each item, in the order of `items`; a `Died` where that killed its worker.
+    """`function(item)` for each item, in the order of `items`; a `Died` if that killed its worker.
 
     With one worker or few items, everything runs in this process without limits.
 
     Args:
-        function: a function at the top of a module; it handles its own exceptions.
+        function: a function at module level; it handles its own exceptions.
         items: what to work on; they and the results travel through a pipe.
         workers: number of processes; None: all cores.
         seconds: of CPU time per item, where the system limits it.

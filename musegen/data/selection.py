@@ -47,15 +47,15 @@ def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bo
     return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone))
 
 
-def _melody(score: ScoreTick, piece: IndexEntry, wanted: str | None) -> int:
-    if wanted is None:
+def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:
+    if requested is None:
         if piece.melody < 0:
             raise DataError("no melody track")
         return piece.melody
     try:
-        return melody_track(score, wanted)[0]
+        return melody_track(score, requested)[0]
     except DataError as error:
-        raise DataError(f"no melody track {wanted!r}") from error
+        raise DataError(f"no melody track {requested!r}") from error
 
 
 def _accompaniment(tracks: list[TrackTick], config: DataConfig) -> list[TrackTick]:
@@ -63,9 +63,9 @@ def _accompaniment(tracks: list[TrackTick], config: DataConfig) -> list[TrackTic
         tracks = [track for track in tracks if not track.is_drum]
     if not tracks:
         raise DataError("nothing accompanies the melody")
-    wanted = {name.strip().casefold() for name in config.accompaniment}
-    if wanted:
-        tracks = [track for track in tracks if track.name.strip().casefold() in wanted]
+    requested = {name.strip().casefold() for name in config.accompaniment}
+    if requested:
+        tracks = [track for track in tracks if track.name.strip().casefold() in requested]
         if not tracks:
             raise DataError(f"no track is named {' or '.join(config.accompaniment)}")
     return tracks

@@ -26,7 +26,7 @@ class Source(NamedTuple):
     name: str
     """Its path in the source folder, with "/", and "#" and a number if the file has several pieces;
     in a corpus, its path there."""
-    where: Path | CorpusFile | str
+    content: Path | CorpusFile | str
     """A path, a piece of a corpus, or the text of one of several tunes of an ABC file."""
     melody: str | None
     """The melody track, as named by the user."""
@@ -77,9 +77,9 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
     """
     for source in sources:
         tunes: list[str] = []
-        if isinstance(source.where, Path) and FORMATS.get(source.where.suffix.lower()) == "abc":
+        if isinstance(source.content, Path) and FORMATS.get(source.content.suffix.lower()) == "abc":
             with suppress(MidiError):  # reading it reports the fault
-                tunes = tunes_of(source.where)
+                tunes = tunes_of(source.content)
         if len(tunes) < 2:
             yield source
         else:
@@ -88,14 +88,14 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
 
 def read_source(source: Source) -> ReadPiece:
     """The piece of a source; if it cannot be read, the result has the reason."""
-    where = source.where
-    if isinstance(where, CorpusFile) and where.reason:
-        return ReadPiece(source.name, where.reason)
+    content = source.content
+    if isinstance(content, CorpusFile) and content.reason:
+        return ReadPiece(source.name, content.reason)
     try:
-        if isinstance(where, CorpusFile):
-            raw, repairs = parse_midi(where.data)[0], where.repairs
+        if isinstance(content, CorpusFile):
+            raw, repairs = parse_midi(content.data)[0], content.repairs
         else:
-            raw, repairs = read_tune(where) if isinstance(where, str) else read_piece(where)
+            raw, repairs = read_tune(content) if isinstance(content, str) else read_piece(content)
         return _piece(source.name, raw, repairs, source.melody)
     except MidiError as error:
         return ReadPiece(source.name, str(error))
@@ -103,11 +103,11 @@ def read_source(source: Source) -> ReadPiece:
         return ReadPiece(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
-def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> ReadPiece:
+def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> ReadPiece:
     score, pickup, more = tidy(raw)
     data = midi_bytes(score)
     try:
-        melody, how = melody_track(score, wanted)
+        melody, how = melody_track(score, requested)
     except DataError:
         melody, how = -1, "missing"
     piece = IndexEntry(

@@ -72,7 +72,7 @@ def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str
                 raise DataError(f"{path} puts {source} into two splits: {found[source]} and {split}")
     missing = [s for s in sources if s not in found]
     if missing:
-        raise DataError(f"{path} gives no split for some pieces ({len(missing)}): {_first(missing)}")
+        raise DataError(f"{path} has no split for some pieces ({len(missing)}): {_first(missing)}")
     return [found[s] for s in sources]
 
 

@@ -91,7 +91,7 @@ def _spread(notes: Notes, factor: Floats) -> Notes:
     return notes._replace(pitch=np.clip(pitch, 0, 127).astype(np.int64))
 
 
-def _shift(notes: Notes, lengths: Ints, share: Floats, where: Floats, rng: np.random.Generator) -> Notes:
+def _shift(notes: Notes, lengths: Ints, share: Floats, fraction: Floats, rng: np.random.Generator) -> Notes:
     """Move every other note to a fraction of the time between its neighbours, which stay."""
     first = np.searchsorted(notes.clip, notes.clip)
     is_odd = (np.arange(len(notes.clip)) - first) % 2 == 1
@@ -99,7 +99,7 @@ def _shift(notes: Notes, lengths: Ints, share: Floats, where: Floats, rng: np.ra
     before = notes.onset[chosen - 1]
     is_last = np.append(notes.clip[1:] != notes.clip[:-1], True)[chosen]
     after = np.where(is_last, lengths[notes.clip[chosen]], np.append(notes.onset, 0)[chosen + 1])
-    steps = np.round((after - before) * where[notes.clip[chosen]] / SHORTEST).astype(np.int64)
+    steps = np.round((after - before) * fraction[notes.clip[chosen]] / SHORTEST).astype(np.int64)
     moved = before + steps * SHORTEST
     fits = (moved > before) & (moved < after)
     chosen, before, after, moved = chosen[fits], before[fits], after[fits], moved[fits]

@@ -23,12 +23,12 @@ LOWEST, HIGHEST = 55, 84
 MAX_FRAMES = 50_000
 
 
-def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
+def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
     """The index of the melody track (from 0) and how it was found; never a drum track.
 
     Args:
         score: in ticks.
-        wanted: a track's name (in any case) or its number from 1; None: detected.
+        requested: a track's name (in any case) or its number from 1; None: detected.
 
     Returns:
         index, and one of "only track", "name", "number", "program", "inferred" (then no bass, unless
@@ -40,8 +40,8 @@ def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
     candidates = [i for i, t in enumerate(score.tracks) if not t.is_drum and len(t.notes)]
     if not candidates:
         raise DataError(f"no pitched track for a melody; there are: {track_names(score)}")
-    if wanted is not None:
-        return _wanted(score, candidates, wanted)
+    if requested is not None:
+        return _find_requested(score, candidates, requested)
     if len(candidates) == 1:
         return candidates[0], "only track"
     named = [i for i in candidates if _NAMES.search(score.tracks[i].name)]
@@ -66,13 +66,13 @@ def track_names(score: Score) -> str:
     )
 
 
-def _wanted(score: Score, candidates: list[int], wanted: str) -> tuple[int, str]:
-    named = [i for i in candidates if score.tracks[i].name.strip().lower() == wanted.strip().lower()]
+def _find_requested(score: Score, candidates: list[int], requested: str) -> tuple[int, str]:
+    named = [i for i in candidates if score.tracks[i].name.strip().lower() == requested.strip().lower()]
     if named:
         return named[0], "name"
-    if wanted.strip().isdecimal() and int(wanted) - 1 in candidates:
-        return int(wanted) - 1, "number"
-    raise DataError(f"no melody track {wanted!r}; there are: {track_names(score)}")
+    if requested.strip().isdecimal() and int(requested) - 1 in candidates:
+        return int(requested) - 1, "number"
+    raise DataError(f"no melody track {requested!r}; there are: {track_names(score)}")
 
 
 def infer_melody(score: Score, candidates: list[int]) -> int:

@@ -157,7 +157,7 @@ def _divisible(score: Score, changes: list[Change]) -> tuple[Score, list[Change]
 
 def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str]) -> list[Change]:
     placed = [changes[0]]
-    own = moved = 0
+    split_bars = moved = 0
     for original in changes[1:]:
         if original.time >= end:
             break
@@ -168,13 +168,13 @@ def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str])
             metre = express(broken, tpq)
             if metre:
                 _place(placed, Change(change.time - broken, *metre))
-                own += 1
+                split_bars += 1
             else:
                 change = change._replace(time=change.time - broken + (bar if 2 * broken >= bar else 0))
                 moved += 1
         _place(placed, change)
-    if own:
-        repairs.append(f"{own} broken bars given a metre of their own")
+    if split_bars:
+        repairs.append(f"{split_bars} broken bars given a metre of their own")
     if moved:
         repairs.append(f"{moved} metre changes moved to a bar line")
     placed = [placed[0], *(c for c in placed[1:] if c.time < end)]

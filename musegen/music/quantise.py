@@ -79,16 +79,16 @@ def _snapped(tracks: list[Floats], bars: list[Bar], tolerance: float) -> list[In
     """Times in units, (notes,) float, rounded to notatable positions."""
     begins = np.array([bar.begin for bar in bars])
     # The last bar continues: a note may end after the last bar line.
-    where = [np.maximum(np.searchsorted(begins, times, "right") - 1, 0) for times in tracks]
+    bar_index = [np.maximum(np.searchsorted(begins, times, "right") - 1, 0) for times in tracks]
     fine = np.array([max(1, 16 // bar.unit) for bar in bars])
     triplets = np.array([bar.unit <= 4 for bar in bars])
-    offsets = [times - begins[w] for times, w in zip(tracks, where, strict=True)]
-    nearest = [np.round(offset / fine[w]) * fine[w] for offset, w in zip(offsets, where, strict=True)]
+    offsets = [times - begins[w] for times, w in zip(tracks, bar_index, strict=True)]
+    nearest = [np.round(offset / fine[w]) * fine[w] for offset, w in zip(offsets, bar_index, strict=True)]
     exact = [abs(near - offset) < tolerance for near, offset in zip(nearest, offsets, strict=True)]
     total = sum(len(each) for each in exact)
     written = sum(int(each.sum()) for each in exact) >= ON_GRID * total
     result = []
-    for offset, near, w, on in zip(offsets, nearest, where, exact, strict=True):
+    for offset, near, w, on in zip(offsets, nearest, bar_index, exact, strict=True):
         sixteenths = np.round(offset / 24) * 24
         eighths = np.round(offset / 32) * 32
         nearer = triplets[w] & (abs(eighths - offset) < abs(sixteenths - offset))

@@ -42,7 +42,7 @@ def numpy_rules(rules: T) -> T:
 
 
 def where(condition: Array, yes: Array, no: Array) -> Array:
-    """`yes` where the condition holds, else `no`."""
+    """`yes` where the condition is true, else `no`."""
     return (
         np.where(condition, yes, no) if isinstance(condition, np.ndarray) else torch.where(condition, yes, no)
     )

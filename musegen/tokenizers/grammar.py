@@ -142,7 +142,7 @@ class Grammar(EventRules):
         return voices, torch.cat([allowed[:, voices], others], dim=1)
 
     def mask(self, state: StreamState) -> Array:
-        """Which ids may come next, (B, V); at least one a row."""
+        """Which ids may come next, (B, V); at least one per row."""
         mask: Array = self.follows[state.kind]  # (B, V)
         kinds = set(state.kind.tolist()) if isinstance(mask, np.ndarray) else None  # no GPU sync
         for rule, ruled in self.rules:

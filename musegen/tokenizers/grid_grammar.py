@@ -109,7 +109,7 @@ class GridGrammar(BatchRules):
         return state._replace(sounding=state.sounding * 0)
 
     def mask(self, state: GridState) -> Array:
-        """Which ids may come next, (B, V); at least one a row."""
+        """Which ids may come next, (B, V); at least one per row."""
         in_bar = (state.slot < state.bar_slots)[:, None]
         voice = state.slot % self.voices
         is_active = gather(expand(self.is_active, len(voice)), voice)[:, None]

@@ -131,8 +131,8 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     onset = notes.onset // step[notes.clip]
     is_last = np.append(notes.clip[1:] != notes.clip[:-1], True)[: len(onset)]
     following = np.where(is_last, length[notes.clip], np.append(onset[1:], 0)[: len(onset)])
-    wanted = np.minimum(notes.duration // step[notes.clip], following - onset)
-    sounding = tables.duration[tables.durations(wanted)]
+    available = np.minimum(notes.duration // step[notes.clip], following - onset)
+    sounding = tables.duration[tables.durations(available)]
     end = onset + sounding
     is_first = np.append(True, notes.clip[1:] != notes.clip[:-1])[: len(onset)]
     before = np.where(is_first, onset, onset - np.append(0, end[:-1])[: len(onset)])

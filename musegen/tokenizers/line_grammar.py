@@ -55,8 +55,8 @@ class LineGrammar(BatchRules):
         self.metres = self.of_kind[Kind.TIME_SIGNATURE]
         if metres:
             self.metres = self.metres & torch.isin(column(range(len(self.kind))), column(list(metres)))
-        wanted = range(128) if constraints.pitches is None else sorted(constraints.pitches)
-        self.pitches = torch.isin(column(tables.pitch), column(list(wanted))) & self.of_kind[Kind.PITCH]
+        allowed = range(128) if constraints.pitches is None else sorted(constraints.pitches)
+        self.pitches = torch.isin(column(tables.pitch), column(list(allowed))) & self.of_kind[Kind.PITCH]
         if not bool(self.pitches.any()):
             raise ConfigError("the scale and range together leave no pitch; widen one of them")
 
@@ -81,7 +81,7 @@ class LineGrammar(BatchRules):
         )
 
     def mask(self, state: LineState) -> Array:
-        """Which ids may come next, (B, V); at least one a row."""
+        """Which ids may come next, (B, V); at least one per row."""
         of, kind, remaining = self.of_kind, state.kind[:, None], state.remaining[:, None]
         # A rest before the first note leaves one position for a note.
         room = remaining - ((state.has_note == 0) & (state.is_rest == 1))[:, None] * 1

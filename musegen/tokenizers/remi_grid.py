@@ -42,7 +42,7 @@ class Metres(NamedTuple):
     """The metres of all pieces, S sections of one metre, (S,) each."""
 
     time: Ints
-    """Where each begins."""
+    """Start of each section."""
     beats: Ints
     unit: Ints
     position_ticks: Ints

@@ -112,7 +112,7 @@ class Tables(NamedTuple):
         return array
 
     def by_value(self, kind: Kind, column: Ints, size: int = 0) -> Ints:
-        """The id of one kind by the value of its column, 0 where there is none; at least (size,)."""
+        """The id of one kind by the value of its column, 0 if there is none; at least (size,)."""
         ids = self.ids(kind)
         table = np.zeros(max(size, int(column[ids].max(initial=-1)) + 1), dtype=np.int64)
         table[column[ids]] = ids

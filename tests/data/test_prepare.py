@@ -128,15 +128,15 @@ def test_misuse_is_one_clear_error(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
     write(tmp_path / "in", 3)
     prepare(str(tmp_path / "in"), tmp_path / "out")
-    with pytest.raises(ConfigError, match="--force"):
+    with pytest.raises(ConfigError, match="replace it with force"):
         prepare(str(tmp_path / "in"), tmp_path / "out")
     prepare(str(tmp_path / "in"), tmp_path / "out", force=True, limit=2)
     assert len(Dataset.open(tmp_path / "out").pieces) == 2
     with pytest.raises(DataError, match="is a prepared dataset"):
         prepare(str(tmp_path / "out"), tmp_path / "new")
-    with pytest.raises(ConfigError, match="no dataset"):
+    with pytest.raises(ConfigError, match="not a dataset"):
         prepare(str(tmp_path / "in"), tmp_path / "in", force=True)
-    with pytest.raises(ConfigError, match="--limit 0"):
+    with pytest.raises(ConfigError, match="limit 0"):
         prepare(str(tmp_path / "in"), tmp_path / "new", limit=0)
 
 

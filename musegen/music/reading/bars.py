@@ -121,20 +121,20 @@ def _joined(plan: Plan, last: NotatedBar, pickup: NotatedBar, now: Fraction) -> 
 def _pickup(plan: Plan, first: NotatedBar, now: Fraction) -> Fraction:
     """Place a pickup as a first bar with its own metre; `tidy_metre` pads it."""
     size = Fraction(-(-first.length * 8 // 1), 8)  # up to a whole number of 32nds
-    own = express(int(size * 8), 8)
-    if own is None or size >= quarters(first.metre):
-        own, size = first.metre, quarters(first.metre)
-    plan.metres.append((now, own))
+    metre = express(int(size * 8), 8)
+    if metre is None or size >= quarters(first.metre):
+        metre, size = first.metre, quarters(first.metre)
+    plan.metres.append((now, metre))
     plan.spans.append((now + size - first.length, now + size))
     return now + size
 
 
 def _long(plan: Plan, measure: NotatedBar, now: Fraction) -> Fraction:
     bar = quarters(measure.metre)
-    own = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
-    if own:
+    metre = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
+    if metre:
         plan.repairs["long bars given their own metre"] += 1
-        return _put(plan, now, measure, own)
+        return _put(plan, now, measure, metre)
     whole = bar * (measure.length // bar)
     if measure.length - whole <= measure.slack:
         plan.repairs["long bars cut to their metre"] += 1
