@@ -1,1 +1,1 @@
-"""Datasets: music stored as checked scores, and what a model sees of it."""
+"""Datasets: checked scores, and the token streams that models are trained on."""

@@ -1,7 +1,7 @@
-"""The corpora that come with the installed music21 package: nothing is downloaded.
+"""The corpora bundled with the installed music21 package: nothing is downloaded.
 
-Parsing ABC and MusicXML takes minutes, so each book is kept as a zip of MIDI files in the user's
-cache folder ($MUSEGEN_CACHE), under the version of music21, of our parser and of the list of its pieces.
+Parsing ABC and MusicXML takes minutes, so each book is cached as a zip of MIDI files in the user's
+cache folder ($MUSEGEN_CACHE), keyed by the versions of music21 and of our parser and the list of pieces.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ class Corpus(NamedTuple):
     """Folders of music21's corpus."""
     licence: str
     split: Path | None = None
-    """Lines name,split: the corpus is these pieces of its books, split so. None: all of them, by content."""
+    """A file of lines name,split: the pieces of the corpus and their split. None: all, split by content."""
 
 
 class CorpusFile(NamedTuple):
     """One piece of a corpus."""
 
     source: str
-    """The book's file, with the number of the tune where it holds several: `airdsAirs/book5.abc#12`."""
+    """The file in the book, with the number of the tune if it has several: `airdsAirs/book5.abc#12`."""
     data: bytes
-    """MIDI with the metre as notated (a pickup is a short first bar); empty where `reason` says why."""
+    """MIDI with the metre as notated (a pickup is a short first bar); empty if there is a `reason`."""
     repairs: list[str]
     reason: str
 
@@ -76,12 +76,12 @@ _CHOIR = 52
 
 
 def corpus_files(name: str, *, workers: int | None = None, limit: int | None = None) -> list[CorpusFile]:
-    """The pieces of the built-in corpus `name` (of CORPORA), parsed on first use and then kept.
+    """The pieces of the built-in corpus `name` (of CORPORA), parsed on first use and then cached.
 
     Args:
         name: of the corpus.
-        workers: processes, all cores where None.
-        limit: the first so many tunes only; these alone are parsed, and not kept.
+        workers: number of processes; None: all cores.
+        limit: only the first `limit` tunes; only these are parsed, and they are not cached.
     """
     corpus = CORPORA[name]
     names = frozenset(read_split(corpus.split)) if corpus.split else frozenset()
@@ -94,7 +94,7 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
 
 
 def cache_folder() -> Path:
-    """$MUSEGEN_CACHE, or the platform's folder for caches of this user."""
+    """$MUSEGEN_CACHE, or the user's cache folder on this platform."""
     if os.environ.get("MUSEGEN_CACHE"):
         return Path(os.environ["MUSEGEN_CACHE"])
     home = Path.home()
@@ -115,21 +115,21 @@ def _book(book: str, names: frozenset[str], workers: int | None, limit: int | No
     if files is None:
         jobs = _jobs(Path(str(package.locate_file("music21"))) / "corpus" / book, book, names)
         if limit is not None:
-            workers = min(workers or os.cpu_count() or 1, limit // 50 + 1)  # few need no processes
+            workers = min(workers or os.cpu_count() or 1, limit // 50 + 1)  # a few tunes need no processes
         results = parallel(_parse, jobs, workers=workers)
-        files, lost = [], False
+        files, has_died = [], False
         for job, result in zip(jobs, progress(results, len(jobs), book), strict=True):
-            lost |= isinstance(result, Died)
+            has_died |= isinstance(result, Died)
             files += [CorpusFile(job[0], b"", [], result.reason)] if isinstance(result, Died) else result
             if limit is not None and len(files) >= limit:
                 return files
-        if not lost:  # what went wrong once may go right the next time
+        if not has_died:  # a process that died may succeed the next time
             save_book(cached, files)
     return files[:limit]
 
 
 def _jobs(folder: Path, book: str, names: frozenset[str]) -> list[tuple[str, str | Path]]:
-    """What is to be parsed: (source, text of one ABC tune, or a MusicXML file); of `names` where given."""
+    """The pieces to parse, (source, text of an ABC tune or path of a MusicXML file); only `names` if any."""
     from musegen.music.reading.abc import split_abc
 
     jobs: list[tuple[str, str | Path]] = []
@@ -145,7 +145,7 @@ def _jobs(folder: Path, book: str, names: frozenset[str]) -> list[tuple[str, str
 
 
 def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
-    """One piece, or none where a MusicXML file has not four named voices."""
+    """One piece, or none if a MusicXML file does not have four named voices."""
     from musegen.music.reading.guard import read_bytes, xml_text
     from musegen.music.reading.interop import parse_abc, parse_music21
     from musegen.music.writing.midi import midi_bytes
@@ -167,7 +167,7 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
 
 
 def _voices(score: Score) -> list[Track]:
-    """Soprano, alto, tenor and bass, without the instruments beside them; none where not one of each."""
+    """Soprano, alto, tenor and bass without other instruments; empty unless there is one of each."""
     voices = []
     for name in _VOICES:
         found = [t for t in score.tracks if re.match(rf"{name}\b", t.name, re.IGNORECASE)]
@@ -179,7 +179,7 @@ def _voices(score: Score) -> list[Track]:
 
 
 def save_book(path: Path, files: list[CorpusFile]) -> None:
-    """Keep the book; a cache that cannot be written is done without."""
+    """Cache the book; it is no error if the cache cannot be written."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("index.json", json.dumps([(f.source, f.repairs, f.reason) for f in files]))
@@ -188,11 +188,11 @@ def save_book(path: Path, files: list[CorpusFile]) -> None:
     try:
         write_atomic(path, buffer.getvalue())
     except OSError as error:
-        say(f"the parsed corpus could not be kept in {path.parent}: {error.strerror}")
+        say(f"the parsed corpus could not be cached in {path.parent}: {error.strerror}")
 
 
 def load_book(path: Path) -> list[CorpusFile] | None:
-    """The book as kept, or None where it is not there or damaged."""
+    """The cached book, or None if it is missing or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             index = json.loads(archive.read("index.json"))

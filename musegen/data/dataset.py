@@ -1,4 +1,4 @@
-"""A prepared dataset: scores, packed, with an index and a split."""
+"""A prepared dataset: packed scores with an index and a split."""
 
 import hashlib
 import json
@@ -27,15 +27,15 @@ class IndexEntry:
     notes: int
     bars: int
     pickup: float
-    """Length of the pickup in quarters; 0 where there is none."""
+    """Length of the pickup in quarter notes; 0 if there is none."""
     melody: int
-    """Index of the melody's track, -1 where there is none."""
+    """Index of the melody track, -1 if there is none."""
     melody_how: str
     time_signatures: list[str]
     programs: list[int]
-    """Sorted General MIDI programs from 0; -1 stands for drums."""
+    """Sorted General MIDI programs from 0; -1 for drums."""
     offset: int
-    """Where the MIDI bytes begin in scores.bin, and how many they are:"""
+    """Offset of the MIDI bytes in scores.bin; their number is `size`."""
     size: int
 
 
@@ -82,11 +82,11 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Of scores.bin: what the music is."""
+        """The hash of scores.bin, that is of the music."""
         return str(self.info["sha256"])
 
     def cache(self, what: str, recipe: list[Any]) -> Path:
-        """Where what is made of it is kept, by the recipe for it, so that a stale one is never read."""
+        """The cache folder of a derived object, keyed by its recipe so that a stale one is never read."""
         key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
         return self.path / ".cache" / f"{what}-{key}"
 
@@ -95,7 +95,7 @@ class Dataset:
         return [p for p in self.pieces if name in (p.split, "all")]
 
     def score(self, piece: IndexEntry) -> Score:
-        """The tidy Score of `piece`, in ticks; its tracks all have notes."""
+        """The tidy Score of `piece`, in ticks, without empty tracks."""
         with (self.path / "scores.bin").open("rb") as file:
             file.seek(piece.offset)
             score = Score.from_midi(file.read(piece.size))
@@ -104,7 +104,7 @@ class Dataset:
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    """What a dataset holds: pieces by split, files by verdict and reason, metres, instruments."""
+    """Facts about a dataset: pieces by split, files by verdict, metres, instruments."""
     pieces = dataset.pieces
     audit = dataset.path / "audit.jsonl"
     lines = audit.read_text("utf-8").splitlines() if audit.exists() else []

@@ -1,4 +1,4 @@
-"""Fitting a tokenizer to a dataset: its metres, programs, named parts, and how fine its music is."""
+"""Fitting a tokenizer to a dataset: its metres, programs, named parts and grid resolution."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,9 +14,9 @@ from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
 GRIDS = (4, 8, 12, 24)
-"""Positions a quarter that are tried in turn."""
-WHOLE = 0.95
-"""Share of the pieces whose every onset must lie on a grid for it to be taken."""
+"""Positions per quarter note, tried in this order."""
+MIN_SHARE = 0.95
+"""Share of the pieces that must lie on a grid completely for it to be chosen."""
 
 
 def fit_tokenizer(
@@ -27,34 +27,34 @@ def fit_tokenizer(
     pairs: bool = False,
     lines: bool = False,
 ) -> Tokenizer:
-    """A tokenizer that knows the metres of a dataset, with programs or voices where the view needs them.
+    """A tokenizer that knows the metres of a dataset, with programs or voices if the view needs them.
 
     Args:
         dataset: the music.
-        config: what is settled already.
-        data: which tracks are wanted.
-        pairs: the accompaniments alone, not the melodies.
-        lines: clips of melodies are wanted, as lines where nothing else is asked for.
+        config: settings of the user.
+        data: which tracks to use.
+        pairs: fit to the accompaniments, not the melodies.
+        lines: use a line tokenizer by default, for clips of melodies.
 
     Raises:
-        DataError: no piece has the tracks wanted.
+        DataError: no piece has the requested tracks.
     """
-    metres = {metre for piece in dataset.pieces for metre in piece.time_signatures}
-    pairs_of = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(metres))]
+    names = {metre for piece in dataset.pieces for metre in piece.time_signatures}
+    metres = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(names))]
     scores = _selected(dataset, data or DataConfig(), pairs=pairs)
     if config.kind == "line" or lines:
-        return LineTokenizer.build(config, time_signatures=pairs_of)
+        return LineTokenizer.build(config, time_signatures=metres)
     parts = shared_parts(scores)
     if config.kind == "auto":
-        # Voices that go together are written better side by side than one note after another.
+        # Simultaneous voices are better modelled on a grid than as a sequence of notes.
         config = replace(config, kind="grid" if pairs and _are_voices(scores) else "remi")
     if config.kind == "grid":
         config = replace(config, positions=config.positions or _fit_positions(scores))
-        return GridTokenizer.build(config, time_signatures=pairs_of, parts=parts or _voices(scores))
+        return GridTokenizer.build(config, time_signatures=metres, parts=parts or _voices(scores))
     programs = {-1 if t.is_drum else t.program for score in scores for t in score.tracks}
     if data is not None and data.tracks == "melody" and not pairs:
         programs = set()
-    return RemiTokenizer.build(config, time_signatures=pairs_of, programs=sorted(programs), parts=parts)
+    return RemiTokenizer.build(config, time_signatures=metres, programs=sorted(programs), parts=parts)
 
 
 def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreTick]:
@@ -67,17 +67,17 @@ def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreT
 
 
 def shared_parts(scores: list[ScoreTick]) -> list[Part]:
-    """The named tracks of a dataset, where most of its pieces have several of one program.
+    """The named tracks of a dataset, if most of its pieces have several tracks of one program.
 
-    A part is a name that at least half of the pieces have. There are none unless every track of at
-    least half of the pieces is one of them: then programs tell tracks apart well enough, or nothing does.
+    A part is a name that at least half of the pieces have. There are none unless in at least half of the
+    pieces every track is one of them; otherwise programs distinguish the tracks well enough, or nothing does.
     """
     names: Counter[Part] = Counter()
     doubled = 0
     rosters: list[list[Part]] = []
     for score in scores:
         melodic = [track for track in score.tracks if not track.is_drum]
-        # A dict keeps the order of the tracks, which becomes the order of the parts.
+        # A dict keeps the order of the tracks, which is the order of the parts.
         roster = list(dict.fromkeys(Part(t.name.strip(), t.program) for t in melodic if t.name.strip()))
         doubled += len(roster) == len(melodic) > len({track.program for track in melodic})
         names.update(roster)
@@ -89,7 +89,7 @@ def shared_parts(scores: list[ScoreTick]) -> list[Part]:
 
 
 def _are_voices(scores: list[ScoreTick]) -> bool:
-    """Whether nearly every piece is a few tracks of one note at a time."""
+    """Whether nearly every piece consists of a few monophonic tracks."""
     fitting = 0
     config = TokenizerConfig(kind="grid", positions=24)
     for score in scores:
@@ -97,13 +97,13 @@ def _are_voices(scores: list[ScoreTick]) -> bool:
         grid = GridTokenizer.build(config, time_signatures=[], parts=parts)
         fits = not isinstance(attempt(grid.encode, score, lossy=True), MusegenError)
         fitting += fits and not any(track.is_drum for track in score.tracks)
-    return fitting >= WHOLE * len(scores)
+    return fitting >= MIN_SHARE * len(scores)
 
 
 def _voices(scores: list[ScoreTick]) -> list[Part]:
-    """As many unnamed parts as all but the largest twentieth of the pieces have tracks; none for one."""
+    """Unnamed parts, as many as 95% of the pieces have tracks at most; none for a single one."""
     rosters = [[track.program for track in score.tracks if not track.is_drum] for score in scores]
-    count = min(MAX_VOICES, int(np.quantile([len(roster) for roster in rosters], WHOLE, method="lower")))
+    count = min(MAX_VOICES, int(np.quantile([len(roster) for roster in rosters], MIN_SHARE, method="lower")))
     if count < 2:
         return []
     programs = [Counter(r[i] for r in rosters if len(r) > i).most_common(1)[0][0] for i in range(count)]
@@ -111,9 +111,9 @@ def _voices(scores: list[ScoreTick]) -> list[Part]:
 
 
 def _fit_positions(scores: list[ScoreTick]) -> int:
-    """The fewest of `GRIDS` positions a quarter that hold every onset of most of the pieces."""
+    """The smallest of `GRIDS` on which every onset of most of the pieces lies."""
     whole: Counter[int] = Counter()
     for score in scores:
         onsets = np.concatenate([track.notes.numpy()["time"] for track in score.tracks]).astype(np.int64)
         whole.update(g for g in GRIDS if not (onsets * g % score.ticks_per_quarter).any())
-    return next((g for g in GRIDS if whole[g] >= WHOLE * len(scores)), max(GRIDS, key=lambda g: whole[g]))
+    return next((g for g in GRIDS if whole[g] >= MIN_SHARE * len(scores)), max(GRIDS, key=lambda g: whole[g]))

@@ -1,4 +1,4 @@
-"""Work shared among limited processes, in order, where a process that dies costs only the item it held."""
+"""A pool of limited processes, in order; if a process dies, only the item it worked on is lost."""
 
 import os
 import time
@@ -10,27 +10,27 @@ from musegen.music.reading.sandbox import SECONDS, Died, Worker
 
 __all__ = ["Died", "parallel"]
 CHUNK = 32
-"""Items handed to a worker at once; each is answered singly."""
+"""Items sent to a worker at once; results come back one by one."""
 PATIENCE = 6
-"""How many times longer an item may take by the clock than by the processor."""
+"""Limit of the wall time of an item, as a multiple of its CPU time."""
 
 
-class _Desk:
-    """A worker, the indices of the items it holds, the next one first, and since when it works on that."""
+class _WorkerState:
+    """A worker, the indices of its items (the current one first) and the start time of that one."""
 
     def __init__(self, seconds: float) -> None:
         self.worker = Worker(seconds)
-        self.held: list[int] = []
-        self.since = 0.0
+        self.pending: list[int] = []
+        self.started = 0.0
 
 
 class _Work(NamedTuple):
-    """All there is to do, and what has come of it."""
+    """All items and the results so far."""
 
     function: Callable[[Any], Any]
     items: Sequence[Any]
     chunks: list[list[int]]
-    """Indices not handed out yet, the next ones last."""
+    """Indices not yet sent to a worker, the next ones last."""
     results: dict[int, Any]
 
 
@@ -41,15 +41,15 @@ def parallel(
     workers: int | None = None,
     seconds: float = SECONDS,
 ) -> Iterator[Any]:
-    """`function(item)` for each item, in the order of `items`; a `Died` where that killed its worker.
+    """`function(item)` for each item, in the order of `items`; a `Died` if that killed its worker.
 
-    With one worker, or few items, everything happens in this process and nothing is guarded.
+    With one worker or few items, everything runs in this process without limits.
 
     Args:
-        function: a function at the top of a module; it handles its own exceptions.
+        function: a function at module level; it handles its own exceptions.
         items: what to work on; they and the results travel through a pipe.
-        workers: processes, all cores where None.
-        seconds: of the processor that an item may take, where that is counted.
+        workers: number of processes; None: all cores.
+        seconds: of CPU time per item, where the system limits it.
     """
     workers = min(workers or os.cpu_count() or 1, len(items) // 4)
     if workers <= 1:
@@ -58,46 +58,46 @@ def parallel(
     size = max(1, min(CHUNK, len(items) // (4 * workers)))
     chunks = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)][::-1]
     work = _Work(function, items, chunks, {})
-    desks = [_Desk(seconds) for _ in range(workers)]
+    states = [_WorkerState(seconds) for _ in range(workers)]
     try:
-        for desk in desks:
-            _hand_out(work, desk)
+        for state in states:
+            _send(work, state)
         for following in range(len(items)):
             while following not in work.results:
-                _collect(work, desks)
+                _collect(work, states)
             yield work.results.pop(following)
     finally:
-        for desk in desks:
-            desk.worker.stop()
+        for state in states:
+            state.worker.stop()
 
 
-def _hand_out(work: _Work, desk: _Desk) -> None:
+def _send(work: _Work, state: _WorkerState) -> None:
     if work.chunks:
-        desk.held = work.chunks.pop()
-        desk.worker.give(work.function, [work.items[i] for i in desk.held])
-        desk.since = time.monotonic()
+        state.pending = work.chunks.pop()
+        state.worker.give(work.function, [work.items[i] for i in state.pending])
+        state.started = time.monotonic()
 
 
-def _collect(work: _Work, desks: list[_Desk]) -> None:
-    """Take what the workers have to say, replace those that died or take too long, hand out more."""
-    busy = [desk for desk in desks if desk.held]
-    left = min(desk.since + PATIENCE * desk.worker.seconds for desk in busy) - time.monotonic()
-    ready = wait([desk.worker.pipe for desk in busy], timeout=max(0.0, left))
-    for desk in busy:
-        if desk.worker.pipe in ready:
-            _settle(work, desk, desk.worker.take())
-        elif time.monotonic() - desk.since > PATIENCE * desk.worker.seconds:
-            _settle(work, desk, desk.worker.end(late=True))
+def _collect(work: _Work, states: list[_WorkerState]) -> None:
+    """Collect results, replace workers that died or take too long, and send out more items."""
+    busy = [state for state in states if state.pending]
+    remaining = min(state.started + PATIENCE * state.worker.seconds for state in busy) - time.monotonic()
+    ready = wait([state.worker.pipe for state in busy], timeout=max(0.0, remaining))
+    for state in busy:
+        if state.worker.pipe in ready:
+            _store(work, state, state.worker.take())
+        elif time.monotonic() - state.started > PATIENCE * state.worker.seconds:
+            _store(work, state, state.worker.end(late=True))
 
 
-def _settle(work: _Work, desk: _Desk, answer: Any) -> None:
-    """Note the answer to the item that is next at the desk; see to it that there is more to do."""
-    work.results[desk.held.pop(0)] = answer
-    desk.since = time.monotonic()
-    if isinstance(answer, Died):
-        if desk.held:
-            work.chunks.append(desk.held)
-            desk.held = []
-        desk.worker = Worker(desk.worker.seconds)
-    if not desk.held:
-        _hand_out(work, desk)
+def _store(work: _Work, state: _WorkerState, result: Any) -> None:
+    """Store the result of the current item of a worker, and send it more items if it has none."""
+    work.results[state.pending.pop(0)] = result
+    state.started = time.monotonic()
+    if isinstance(result, Died):
+        if state.pending:
+            work.chunks.append(state.pending)
+            state.pending = []
+        state.worker = Worker(state.worker.seconds)
+    if not state.pending:
+        _send(work, state)

@@ -1,4 +1,4 @@
-"""Music files -> a dataset folder: every file checked, its metre tidied, duplicates dropped, split."""
+"""Music files -> a dataset folder: files are checked, metres tidied, duplicates dropped, pieces split."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from musegen.music.reading.sandbox import Died
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
 ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbols not sounded")
-"""Repairs that are no sign of a fault in the file."""
+"""Repairs that do not indicate a fault in the file."""
 BY = ("name", "number", "program")
 HOW = {
     "file": "by the given file",
@@ -33,18 +33,18 @@ HOW = {
     "folders": "by folders",
     "content": "by content",
 }
-"""What split the pieces, in words."""
+"""Descriptions of how the pieces were split."""
 OFF_GRID = 0.1
-"""More onsets than this share off the grid: the music was played, not notated."""
+"""With a larger share of onsets off the grid, the music was performed, not notated."""
 
 
 class ReadSummary(NamedTuple):
-    """What came of reading the sources."""
+    """The result of reading the sources."""
 
     pieces: list[IndexEntry]
-    """Those that are kept, named by their whole path, without a split."""
+    """The pieces that are kept, named by their whole path, without a split."""
     audit: list[dict[str, Any]]
-    """A line of audit.jsonl for every piece, and for every file that cannot be read."""
+    """A line of audit.jsonl per piece, and per file that cannot be read."""
     sha256: str
     """Of scores.bin."""
     off_grid: float
@@ -65,13 +65,13 @@ def prepare(
 
     Args:
         source: a folder, a file, or a name of CORPORA.
-        out: the folder to make.
-        split: a file that gives each piece its split (see `split_by_file`). None: folders train,
-            valid and test in the source, or the split of a built-in corpus, else by content.
-        melody: the melody's track in every piece, by name or number; None finds it out.
-        workers: processes that read, all cores where None; the result does not depend on it.
-        limit: the first so many files only.
-        force: replace what is at `out`.
+        out: the new folder.
+        split: a file with the split of each piece (see `split_by_file`). None: folders train, valid
+            and test in the source, or the split of a built-in corpus, else by content.
+        melody: the melody track of every piece, by name or number; None: detected.
+        workers: number of processes; None: all cores; the result does not depend on it.
+        limit: only the first `limit` files.
+        force: replace a dataset at `out`.
 
     Raises:
         ConfigError: `out` exists and `force` is not set, or `limit` or `workers` is below 1.
@@ -80,14 +80,14 @@ def prepare(
     """
     _check(out, workers, limit, force=force)
     if split is not None:
-        read_split(split)  # a fault in it is found now, not when everything has been read
+        read_split(split)  # report faults now, not after everything has been read
     built_in = source in CORPORA and not Path(source).exists()
     if built_in:
         files = corpus_files(source, workers=workers, limit=limit)
         sources = [Source(f.source, f, melody) for f in files]
     else:
         sources = find_sources(Path(source), melody)[:limit]
-    made = [folder for folder in out.parents if not folder.exists()]
+    new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
         _build(building, out.name, source if built_in else "", sources, split, workers)
@@ -95,7 +95,7 @@ def prepare(
         _put_in_place(building, out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
-        for folder in made:  # the innermost first
+        for folder in new_folders:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
         raise
@@ -103,34 +103,34 @@ def prepare(
 
 
 def _building(out: Path) -> Path:
-    """A folder beside `out` in which the dataset is made."""
+    """A temporary folder next to `out`."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"--out {out} cannot be written to ({reason}): name another folder") from error
+        raise ConfigError(f"⟨out⟩ {out} cannot be written to ({reason}): name another folder") from error
 
 
 def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) -> None:
-    for flag, value in (("--workers", workers), ("--limit", limit)):
+    for option, value in (("⟨workers⟩", workers), ("⟨limit⟩", limit)):
         if value is not None and value < 1:
-            raise ConfigError(f"{flag} {value}: at least 1")
+            raise ConfigError(f"{option} {value}: at least 1")
     if not out.exists():
         return
     if not force:
-        raise ConfigError(f"{out} exists; choose another --out, or replace it with --force")
+        raise ConfigError(f"{out} exists; choose another ⟨out⟩, or replace it with ⟨force⟩")
     if not out.is_dir() or (any(out.iterdir()) and not (out / "dataset.json").is_file()):
-        raise ConfigError(f"{out} is no dataset and is not replaced; choose another --out")
+        raise ConfigError(f"{out} is not a dataset and is not replaced; choose another ⟨out⟩")
 
 
 def _put_in_place(building: Path, out: Path) -> None:
-    """Rename `building` to `out`; a dataset that is there is gone only when the new one stands."""
+    """Rename `building` to `out`; an existing dataset is removed only after that."""
     if not out.exists():
         building.replace(out)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    old.rmdir()  # a free name: some systems rename to no folder that is there
+    old.rmdir()  # a free name: some systems cannot rename to an existing folder
     out.replace(old)
     try:
         building.replace(out)
@@ -145,31 +145,31 @@ def _build(
 ) -> None:
     """Write the four files of a dataset into `folder`."""
     by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
-    own = CORPORA[corpus].split if corpus and split is None else None
-    given = split is not None or by_folders or own is not None
+    published = CORPORA[corpus].split if corpus and split is None else None
+    has_split = split is not None or by_folders or published is not None
     with (folder / "scores.bin").open("wb") as file:
-        taken = _take_in(sources, workers, file, drop_duplicates=not given)
-    if not taken.pieces:
-        raise DataError(nothing_usable(taken.audit))
-    names = [p.name for p in taken.pieces]
+        summary = _read_pieces(sources, workers, file, drop_duplicates=not has_split)
+    if not summary.pieces:
+        raise DataError(nothing_usable(summary.audit))
+    names = [p.name for p in summary.pieces]
     if split is not None:
-        rejected = [line["path"] for line in taken.audit if line["verdict"] == "rejected"]
+        rejected = [line["path"] for line in summary.audit if line["verdict"] == "rejected"]
         how, splits = "file", split_by_file(split, names, rejected)
-    elif own is not None:
-        how, splits = "corpus", split_by_names(own, names)
+    elif published is not None:
+        how, splits = "corpus", split_by_names(published, names)
     elif by_folders:
         how, splits = "folders", split_by_folders(names) or ["train"] * len(names)
     else:
-        how, splits = "content", split_by_content([p.fingerprint for p in taken.pieces])
+        how, splits = "content", split_by_content([p.fingerprint for p in summary.pieces])
     pieces = [
         replace(piece, name=title, split=part)
-        for piece, title, part in zip(taken.pieces, _short_names(names), splits, strict=True)
+        for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
-    warned = warnings(pieces, how, taken.off_grid)
+    messages = warnings(pieces, how, summary.off_grid)
     _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
-    _write_lines(folder / "audit.jsonl", taken.audit)
+    _write_lines(folder / "audit.jsonl", summary.audit)
     melodies = dict(Counter(p.melody_how for p in pieces).most_common())
-    verdicts = Counter(line["verdict"] for line in taken.audit)
+    verdicts = Counter(line["verdict"] for line in summary.audit)
     info = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -179,25 +179,25 @@ def _build(
         "notes": sum(p.notes for p in pieces),
         "bars": sum(p.bars for p in pieces),
         "verdicts": {v: verdicts[v] for v in VERDICTS},
-        "rejected": reasons(taken.audit),
-        "repairs": repair_counts(taken.audit),
+        "rejected": reasons(summary.audit),
+        "repairs": repair_counts(summary.audit),
         "splits": {s: splits.count(s) for s in SPLITS},
         "split_by": how,
-        "seed": None,  # nothing is drawn: the split follows from the content
+        "seed": None,  # nothing is random: the split follows from the content
         "melody": melodies,
-        "off_grid": round(taken.off_grid, 4),
+        "off_grid": round(summary.off_grid, 4),
         "licence": CORPORA[corpus].licence if corpus else "as the source files",
-        "warnings": warned,
-        "sha256": taken.sha256,
+        "warnings": messages,
+        "sha256": summary.sha256,
     }
     write_json(folder / "dataset.json", info)
     found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
     counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
-    for line in [*(f"warning: {w}" for w in warned), f"split {HOW[how]}: {counts}", f"melody: {found}"]:
+    for line in [*(f"warning: {w}" for w in messages), f"split {HOW[how]}: {counts}", f"melody: {found}"]:
         say(line)
 
 
-def _take_in(
+def _read_pieces(
     sources: list[Source], workers: int | None, scores: BinaryIO, *, drop_duplicates: bool
 ) -> ReadSummary:
     """Read the sources, in order, and append the MIDI of the pieces that are kept to the file `scores`."""
@@ -206,23 +206,23 @@ def _take_in(
     first: dict[str, str] = {}
     digest = hashlib.sha256()
     offset, off_grid = 0, 0.0
-    for intake in _read_all(sources, workers):
-        verdict, reason, piece = "used", intake.reason, intake.piece
+    for read in _read_all(sources, workers):
+        verdict, reason, piece = "used", read.reason, read.piece
         if piece is None:
             verdict = "rejected"
         elif drop_duplicates and piece.fingerprint in first:
             verdict, reason = "duplicate", f"the same music as {first[piece.fingerprint]}"
         else:
-            first.setdefault(piece.fingerprint, intake.source)
-            if any(not repair.endswith(ORDINARY) for repair in intake.repairs):
+            first.setdefault(piece.fingerprint, read.source)
+            if any(not repair.endswith(ORDINARY) for repair in read.repairs):
                 verdict = "repaired"
-            scores.write(intake.data)
-            digest.update(intake.data)
+            scores.write(read.data)
+            digest.update(read.data)
             pieces.append(replace(piece, offset=offset))
             offset += piece.size
-            off_grid += intake.off_grid * piece.notes
-        facts = {"path": intake.source, "verdict": verdict, "reason": reason}
-        audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(intake.repairs)})
+            off_grid += read.off_grid * piece.notes
+        facts = {"path": read.source, "verdict": verdict, "reason": reason}
+        audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(read.repairs)})
     return ReadSummary(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
 
 
@@ -234,7 +234,7 @@ def _read_all(sources: list[Source], workers: int | None) -> Iterator[ReadPiece]
 
 
 def _short_names(sources: list[str]) -> list[str]:
-    """The sources without their files' suffixes, where that tells them apart."""
+    """The sources without the suffixes of their files, unless that makes them equal."""
     short = []
     for source in sources:
         file, sharp, number = source.partition("#")
@@ -248,7 +248,7 @@ def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
-    """What the user should know of a dataset, from its pieces, what split it and the share off the grid."""
+    """Warnings about a dataset, from its pieces, how they were split, and the share off the grid."""
     found = []
     if off_grid > OFF_GRID:
         found.append(
@@ -260,11 +260,11 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
     if how != "content":
         empty = [s for s in SPLITS if not any(p.split == s for p in pieces)]
         if empty:
-            found.append(f"the given split has nothing for {', '.join(empty)}")
+            found.append(f"the split has no pieces for {', '.join(empty)}")
         splits = Counter(fingerprint for fingerprint, _ in {(p.fingerprint, p.split) for p in pieces})
         leaks = sum(count > 1 for count in splits.values())
         if leaks:
-            found.append(f"the same music stands in more than one split: {leaks} in all")
+            found.append(f"the same music is in more than one split: {leaks} in all")
     missing = sum(p.melody < 0 for p in pieces)
     if missing:
         found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
@@ -272,19 +272,19 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
 
 
 def reasons(audit: list[dict[str, Any]]) -> dict[str, int]:
-    """How many files were rejected for each reason; what varies in a reason (numbers) is left out."""
+    """Number of rejected files by reason; numbers in a reason are replaced by N."""
     texts = [re.sub(r"\d[\d.]*", "N", line["reason"]) for line in audit if line["verdict"] == "rejected"]
     return dict(Counter(texts).most_common())
 
 
 def repair_counts(audit: list[dict[str, Any]]) -> dict[str, int]:
-    """In how many pieces each repair was made."""
+    """Number of pieces by repair."""
     repairs = [re.sub(r"^\d+ ", "", r) for line in audit for r in line["repairs"]]
     return dict(Counter(repairs).most_common())
 
 
 def nothing_usable(audit: list[dict[str, Any]]) -> str:
-    """The message where no piece can be used."""
+    """The message if no piece can be used."""
     counts = list(reasons(audit).items())
     words = ", ".join(f"{reason} x{count}" for reason, count in counts[:6])
     files = "1 file" if len(audit) == 1 else f"{len(audit)} files"

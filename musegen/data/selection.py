@@ -1,4 +1,4 @@
-"""What of a piece a model sees: all of it, its melody, or its melody and what accompanies it."""
+"""The part of a piece that a model is trained on: all tracks, the melody, or melody and accompaniment."""
 
 from typing import NamedTuple
 
@@ -15,25 +15,25 @@ from musegen.tokenizers.tables import Ints
 
 
 class Selected(NamedTuple):
-    """A piece as a model sees it."""
+    """The selected tracks of a piece."""
 
     score: ScoreTick
-    """What the model writes."""
+    """The target of the model."""
     melody: ScoreTick | None
-    """What it is given: one line of notes; None for a model that is given nothing."""
+    """The source of an accompaniment model: one line of notes; None for other models."""
 
 
 def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bool = False) -> Selected:
-    """The score of a piece as a model sees it.
+    """Select the tracks of a piece that a model is trained on.
 
     Args:
         dataset: of the piece.
-        piece: which.
-        config: which tracks are wanted.
-        pairs: part the melody from what accompanies it.
+        piece: an entry of its index.
+        config: which tracks to use.
+        pairs: separate the melody from the accompaniment.
 
     Raises:
-        DataError: the piece has no such tracks; the message says why, alike for all pieces of a kind.
+        DataError: the piece has no such tracks; the message is the same for all pieces with this fault.
     """
     score = dataset.score(piece)
     if not pairs and config.tracks == "all":
@@ -47,15 +47,15 @@ def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bo
     return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone))
 
 
-def _melody(score: ScoreTick, piece: IndexEntry, wanted: str | None) -> int:
-    if wanted is None:
+def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:
+    if requested is None:
         if piece.melody < 0:
             raise DataError("no melody track")
         return piece.melody
     try:
-        return melody_track(score, wanted)[0]
+        return melody_track(score, requested)[0]
     except DataError as error:
-        raise DataError(f"no melody track {wanted!r}") from error
+        raise DataError(f"no melody track {requested!r}") from error
 
 
 def _accompaniment(tracks: list[TrackTick], config: DataConfig) -> list[TrackTick]:
@@ -63,9 +63,9 @@ def _accompaniment(tracks: list[TrackTick], config: DataConfig) -> list[TrackTic
         tracks = [track for track in tracks if not track.is_drum]
     if not tracks:
         raise DataError("nothing accompanies the melody")
-    wanted = {name.strip().casefold() for name in config.accompaniment}
-    if wanted:
-        tracks = [track for track in tracks if track.name.strip().casefold() in wanted]
+    requested = {name.strip().casefold() for name in config.accompaniment}
+    if requested:
+        tracks = [track for track in tracks if track.name.strip().casefold() in requested]
         if not tracks:
             raise DataError(f"no track is named {' or '.join(config.accompaniment)}")
     return tracks
@@ -82,7 +82,7 @@ def _with_tracks(score: Score, tracks: list[TrackTick], fault: str) -> ScoreTick
 def encode_melody(melody: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
     """Ids of a melody of one line, from BOS to EOS, (S,).
 
-    What is finer than a grid is left out: the melody is listened to here, and copied elsewhere.
+    Notes finer than a grid are dropped: the melody is only input here, and copied to the output verbatim.
 
     Raises:
         TokenError: it cannot be encoded.
@@ -93,22 +93,22 @@ def encode_melody(melody: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
 
 
 def source_and_target(
-    melody: ScoreTick, listener: WholeTokenizer, target: Ints, tokenizer: Tokenizer
+    melody: ScoreTick, melody_tokenizer: WholeTokenizer, target: Ints, tokenizer: Tokenizer
 ) -> tuple[Ints, Ints]:
-    """Both streams of a piece, from BOS to EOS, the shorter one filled up with silent bars.
+    """Both streams of a piece, from BOS to EOS, the shorter one padded with silent bars.
 
     Args:
         melody: of one line.
-        listener: the melody's tokenizer.
+        melody_tokenizer: of the melody.
         target: (T,) the accompaniment.
         tokenizer: of the accompaniment.
 
     Raises:
         TokenError: the melody cannot be encoded.
     """
-    source = encode_melody(melody, listener)
-    metres = max(bar_metres(source, listener), bar_metres(target, tokenizer), key=len)
-    return fill_bars(source, listener, metres), fill_bars(target, tokenizer, metres)
+    source = encode_melody(melody, melody_tokenizer)
+    metres = max(bar_metres(source, melody_tokenizer), bar_metres(target, tokenizer), key=len)
+    return fill_bars(source, melody_tokenizer, metres), fill_bars(target, tokenizer, metres)
 
 
 def bar_metres(ids: Ints, tokenizer: Tokenizer) -> list[str]:
@@ -117,7 +117,7 @@ def bar_metres(ids: Ints, tokenizer: Tokenizer) -> list[str]:
 
 
 def fill_bars(ids: Ints, tokenizer: Tokenizer, metres: list[str]) -> Ints:
-    """A stream with silent bars put before its end, so that it has one for each of `metres`."""
+    """A stream padded with silent bars, so that it has one bar for each of `metres`."""
     tables = tokenizer.tables
     [bar_id], rest_ids = tables.ids(Kind.BAR), tables.ids(Kind.REST)
     missing: list[int] = []

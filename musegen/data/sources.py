@@ -1,4 +1,4 @@
-"""One source file -> what is kept of it: tidy MIDI bytes and the facts of the index and the audit."""
+"""Reading one source file: tidy MIDI bytes and the facts for the index and the audit."""
 
 import hashlib
 import os
@@ -24,35 +24,35 @@ class Source(NamedTuple):
     """A file to read."""
 
     name: str
-    """Its path in the source folder, with "/", and "#" and a number where the file holds several pieces;
-    in a corpus, its place there."""
-    where: Path | CorpusFile | str
-    """The text itself of one of several tunes of an ABC file."""
+    """Its path in the source folder, with "/", and "#" and a number if the file has several pieces;
+    in a corpus, its path there."""
+    content: Path | CorpusFile | str
+    """A path, a piece of a corpus, or the text of one of several tunes of an ABC file."""
     melody: str | None
-    """The melody's track, as the user names it."""
+    """The melody track, as named by the user."""
 
 
 class ReadPiece(NamedTuple):
-    """A piece of a source file, or why there is none."""
+    """A piece of a source file, or the reason why it cannot be used."""
 
     source: str
-    """As in Source."""
+    """See `Source.name`."""
     reason: str
-    """Why it cannot be used; "" where it can."""
+    """Why it cannot be used; "" if it can."""
     repairs: tuple[str, ...] = ()
     data: bytes = b""
     """Tidy MIDI."""
     piece: IndexEntry | None = None
-    """What the index says of it, named by its source; its split and its place are not known yet."""
+    """Its entry in the index, named by its source; split and offset are filled in later."""
     off_grid: float = 0.0
-    """Share of the onsets, 0 to 1."""
+    """Share of the onsets off the grid, 0 to 1."""
 
 
 def find_sources(folder: Path, melody: str | None) -> list[Source]:
-    """Every music file under `folder` (or the file itself), by path; no links to folders.
+    """Every music file under `folder` (or the file itself), sorted by path; links to folders are ignored.
 
     Raises:
-        DataError: nothing is there, or no music file.
+        DataError: it does not exist, or has no music file.
     """
     if folder.is_file():
         return [Source(folder.name, folder, melody)]
@@ -71,15 +71,15 @@ def find_sources(folder: Path, melody: str | None) -> list[Source]:
 
 
 def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
-    """The sources, with every tune of an ABC file of several as a source of its own.
+    """The sources, with each tune of an ABC file of several as a separate source.
 
-    So a tune that cannot be read costs no other, and a large book is shared among processes.
+    So an unreadable tune does not affect the others, and a large book is split among processes.
     """
     for source in sources:
         tunes: list[str] = []
-        if isinstance(source.where, Path) and FORMATS.get(source.where.suffix.lower()) == "abc":
-            with suppress(MidiError):  # reading it will say what is wrong
-                tunes = tunes_of(source.where)
+        if isinstance(source.content, Path) and FORMATS.get(source.content.suffix.lower()) == "abc":
+            with suppress(MidiError):  # reading it reports the fault
+                tunes = tunes_of(source.content)
         if len(tunes) < 2:
             yield source
         else:
@@ -87,15 +87,15 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
 
 
 def read_source(source: Source) -> ReadPiece:
-    """The piece of a source; that it cannot be read is in the result, not raised."""
-    where = source.where
-    if isinstance(where, CorpusFile) and where.reason:
-        return ReadPiece(source.name, where.reason)
+    """The piece of a source; if it cannot be read, the result has the reason."""
+    content = source.content
+    if isinstance(content, CorpusFile) and content.reason:
+        return ReadPiece(source.name, content.reason)
     try:
-        if isinstance(where, CorpusFile):
-            raw, repairs = parse_midi(where.data)[0], where.repairs
+        if isinstance(content, CorpusFile):
+            raw, repairs = parse_midi(content.data)[0], content.repairs
         else:
-            raw, repairs = read_tune(where) if isinstance(where, str) else read_piece(where)
+            raw, repairs = read_tune(content) if isinstance(content, str) else read_piece(content)
         return _piece(source.name, raw, repairs, source.melody)
     except MidiError as error:
         return ReadPiece(source.name, str(error))
@@ -103,11 +103,11 @@ def read_source(source: Source) -> ReadPiece:
         return ReadPiece(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
-def _piece(name: str, raw: Score, repairs: list[str], wanted: str | None) -> ReadPiece:
+def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> ReadPiece:
     score, pickup, more = tidy(raw)
     data = midi_bytes(score)
     try:
-        melody, how = melody_track(score, wanted)
+        melody, how = melody_track(score, requested)
     except DataError:
         melody, how = -1, "missing"
     piece = IndexEntry(

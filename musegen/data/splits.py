@@ -1,4 +1,4 @@
-"""Which piece belongs to which split: by content, by a file, by folders, or as a corpus has it."""
+"""Assigning pieces to splits: by content, by a file, by folders, or as a corpus is published."""
 
 import csv
 import json
@@ -9,30 +9,30 @@ from musegen.data.dataset import SPLITS
 from musegen.errors import DataError
 
 SHARE = 0.1
-"""Of the pieces, for each of valid and test."""
+"""Share of the pieces in valid and in test, each."""
 _FOLDERS = {"train": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
 
 
 def split_by_content(fingerprints: list[str]) -> list[str]:
-    """The split of each piece (pieces,), by its fingerprint alone, so that it stays as a corpus grows.
+    """The split of each piece (pieces,), by its fingerprint alone, so that it is stable as a corpus grows.
 
-    A tenth each for test and valid, but at least one; all for train where there are fewer than 3.
+    A tenth each for test and valid, but at least one; all for train if there are fewer than 3.
     """
     count = len(fingerprints)
     if count < 3:
         return ["train"] * count
-    places = [int(f[:16], 16) / 2**64 for f in fingerprints]
-    tests = min(max(1, sum(u < SHARE for u in places)), count - 2)
-    valids = min(max(1, sum(SHARE <= u < 2 * SHARE for u in places)), count - 1 - tests)
+    ranks = [int(f[:16], 16) / 2**64 for f in fingerprints]
+    tests = min(max(1, sum(u < SHARE for u in ranks)), count - 2)
+    valids = min(max(1, sum(SHARE <= u < 2 * SHARE for u in ranks)), count - 1 - tests)
     splits = ["train"] * count
-    for rank, index in enumerate(sorted(range(count), key=places.__getitem__)):
+    for rank, index in enumerate(sorted(range(count), key=ranks.__getitem__)):
         if rank < tests + valids:
             splits[index] = "test" if rank < tests else "valid"
     return splits
 
 
 def split_by_folders(sources: list[str]) -> list[str] | None:
-    """The split of each source by its top folder, or None where these are not train, valid and test."""
+    """The split of each source by its top folder, or None unless these are train, valid and test."""
     tops = [PurePosixPath(s).parts[0].lower() if "/" in s else "" for s in sources]
     if "train" not in tops or len(set(tops)) < 2 or not set(tops) <= set(_FOLDERS):
         return None
@@ -40,44 +40,44 @@ def split_by_folders(sources: list[str]) -> list[str] | None:
 
 
 def split_by_names(path: Path, sources: list[str]) -> list[str]:
-    """The split of each source: its file's name without suffix, in the list `path` of a built-in corpus."""
-    given = read_split(path)
-    return [given[PurePosixPath(source).stem] for source in sources]
+    """The split of each source by the stem of its file name, in the list `path` of a built-in corpus."""
+    splits = read_split(path)
+    return [splits[PurePosixPath(source).stem] for source in sources]
 
 
 def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str]:
     """The split of each source by the file `path`.
 
     The file is JSON, {"train": [names], "valid": [names], "test": [names]}, or CSV with lines
-    name,split. A name is a path in the source folder, with or without suffix, or its last part
-    without suffix where only one has it.
+    name,split. A name is a path in the source folder, with or without suffix, or its stem if that
+    is unique.
 
     Args:
         path: of the file.
         sources: of the pieces, (pieces,).
-        unused: sources without a piece (rejected), which the file may name too.
+        unused: sources without a piece (rejected), which the file may also name.
 
     Raises:
-        DataError: unreadable, an unknown split, names that match nothing, or pieces without a split.
+        DataError: unreadable, an unknown split, unknown names, or pieces without a split.
     """
-    given = read_split(path)
+    splits = read_split(path)
     names = _names([*sources, *unused])
-    unknown = [name for name in given if name not in names]
+    unknown = [name for name in splits if name not in names]
     if unknown:
-        raise DataError(f"{path} names pieces that are not there ({len(unknown)}): {_first(unknown)}")
+        raise DataError(f"{path} names pieces that do not exist ({len(unknown)}): {_first(unknown)}")
     found: dict[str, str] = {}
-    for name, split in given.items():
+    for name, split in splits.items():
         for source in names[name]:
             if found.setdefault(source, split) != split:
                 raise DataError(f"{path} puts {source} into two splits: {found[source]} and {split}")
     missing = [s for s in sources if s not in found]
     if missing:
-        raise DataError(f"{path} gives no split for some pieces ({len(missing)}): {_first(missing)}")
+        raise DataError(f"{path} has no split for some pieces ({len(missing)}): {_first(missing)}")
     return [found[s] for s in sources]
 
 
 def _names(sources: list[str]) -> dict[str, list[str]]:
-    """Every name that stands for some of the sources."""
+    """The sources of every name that the file may use."""
     names: dict[str, list[str]] = {}
     stems = Counter(PurePosixPath(s.partition("#")[0]).stem + s.partition("#")[2] for s in sources)
     for source in sources:
@@ -108,9 +108,9 @@ def read_split(path: Path) -> dict[str, str]:
         rows = [row for row in csv.reader(text.splitlines()) if row and not row[0].startswith("#")]
         bad = [",".join(row) for row in rows if len(row) != 2]
         if bad:
-            raise DataError(f"{path}: each line is name,split; not so: {_first(bad)}")
+            raise DataError(f"{path}: each line must be name,split; invalid: {_first(bad)}")
         pairs = [(name.strip(), split.strip()) for name, split in rows]
-        if pairs and pairs[0][1] == "split":  # a line of headings
+        if pairs and pairs[0][1] == "split":  # the header
             pairs = pairs[1:]
     pairs = [(name, split.lower()) for name, split in pairs]
     unknown = sorted({split for _, split in pairs} - set(_FOLDERS))

@@ -1,7 +1,7 @@
-"""What a model sees of a dataset: token streams, made once and kept beside the scores.
+"""Views: the token streams of a dataset, encoded once and cached in its folder.
 
-A view is keyed by the dataset's music, the tokenizer and the tracks wanted, so that a stale one is
-never read. Ids lie end to end in one memory-mapped array.
+A view is keyed by the music of the dataset, the tokenizer and the selected tracks, so that a stale one is
+never read. Ids are concatenated in one memory-mapped array.
 """
 
 import itertools
@@ -27,19 +27,19 @@ from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_t
 from musegen.tokenizers.tables import Ints
 
 CHUNK_PIECES = 256
-"""Pieces that are encoded at once: many short ones are faster so."""
+"""Pieces encoded at once: faster if they are short."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The melodies of a view, in the order of its pieces; each has the bars of its piece's stream."""
+    """The melodies of a view, in the order of its pieces, each with the same bars as its piece."""
 
     ids: npt.NDArray[np.uint16]
-    """(M,) all streams end to end."""
+    """(M,) all streams concatenated."""
     offsets: npt.NDArray[np.int64]
-    """(P + 1,) where each stream begins."""
+    """(P + 1,) start of each stream."""
     tables: Tables
-    """Of the melodies' tokenizer."""
+    """Of the melody tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -47,55 +47,55 @@ class TokenView:
     """The token streams of a dataset's pieces."""
 
     ids: npt.NDArray[np.uint16]
-    """(N,) all streams end to end."""
+    """(N,) all streams concatenated."""
     offsets: npt.NDArray[np.int64]
-    """(P + 1,) where each stream begins."""
+    """(P + 1,) start of each stream."""
     notes: npt.NDArray[np.int64]
-    """(P,) notes of each piece's score, drums left out where the tokenizer leaves them out."""
+    """(P,) number of notes of each piece, without drums if the tokenizer has none."""
     pieces: list[IndexEntry]
     """The P pieces that could be encoded."""
     skipped: dict[str, int]
-    """How many pieces could not, by reason."""
+    """Number of other pieces, by reason."""
     tempo: float
-    """Median first tempo in beats a minute."""
+    """Median initial tempo in quarter notes per minute (BPM)."""
     program: int
-    """Most frequent melodic program."""
+    """Most frequent program, drums excluded."""
     sources: "Sources | None" = None
-    """The melodies, where the streams accompany some."""
+    """The melodies, if the streams are accompaniments."""
 
     def stream(self, index: int) -> npt.NDArray[np.int64]:
         """Ids of piece `index` from BOS to EOS, (T,)."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]].astype(np.int64)
 
     def source(self, index: int) -> npt.NDArray[np.int64]:
-        """Ids of the melody of piece `index` from BOS to EOS, (S,); none where there are no melodies."""
+        """Ids of the melody of piece `index` from BOS to EOS, (S,); empty without melodies."""
         if self.sources is None:
             return np.zeros(0, dtype=np.int64)
         start, stop = self.sources.offsets[index : index + 2]
         return self.sources.ids[start:stop].astype(np.int64)
 
     def indices(self, split: str) -> list[int]:
-        """Which pieces stand in the split "train", "valid" or "test"; or "all" of them."""
+        """Indices of the pieces in the split "train", "valid" or "test", or of "all"."""
         return [index for index, piece in enumerate(self.pieces) if split in (piece.split, "all")]
 
 
 def token_view(
     dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None, *, pairs: bool = False
 ) -> TokenView:
-    """Encode every piece of a dataset, or open what was encoded before.
+    """Encode every piece of a dataset, or open the cached view.
 
     Args:
         dataset: the music.
-        tokenizer: of what a model writes; of a line, pieces are written by its `events`.
-        data: which tracks are wanted.
-        pairs: part each piece into its melody and what accompanies it.
+        tokenizer: of the target; for a line tokenizer, its `events` encode whole pieces.
+        data: which tracks to use.
+        pairs: separate each piece into melody and accompaniment.
 
     Raises:
-        DataError: no piece could be encoded; the reasons are counted.
+        DataError: no piece could be encoded; the message counts the reasons.
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
-    wanted = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
-    recipe = [3, dataset.sha256, tokenizer.to_dict(), wanted, [p.melody for p in dataset.pieces]]
+    selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
+    recipe = [3, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
         _build(folder, dataset, tokenizer, data, pairs=pairs)
@@ -139,9 +139,9 @@ def _build(
         score = piece.score
         streams.append(piece.stream.astype(np.uint16))
         melodies.append(piece.source.astype(np.uint16))
-        # Drums that are not in the stream are not predicted, and so not counted.
-        heard = [t for t in score.tracks if has_drums or not t.is_drum]
-        notes.append(sum(len(track.notes) for track in heard))
+        # Drums that are not in the stream are not predicted, so they are not counted.
+        encoded_tracks = [t for t in score.tracks if has_drums or not t.is_drum]
+        notes.append(sum(len(track.notes) for track in encoded_tracks))
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
         programs.update(track.program for track in score.tracks if not track.is_drum)
     facts = {
@@ -154,38 +154,40 @@ def _build(
     if pairs:
         _save_streams(folder, "source_", melodies)
     write_array(folder / "notes.npy", np.asarray(notes, dtype=np.int64))
-    write_json(folder / "view.json", facts)  # last: its presence says that the view is whole
+    write_json(folder / "view.json", facts)  # last: its presence means that the view is complete
 
 
 class _Encoded(NamedTuple):
     score: ScoreTick
     stream: Ints
     source: Ints
-    """The melody's ids; none where there is no melody."""
+    """Ids of the melody; empty without one."""
 
 
 def _encoded(
     dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
 ) -> Iterator[_Encoded | MusegenError]:
-    """Every piece of a dataset with its ids, in order, or why it has none."""
-    listener = melody_tokenizer(tokenizer) if pairs else tokenizer
+    """Every piece of a dataset with its ids, in order, or its error."""
+    source_tokenizer = melody_tokenizer(tokenizer) if pairs else tokenizer
     for start in range(0, len(dataset.pieces), CHUNK_PIECES):
         pieces = dataset.pieces[start : start + CHUNK_PIECES]
-        chosen = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
-        scores = (each if isinstance(each, MusegenError) else each.score for each in chosen)
-        for each, stream in zip(chosen, tokenizer.encode_all(scores), strict=True):
+        selected = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
+        scores = (each if isinstance(each, MusegenError) else each.score for each in selected)
+        for each, stream in zip(selected, tokenizer.encode_all(scores), strict=True):
             if isinstance(each, MusegenError):
                 yield each
             elif isinstance(stream, MusegenError):
                 yield stream
             else:
-                yield attempt(_paired, each, stream, listener, tokenizer)
+                yield attempt(_paired, each, stream, source_tokenizer, tokenizer)
 
 
-def _paired(piece: Selected, stream: Ints, listener: WholeTokenizer, tokenizer: WholeTokenizer) -> _Encoded:
+def _paired(
+    piece: Selected, stream: Ints, source_tokenizer: WholeTokenizer, tokenizer: WholeTokenizer
+) -> _Encoded:
     if piece.melody is None:
         return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64))
-    source, stream = source_and_target(piece.melody, listener, stream, tokenizer)
+    source, stream = source_and_target(piece.melody, source_tokenizer, stream, tokenizer)
     return _Encoded(piece.score, stream, source)
 
 
@@ -196,53 +198,53 @@ def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a view's ids that is trained on: ids[start:stop], the first being given."""
+    """A training window of a view: ids[start:stop], of which the first is only input."""
 
     start: int
     stop: int
     source_start: int = 0
-    """The same bars of the melodies; 0 to 0 where there are none."""
+    """The same bars of the melody; 0 to 0 without melodies."""
     source_stop: int = 0
 
     @property
     def length(self) -> int:
-        """Ids that are predicted."""
+        """Number of predicted ids."""
         return self.stop - self.start - 1
 
 
 def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, longest: int) -> list[Window]:
     """Cut each stream of a split into windows on bar lines.
 
-    Every id after a stream's first is predicted in exactly one window. A window is at most
-    `longest` ids, or one bar where a single bar is longer; where there is a choice, a window is a
-    multiple of 16 bars, so that a model which counts bars in phrases counts the same in each.
+    Every id after a stream's first is predicted in exactly one window. A window has at most
+    `longest` ids, or one bar if that is longer; if possible, its length is a multiple of 16 bars, so
+    that the bar count within phrases is the same in each.
 
     Args:
         view: the streams.
         kind: `Kind` of each id, (V,).
         split: "train", "valid" or "test".
-        longest: ids.
+        longest: maximum number of ids.
     """
     windows = []
     for index in view.indices(split):
         lines = _bar_lines(view.ids, view.offsets, index, kind)
         cuts = [*_cut_bars(lines, longest), len(lines) - 1]
         for first, last in itertools.pairwise(cuts):
-            # The bar token that opens the next window is this window's last target.
+            # The bar token that starts the next window is the last target of this one.
             stop = int(lines[last]) + (last < len(lines) - 1)
             windows.append(Window(int(lines[first]), stop, *_source_bars(view, index, first, last)))
     return windows
 
 
 def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> list[Window]:
-    """Stretches of so many bars, or whole pieces that have fewer, of the training pieces, every half of that.
+    """Excerpts of `bars` bars (or whole shorter pieces) of the training pieces, overlapping by half.
 
-    They begin with a bar line or BOS, overlap, and the last of a piece ends where it ends.
+    They start with a bar line or BOS; the last one of a piece ends with it.
 
     Args:
         view: the streams.
         kind: `Kind` of each id, (V,).
-        bars: how many.
+        bars: per excerpt.
     """
     excerpts = []
     for index in view.indices("train"):
@@ -256,29 +258,29 @@ def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> lis
 
 
 def _bar_lines(ids: npt.NDArray[np.uint16], offsets: Ints, index: int, kind: Ints) -> Ints:
-    """Where in the ids the bars of a stream begin, the first with its BOS, and where it ends, (bars + 1,)."""
+    """Indices of the bar starts of a stream, the first at its BOS, and of its end, (bars + 1,)."""
     begin, end = offsets[index : index + 2]
     bars = begin + np.flatnonzero(kind[ids[begin:end]] == Kind.BAR)
     return np.concatenate([[begin], bars[1:], [end]])
 
 
 def _cut_bars(lines: Ints, longest: int) -> list[int]:
-    """The bars, from 0, with which windows begin."""
+    """The first bar of each window, from 0."""
     cuts, bar = [0], 0
     while lines[-1] - lines[bar] > longest:
         fitting = int(np.searchsorted(lines[:-1], lines[bar] + longest, side="right")) - 1
-        chosen = max(fitting, bar + 1)
-        if chosen - bar >= PHRASE_BARS:
-            chosen = bar + (chosen - bar) // PHRASE_BARS * PHRASE_BARS
-        if chosen >= len(lines) - 1:
+        stop = max(fitting, bar + 1)
+        if stop - bar >= PHRASE_BARS:
+            stop = bar + (stop - bar) // PHRASE_BARS * PHRASE_BARS
+        if stop >= len(lines) - 1:
             break
-        bar = chosen
+        bar = stop
         cuts.append(bar)
     return cuts
 
 
 def _source_bars(view: TokenView, index: int, first: int, last: int) -> tuple[int, int]:
-    """Where bars `first` to `last` of a piece's melody begin and end."""
+    """Start and end of bars `first` to `last` of the melody of a piece."""
     if view.sources is None:
         return 0, 0
     lines = _bar_lines(view.sources.ids, view.sources.offsets, index, view.sources.tables.kind)

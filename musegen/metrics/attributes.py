@@ -1,6 +1,6 @@
-"""Four measures of a clip, each about something else: how many notes, how wide, how uneven, how high.
+"""Four attributes of a clip: number of notes, pitch range, rhythmic complexity and mean pitch.
 
-Times are in any unit, the same for all; notes of a clip go by their onset.
+Times are in any common unit; only the onsets of notes count.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from musegen.music.notes import Floats, Ints, pitched_notes
 def attributes(clip: Ints, onset: Ints, pitch: Ints, *, count: int, bars: int) -> Floats:
     """Density, spread, complexity and pitch of many clips at once, (count, 4).
 
-    Density is notes a bar; spread the highest pitch less the lowest, in semitones; complexity the share
-    of the steps from one onset to the next that are not as long as the step before (`rhythm_changes`),
-    which says how uneven a rhythm is whether its notes are few or many; pitch the mean MIDI pitch.
+    Density is notes per bar; spread the difference of the highest and lowest pitch in semitones; complexity
+    the share of inter-onset intervals that differ from the one before (`rhythm_changes`), which measures how
+    uneven a rhythm is independently of the density; pitch the mean MIDI pitch.
 
     Args:
-        clip: (N,) to which clip each note belongs, from 0.
+        clip: (N,) index of the clip of each note, from 0.
         onset: (N,).
         pitch: (N,) MIDI pitches.
-        count: of clips; one without notes has density 0 and NaN for the rest.
-        bars: of each clip.
+        count: number of clips; one without notes has density 0 and otherwise NaN.
+        bars: per clip.
     """
     notes = np.bincount(clip, minlength=count)
     high = np.full(count, np.iinfo(np.int64).min)
@@ -39,28 +39,28 @@ def attributes(clip: Ints, onset: Ints, pitch: Ints, *, count: int, bars: int) -
 
 
 def rhythm_changes(clip: Ints, onset: Ints, *, count: int) -> Floats:
-    """Share of the steps between onsets that differ from the step before, (count,); 0 without two steps.
+    """Share of inter-onset intervals that differ from the one before, (count,); 0 for fewer than two.
 
     Args:
-        clip: (N,) to which clip each note belongs, from 0.
-        onset: (N,); notes of one onset count once.
-        count: of clips.
+        clip: (N,) index of the clip of each note, from 0.
+        onset: (N,); simultaneous notes count once.
+        count: number of clips.
     """
     order = np.lexsort((onset, clip))
     clip, onset = clip[order], onset[order]
     is_new = np.append(True, (np.diff(clip) != 0) | (np.diff(onset) != 0))[: len(clip)]
     clip, onset = clip[is_new], onset[is_new]
-    step, home = np.diff(onset), clip[1:]
+    interval, clip_of = np.diff(onset), clip[1:]
     inside = clip[1:] == clip[:-1]
-    step, home = step[inside], home[inside]
-    pairs = home[1:] == home[:-1]
-    changed = (step[1:] != step[:-1])[pairs]
-    there = np.bincount(home[1:][pairs], minlength=count)
-    return np.bincount(home[1:][pairs], changed, minlength=count) / np.maximum(there, 1)
+    interval, clip_of = interval[inside], clip_of[inside]
+    pairs = clip_of[1:] == clip_of[:-1]
+    changed = (interval[1:] != interval[:-1])[pairs]
+    totals = np.bincount(clip_of[1:][pairs], minlength=count)
+    return np.bincount(clip_of[1:][pairs], changed, minlength=count) / np.maximum(totals, 1)
 
 
 def score_attributes(scores: Sequence[Score], bars: int) -> Floats:
-    """The attributes of clips of so many bars, (clips, 4); drums left out."""
+    """The attributes of clips of `bars` bars, (clips, 4), without drums."""
     rows = [pitched_notes(score) for score in scores]
     clip = np.repeat(np.arange(len(rows)), [len(onsets) for onsets, _, _ in rows])
     onset = [np.round(each[0] * GRID / score.tpq) for each, score in zip(rows, scores, strict=True)]

@@ -1,4 +1,4 @@
-"""How sure a mean over pieces is, and how far one number rises with another."""
+"""Bootstrap confidence intervals of means over pieces, and rank correlation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from musegen.music.notes import Floats
 
 DRAWS = 10_000
-_ROOM = 2_000_000  # numbers drawn at a time
+_ROOM = 2_000_000  # random numbers at a time
 
 
 class Interval(NamedTuple):
-    """A mean and the interval it lies in."""
+    """A mean and its confidence interval."""
 
     mean: float
     low: float
@@ -23,14 +23,14 @@ class Interval(NamedTuple):
 def bootstrap_mean(
     values: Sequence[float] | NDArray[np.float64], *, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """The mean of one value a piece, with the percentile bootstrap interval (Efron 1979), 10,000 draws.
+    """The mean of one value per piece, with the percentile bootstrap interval (Efron 1979), 10,000 draws.
 
-    NaN, a piece for which there is no value, is left out; without values all three are NaN.
+    NaN (a piece without a value) is ignored; without values all three are NaN.
 
     Args:
         values: (pieces,).
-        level: share of the draws' means inside the interval.
-        seed: of the draws, so that the same values give the same interval.
+        level: confidence level, the share of the resampled means inside the interval.
+        seed: of the resampling; the same values always give the same interval.
     """
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
@@ -46,7 +46,7 @@ def bootstrap_mean(
 
 
 def spearman(first: Sequence[float] | Floats, second: Sequence[float] | Floats) -> float:
-    """Spearman's rank correlation (-1 to 1), of tied values the mean rank; NaN where one is constant.
+    """Spearman's rank correlation (-1 to 1), ties have their mean rank; NaN if one is constant.
 
     Args:
         first: (n,).
@@ -59,7 +59,7 @@ def spearman(first: Sequence[float] | Floats, second: Sequence[float] | Floats) 
 
 
 def _ranks(values: Floats) -> Floats:
-    """The rank of each value from 1, ties sharing the mean of theirs, (n,)."""
+    """The rank of each value from 1, ties sharing their mean, (n,)."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[place], np.float64)

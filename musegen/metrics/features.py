@@ -1,4 +1,4 @@
-"""The features by which sets of music are compared: each a number, or a histogram, of a piece."""
+"""Features for comparing sets of music: each a number or a histogram per piece."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,14 +13,14 @@ from musegen.music.notes import Floats
 
 
 class Feature(NamedTuple):
-    """How a feature is found and shown."""
+    """How a feature is computed and shown."""
 
     label: str
     meaning: str
     of: Callable[[Score], float | Floats]
-    """Of a tidy Score in ticks; NaN where the piece has no value."""
+    """Of a tidy Score in ticks; NaN if the piece has no value."""
     bins: tuple[str, ...] = ()
-    """Names of a histogram's bins; none where it is a number, or has too many."""
+    """Names of the bins of a histogram; empty for numbers and large histograms."""
 
 
 _VALUES = ("1", "1/2", "1/4", "1/8", "1/16", "1/2.", "1/4.", "1/8.", "1/16.", "1/2 t", "1/4 t", "1/8 t")
@@ -36,32 +36,34 @@ FEATURES = {
     "pitch_range": Feature("pitch range", "semitones from the lowest to the highest", pitch.pitch_range),
     "pitches_used": Feature("pitches", "different pitches", pitch.pitches_used),
     "pitch_class_entropy": Feature(
-        "pitch-class entropy", "bits; low where few pitch classes rule", pitch.pitch_class_entropy
+        "pitch-class entropy", "bits; low if few pitch classes dominate", pitch.pitch_class_entropy
     ),
     "scale_consistency": Feature(
         "scale consistency", "share of the notes in the best major or minor scale", pitch.scale_consistency
     ),
     "mean_interval": Feature("interval", "mean semitones from note to note of a line", lines.mean_interval),
-    "polyphony": Feature("polyphony", "mean pitches at a time, while any sounds", harmony.polyphony),
+    "polyphony": Feature(
+        "polyphony", "mean number of simultaneous pitches, silence excluded", harmony.polyphony
+    ),
     "polyphony_rate": Feature(
         "polyphony rate", "share of the time in which two or more pitches sound", harmony.polyphony_rate
     ),
-    "note_density": Feature("notes a quarter", "from the first onset to the last end", rhythm.note_density),
+    "note_density": Feature("notes per quarter", "from the first onset to the last end", rhythm.note_density),
     "mean_onset_interval": Feature(
-        "onset interval", "mean quarters from note to note of a line", lines.mean_onset_interval
+        "onset interval", "mean quarter notes from note to note of a line", lines.mean_onset_interval
     ),
-    "mean_duration": Feature("duration", "mean quarters of a note", rhythm.mean_duration),
+    "mean_duration": Feature("duration", "mean length of a note in quarter notes", rhythm.mean_duration),
     "empty_beat_rate": Feature(
-        "empty beats", "share of the quarters in which nothing sounds", rhythm.empty_beat_rate
+        "empty beats", "share of the quarter notes in which nothing sounds", rhythm.empty_beat_rate
     ),
     "groove_consistency": Feature(
-        "groove consistency", "likeness in rhythm of neighbouring bars", rhythm.groove_consistency
+        "groove consistency", "rhythmic similarity of neighbouring bars", rhythm.groove_consistency
     ),
     "repeated_bars": Feature(
-        "repeated bars", "share of the bars that are exactly as an earlier one", repetition.repeated_bars
+        "repeated bars", "share of the bars that are identical to an earlier one", repetition.repeated_bars
     ),
     "similarity_short": _similarity(
-        repetition.SHORT, "share of the notes that stand so in the likest of the bars 1 to 3 before"
+        repetition.SHORT, "share of the notes in common with the most similar of the bars 1 to 3 before"
     ),
     "similarity_middle": _similarity(repetition.MIDDLE, "the same, 4 to 7 before"),
     "similarity_long": _similarity(repetition.LONG, "the same, 8 to 16 before"),
@@ -79,7 +81,7 @@ FEATURES = {
         "duration steps", "histogram of the steps from value to value", rhythm.duration_transitions
     ),
 }
-"""In the order shown; the definitions in full, with their sources, stand with the functions."""
+"""In the order shown; full definitions and sources are in the docstrings of the functions."""
 
 
 def features(score: Score) -> dict[str, Floats]:

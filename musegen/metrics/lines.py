@@ -1,14 +1,13 @@
-"""A piece as lines of single notes: melodies, how they move, and how voices go together.
+"""A piece as monophonic lines: melodies, their motion, and counterpoint between voices.
 
-A motion is a step from a note of a line to the next: its interval in semitones, and how much longer or
-shorter the time to the note after that is. So a line is known again in any key, at any speed, at any place.
-Times are compared by their ratio, whose logarithm is rounded to sevenths of an octave: there the ratios of 2
-and 3 that notation writes lie within 0.1 of a whole number, and those of 5 within 0.25, so that times which
-had to be rounded to ticks are known again, up to 4% (5: 2%) off. How long the notes sound does not matter.
+A motion is a step from a note of a line to the next: its interval in semitones, and the ratio of the time to
+the following note and the time before. So a line is recognised in any key, tempo and position. The logarithm
+of the ratio is rounded to sevenths of an octave: there the ratios of 2 and 3 in notation lie within 0.1 of a
+whole number, and those of 5 within 0.25, so that times rounded to ticks are recognised up to 4% off (5: 2%).
+The durations of the notes do not matter.
 
-What a teacher of four-part writing marks (parallels, crossed voices, notes out of range) is looked for in
-frames of a sixteenth: an array (frames, voices) of MIDI pitches from the highest voice to the lowest, -1
-where a voice rests.
+Errors of counterpoint (parallels, crossed voices, notes out of range) are detected in frames of a sixteenth:
+an array (frames, voices) of MIDI pitches from the highest voice to the lowest, -1 for a rest.
 """
 
 from collections.abc import Sequence
@@ -27,22 +26,22 @@ from musegen.music.quantise import ON_GRID, quantise
 
 Codes = NDArray[np.int32]
 WIDEST = 13
-"""Semitones; wider intervals are counted with these."""
+"""Semitones; wider intervals are counted in the outermost bins."""
 RATIOS = 512
-"""A motion's code is its interval (from -127 up) times this, plus its ratio (from -200 up, at 56)."""
+"""The code of a motion is its interval (from -127 up) times this, plus its ratio (from -200 up, at 56)."""
 _LARGEST = 200
 _STEPS = 7
-"""Of a ratio, in an octave."""
+"""Steps of a ratio per octave."""
 OPEN, SHUT = 0, RATIOS - 1
-"""In place of the last ratio of a line, which has no note after it: OPEN in what is searched, SHUT in what is
-looked for. They differ, so that nothing that is alike runs on from one line into the next."""
+"""Codes in place of the last ratio of a line, which has no following note: OPEN in the searched text, SHUT in
+the query. They differ, so that no match continues from one line into the next."""
 FIFTH = 7
 OCTAVE = 0
-"""Semitones of an interval, octaves taken off."""
+"""Semitones of an interval modulo the octave."""
 
 
 class Line(NamedTuple):
-    """Notes one after another, no two of one onset, both (notes,)."""
+    """Consecutive notes with different onsets, both (notes,)."""
 
     onsets: Ints
     """Ticks, rising."""
@@ -50,7 +49,7 @@ class Line(NamedTuple):
 
 
 def track_lines(score: Score) -> list[Line]:
-    """Of each track with notes, drums left out, what is heard on top (see `skyline`)."""
+    """The top line (see `skyline`) of each track with notes, drums excluded."""
     return [_line(score, track) for track in score.tracks if not track.is_drum and len(track.notes)]
 
 
@@ -59,11 +58,11 @@ def _line(score: Score, track: Track) -> Line:
     order = np.argsort(onsets, kind="stable")
     onsets, durations, pitches = onsets[order], durations[order], pitches[order]
     if (onsets[1:] < (onsets + durations)[:-1]).any() or (np.diff(onsets) == 0).any():
-        return _on_top(score, [track])
+        return _skyline_of(score, [track])
     return Line(onsets, pitches)
 
 
-def _on_top(score: Score, tracks: list[Track]) -> Line:
+def _skyline_of(score: Score, tracks: list[Track]) -> Line:
     alone = Score(score.tpq)
     alone.tracks = tracks
     onsets, _, pitches, _ = note_arrays(skyline(alone).tracks[0])
@@ -71,28 +70,28 @@ def _on_top(score: Score, tracks: list[Track]) -> Line:
 
 
 def top_line(score: Score) -> Line:
-    """What is heard on top of all tracks together, drums left out; no notes where there are none."""
+    """The top line of all tracks together, drums excluded; empty without notes."""
     pitched = [track for track in score.tracks if not track.is_drum and len(track.notes)]
-    return _on_top(score, pitched) if pitched else Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return _skyline_of(score, pitched) if pitched else Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def intervals(score: Score) -> Ints:
-    """Semitones from each note to the next, upwards above 0, line by line, (notes - lines,)."""
+    """Semitones from each note to the next, positive upwards, line by line, (notes - lines,)."""
     return np.concatenate([np.zeros(0, np.int64), *(np.diff(line.pitches) for line in track_lines(score))])
 
 
 def mean_interval(score: Score) -> float:
     """Mean size of the intervals in semitones: the average pitch interval of Yang and Lerch (2020).
 
-    They follow the notes of a track as they come; here a track of chords is read by its top line. NaN
-    without intervals.
+    They use the notes of a track in order; here a track of chords is reduced to its top line. NaN without
+    intervals.
     """
     sizes = np.abs(intervals(score))
     return float(sizes.mean()) if len(sizes) else float("nan")
 
 
 def interval_histogram(score: Score) -> Floats:
-    """Share of the intervals (0 to 1) of each size, from an octave and more down to as much up, (27,)."""
+    """Share of the intervals (0 to 1) of each size, from over an octave down to over an octave up, (27,)."""
     return shares(np.bincount(np.clip(intervals(score), -WIDEST, WIDEST) + WIDEST, minlength=2 * WIDEST + 1))
 
 
@@ -109,9 +108,9 @@ def pitch_class_transitions(score: Score) -> Floats:
 
 
 def mean_onset_interval(score: Score) -> float:
-    """Mean time from a note of a line to the next in quarters; NaN without intervals.
+    """Mean time from a note of a line to the next in quarter notes; NaN without intervals.
 
-    The average inter-onset interval of Yang and Lerch (2020), who give seconds: quarters do not depend
+    The average inter-onset interval of Yang and Lerch (2020), who use seconds: quarter notes do not depend
     on the tempo.
     """
     times = np.concatenate([np.zeros(0, np.int64), *(np.diff(line.onsets) for line in track_lines(score))])
@@ -132,10 +131,10 @@ def motions(line: Line, *, last: int = OPEN) -> Codes:
 
 
 def readings(score: Score) -> list[list[Line]]:
-    """The lines of a score: its tracks', and that of all together; if it was played, once more as written.
+    """The lines of a score: of each track and of all together; for a performance, also quantised.
 
-    Music that lies off the grid of notation is read a second time with its notes put there (see
-    `quantise`), since that is how a model learns it and writes it. Lines of a single note are left out.
+    Music off the grid of notation is read a second time after `quantise`, since a model is trained on it
+    and generates it in that form. Lines of a single note are ignored.
     """
     scores = [score]
     if off_grid_share(score) > 1 - ON_GRID:
@@ -149,7 +148,7 @@ def _lines(score: Score) -> list[Line]:
 
 
 def voice_frames(score: Score) -> Ints:
-    """What each track sounds at the begin of each sixteenth, (frames, tracks); the highest of several."""
+    """The pitch of each track at the start of each sixteenth, (frames, tracks); the highest of several."""
     ticks = np.arange(-(-4 * last_end(score) // score.tpq)) * score.tpq / 4
     frames = np.full((len(ticks), len(score.tracks)), -1, np.int64)
     for voice, track in enumerate(score.tracks):
@@ -161,11 +160,11 @@ def voice_frames(score: Score) -> Ints:
 
 
 def parallels(frames: Ints, interval: int) -> int:
-    """How many parallels of `interval` (FIFTH; OCTAVE, unisons included) stand in a piece.
+    """Number of parallels of `interval` (FIFTH; OCTAVE, unisons included) in a piece.
 
-    Of every two voices and every two different frames that follow each other: both voices move, the
-    same way, from the interval to the interval, octaves taken off. Bach on the test chorales of the
-    canonical split: 0.23 fifths and 0.08 octaves a piece.
+    Counted for every pair of voices and every two consecutive different frames: both voices move in the same
+    direction, from the interval to the same interval modulo the octave. Bach on the test chorales of the
+    canonical split: 0.23 fifths and 0.08 octaves per piece.
 
     Args:
         frames: (frames, voices).
@@ -177,20 +176,20 @@ def parallels(frames: Ints, interval: int) -> int:
     for a, b in combinations(range(frames.shape[1]), 2):
         pair = frames[:, [a, b]]
         sound = (pair >= 0).all(axis=1)
-        there = sound & ((pair[:, 0] - pair[:, 1]) % 12 == interval)
+        has_interval = sound & ((pair[:, 0] - pair[:, 1]) % 12 == interval)
         moves = np.diff(pair, axis=0)
-        count += int((there[:-1] & there[1:] & (moves[:, 0] * moves[:, 1] > 0)).sum())
+        count += int((has_interval[:-1] & has_interval[1:] & (moves[:, 0] * moves[:, 1] > 0)).sum())
     return count
 
 
 def crossed(frames: Ints) -> NDArray[np.bool_]:
-    """In which frames a voice sounds above the next higher one, (frames,); Bach: 2.0% of all frames."""
+    """Whether a voice is above the next higher one in each frame, (frames,); Bach: 2.0% of all frames."""
     upper, lower = frames[:, :-1], frames[:, 1:]
     return np.asarray(((upper >= 0) & (lower >= 0) & (lower > upper)).any(axis=1))
 
 
 def range_errors(score: Score, ranges: Sequence[tuple[int, int]]) -> int:
-    """How many notes lie outside their voice's range, both ends of which are allowed; one range a track."""
+    """Number of notes outside the range of their voice (inclusive); one range per track."""
     errors = 0
     for track, (low, high) in zip(score.tracks, ranges, strict=True):
         pitches = note_arrays(track)[2]

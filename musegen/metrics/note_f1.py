@@ -1,6 +1,6 @@
-"""How many notes of a clip, or of many clips at once, are found again: precision, recall and F1.
+"""Precision, recall and F1 of the notes of a clip, or of many clips at once.
 
-Times in ticks of a common count to the quarter; a note is found again where onset and pitch are exact.
+Times are in ticks at a common resolution; notes match if onset and pitch are equal.
 """
 
 from collections import Counter
@@ -19,29 +19,29 @@ class NoteScores(NamedTuple):
     """Shares from 0 to 1."""
 
     precision: float
-    """Of the notes found, those that are in the reference."""
+    """The share of the found notes that are in the reference."""
     recall: float
-    """Of the reference's notes, those that were found."""
+    """The share of the notes of the reference that were found."""
     f1: float
     """The harmonic mean of both."""
 
 
 def note_scores(reference: Score, found: Score, *, with_durations: bool = False) -> NoteScores:
-    """Which notes of a clip were found again, with their exact onset and pitch (on 24 positions a quarter).
+    """How many notes of a clip match, with equal onset and pitch (on 24 positions per quarter note).
 
-    Drums, velocities and tracks are left out. Without a note on one side its share is 0; on both, 1.
+    Drums, velocities and tracks are ignored. If one side has no notes its share is 0; if both, 1.
 
     Args:
-        reference: what there should be.
-        found: what there is.
-        with_durations: ask for the exact duration too.
+        reference: the expected notes.
+        found: the notes to evaluate.
+        with_durations: durations must be equal, too.
     """
-    wanted, there = (_notes(score, with_durations=with_durations) for score in (reference, found))
-    hits = (wanted & there).total()
-    if not wanted and not there:
+    expected, actual = (_notes(score, with_durations=with_durations) for score in (reference, found))
+    hits = (expected & actual).total()
+    if not expected and not actual:
         return NoteScores(1.0, 1.0, 1.0)
-    precision, recall = (hits / max(1, notes.total()) for notes in (there, wanted))
-    return NoteScores(precision, recall, 2 * hits / (wanted.total() + there.total()))
+    precision, recall = (hits / max(1, notes.total()) for notes in (actual, expected))
+    return NoteScores(precision, recall, 2 * hits / (expected.total() + actual.total()))
 
 
 def _notes(score: Score, *, with_durations: bool) -> Counter[tuple[int, ...]]:
@@ -52,10 +52,10 @@ def _notes(score: Score, *, with_durations: bool) -> Counter[tuple[int, ...]]:
 
 
 class Notes(NamedTuple):
-    """The notes of some clips, (N,) each, clip by clip."""
+    """The notes of clips, (N,) each, clip by clip."""
 
     clip: Ints
-    """Number of the clip, from 0."""
+    """Index of the clip, from 0."""
     onset: Ints
     duration: Ints
     pitch: Ints
@@ -68,29 +68,29 @@ class Notes(NamedTuple):
 
 
 def note_keys(notes: Notes, *, with_durations: bool = False) -> Ints:
-    """A number for each note, (N,), that equal notes of a clip share."""
+    """A key for each note, (N,), the same for equal notes of a clip."""
     keys = notes.onset * 128 + notes.pitch
     return keys * (1 << 20) + notes.duration if with_durations else keys
 
 
 def found_again(reference: Notes, found: Notes, count: int, *, with_durations: bool = False) -> Floats:
-    """Precision, recall and F1 of the notes of each clip, (count, 3); 0 where one side is empty."""
+    """Precision, recall and F1 of the notes of each clip, (count, 3); 0 if one side is empty."""
     scores = np.zeros((count, 3))
     for clip in range(count):
-        wanted, there = (note_keys(n.of(clip), with_durations=with_durations) for n in (reference, found))
-        hits = len(np.intersect1d(wanted, there))
-        scores[clip] = hits / max(1, len(there)), hits / max(1, len(wanted)), 0.0
-        scores[clip, 2] = 2 * hits / max(1, len(wanted) + len(there))
+        expected, actual = (note_keys(n.of(clip), with_durations=with_durations) for n in (reference, found))
+        hits = len(np.intersect1d(expected, actual))
+        scores[clip] = hits / max(1, len(actual)), hits / max(1, len(expected)), 0.0
+        scores[clip, 2] = 2 * hits / max(1, len(expected) + len(actual))
     return scores
 
 
 def positions(notes: Notes, length: int, step: int) -> Ints:
-    """What one line of notes does at each position, (length // step,): the pitch struck, a hold or a rest.
+    """The state of one line at each position, (length // step,): the pitch that starts, a hold or a rest.
 
     Args:
-        notes: of one clip; of several struck at one position the last counts.
+        notes: of one clip; of several at one position the last counts.
         length: of the clip in ticks.
-        step: ticks of a position; an onset between two counts to the one before.
+        step: ticks per position; onsets are rounded down.
     """
     line = np.full(length // step, _REST)
     for onset, duration, pitch in zip(notes.onset, notes.duration, notes.pitch, strict=True):
@@ -100,11 +100,11 @@ def positions(notes: Notes, length: int, step: int) -> Ints:
     return line
 
 
-def melody_preserved(given: Track, written: Track) -> bool:
-    """Whether every note of the two tracks is equal in onset, duration, pitch and velocity, and none is more.
+def melody_preserved(original: Track, written: Track) -> bool:
+    """Whether two tracks have the same notes, equal in onset, duration, pitch and velocity.
 
-    Both in the same ticks a quarter; the order of notes does not matter.
+    Both in the same ticks per quarter note; the order of notes does not matter.
     """
-    rows = [np.stack(note_arrays(track), axis=1) for track in (given, written)]
-    given_rows, written_rows = (notes[np.lexsort(notes.T)] for notes in rows)
-    return np.array_equal(given_rows, written_rows)
+    rows = [np.stack(note_arrays(track), axis=1) for track in (original, written)]
+    original_rows, written_rows = (notes[np.lexsort(notes.T)] for notes in rows)
+    return np.array_equal(original_rows, written_rows)

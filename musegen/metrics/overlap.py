@@ -1,17 +1,17 @@
-"""How alike two sets of pieces are in a feature, by the distances between pieces: Yang and Lerch (2020).
+"""Similarity of two sets of pieces in a feature, by distances between pieces: Yang and Lerch (2020).
 
 Yang and Lerch, "On the evaluation of generative models in music", Neural Computing and Applications 32. The
 intra-set distances of a set are those between every two of its pieces, the inter-set distances those between
-every piece of one set and every piece of the other; all Euclidean. Each lot of distances becomes a density,
-by a Gaussian kernel of Scott's width (1992). Where the sets are alike, the intra-set density of either is
-that of the inter-set distances: the area under both (overlap) is 1, the Kullback-Leibler divergence 0. A set
-that lacks variety shows in its own intra-set distances, one that is elsewhere in both; so both are given.
+every piece of one set and every piece of the other; all Euclidean. The density of each group of distances
+is estimated with a Gaussian kernel of Scott's width (1992). For equal sets, both intra-set densities equal
+that of the inter-set distances: the area under both (overlap) is 1, the Kullback-Leibler divergence 0. Lack
+of variety shows in the intra-set distances of that set, a shift in those of both; so both are reported.
 
-On purpose otherwise than in the code of the paper: the densities are cut to the range of the distances and
-sum to 1 there, so that equal sets overlap by 1 (a kernel spills below distance 0); the kernel is as wide for
-all of them, as the inter-set distances ask for, so that one odd piece does not smear one density and not the
-other; and the divergence is taken on one grid (the code has one for each density, and then its figures hardly
-follow the likeness) and is bounded (the code gives infinity where a density vanishes).
+Deliberate differences from the code of the paper: the densities are truncated to the range of the distances
+and sum to 1 there, so that equal sets overlap by 1 (a kernel extends below distance 0); the kernel width is
+the same for all, that of the inter-set distances, so that one outlier does not smear only one of the
+densities; and the divergence uses a common grid (the code has one per density, so that its values hardly
+depend on the similarity) and is bounded (in the code it is infinite where a density vanishes).
 """
 
 from typing import NamedTuple
@@ -22,24 +22,24 @@ from musegen.metrics.bootstrap import Interval
 from musegen.music.notes import Floats, Ints
 
 BINS = 256
-"""Of the grid on which densities stand."""
+"""Of the grid of the densities."""
 FLOOR = 1e-9
-"""The least that a density is taken to hold in a bin; so no divergence is above 21 nats."""
+"""Minimum density per bin, so that no divergence is above 21 nats."""
 DRAWS = 200
-"""Of the bootstrap."""
+"""Number of bootstrap resamples."""
 
 
 class Likeness(NamedTuple):
-    """Of two sets in a feature; each with the percentile bootstrap interval over pieces."""
+    """Similarity of two sets in a feature, with percentile bootstrap intervals over pieces."""
 
     overlap_real: Interval
-    """Of the intra-set distances of the first set with the inter-set distances, 0 to 1."""
+    """Overlap of the intra-set distances of the first set with the inter-set distances, 0 to 1."""
     overlap_generated: Interval
-    """The same of the second set."""
+    """The same for the second set."""
     kl_real: Interval
     """Divergence of the intra-set distances of the first set from the inter-set distances, in nats."""
     kl_generated: Interval
-    """The same of the second set."""
+    """The same for the second set."""
 
     @property
     def overlap(self) -> Interval:
@@ -53,12 +53,12 @@ class Likeness(NamedTuple):
 
 
 def likeness(real: Floats, generated: Floats, *, seed: int = 0) -> Likeness:
-    """How alike two sets are in a feature; all NaN where one has fewer than two pieces.
+    """The similarity of two sets in a feature; all NaN if one has fewer than two pieces.
 
     Args:
         real: (pieces, size), without NaN.
         generated: (pieces, size), likewise.
-        seed: of the bootstrap, which draws pieces, not distances.
+        seed: of the bootstrap, which resamples pieces, not distances.
     """
     if min(len(real), len(generated)) < 2:
         return Likeness(*(Interval(*(float("nan"),) * 3),) * 4)
@@ -67,11 +67,11 @@ def likeness(real: Floats, generated: Floats, *, seed: int = 0) -> Likeness:
     widest = max(float(each.max()) for each in distances)
     bins = [np.round(each / (widest or 1.0) * (BINS - 1)).astype(np.int64) for each in distances]
     for each in bins[:2]:
-        np.fill_diagonal(each, BINS)  # a piece has no distance from itself, also where it is drawn twice
+        np.fill_diagonal(each, BINS)  # without the distance of a piece from itself, even if resampled
     rng = np.random.default_rng(seed)
     sizes = (len(real), len(generated))
-    drawn = [[np.arange(n) for n in sizes], *([rng.integers(n, size=n) for n in sizes] for _ in range(DRAWS))]
-    counts = np.array([_counts(bins, *each) for each in drawn])  # (1 + draws, 3, bins)
+    draws = [[np.arange(n) for n in sizes], *([rng.integers(n, size=n) for n in sizes] for _ in range(DRAWS))]
+    counts = np.array([_counts(bins, *each) for each in draws])  # (1 + draws, 3, bins)
     densities = density(counts, kernel_width(counts[0, 2]))
     within, between = densities[:, :2], densities[:, 2:]
     # (1 + draws, 4)
@@ -87,23 +87,23 @@ def _distances(a: Floats, b: Floats) -> Floats:
 
 
 def _counts(bins: list[Ints], real: Ints, generated: Ints) -> list[Ints]:
-    """How many distances lie in each bin, (bins,), between some pieces: real, generated, one of each."""
-    chosen = ((real, real), (generated, generated), (real, generated))
+    """Histograms of the distances, (bins,), within real, within generated and between both."""
+    pairs = ((real, real), (generated, generated), (real, generated))
     return [
         np.bincount(each[np.ix_(*pair)].ravel(), minlength=BINS)[:BINS]
-        for each, pair in zip(bins, chosen, strict=True)
+        for each, pair in zip(bins, pairs, strict=True)
     ]
 
 
 def kernel_width(counts: Ints) -> float:
-    """Scott's rule: the standard deviation over the fifth root of the number; in bins."""
+    """Scott's rule: standard deviation over the fifth root of the count, in bins."""
     places, total = np.arange(len(counts)), counts.sum()
     mean = float(counts @ places) / total
     return float(np.sqrt(counts @ (places - mean) ** 2 / total) * total ** (-1 / 5))
 
 
 def density(counts: Ints, width: float) -> Floats:
-    """What each bin holds, (..., bins), sum 1, smoothed by a Gaussian; NaN of no distances."""
+    """The density per bin, (..., bins), with sum 1, smoothed by a Gaussian; NaN without distances."""
     places = np.arange(counts.shape[-1])
     kernel = np.exp(-0.5 * ((places[:, None] - places) / max(width, 1e-9)) ** 2)
     smooth = counts @ kernel

@@ -1,4 +1,4 @@
-"""Which pitches a piece uses, drums left out; NaN where there are no notes."""
+"""Pitch metrics of a piece, drums excluded; NaN without notes."""
 
 import numpy as np
 from symusic import Score
@@ -12,16 +12,16 @@ SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 def pitch_range(score: Score) -> float:
     """Semitones from the lowest pitch to the highest, as in Yang and Lerch (2020).
 
-    MusPy's `pitch_range`; where that gives 0 for a piece without notes, this is NaN.
+    MusPy's `pitch_range`, except NaN instead of 0 for a piece without notes.
     """
     pitches = pitched_notes(score)[2]
     return float(np.ptp(pitches)) if len(pitches) else float("nan")
 
 
 def pitches_used(score: Score) -> float:
-    """How many different pitches there are: the pitch count of Yang and Lerch (2020).
+    """Number of different pitches: the pitch count of Yang and Lerch (2020).
 
-    MusPy's `n_pitches_used`; where that gives 0 for a piece without notes, this is NaN.
+    MusPy's `n_pitches_used`, except NaN instead of 0 for a piece without notes.
     """
     return float(len(np.unique(pitched_notes(score)[2]))) or float("nan")
 
@@ -29,14 +29,14 @@ def pitches_used(score: Score) -> float:
 def pitch_class_histogram(score: Score) -> Floats:
     """Share of the notes (0 to 1) of each pitch class from C up, (12,).
 
-    Of Yang and Lerch (2020), whose code weighs notes by their length in seconds; here each counts once,
+    From Yang and Lerch (2020), whose code weights notes by their length in seconds; here each counts once,
     as in MusPy, so that the tempo does not matter.
     """
     return shares(np.bincount(pitched_notes(score)[2] % 12, minlength=12))
 
 
 def shares(counts: Ints) -> Floats:
-    """Counts as shares of their sum, NaN where all are 0."""
+    """Counts as shares of their sum, NaN if all are 0."""
     return counts / counts.sum() if counts.any() else np.full(len(counts), np.nan)
 
 
@@ -51,7 +51,7 @@ def pitch_class_entropy(score: Score) -> float:
 
 
 def scale_consistency(score: Score) -> float:
-    """Share of the notes (0 to 1) in the major or natural minor scale that holds most of them.
+    """Share of the notes (0 to 1) in the major or natural minor scale that contains most of them.
 
     Mogren, "C-RNN-GAN" (2016); MusPy's `scale_consistency`.
     """

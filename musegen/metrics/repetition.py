@@ -1,4 +1,4 @@
-"""Do bars come back, in the piece itself or out of the music it was learnt from? Drums left out."""
+"""Repetition of bars within a piece, and copies of bars of the training data. Drums excluded."""
 
 import hashlib
 from collections.abc import Container
@@ -12,28 +12,28 @@ from musegen.music.metre import bar_ticks
 from musegen.music.notes import pitched_notes
 
 SHORT, MIDDLE, LONG = (1, 3), (4, 7), (8, 16)
-"""Lags in bars, both ends included: within a phrase, from phrase to phrase, from section to section."""
+"""Lags in bars, inclusive: within a phrase, between phrases, between sections."""
 
 
 def repeated_bars(score: Score) -> float:
-    """Share (0 to 1) of the bars with notes that are exactly as an earlier one, by `bar_keys`."""
+    """Share (0 to 1) of the bars with notes that are identical to an earlier one, by `bar_keys`."""
     keys = bar_keys(score)
     return 1 - len(set(keys)) / len(keys) if keys else float("nan")
 
 
 def self_similarity(score: Score, lags: tuple[int, int]) -> float:
-    """How well the bars are foretold (0 to 1) by the bars that stand some lag before them.
+    """How well the bars are predicted (0 to 1) by the bars at some lags before them.
 
-    Two bars are as alike as the share of notes that they have in common (Dice 1945): same pitch, same
-    place in the bar on 24 positions a quarter. Each bar counts with the most alike of the bars that
-    stand `lags` before it; the measure is the mean over bars that have notes and such a bar before them,
-    NaN where there are none. It reads the diagonals of a self-similarity matrix (Foote 1999) in three
-    ranges of time, as the structureness indicators of Wu and Yang, "The Jazz Transformer" (2020), do for
-    sound; the definition on notes is ours.
+    The similarity of two bars is the share of common notes (Dice 1945): same pitch, same position in the
+    bar on 24 positions per quarter note. Each bar counts with the most similar of the bars `lags` before it;
+    the metric is the mean over bars that have notes and such a bar before them, NaN if there are none. It
+    evaluates the diagonals of a self-similarity matrix (Foote 1999) in three ranges of time, as the
+    structureness indicators of Wu and Yang, "The Jazz Transformer" (2020), do for audio; the definition on
+    notes is our own.
 
     Args:
         score: in ticks, tidy.
-        lags: the nearest and the farthest, in bars.
+        lags: the smallest and the largest, in bars.
     """
     bars = bar_ticks(score)
     codes, counts = _bar_notes(score, bars)
@@ -41,8 +41,8 @@ def self_similarity(score: Score, lags: tuple[int, int]) -> float:
     for lag in range(lags[0], min(lags[1], len(counts) - 1) + 1):
         common = np.intersect1d(codes, codes + lag * _ROOM, assume_unique=True) // _ROOM
         both = counts[lag:] + counts[:-lag]
-        likeness = 2 * np.bincount(common, minlength=len(counts))[lag:] / np.maximum(1, both)
-        best[lag:] = np.maximum(best[lag:], likeness)
+        similarity = 2 * np.bincount(common, minlength=len(counts))[lag:] / np.maximum(1, both)
+        best[lag:] = np.maximum(best[lag:], similarity)
     known = best[(best >= 0) & (counts > 0)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -52,27 +52,27 @@ _ROOM = 2**24
 
 
 def _bar_notes(score: Score, bars: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A number for each different note of each bar, rising, and how many notes each bar has, (bars,)."""
+    """A code for each different note of each bar, ascending, and the number of notes per bar, (bars,)."""
     onsets, _, pitches = pitched_notes(score)
     bar = np.searchsorted(bars, onsets, side="right") - 1
-    places = np.round((onsets - bars[bar]) * GRID / score.tpq).astype(np.int64)
-    codes = np.unique(bar * _ROOM + places * 128 + pitches)
+    positions = np.round((onsets - bars[bar]) * GRID / score.tpq).astype(np.int64)
+    codes = np.unique(bar * _ROOM + positions * 128 + pitches)
     return codes, np.bincount(codes // _ROOM, minlength=len(bars) - 1)
 
 
 def bar_keys(score: Score) -> list[bytes]:
-    """A key for each bar with notes: equal for bars of equal music.
+    """A key for each bar with notes: equal for bars with equal music.
 
-    That is the same length, and the same pitches at the same places with the same durations (on 24
-    positions a quarter), at the same pitch: a transposed bar has another key. Drums, velocities and
-    how notes spread over tracks do not matter. Keys are hashes of 8 bytes: of a million bars, none
-    is expected to be taken for another.
+    That is the same length, and the same pitches at the same positions with the same durations (on 24
+    positions per quarter note): a transposed bar has a different key. Drums, velocities and the assignment
+    of notes to tracks do not matter. Keys are hashes of 8 bytes: among a million bars, no collision is
+    expected.
     """
     bars = bar_ticks(score)
     onsets, durations, pitches = pitched_notes(score)
     bar = np.searchsorted(bars, onsets, side="right") - 1
-    places = np.stack([onsets - bars[bar], durations], axis=1) * GRID / score.tpq
-    notes = np.column_stack([bar, np.round(places).astype(np.int64), pitches])  # (notes, 4)
+    positions = np.stack([onsets - bars[bar], durations], axis=1) * GRID / score.tpq
+    notes = np.column_stack([bar, np.round(positions).astype(np.int64), pitches])  # (notes, 4)
     notes = np.unique(notes, axis=0)  # sorted: by bar, onset, duration, pitch
     lengths = np.round(np.diff(bars) * GRID / score.tpq).astype("<i8")
     keys = []
@@ -83,14 +83,13 @@ def bar_keys(score: Score) -> list[bytes]:
 
 
 def copied_share(score: Score, known: Container[bytes]) -> float:
-    """Share (0 to 1) of the bars with notes that stand exactly, at the same pitch, in known music.
+    """Share (0 to 1) of the bars with notes that are in known music exactly, at the same pitch.
 
-    NaN where there are no notes.
+    NaN without notes.
 
     Args:
-        score: in ticks; to ask about the accompaniment, without the melody.
-        known: the keys of the training pieces' bars, a set of all their `bar_keys`, without the
-            melody likewise.
+        score: in ticks; without the melody if only the accompaniment counts.
+        known: the set of all `bar_keys` of the training pieces, also without the melody in that case.
     """
     keys = bar_keys(score)
     return sum(key in known for key in keys) / len(keys) if keys else float("nan")

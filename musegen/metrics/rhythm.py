@@ -1,4 +1,4 @@
-"""Rhythm: grooves and how they last, how long the notes are, how densely they stand."""
+"""Rhythm metrics: grooves and their consistency, note values and note density."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,39 +9,39 @@ from musegen.music.metre import bar_ticks
 from musegen.music.notes import Floats, Ints, all_onsets, check_ticks, last_end, note_arrays, pitched_notes
 
 POSITIONS = 4
-"""Of a groove, in a quarter: 16 in a bar of 4/4."""
+"""Positions of a groove per quarter note: 16 in a bar of 4/4."""
 VALUES = (4, 2, 1, 1 / 2, 1 / 4, 3, 3 / 2, 3 / 4, 3 / 8, 4 / 3, 2 / 3, 1 / 3)
-"""Note values in quarters: whole to sixteenth, dotted half to dotted sixteenth, triplets of a half, a quarter
-and an eighth."""
+"""Note values in quarter notes: whole to sixteenth, dotted half to dotted sixteenth, triplets of half,
+quarter and eighth notes."""
 
 
 def groove_similarity(ours: Score, human: Score, bars: Ints) -> float:
-    """Likeness in rhythm (0 to 1), the mean over bars of 1 - the share of positions that differ.
+    """Rhythmic similarity (0 to 1), the mean over bars of 1 - the share of positions that differ.
 
-    At each position of a bar (sixteenths; onsets go to the nearest) some note of any track begins or
-    none does; a position differs where that is so in one Score only. Bars in which neither has an
-    onset are left out; NaN where that leaves none. The grooving pattern similarity of Wu and Yang,
-    "The Jazz Transformer on the front line" (2020), between two versions of a bar, not two bars.
+    At each position of a bar (sixteenths; onsets are rounded) some note of any track starts or none
+    does; a position differs if that is so in one Score only. Bars in which neither has an onset are
+    ignored; NaN if there are no others. The grooving pattern similarity of Wu and Yang,
+    "The Jazz Transformer on the front line" (2020), applied to two versions of a bar, not to two bars.
 
     Args:
-        ours: the accompaniment in question, without the melody.
-        human: the accompaniment it is compared with, without the melody.
+        ours: the evaluated accompaniment, without the melody.
+        human: the reference accompaniment, without the melody.
         bars: bar lines of the piece, (bars + 1,) ticks.
 
     Raises:
-        ValueError: the Scores differ in ticks a quarter.
+        ValueError: the Scores differ in ticks per quarter note.
     """
     check_ticks(ours, human)
-    lengths = -(-np.diff(bars) * POSITIONS // ours.tpq)  # positions in each bar, a broken one counted
+    lengths = -(-np.diff(bars) * POSITIONS // ours.tpq)  # positions in each bar, rounded up
     starts = np.cumsum(lengths) - lengths
     a, b = (grooves(score, bars, starts, int(lengths.sum())) for score in (ours, human))
-    likeness = 1 - np.add.reduceat((a != b).astype(np.int64), starts) / lengths
-    heard = np.add.reduceat((a | b).astype(np.int64), starts) > 0
-    return float(likeness[heard].mean()) if heard.any() else float("nan")
+    similarity = 1 - np.add.reduceat((a != b).astype(np.int64), starts) / lengths
+    has_onset = np.add.reduceat((a | b).astype(np.int64), starts) > 0
+    return float(similarity[has_onset].mean()) if has_onset.any() else float("nan")
 
 
 def grooves(score: Score, bars: Ints, starts: Ints, count: int) -> NDArray[np.bool_]:
-    """Whether a note begins at each position of the piece, (positions,); bar i begins at starts[i]."""
+    """Whether a note starts at each position of the piece, (positions,); bar i starts at starts[i]."""
     near = all_onsets(score) * 2 * POSITIONS + score.tpq  # half a position later, in 1/8 ticks
     near = near[near < bars[-1] * 2 * POSITIONS]
     bar = np.searchsorted(bars * 2 * POSITIONS, near, side="right") - 1
@@ -51,28 +51,28 @@ def grooves(score: Score, bars: Ints, starts: Ints, count: int) -> NDArray[np.bo
 
 
 def log_density_ratio(ours: Score, human: Score) -> float:
-    """How far the density is from the human one: |ln(notes a bar of ours / notes a bar of the human)|.
+    """Distance of the note densities: |ln(notes per bar of ours / notes per bar of human)|.
 
-    0 is the same density, 0.69 twice or half as dense. Both stand in the same bars, so notes are
-    counted, of all tracks; a silent Score counts as one note.
+    0 is the same density, 0.69 twice or half as dense. Both have the same bars, so the notes of all
+    tracks are counted; a silent Score counts as one note.
     """
     return abs(float(np.log(max(1, ours.note_num()) / max(1, human.note_num()))))
 
 
 def groove_consistency(score: Score) -> float:
-    """Likeness in rhythm (0 to 1) of neighbouring bars, the mean of 1 - the share of positions that differ.
+    """Rhythmic similarity (0 to 1) of neighbouring bars, the mean of 1 - the share of positions that differ.
 
-    At each position of a bar (sixteenths; onsets go to the nearest) some note of any track begins, drums
-    too, or none does. Bars of different lengths are not compared; NaN where that leaves none. Wu and
-    Yang, "The Jazz Transformer" (2020). MusPy's `groove_consistency` of one metre on 4 ticks a quarter:
-    it takes every tick for a position, so that on 480 ticks a quarter any music comes near 1.
+    At each position of a bar (sixteenths; onsets are rounded) some note of any track, drums included,
+    starts or none does. Bars of different lengths are not compared; NaN if there are no others. Wu and
+    Yang, "The Jazz Transformer" (2020). MusPy's `groove_consistency` for one metre at 4 ticks per quarter
+    note: it treats every tick as a position, so at 480 ticks per quarter any music has nearly 1.
     """
     bars = bar_ticks(score)
     lengths = -(-np.diff(bars) * POSITIONS // score.tpq)
     starts = np.cumsum(lengths) - lengths
-    heard = grooves(score, bars, starts, int(lengths.sum()))
+    onset = grooves(score, bars, starts, int(lengths.sum()))
     pairs = [
-        float((heard[start : start + length] == heard[start + length : start + 2 * length]).mean())
+        float((onset[start : start + length] == onset[start + length : start + 2 * length]).mean())
         for start, length, after in zip(starts, lengths, lengths[1:], strict=False)
         if length == after
     ]
@@ -80,24 +80,24 @@ def groove_consistency(score: Score) -> float:
 
 
 def mean_duration(score: Score) -> float:
-    """Mean length of the notes in quarters; NaN without notes."""
+    """Mean length of the notes in quarter notes; NaN without notes."""
     durations = pitched_notes(score)[1]
     return float(durations.mean() / score.tpq) if len(durations) else float("nan")
 
 
 def note_values(score: Score) -> NDArray[np.int64]:
-    """The nearest of `VALUES` to each note's length, by its number there, in order of onset, (notes,)."""
+    """The index of the nearest of `VALUES` to the length of each note, in order of onset, (notes,)."""
     onsets, durations, pitches = pitched_notes(score)
     quarters = durations[np.lexsort((pitches, onsets))] / score.tpq
-    apart = np.abs(quarters[:, None] - np.array(VALUES))  # (notes, 12)
-    return np.asarray(apart.argmin(axis=1), np.int64)
+    distances = np.abs(quarters[:, None] - np.array(VALUES))  # (notes, 12)
+    return np.asarray(distances.argmin(axis=1), np.int64)
 
 
 def duration_histogram(score: Score) -> Floats:
     """Share of the notes (0 to 1) of each of `VALUES`, (12,).
 
-    The note length histogram of Yang and Lerch (2020). Their unit is 1/96 of the bar; here a note value
-    is the same in every metre.
+    The note length histogram of Yang and Lerch (2020). Their unit is 1/96 of the bar; here note values
+    are the same in every metre.
     """
     return shares(np.bincount(note_values(score), minlength=len(VALUES)))
 
@@ -112,21 +112,21 @@ def duration_transitions(score: Score) -> Floats:
 
 
 def note_density(score: Score) -> float:
-    """Notes a quarter, from the first onset to the last end; NaN without notes.
+    """Notes per quarter note, from the first onset to the last end; NaN without notes.
 
-    Each note of a chord counts. Yang and Lerch (2020) count the notes of samples of one length; pieces
-    have many lengths, hence a rate.
+    Each note of a chord counts. Yang and Lerch (2020) count the notes of samples of equal length; pieces
+    have different lengths, hence a rate.
     """
     onsets = all_onsets(score)
     return len(onsets) * score.tpq / (last_end(score) - float(onsets.min())) if len(onsets) else float("nan")
 
 
 def empty_beat_rate(score: Score) -> float:
-    """Share of the quarters (0 to 1), from tick 0 to the last end, in which no note sounds.
+    """Share of the quarter notes (0 to 1), from tick 0 to the last end, in which no note sounds.
 
-    Dong et al., "Pypianoroll" (2018). MusPy's `empty_beat_rate` with notes that are a tick shorter: it
-    takes a note that ends on a beat to sound in that beat too, and counts one beat more where the piece
-    ends on a beat; here a note sounds until its end, not at it.
+    Dong et al., "Pypianoroll" (2018). MusPy's `empty_beat_rate` with notes one tick shorter: there a
+    note that ends on a beat also sounds in that beat, and a piece that ends on a beat has one beat more;
+    here the end of a note is exclusive.
     """
     count = -(-last_end(score) // score.tpq)
     if not count:

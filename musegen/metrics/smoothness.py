@@ -1,7 +1,7 @@
-"""How smoothly a row of clips leads from its first to its last.
+"""Smoothness of a sequence of clips from its first to its last.
 
-A clip is a Score; what counts of a note is its onset (on 24 positions a quarter) and its pitch, drums
-left out: in one line the durations follow from the onsets but for rests.
+A clip is a Score; only the onset (on 24 positions per quarter note) and pitch of its notes count, drums
+excluded: in one line the durations follow from the onsets except for rests.
 """
 
 from collections.abc import Sequence
@@ -16,42 +16,42 @@ from musegen.music.notes import Ints, pitched_notes
 
 
 class Smoothness(NamedTuple):
-    """What is measured of a row of clips."""
+    """Smoothness of a sequence of clips."""
 
     away: float
-    """Spearman's correlation of the step and the distance from the first clip; 1 where it never falls."""
+    """Spearman's correlation of the step and the distance from the first clip; 1 if it never decreases."""
     back: float
-    """The same from the last clip, counted from there."""
+    """The same for the last clip, in reverse order."""
     largest_jump: float
     """The largest distance between neighbours as a share of that between the first and the last clip."""
 
 
 def smoothness(clips: Sequence[Score]) -> Smoothness:
-    """The smoothness of a row of at least two clips; NaN where the first and the last are alike."""
-    apart = note_distances(clips)
+    """The smoothness of a sequence of at least two clips; NaN if the first and the last are equal."""
+    distances = note_distances(clips)
     steps = range(len(clips))
-    jumps = apart.diagonal(1)
-    share = float(jumps.max() / apart[0, -1]) if apart[0, -1] else float("nan")
-    return Smoothness(spearman(steps, apart[0]), spearman(steps, -apart[-1]), share)
+    jumps = distances.diagonal(1)
+    share = float(jumps.max() / distances[0, -1]) if distances[0, -1] else float("nan")
+    return Smoothness(spearman(steps, distances[0]), spearman(steps, -distances[-1]), share)
 
 
 def note_edit_distance(first: Score, second: Score) -> int:
-    """The fewest edits from one clip to another: a note put in, taken out, moved in time, or in pitch.
+    """The minimum number of edits from one clip to another: insert, delete, move a note in time or pitch.
 
-    A note that another takes the place of costs 2, or 1 where it has the same onset or the same pitch.
-    The distance of clips without a note in common lies between the greater number of notes and both
-    together. Notes stay in order: Levenshtein's distance (1966) over the notes by onset, then pitch.
+    Substituting a note costs 2, or 1 if onset or pitch is equal. The distance of clips without a common
+    note is between the larger number of notes and the sum. Notes stay in order: Levenshtein distance
+    (1966) over the notes by onset, then pitch.
     """
     return int(note_distances([first, second])[0, 1])
 
 
 def note_distances(clips: Sequence[Score]) -> Ints:
-    """`note_edit_distance` of every clip from every other, (clips, clips)."""
+    """`note_edit_distance` of every pair of clips, (clips, clips)."""
     notes, lengths = _padded([_timed_notes(clip) for clip in clips])
     rows, columns = np.triu_indices(len(clips), 1)
-    apart = np.zeros((len(clips), len(clips)), np.int64)
-    apart[rows, columns] = _edits(notes[rows], lengths[rows], notes[columns], lengths[columns])
-    return apart + apart.T
+    distances = np.zeros((len(clips), len(clips)), np.int64)
+    distances[rows, columns] = _edits(notes[rows], lengths[rows], notes[columns], lengths[columns])
+    return distances + distances.T
 
 
 def _timed_notes(score: Score) -> Ints:
@@ -62,7 +62,7 @@ def _timed_notes(score: Score) -> Ints:
 
 
 def _padded(rows: list[Ints]) -> tuple[Ints, Ints]:
-    """Notes of all clips as one array, (clips, N, 2), and how many each has, (clips,)."""
+    """Notes of all clips as one array, (clips, N, 2), and the number of notes of each, (clips,)."""
     lengths = np.array([len(row) for row in rows])
     notes = np.full((len(rows), int(lengths.max(initial=0)), 2), -1)
     for index, row in enumerate(rows):
@@ -81,7 +81,7 @@ def _edits(first: Ints, first_lengths: Ints, second: Ints, second_lengths: Ints)
         changes = is_late.astype(np.int32) + is_high  # (P, M)
         best = np.minimum(above[:, 1:] + 1, above[:, :-1] + changes)
         best = np.concatenate([np.full((len(first), 1), row, np.int32), best], axis=1)
-        # A note put in costs 1 a column: the least of all to the left, each with its way here.
+        # An insertion costs 1 per column: the minimum over all columns to the left, plus their distance.
         above = np.minimum.accumulate(best - columns, axis=1) + columns
         found = np.where(first_lengths == row, above[pairs, second_lengths], found)
     return found

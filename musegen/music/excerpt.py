@@ -1,4 +1,4 @@
-"""Bars cut out of a Score, and clips joined to one; times in ticks."""
+"""Excerpts of a Score by bars, and concatenation of clips; times in ticks."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,10 +14,10 @@ Mark = TypeVar("Mark", TempoTick, TimeSignatureTick, KeySignatureTick)
 
 
 def excerpt(score: Score, first: int, stop: int) -> Score:
-    """Bars `first` (from 0) up to but without `stop` of a tidy Score, moved to tick 0.
+    """Bars `first` (from 0) up to but not including `stop` of a tidy Score, moved to tick 0.
 
-    The notes that begin in them, cut where they last over the end, with the tempo, metre and key in force;
-    tracks without such notes, controls and bends are left out. Bars after the last are silent.
+    It has the notes that start in these bars, shortened if they cross the end, and the tempo, metre and key
+    in force; tracks without such notes, controls and bends are dropped. Bars after the last are silent.
     """
     begin, end = bar_lines(score, stop)[[first, stop]].tolist()
     part = Score(score.tpq)
@@ -36,7 +36,7 @@ def excerpt(score: Score, first: int, stop: int) -> Score:
 
 
 def bar_lines(score: Score, bars: int) -> Ints:
-    """As `bar_ticks`, of at least so many bars: silent ones follow in the last metre, (bars + 1,) or more."""
+    """As `bar_ticks`, for at least `bars` bars: silent ones follow in the last metre, (bars + 1,) or more."""
     lines = bar_ticks(score)
     metres = [(t.numerator, t.denominator) for t in score.time_signatures if t.time < lines[-1]] or [(4, 4)]
     missing = np.arange(1, bars - len(lines) + 2)
@@ -44,30 +44,30 @@ def bar_lines(score: Score, bars: int) -> Ints:
 
 
 def end_to_end(clips: Sequence[Score], bars: int) -> Score:
-    """Clips of so many bars and of one metre, one after another, in the finest ticks of any of them.
+    """Clips of `bars` bars in one metre, concatenated, in the finest ticks of any of them.
 
-    Tracks alike in name and program become one; each clip brings its tempo, the first its metre and key.
+    Tracks with equal name and program are merged; tempos are those of each clip, metre and key of the first.
     """
     tpq = max(clip.tpq for clip in clips)
     whole = excerpt(clips[0].resample(tpq), 0, 0)
     length = int(bar_lines(whole, bars)[bars])
     tempos: list[TempoTick] = []
-    homes: dict[tuple[str, int, bool], Track] = {}
+    merged: dict[tuple[str, int, bool], Track] = {}
     for number, clip in enumerate(clips):
         part = excerpt(clip.resample(tpq), 0, bars).shift_time(number * length)
         tempos += [tempo for tempo in part.tempos if not tempos or tempo.mspq != tempos[-1].mspq]
         for track in part.tracks:
             key = (track.name, track.program, track.is_drum)
-            if key not in homes:
+            if key not in merged:
                 whole.tracks.append(Track(*key))
-                homes[key] = whole.tracks[-1]
-            homes[key].notes.extend(track.notes)
+                merged[key] = whole.tracks[-1]
+            merged[key].notes.extend(track.notes)
     whole.tempos = tempos
     return whole
 
 
 def _in_force(marks: list[Mark], begin: int, end: int) -> list[Mark]:
-    """The mark that holds at `begin`, from tick 0, and those that follow before `end`."""
+    """The mark in force at `begin`, moved to tick 0, and those after it before `end`."""
     kept = [mark.copy() for mark in marks if mark.time <= begin][-1:]
     kept += [mark.copy() for mark in marks if begin < mark.time < end]
     for mark in kept:

@@ -32,7 +32,7 @@ def pitch_name(pitch: int) -> str:
 
 
 def instrument_name(program: int) -> str:
-    """The family of a General MIDI program from 0; -1 stands for drums."""
+    """The family of a General MIDI program from 0; -1 for drums."""
     return "drums" if program < 0 else FAMILIES[program // 8]
 
 
@@ -44,7 +44,7 @@ def program_name(program: int) -> str:
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """What a music file holds, read as musegen reads it.
+    """Facts about a music file, as read by musegen.
 
     Raises:
         MidiError: the file cannot be read.
@@ -54,7 +54,7 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 
 def music_facts(score: Score) -> dict[str, Any]:
-    """Facts about a tidy Score; pitches as MIDI numbers, tempo in quarters a minute, length in seconds."""
+    """Facts about a tidy Score; MIDI pitches, tempo in quarter notes per minute (BPM), length in seconds."""
     bars = bar_ticks(score)
     pitched = [note_arrays(track)[2] for track in score.tracks if not track.is_drum and len(track.notes)]
     pitches = np.concatenate(pitched) if pitched else np.zeros(0, np.int64)
@@ -86,6 +86,6 @@ def music_facts(score: Score) -> dict[str, Any]:
 
 
 def key_name(score: Score) -> str | None:
-    """The estimated key, as "D minor"; None where there is no pitched note, or all classes sound alike."""
+    """The estimated key, as "D minor"; None without pitched notes, or if all classes sound equally long."""
     key = estimate_key(pitch_class_weights(score.tracks))
     return f"{PITCH_CLASSES[key.tonic]} {key.mode}" if key else None

@@ -1,4 +1,4 @@
-"""What makes two Scores the same music, and whether their notes lie on a grid."""
+"""A hash of the music of a Score, and whether its notes lie on a grid."""
 
 import hashlib
 
@@ -8,13 +8,13 @@ from symusic import Score
 from musegen.music.notes import all_onsets, note_arrays
 
 GRID = 24
-"""Positions a quarter: exact for 16ths and 32nds, their triplets, and 8th triplets."""
+"""Positions per quarter note: exact for 16ths and 32nds, their triplets, and 8th triplets."""
 FINEST = 96
-"""Scores whose onsets share a step of at least 1/96 quarter are compared exactly, others on GRID."""
+"""Scores whose onsets share a step of at least 1/96 quarter note are compared exactly, others on GRID."""
 
 
 def off_grid_share(score: Score) -> float:
-    """Share of the onsets (0 to 1) that lie more than 1% of a quarter from each of 24 positions a quarter."""
+    """Share of the onsets (0 to 1) more than 1% of a quarter note off 24 positions per quarter."""
     onsets = all_onsets(score)
     if not len(onsets):
         return 0.0
@@ -23,7 +23,7 @@ def off_grid_share(score: Score) -> float:
 
 
 def fingerprint(score: Score) -> str:
-    """Hex sha256 that equal music shares: whatever its key, tempo, ticks a quarter, note values and names.
+    """Hex sha256, equal for equal music in any key, tempo, resolution, note values and with any names.
 
     Hashed are the onsets, relative to the first and divided by their greatest common divisor, and
     the pitches, relative to the lowest of the first pitched notes (those of drums as they are).
@@ -45,7 +45,7 @@ def _steps(onsets: np.ndarray, tpq: int) -> np.ndarray:
     """Sorted onsets (notes,) in ticks as whole numbers of their common step, from 0."""
     onsets = onsets - onsets[:1]
     step = np.gcd.reduce(onsets) if len(onsets) else 0
-    if step * FINEST < tpq:  # not notated music: compare what is heard
+    if step * FINEST < tpq:  # performed, not notated: compare on the grid
         onsets = np.round(onsets * GRID / tpq).astype(np.int64)
         step = np.gcd.reduce(onsets) if len(onsets) else 0
     return onsets // max(1, int(step))

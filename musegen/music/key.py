@@ -1,4 +1,4 @@
-"""Scales, and the key of music: by how long each pitch class sounds, or by the note on which it ends."""
+"""Scales, and the key of music: estimated from the durations of its pitch classes, or from its last note."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -32,11 +32,11 @@ SCALES = {
 }
 """Semitones above the tonic."""
 MODES = ("major", "minor", "dorian", "mixolydian", "phrygian", "lydian", "locrian", "ionian", "aeolian")
-"""Of which a piece can be said to be: see `tonic_in`."""
+"""Modes that a piece can be in: see `tonic_in`."""
 MINORS = ("minor", "harmonic minor", "melodic minor")
-"""A piece in minor may keep to any of these."""
+"""A piece in minor may use any of these."""
 IN_SCALE = 0.9
-"""Share of its time that a piece spends on the notes of its scale, at least."""
+"""Minimum share of its time that a piece spends on the notes of its scale."""
 
 
 class Key(NamedTuple):
@@ -54,7 +54,7 @@ class Key(NamedTuple):
 
 
 def pitch_class_weights(tracks: Iterable[Track]) -> Floats:
-    """How long each pitch class sounds in the tracks together, drums left out, (12,) in ticks."""
+    """The total duration of each pitch class in the tracks, drums excluded, (12,) in ticks."""
     weights = np.zeros(12)
     for track in tracks:
         if not track.is_drum:
@@ -66,7 +66,7 @@ def pitch_class_weights(tracks: Iterable[Track]) -> Floats:
 def estimate_key(weights: Floats) -> Key | None:
     """The key whose profile correlates best with `weights` (12,): Krumhansl and Schmuckler (1990).
 
-    None where all classes sound alike, as in silence.
+    None if all classes sound equally long, as in silence.
     """
     if np.ptp(weights) == 0:
         return None
@@ -79,22 +79,22 @@ def estimate_key(weights: Floats) -> Key | None:
 
 
 def final_class(score: Score) -> int | None:
-    """The pitch class on which a piece ends: of the lowest of the notes that are struck last, drums aside."""
-    found = [note_arrays(track) for track in score.tracks if not track.is_drum and len(track.notes)]
-    if not found:
+    """The pitch class on which a piece ends: of the lowest of its last notes, drums excluded."""
+    columns = [note_arrays(track) for track in score.tracks if not track.is_drum and len(track.notes)]
+    if not columns:
         return None
-    onsets, pitches = (np.concatenate(columns) for columns in list(zip(*found, strict=True))[0:3:2])
+    onsets, pitches = (np.concatenate(each) for each in list(zip(*columns, strict=True))[0:3:2])
     return int(pitches[onsets == onsets.max()].min()) % 12
 
 
 def ends_on_tonic(score: Score) -> bool:
-    """Whether the last note is the tonic of the key that fits best."""
+    """Whether the last note is the tonic of the estimated key."""
     key = estimate_key(pitch_class_weights(score.tracks))
     return key is not None and key.tonic == final_class(score)
 
 
 def tonic_in(score: Score, mode: str) -> int | None:
-    """The tonic of a piece in one of `MODES`, or None where it is not in that mode.
+    """The tonic of a piece in one of `MODES`, or None if it is not in that mode.
 
     The tonic is the note on which it ends. The piece is in the mode if it spends `IN_SCALE` of its time on
     the notes of that scale, and no less than on those of any other mode on the same tonic.
@@ -110,7 +110,7 @@ def tonic_in(score: Score, mode: str) -> int | None:
 
 
 def with_signature(score: Score, tonic: int, mode: str) -> Score:
-    """The score with the signature of a key, one of `MODES`, at its beginning and no other."""
+    """The score with the signature of a key, one of `MODES`, at the start and no other."""
     degree = SCALES["major"].index(next(i for i in range(12) if _above(i) == SCALES[mode]))
     fifths = ((tonic - SCALES["major"][degree]) * 7 + 5) % 12 - 5  # of the major scale of the same notes
     score = score.copy()
@@ -119,5 +119,5 @@ def with_signature(score: Score, tonic: int, mode: str) -> Score:
 
 
 def _above(step: int) -> tuple[int, ...]:
-    """The major scale from one of its notes up."""
+    """The intervals of the major scale above one of its notes."""
     return tuple(sorted((each - step) % 12 for each in SCALES["major"]))

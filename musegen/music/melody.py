@@ -1,4 +1,4 @@
-"""Which track of a Score holds its melody."""
+"""Finding the melody track of a Score."""
 
 import re
 
@@ -13,35 +13,35 @@ from musegen.music.notes import last_end, note_arrays
 _NAMES = re.compile(r"\b(melod\w*|vocals?|vox|sing(er|ing)?|soprano|cantus|lead vocals?)\b", re.IGNORECASE)
 _BASSES = re.compile(r"\b(double|contra)?bass(es|o|\d+)?\b", re.IGNORECASE)
 MELODY_PROGRAMS = (52, 53, 54, 85)
-"""General MIDI programs (from 0) that sing: choir aahs, voice oohs, synth voice, lead voice."""
+"""General MIDI programs (from 0) of voices: choir aahs, voice oohs, synth voice, lead voice."""
 
 BASS_PROGRAMS = range(32, 40)
-"""General MIDI basses (from 0): one note at a time, often, the same again, as a tune, and hardly ever it."""
+"""General MIDI basses (from 0): monophonic, frequent and repeated like a melody, but hardly ever it."""
 
 LOWEST, HIGHEST = 55, 84
-"""Pitches that are sung (G3 to C6)."""
+"""Singable pitches (G3 to C6)."""
 MAX_FRAMES = 50_000
 
 
-def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
-    """The index of the melody's track (from 0) and how it was found; never a drum track.
+def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
+    """The index of the melody track (from 0) and how it was found; never a drum track.
 
     Args:
         score: in ticks.
-        wanted: a track's name (in any case) or its number from 1; None finds it out.
+        requested: a track's name (in any case) or its number from 1; None: detected.
 
     Returns:
-        index, and one of "only track", "name", "number", "program", "inferred" (no bass then, if there is
-        anything else).
+        index, and one of "only track", "name", "number", "program", "inferred" (then no bass, unless
+        there is nothing else).
 
     Raises:
-        DataError: no such track, or drums only; the message names the tracks there are.
+        DataError: no such track, or only drums; the message lists the tracks.
     """
     candidates = [i for i, t in enumerate(score.tracks) if not t.is_drum and len(t.notes)]
     if not candidates:
         raise DataError(f"no pitched track for a melody; there are: {track_names(score)}")
-    if wanted is not None:
-        return _wanted(score, candidates, wanted)
+    if requested is not None:
+        return _find_requested(score, candidates, requested)
     if len(candidates) == 1:
         return candidates[0], "only track"
     named = [i for i in candidates if _NAMES.search(score.tracks[i].name)]
@@ -55,7 +55,7 @@ def melody_track(score: Score, wanted: str | None = None) -> tuple[int, str]:
 
 
 def _is_bass(track: TrackTick) -> bool:
-    """Whether a track's program or name says that it is the bass."""
+    """Whether a track is a bass, by its program or name."""
     return track.program in BASS_PROGRAMS or _BASSES.search(track.name) is not None
 
 
@@ -66,19 +66,19 @@ def track_names(score: Score) -> str:
     )
 
 
-def _wanted(score: Score, candidates: list[int], wanted: str) -> tuple[int, str]:
-    named = [i for i in candidates if score.tracks[i].name.strip().lower() == wanted.strip().lower()]
+def _find_requested(score: Score, candidates: list[int], requested: str) -> tuple[int, str]:
+    named = [i for i in candidates if score.tracks[i].name.strip().lower() == requested.strip().lower()]
     if named:
         return named[0], "name"
-    if wanted.strip().isdecimal() and int(wanted) - 1 in candidates:
-        return int(wanted) - 1, "number"
-    raise DataError(f"no melody track {wanted!r}; there are: {track_names(score)}")
+    if requested.strip().isdecimal() and int(requested) - 1 in candidates:
+        return int(requested) - 1, "number"
+    raise DataError(f"no melody track {requested!r}; there are: {track_names(score)}")
 
 
 def infer_melody(score: Score, candidates: list[int]) -> int:
-    """Of the tracks `candidates`, the one that most looks like a melody, whatever the names and programs.
+    """The most melody-like of the tracks `candidates`, regardless of names and programs.
 
-    A melody sounds one note at a time, often, high, in a narrow singable range, and repeats notes.
+    A melody is monophonic, frequent, high, in a narrow singable range, and repeats notes.
     The weights find MELODY among MELODY, BRIDGE and PIANO in 98% of 886 pop songs (POP909).
     """
     highest, single = _frames(score, candidates)
@@ -100,7 +100,7 @@ def infer_melody(score: Score, candidates: list[int]) -> int:
 
 
 def _frames(score: Score, candidates: list[int]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Highest pitch (-1: silent) and whether it sounds alone, for each track and 16th, (tracks, frames)."""
+    """Highest pitch (-1: silent) and whether it is the only one, per track and 16th, (tracks, frames)."""
     step = max(1, score.tpq // 4, last_end(score) // MAX_FRAMES + 1)
     count = last_end(score) // step + 1
     highest = np.full((len(candidates), count), -1, np.int8)
@@ -116,10 +116,10 @@ def _frames(score: Score, candidates: list[int]) -> tuple[NDArray[np.int8], NDAr
 
 
 def skyline(score: Score) -> Score:
-    """The score with one track left: at each moment its highest note, each cut where the next begins.
+    """The score reduced to one track: the highest note at each time, each cut where the next starts.
 
-    A note that begins under a higher one, which goes on for at least half of it, is an inner voice and
-    left out; less is legato.
+    A note that starts below a higher one that lasts for at least half of it is an inner voice and dropped;
+    a shorter overlap is legato.
     """
     notes = (note for track in score.tracks for note in track.notes if not track.is_drum)
     rows = sorted((n.time, -n.pitch, n.end, n.velocity) for n in notes)

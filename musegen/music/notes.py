@@ -1,4 +1,4 @@
-"""Notes of a Score as arrays, and the form every Score of musegen has: sorted, no overlaps of one pitch.
+"""Notes of a Score as arrays, and normalisation: sorted notes, no overlaps of one pitch.
 
 Times and durations are in ticks, pitches are MIDI numbers (0 to 127).
 """
@@ -22,7 +22,7 @@ def note_arrays(track: Track) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, velocities: Ints) -> None:
-    """Replace the notes of `track` by those of the arrays, each (notes,)."""
+    """Replace the notes of `track` by the arrays, each (notes,)."""
     onsets, durations = onsets.astype(np.int32), durations.astype(np.int32)
     track.notes = Note.from_numpy(
         onsets, durations, pitches.astype(np.int8), velocities.astype(np.int8), "tick"
@@ -30,12 +30,12 @@ def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, veloci
 
 
 def normalise_notes(score: Score, *, user_tracks: Collection[int] = ()) -> tuple[Score, list[str]]:
-    """The Score with clean notes, and what had to be repaired, in words.
+    """The Score with normalised notes, and descriptions of the repairs.
 
-    In each track the notes are sorted by (onset, pitch). Dropped: notes before tick 0, of no
-    length, out of MIDI's pitches or silent (velocity 0), and all but the longest of those that
-    start together on one pitch. A note ends where its pitch starts again in the same track.
-    Tracks whose numbers are in `user_tracks` stay as they are.
+    In each track notes are sorted by (onset, pitch). Notes before tick 0, without length, outside MIDI's
+    pitches or silent (velocity 0) are dropped, and all but the longest of notes with equal onset and
+    pitch. A note ends where its pitch starts again in the same track.
+    Tracks whose numbers are in `user_tracks` are not changed.
     """
     score = score.copy()
     counts: Counter[str] = Counter()
@@ -73,13 +73,13 @@ def _normalise_track(track: Track) -> dict[str, int]:
 
 
 def split_overlaps(track: Track) -> list[Track]:
-    """The notes of `track` in as few tracks as keep those that overlap on one pitch apart.
+    """The notes of `track` split into as few tracks as possible without overlaps on one pitch.
 
-    Where nothing overlaps, that is one track. Every note stays as it is.
+    Without overlaps that is one track. No note is changed.
     """
     columns = onsets, durations, pitches, _ = note_arrays(track)
     layers = np.zeros(len(onsets), np.int64)
-    ends: dict[int, list[int]] = {}  # pitch -> where each layer is free again
+    ends: dict[int, list[int]] = {}  # pitch -> end of the last note of each layer
     for index in np.lexsort((durations, onsets)).tolist():
         free = ends.setdefault(int(pitches[index]), [])
         layer = next((i for i, end in enumerate(free) if end <= onsets[index]), len(free))
@@ -93,7 +93,7 @@ def split_overlaps(track: Track) -> list[Track]:
 
 
 def transpose(score: Score, semitones: int) -> Score:
-    """The Score moved by `semitones`; drum tracks stay.
+    """The Score transposed by `semitones`, except drum tracks.
 
     Raises:
         ValueError: a note would leave MIDI's pitches 0 to 127.
@@ -116,13 +116,13 @@ def all_onsets(score: Score) -> Ints:
 
 
 def last_end(score: Score) -> int:
-    """The tick at which the last note ends; 0 where there is none."""
+    """The tick at which the last note ends; 0 without notes."""
     ends = [onsets + durations for onsets, durations, _, _ in map(note_arrays, score.tracks)]
     return int(max((e.max() for e in ends if len(e)), default=0))
 
 
 def pitched_notes(score: Score) -> tuple[Ints, Ints, Ints]:
-    """Onsets, durations (ticks) and pitches of the notes of all tracks but drums, each (notes,)."""
+    """Onsets, durations (ticks) and pitches of the notes of all tracks except drums, each (notes,)."""
     rows = [np.zeros((3, 0), np.int64)]
     rows += [np.stack(note_arrays(track)[:3]) for track in score.tracks if not track.is_drum]
     onsets, durations, pitches = np.concatenate(rows, axis=1)
@@ -130,10 +130,10 @@ def pitched_notes(score: Score) -> tuple[Ints, Ints, Ints]:
 
 
 def check_ticks(ours: Score, human: Score) -> None:
-    """Refuse Scores whose ticks are not alike.
+    """Check that two Scores have the same resolution.
 
     Raises:
-        ValueError: they differ in ticks a quarter.
+        ValueError: they differ in ticks per quarter note.
     """
     if ours.tpq != human.tpq:
-        raise ValueError(f"scores of {ours.tpq} and {human.tpq} ticks a quarter: resample one of them")
+        raise ValueError(f"scores of {ours.tpq} and {human.tpq} ticks per quarter note: resample one of them")

@@ -1,4 +1,4 @@
-"""Music to ids and back, and what a vocabulary knows about music."""
+"""Tokenizers: scores to token ids and back, and tables of what each id means."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 WholeTokenizer = RemiTokenizer | GridTokenizer
-"""Writes whole pieces."""
+"""A tokenizer of whole pieces."""
 Tokenizer = WholeTokenizer | LineTokenizer
 
 
@@ -53,12 +53,12 @@ def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
 
 
 def whole_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
-    """The tokenizer of the pieces that a model's ids are from: its own, but for clips of one line."""
+    """The tokenizer of whole pieces: the same one, or for lines the event tokenizer they are cut with."""
     return tokenizer.events if isinstance(tokenizer, LineTokenizer) else tokenizer
 
 
 def melody_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
-    """The tokenizer of the melodies that go with an accompanist's: one line, the same metres and grid."""
+    """The melody tokenizer of an accompaniment model (seq2seq): one line, the same metres and grid."""
     if isinstance(tokenizer, GridTokenizer):
         return GridTokenizer(replace(tokenizer.config, programs=False), tokenizer.time_signatures)
     return RemiTokenizer(TokenizerConfig(kind="remi", programs=False), tokenizer.time_signatures)
@@ -70,7 +70,7 @@ def make_grammar(
     """The grammar of the streams that `tables` describe.
 
     Raises:
-        ConfigError: the constraints leave nothing to write.
+        ConfigError: the constraints leave no valid token.
     """
     grammar = LineGrammar if tables.is_line else GridGrammar if tables.voices else Grammar
     return grammar(tables, constraints, device=device)

@@ -1,8 +1,8 @@
-"""What numpy and torch spell differently, for rules that are written once and run on both.
+"""Operations that numpy and torch name differently, so that the rules of a grammar run on both.
 
-The rules of a grammar are some hundred operations on arrays of a few numbers. numpy takes a microsecond for
-each, torch on a processor four; and on a GPU they must be torch's. (Kinds are compared by `.value`: what
-numpy asks of an enum before it compares takes longer than the comparison.)
+The rules of a grammar are about a hundred operations on small arrays. numpy takes about a microsecond for
+each and torch on a CPU about four; on a GPU they must be torch operations. (Kinds are compared by `.value`,
+because converting an enum takes numpy longer than the comparison.)
 """
 
 import copy
@@ -17,62 +17,61 @@ Array = Any
 T = TypeVar("T")
 
 
-def hosted(thing: Any) -> Any:
-    """The same with numpy arrays in the place of its tensors, whose memory they share.
+def as_numpy(value: Any) -> Any:
+    """The same value with numpy arrays in place of its tensors; they share memory.
 
     Args:
-        thing: a tensor on a processor, a NamedTuple or dict of such things, or an object that has them as
-            attributes; whatever else there is is kept.
+        value: a tensor on a CPU, or a NamedTuple or dict of tensors; anything else is returned unchanged.
     """
-    match thing:
+    match value:
         case Tensor():
-            return thing.numpy()
+            return value.numpy()
         case dict():
-            return {name: hosted(value) for name, value in thing.items()}
-        case tuple() if hasattr(thing, "_fields"):
-            return type(thing)(*(hosted(part) for part in thing))
+            return {name: as_numpy(item) for name, item in value.items()}
+        case tuple() if hasattr(value, "_fields"):
+            return type(value)(*(as_numpy(item) for item in value))
         case _:
-            return thing
+            return value
 
 
 def numpy_rules(rules: T) -> T:
-    """A grammar for numpy arrays."""
-    own = copy.copy(rules)
-    vars(own).update({name: hosted(value) for name, value in vars(rules).items()})
-    return own
+    """A copy of a grammar that works on numpy arrays."""
+    copied = copy.copy(rules)
+    vars(copied).update({name: as_numpy(value) for name, value in vars(rules).items()})
+    return copied
 
 
 def where(condition: Array, yes: Array, no: Array) -> Array:
-    """`yes` where the condition holds, else `no`."""
+    """`yes` where the condition is true, else `no`."""
     return (
         np.where(condition, yes, no) if isinstance(condition, np.ndarray) else torch.where(condition, yes, no)
     )
 
 
-def larger(first: Array, second: Array) -> Array:
-    """The larger of each two."""
+def maximum(first: Array, second: Array) -> Array:
+    """The elementwise maximum."""
     return np.maximum(first, second) if isinstance(first, np.ndarray) else torch.maximum(first, second)
 
 
-def smaller(first: Array, second: Array) -> Array:
-    """The smaller of each two."""
+def minimum(first: Array, second: Array) -> Array:
+    """The elementwise minimum."""
     return np.minimum(first, second) if isinstance(first, np.ndarray) else torch.minimum(first, second)
 
 
-def lowest(values: Array) -> Array:
-    """The smallest along the last dimension."""
+def amin(values: Array) -> Array:
+    """The minimum along the last dimension."""
     return values.min(-1) if isinstance(values, np.ndarray) else values.amin(-1)
 
 
-def picked(table: Array, column: Array) -> Array:
-    """One value a row, (B,), of a table (B, N)."""
+def gather(table: Array, column: Array) -> Array:
+    """One value per row, (B,), of a table (B, N)."""
     if isinstance(table, np.ndarray):
         return table[np.arange(len(table)), column]
     return table.gather(1, column[:, None]).squeeze(1)
 
 
-def replaced(table: Array, column: Array, values: Array) -> Array:
-    """A table (B, N) with one value a row, (B,), in a column of the row's own, (B,)."""
+def scatter(table: Array, column: Array, values: Array) -> Array:
+    """A table (B, N) with one value per row replaced, in column `column` (B,) by `values` (B,)."""
     if isinstance(table, np.ndarray):
         table = table.copy()
         table[np.arange(len(table)), column] = values
@@ -80,7 +79,7 @@ def replaced(table: Array, column: Array, values: Array) -> Array:
     return table.scatter(1, column[:, None], values[:, None])
 
 
-def spread(values: Array, rows: int) -> Array:
+def expand(values: Array, rows: int) -> Array:
     """(1 or B, ...) as (B, ...)."""
     if len(values) == rows:
         return values
@@ -89,15 +88,15 @@ def spread(values: Array, rows: int) -> Array:
     return values.expand(rows, *values.shape[1:])
 
 
-def counted(rows: Array) -> Array:
-    """0, 1, ..., one a row."""
+def arange(rows: Array) -> Array:
+    """0, 1, ..., one per row, (B,)."""
     return (
         np.arange(len(rows)) if isinstance(rows, np.ndarray) else torch.arange(len(rows), device=rows.device)
     )
 
 
-def span(ids: Tensor) -> slice | Tensor:
-    """Ids, (N,) ascending, as a slice where they follow one another: reading one copies nothing."""
+def as_slice(ids: Tensor) -> slice | Tensor:
+    """Ids, (N,) ascending, as a slice where they are consecutive: indexing by a slice copies nothing."""
     if not len(ids) or int(ids[-1]) - int(ids[0]) != len(ids) - 1:
         return ids
     return slice(int(ids[0]), int(ids[-1]) + 1)

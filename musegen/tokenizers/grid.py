@@ -1,9 +1,9 @@
-"""Grid tokens: one id a voice a grid position, as chorales, quartets and single lines are written.
+"""Grid tokens: one id per voice and grid position, for chorales, quartets and single lines.
 
-A stream is BOS (Bar TimeSig (id of voice 1, ..., id of voice n) x positions)+ EOS, where an id is the
-pitch that a voice strikes, a hold of what it struck before, or a rest. Which voice and position an id
-belongs to follows from counting the ids since the bar line. The form goes back to DeepBach (Hadjeres
-2017, arXiv:1612.01010); the positions here are per quarter, in any metre whose bar they fill.
+A stream is BOS (Bar TimeSig (id of voice 1, ..., id of voice n) x positions)+ EOS, where an id is a
+pitch that starts, a hold of the previous pitch, or a rest. The voice and position of an id follow from
+counting the ids since the bar line. The representation goes back to DeepBach (Hadjeres
+2017, arXiv:1612.01010); positions are per quarter note, in any metre whose bar is a whole number of them.
 """
 
 import itertools
@@ -32,20 +32,20 @@ from musegen.tokenizers.parts import (
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
 
 UNNAMED = "Voice "
-"""How the parts begin of a dataset whose tracks have no common names: they go by their order."""
+"""Prefix of the parts of a dataset whose tracks have no common names: they are numbered by order."""
 MAX_VOICES = 12
-"""More lines than anything is scored for that a grid suits; each costs an id a position."""
+"""More than any music that suits a grid has; each costs one id per position."""
 VELOCITY = 90
-"""Of decoded notes: a grid does not say how loud they are."""
+"""Of decoded notes: a grid has no velocities."""
 
 
 class GridTokenizer:
-    """Scores to ids and back; exact for scores whose every track is one voice on the grid.
+    """Scores to ids and back; exact if every track is a single voice on the grid.
 
     Args:
-        config: its `positions` set; `programs` says whether the stream tells tracks apart.
-        time_signatures: metres to know; those whose bar is no whole number of positions are left out.
-        parts: the voices by name and program, in the order of the stream; none for a single line.
+        config: with `positions`; `programs` says whether the stream distinguishes tracks.
+        time_signatures: metres of the vocabulary; dropped if their bar is not a whole number of positions.
+        parts: the voices by name and program, in the order of the stream; empty for a single line.
     """
 
     kind = "grid"
@@ -80,40 +80,42 @@ class GridTokenizer:
         """Fit a tokenizer to a dataset.
 
         Args:
-            config: `positions` unset means 4 a quarter (sixteenths).
+            config: `positions` is by default 4 per quarter note (sixteenths).
             time_signatures: metres of the dataset, added to the common ones up to `LONGEST_BAR` beats.
-            parts: the voices, at most `MAX_VOICES`; none for single lines.
+            parts: the voices, at most `MAX_VOICES`; empty for single lines.
 
         Raises:
             TokenError: too many voices.
         """
         if len(parts) > MAX_VOICES:
-            raise TokenError(f"{len(parts)} voices are too many for a grid; at most {MAX_VOICES} are written")
+            raise TokenError(
+                f"{len(parts)} voices are too many for a grid; at most {MAX_VOICES} are supported"
+            )
         config = replace(config, programs=bool(parts), positions=config.positions or 4)
         return cls(config, with_common(time_signatures), parts)
 
     def encode(self, score: ScoreTick, *, lossy: bool = False) -> Ints:
         """Ids of a tidy score, from BOS to EOS, (T,).
 
-        Onsets and ends are rounded to the grid; drums are left out.
+        Onsets and ends are rounded to the grid; drums are dropped.
 
         Args:
-            score: each of its tracks is a voice; a track that sounds several notes at once is none.
-            lossy: leave out, of notes that fall on one position, all but the last (`False`: refuse).
+            score: each of its tracks must be a single voice.
+            lossy: of several notes on one position keep the last (`False`: raise).
 
         Raises:
             TokenError: an unknown metre, no notes, more tracks than voices, or several notes at once.
         """
         tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
         if not tracks:
-            raise TokenError("the score has no notes that this tokenizer writes (a grid has no drums)")
+            raise TokenError("the score has no notes that this tokenizer can encode (a grid has no drums)")
         lines, metres = self._bars(score)
         numbered = list(zip(tracks, self.stream_programs(tracks), strict=True))
-        # The tracks of each voice, one at most but for a single line, which all tracks may share.
+        # The tracks of each voice: at most one, except that all tracks may share a single line.
         voices = [[track for track, n in numbered if n == voice] for voice in range(self.voices)]
         spans = [voice_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
         last = max(int(ends[-1]) for _, ends, _ in spans if len(ends))
-        while lines[-1] < last:  # an end that was rounded up over the last bar line
+        while lines[-1] < last:  # an end that was rounded up beyond the last bar line
             lines, metres = [*lines, lines[-1] + self._bar_positions(metres[-1])], [*metres, metres[-1]]
         slots = np.full((lines[-1], self.voices), self.rest_id)  # (positions, voices)
         for voice, (onsets, ends, pitches) in enumerate(spans):
@@ -127,7 +129,7 @@ class GridTokenizer:
         return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
 
     def encode_all(self, scores: Iterable[ScoreTick | MusegenError]) -> list[Ints | MusegenError]:
-        """As `encode`, of many scores: the ids of each, or why it has none (or an error that was there)."""
+        """As `encode`, for many scores: the ids of each, or its error; errors among them are passed on."""
         return [each if isinstance(each, MusegenError) else attempt(self.encode, each) for each in scores]
 
     def _bars(self, score: ScoreTick) -> tuple[list[int], list[Metre]]:
@@ -135,8 +137,8 @@ class GridTokenizer:
         for _, beats, unit in metre_changes(score):
             if (beats, unit) not in self.time_signatures:
                 raise TokenError(
-                    f"time signature {beats}/{unit} is not one that the tokenizer knows "
-                    f"({self.positions} positions a quarter)"
+                    f"time signature {beats}/{unit} is not in the vocabulary of the tokenizer "
+                    f"({self.positions} positions per quarter note)"
                 )
         metres = metres_at(score, bar_ticks(score)[:-1])
         lines = np.cumsum([0, *(self._bar_positions(metre) for metre in metres)]).tolist()
@@ -149,7 +151,7 @@ class GridTokenizer:
         """The voice of each track, by its name and program; 0 for a single line.
 
         Raises:
-            TokenError: a track is none of the parts.
+            TokenError: a track matches none of the parts.
         """
         if not self.parts:
             return [0] * len(tracks)
@@ -161,9 +163,9 @@ class GridTokenizer:
             return list(range(len(tracks)))
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
-        """The score that a stream of ids says, BOS, EOS and padding ignored.
+        """The score of a stream of ids, BOS, EOS and padding ignored.
 
-        A hold with nothing to hold is a rest; a bar that is cut short ends where the stream does.
+        A hold without a pitch before it is a rest; an incomplete last bar ends with the stream.
 
         Args:
             ids: (T,).
@@ -191,7 +193,7 @@ class GridTokenizer:
         return score
 
     def _lay_out(self, ids: Ints, kind: Ints) -> tuple[Ints, list[tuple[int, int]]]:
-        """Ids of each position and voice, (positions, voices), and where each bar starts, in which metre."""
+        """The ids by position and voice, (positions, voices), and the start and metre id of each bar."""
         rows: list[Ints] = []
         starts: list[tuple[int, int]] = []
         position = 0
@@ -208,15 +210,15 @@ class GridTokenizer:
         return np.concatenate(rows) if rows else np.zeros((0, self.voices), dtype=np.int64), starts
 
     def _put_voice(self, track: TrackTick, slots: Ints, tick: Ints) -> None:
-        """Give a track the notes of one voice, slots (positions,), with `tick` (positions + 1,)."""
+        """Put the notes of one voice into a track: slots (positions,), `tick` (positions + 1,)."""
         onsets = np.flatnonzero(self.tables.kind[slots] == Kind.PITCH)
         stops = np.append(np.flatnonzero(slots != self.hold_id), len(slots))
         ends = tick[stops[np.searchsorted(stops, onsets, side="right")]]
-        pitches, loud = slots[onsets] - self.pitch_id, np.full(len(onsets), VELOCITY)
-        put_notes(track, tick[onsets], ends - tick[onsets], pitches, loud)
+        pitches, velocities = slots[onsets] - self.pitch_id, np.full(len(onsets), VELOCITY)
+        put_notes(track, tick[onsets], ends - tick[onsets], pitches, velocities)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole tokenizer for tokenizer.json."""
+        """The content of tokenizer.json."""
         return {
             "format_version": 1,
             "kind": self.kind,

@@ -1,8 +1,8 @@
-"""Clips of one line as pitch and duration in turn: two ids a note, and its place follows from those before.
+"""Clips of one line as alternating pitch and duration: two ids per note; onsets follow from the durations.
 
-A clip is BOS Bar TimeSig ((Pitch | Rest) Duration)+ EOS, all of it in one metre: bars follow from counting,
-so that the only one written is the first. Whole pieces are written by another tokenizer, of events; clips
-are cut out of its streams (see data/clips.py), and written anew by `write_line`.
+A clip is BOS Bar TimeSig ((Pitch | Rest) Duration)+ EOS in a single metre: bar lines follow from counting,
+so only the first is written. Whole pieces are encoded by an event tokenizer; clips are cut out of its
+streams (see data/clips.py) and encoded again by `write_line`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,18 +23,18 @@ from musegen.tokenizers.remi import RemiTokenizer
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, TICKS_PER_QUARTER, Ints, Kind, Tables
 
 EXACT = 4 * POSITIONS_PER_BEAT
-"""Positions up to which every length has an id; longer rests are whole beats, and then what is left."""
+"""Positions up to which every length has an id; longer rests are whole beats and a remainder."""
 LONGEST = 64 * POSITIONS_PER_BEAT
-"""Positions of the longest rest that has an id."""
+"""Positions of the longest rest with an id."""
 VELOCITY = 90
-"""Of decoded notes: a line does not say how loud they are."""
+"""Of decoded notes: a line has no velocities."""
 
 
 class LineTokenizer:
-    """Clips to ids and back; `events` writes the pieces that clips are cut from.
+    """Clips to ids and back; `events` encodes the pieces that clips are cut from.
 
     Args:
-        events: with neither programs nor velocities nor tempos.
+        events: without programs, velocities and tempos.
     """
 
     kind = "line"
@@ -45,7 +45,7 @@ class LineTokenizer:
         self.config = replace(events.config, kind="line")
         self.time_signatures = events.time_signatures
         is_kept = events.tables.kind != Kind.POSITION
-        self._here = np.cumsum(is_kept) - 1
+        self._from_events = np.cumsum(is_kept) - 1
         self.vocab = [token for token, kept in zip(events.vocab, is_kept, strict=True) if kept]
         self.vocab.append("Rest_None")
         self.vocab_size = len(self.vocab)
@@ -60,22 +60,22 @@ class LineTokenizer:
         """Fit a tokenizer to a dataset.
 
         Args:
-            config: with neither programs nor velocities nor tempos.
+            config: without programs, velocities and tempos.
             time_signatures: metres of the dataset, added to the common ones.
         """
         plain = replace(config, kind="remi", programs=False)
         return cls(RemiTokenizer.build(plain, time_signatures=time_signatures, programs=[]))
 
     def of_events(self, ids: Ints) -> Ints:
-        """The ids of tokens, (N,), by their ids in the events' vocabulary; positions have none."""
-        return self._here[ids]
+        """The ids of tokens, (N,), by their ids in the event vocabulary; positions have none."""
+        return self._from_events[ids]
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
-        """The voice of each track: the one there is."""
+        """The voice of each track: there is only one."""
         return [0] * len(tracks)
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
-        """The score that a clip's ids say, padding ignored.
+        """The score of a clip's ids, padding ignored.
 
         Args:
             ids: (T,) from BOS on.
@@ -86,7 +86,7 @@ class LineTokenizer:
         """
         array = self.tables.checked(ids)
         if len(array) < 3 or self.tables.kind[array[2]] != Kind.TIME_SIGNATURE:
-            raise TokenError("the ids of a line begin with BOS, a bar and its metre")
+            raise TokenError("the ids of a line start with BOS, a bar and its metre")
         notes = read_line(array, np.array([0, len(array)]), self.tables)
         edges = np.stack([notes.onset, notes.onset + notes.duration]) * ticks_per_quarter / TICKS_PER_QUARTER
         onset, end = np.round(edges).astype(np.int64)
@@ -100,7 +100,7 @@ class LineTokenizer:
         return score
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole tokenizer for tokenizer.json."""
+        """The content of tokenizer.json."""
         return self.events.to_dict() | {"kind": self.kind}
 
     @classmethod
@@ -108,13 +108,11 @@ class LineTokenizer:
         """Rebuild a saved tokenizer.
 
         Raises:
-            TokenError: a damaged setting, or one that a line cannot have.
+            TokenError: a damaged setting, or one that a line does not support.
         """
         events = RemiTokenizer.from_dict(saved | {"kind": RemiTokenizer.kind})
         if events.config.programs or events.config.velocity or events.config.tempo:
-            raise TokenError(
-                "tokenizer.json is damaged: a line says neither programs nor velocities nor tempos"
-            )
+            raise TokenError("tokenizer.json is damaged: a line has no programs, velocities or tempos")
         return cls(events)
 
 
@@ -122,7 +120,7 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     """The ids of clips of one line, (C, T), padded at the end with 0.
 
     Args:
-        notes: clip by clip, no two of a clip beginning together; each is cut where the next begins or the
+        notes: clip by clip, no two of a clip with the same onset; each is cut where the next starts or the
             clip ends, and to a length that has an id.
         metre: id of each clip's metre, (C,).
         bars: of a clip.
@@ -133,60 +131,60 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     onset = notes.onset // step[notes.clip]
     is_last = np.append(notes.clip[1:] != notes.clip[:-1], True)[: len(onset)]
     following = np.where(is_last, length[notes.clip], np.append(onset[1:], 0)[: len(onset)])
-    wanted = np.minimum(notes.duration // step[notes.clip], following - onset)
-    sounding = tables.duration[tables.durations(wanted)]
+    available = np.minimum(notes.duration // step[notes.clip], following - onset)
+    sounding = tables.duration[tables.durations(available)]
     end = onset + sounding
     is_first = np.append(True, notes.clip[1:] != notes.clip[:-1])[: len(onset)]
     before = np.where(is_first, onset, onset - np.append(0, end[:-1])[: len(onset)])
-    behind = length.copy()  # silence at the end of each clip
-    behind[notes.clip[is_last]] -= end[is_last]
-    # Silence and sound in their order: what precedes each note, the note, a clip's last silence.
+    after = length.copy()  # rest at the end of each clip
+    after[notes.clip[is_last]] -= end[is_last]
+    # Rests and notes in order: the rest before each note, the note, the last rest of a clip.
     clip = np.concatenate([notes.clip, notes.clip, np.arange(count)])
     at = np.arange(2 * len(onset)).reshape(-1, 2).T.ravel()
     at = np.append(at, np.full(count, 2 * len(onset)))
-    lasts = np.concatenate([before, sounding, behind])
+    duration = np.concatenate([before, sounding, after])
     [rest_id] = tables.ids(Kind.REST)
     pitches = tables.by_value(Kind.PITCH, tables.pitch)[notes.pitch]
-    what = np.concatenate([np.full(len(onset), rest_id), pitches, np.full(count, rest_id)])
+    token = np.concatenate([np.full(len(onset), rest_id), pitches, np.full(count, rest_id)])
     order = np.lexsort((at, clip))
-    return _laid_out(clip[order], what[order], lasts[order], metre, rest_id, tables)
+    return _line_stream(clip[order], token[order], duration[order], metre, rest_id, tables)
 
 
-def _laid_out(clip: Ints, what: Ints, lasts: Ints, metre: Ints, rest_id: int, tables: Tables) -> Ints:
-    """Stretches of sound and silence, (N,) each and clip by clip, as ids; none for what does not last."""
-    # A long rest is several: as many of the longest as fit, whole beats, and what is left.
-    is_long = (what == rest_id) & (lasts > EXACT)
-    most, left = np.where(is_long, lasts // LONGEST, 0), np.where(is_long, lasts % LONGEST, lasts)
-    beats = np.where(is_long & (left > EXACT), left - left % POSITIONS_PER_BEAT, 0)
-    parts = np.stack([most, (beats > 0).astype(np.int64), (left > beats).astype(np.int64)], axis=1)  # (N, 3)
-    values = np.stack([np.full(len(lasts), LONGEST), beats, left - beats], axis=1)
-    times = parts.ravel()
-    spans, whose = np.repeat(values.ravel(), times), np.repeat(np.repeat(np.arange(len(lasts)), 3), times)
-    of_clip = np.bincount(clip[whose], minlength=len(metre))
+def _line_stream(clip: Ints, token: Ints, length: Ints, metre: Ints, rest_id: int, tables: Tables) -> Ints:
+    """Notes and rests, (N,) each and clip by clip, as ids; those of length 0 are dropped."""
+    # A long rest is split: as many of the longest as fit, then whole beats, then the remainder.
+    is_long = (token == rest_id) & (length > EXACT)
+    long, remaining = np.where(is_long, length // LONGEST, 0), np.where(is_long, length % LONGEST, length)
+    beats = np.where(is_long & (remaining > EXACT), remaining - remaining % POSITIONS_PER_BEAT, 0)
+    values = np.stack([np.full(len(length), LONGEST), beats, remaining - beats], axis=1)
+    repeats = np.stack([long, beats > 0, remaining > beats], axis=1).astype(np.int64).ravel()  # (3N,)
+    spans, sound = values.ravel().repeat(repeats), np.arange(len(length)).repeat(3).repeat(repeats)
+    # The streams, (C, T): BOS, bar, metre, then two ids per note or rest, EOS.
+    of_clip = np.bincount(clip[sound], minlength=len(metre))
     ids = np.zeros((len(metre), 4 + 2 * int(of_clip.max(initial=0))), dtype=np.int64)
     ids[:, 0], ids[:, 1], ids[:, 2] = tables.ids(Kind.BOS)[0], tables.ids(Kind.BAR)[0], metre
-    number = np.arange(len(whose)) - (np.cumsum(of_clip) - of_clip)[clip[whose]]  # in its clip
-    ids[clip[whose], 3 + 2 * number] = what[whose]
-    ids[clip[whose], 4 + 2 * number] = tables.by_value(Kind.DURATION, tables.duration, LONGEST + 1)[spans]
+    number = np.arange(len(sound)) - (np.cumsum(of_clip) - of_clip)[clip[sound]]  # index in its clip
+    ids[clip[sound], 3 + 2 * number] = token[sound]
+    ids[clip[sound], 4 + 2 * number] = tables.by_value(Kind.DURATION, tables.duration, LONGEST + 1)[spans]
     ids[np.arange(len(metre)), 3 + 2 * of_clip] = tables.ids(Kind.EOS)[0]
     return ids
 
 
 def read_line(ids: Ints, offsets: Ints, tables: Tables) -> Notes:
-    """What clips of one line say; onsets from a clip's first bar line, in ticks of 192 a quarter.
+    """The notes of clips of one line; onsets from the clip's first bar line, in ticks (192 per quarter).
 
     Args:
-        ids: (N,) end to end; a pitch without a duration is no note.
-        offsets: (C + 1,) where each begins.
+        ids: (N,) concatenated; a pitch without a duration is ignored.
+        offsets: (C + 1,) start of each clip.
         tables: of a line.
     """
     kind = tables.kind[ids]
     clip = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    lasts = np.where(kind == Kind.DURATION, tables.duration[ids], 0)
-    gone = np.cumsum(lasts)
-    start = np.append(0, gone)[offsets[:-1]]
-    struck = np.flatnonzero(kind[:-1] == Kind.PITCH)
-    struck = struck[kind[struck + 1] == Kind.DURATION]
-    step = tables.position_ticks[ids[offsets[:-1] + 2]][clip[struck]]  # behind BOS and Bar
-    onset = gone[struck] - start[clip[struck]]
-    return Notes(clip[struck], onset * step, lasts[struck + 1] * step, tables.pitch[ids[struck]])
+    durations = np.where(kind == Kind.DURATION, tables.duration[ids], 0)
+    elapsed = np.cumsum(durations)
+    start = np.append(0, elapsed)[offsets[:-1]]
+    pitches = np.flatnonzero(kind[:-1] == Kind.PITCH)
+    pitches = pitches[kind[pitches + 1] == Kind.DURATION]
+    step = tables.position_ticks[ids[offsets[:-1] + 2]][clip[pitches]]  # after BOS and Bar
+    onset = elapsed[pitches] - start[clip[pitches]]
+    return Notes(clip[pitches], onset * step, durations[pitches + 1] * step, tables.pitch[ids[pitches]])

@@ -1,4 +1,4 @@
-"""Parts, tracks that a whole corpus has by the same names; what one does on a grid; how they are saved."""
+"""Parts (named tracks shared by a corpus), voices on a grid, and the settings of saved tokenizers."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,21 +10,21 @@ from symusic.core import TrackTick
 from musegen.errors import TokenError
 
 LONGEST_BAR = 16
-"""Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
+"""Beats of the longest bar that a dataset adds to a vocabulary: each beat needs 24 ids."""
 COMMON_TIME_SIGNATURES = frozenset(
     {(n, 2) for n in (2, 3, 4)}
     | {(n, 4) for n in range(1, 9)}
     | {(n, 8) for n in range(2, 13)}
     | {(n, 16) for n in (2, 3, 4, 5, 6, 7, 9, 12)}
 )
-"""Metres every tokenizer knows, whatever its dataset holds."""
+"""Metres in every vocabulary, whatever the dataset."""
 
 Metre = tuple[int, int]
-"""Beats of a bar, and their unit."""
+"""Numerator and denominator of a time signature."""
 
 
 class Part(NamedTuple):
-    """A track that a whole corpus has by the same name, such as "Alto"."""
+    """A track with the same name throughout a corpus, such as "Alto"."""
 
     name: str
     program: int
@@ -41,32 +41,32 @@ def sort_metres(metres: Iterable[Metre]) -> list[Metre]:
 
 
 def match_parts(tracks: Sequence[TrackTick], parts: Sequence[Part]) -> list[int]:
-    """Which part each melodic track is.
+    """The index of the part of each pitched track.
 
-    By name and program, else by name, else the first free one of its program.
+    Matched by name and program, else by name, else the first free part of the same program.
 
     Raises:
-        TokenError: a track is none of the parts.
+        TokenError: a track matches none of the parts.
     """
     numbers: list[int] = []
     for track in tracks:
         name, program = track.name.strip().casefold(), track.program
-        fits = [(part.name.casefold() == name, part.program == program) for part in parts]
-        free = [i for i in range(len(fits)) if any(fits[i]) and i not in numbers]
+        matches = [(part.name.casefold() == name, part.program == program) for part in parts]
+        free = [i for i in range(len(matches)) if any(matches[i]) and i not in numbers]
         if not free:
             names = ", ".join(part.name for part in parts)
             raise TokenError(f"track {track.name!r} is none of the parts of this tokenizer: {names}")
-        numbers.append(max(free, key=lambda i: fits[i]))
+        numbers.append(max(free, key=lambda i: matches[i]))
     return numbers
 
 
 def voice_spans(
     tracks: list[TrackTick], ticks_per_quarter: int, positions: int, *, lossy: bool
 ) -> tuple[list[int], list[int], list[int]]:
-    """Onsets, ends (in positions) and pitches of one voice, ascending, none overlapping the next.
+    """Onsets, ends (in positions) and pitches of one voice, ascending and without overlaps.
 
     Raises:
-        TokenError: the tracks sound several notes at once, or notes fall together on the grid.
+        TokenError: several notes sound at once, or several notes fall on one position of the grid.
     """
     rows = sorted((note.time, note.end, note.pitch) for track in tracks for note in track.notes)
     _check_one_voice(rows, tracks, ticks_per_quarter / positions / 2)
@@ -79,8 +79,8 @@ def voice_spans(
     kept = [row for row, onset in zip(grid, following, strict=True) if row[0] != onset]
     if len(kept) < len(grid) and not lossy:
         raise TokenError(
-            f"notes fall on one position of the grid ({positions} a quarter); "
-            "a larger --tokenizer.positions tells them apart"
+            f"several notes fall on one position of the grid ({positions} per quarter note); "
+            "a larger ⟨tokenizer.positions⟩ separates them"
         )
     onsets = [onset for onset, _, _ in kept]
     limits = onsets[1:] + [2**62] * bool(kept)
@@ -89,22 +89,22 @@ def voice_spans(
 
 
 def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], leeway: float) -> None:
-    """Refuse notes that overlap by more than `leeway` ticks (less is legato)."""
+    """Reject notes that overlap by more than `leeway` ticks (less is legato)."""
     for (_, end, _), (time, following_end, _) in itertools.pairwise(rows):
         if min(end, following_end) - time > leeway:
             names = ", ".join(repr(track.name) for track in tracks if track.name.strip()) or "the score"
             raise TokenError(
-                f"several notes sound at once in {names}; a grid writes one note a voice: "
-                "use --tokenizer remi, or --data.tracks melody"
+                f"several notes sound at once in {names}; a grid has one note per voice: "
+                "use ⟨tokenizer⟩ remi, or ⟨data.tracks⟩ melody"
             )
 
 
 @contextmanager
 def reading_saved(saved: dict[str, Any], kind: str) -> Iterator[tuple[list[Metre], list[Part]]]:
-    """The metres and parts of a saved tokenizer; meanwhile what is odd in it is a TokenError.
+    """The metres and parts of a saved tokenizer; errors inside the `with` block become a TokenError.
 
     Raises:
-        TokenError: at once, where it is of another kind or version, or a metre is out of range.
+        TokenError: another kind or version, damaged, or a metre is out of range.
     """
     try:
         if saved["kind"] != kind or saved["format_version"] != 1:

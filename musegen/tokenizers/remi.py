@@ -1,12 +1,12 @@
-"""REMI tokens (Huang and Yang 2020, arXiv:2002.00212) as MidiTok has them, behind the facade musegen uses.
+"""REMI tokens (Huang and Yang 2020, arXiv:2002.00212) of MidiTok, behind the interface of musegen.
 
-The vocabulary and decoding are MidiTok's own; encoding is ours, vectorised, and writes the same ids.
+The vocabulary and decoding are MidiTok's own; encoding is our own, vectorised, with the same ids.
 
-MidiTok's grid is per beat of the metre, so 24 positions a beat are 12 a quarter in 2/2, 24 in 4/4
+MidiTok's grid is per beat of the metre, so 24 positions per beat are 12 per quarter note in 2/2, 24 in 4/4
 and 48 in 6/8: triplets and 16ths are exact in each. A stream is
 BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS.
-With `lengths` there is a BOS for each number of bars too, which MidiTok does not have: a model that is told
-at the start how long a piece is brings it to its end there. `encode` leaves it open.
+With `lengths` there is also a BOS for each number of bars, which MidiTok does not have: a model conditioned
+on the length at the start can end the piece there. `encode` uses the BOS without a length.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,17 +25,17 @@ from musegen.tokenizers.remi_grid import GridPiece, RemiGrid, Scale
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 MOST_BARS = 128
-"""Bars up to which the length of a piece can be told."""
+"""The largest number of bars that has a BOS of its own."""
 
-TOGETHER_IDS = 32
-"""Pieces encoded at once: enough to share the cost of each call, few enough to stay in the cache."""
+ENCODE_BATCH = 32
+"""Pieces encoded at once: enough to share the overhead of each call, few enough for the CPU cache."""
 
 
 class RemiTokenizer:
     """Scores to ids and back. `build` makes one for a dataset, `from_dict` loads a saved one.
 
-    Tracks of one program share it in the stream and come back as one track, unless the tokenizer has
-    `parts`: then the program tokens stand for these, so that four voices of one choir stay four.
+    Tracks of one program are decoded as one track, unless the tokenizer has `parts`: then the program
+    tokens stand for parts, so that the four voices of a choir stay separate.
     """
 
     kind = "remi"
@@ -43,7 +43,7 @@ class RemiTokenizer:
     def __init__(
         self, config: TokenizerConfig, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
     ) -> None:
-        """Make the tokenizer of `config` (its `programs` set) that knows `time_signatures`."""
+        """Make the tokenizer of `config` (with `programs` set) with `time_signatures` in its vocabulary."""
         import miditok
 
         self.config = config
@@ -83,7 +83,7 @@ class RemiTokenizer:
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
-        if self.parts:  # programs beyond the parts mean nothing, drums aside
+        if self.parts:  # program ids beyond the parts are unused, except drums
             unused = (self.tables.program >= len(self.parts)) & (self.tables.program < DRUMS)
             self.tables = self.tables._replace(program=np.where(unused, -1, self.tables.program))
         self._grid = RemiGrid(
@@ -104,12 +104,12 @@ class RemiTokenizer:
         """Fit a tokenizer to a dataset.
 
         Args:
-            config: `programs` unset means: only where `programs` holds drums or several.
+            config: its `programs` default to whether the dataset has drums, several programs or parts.
             time_signatures: metres of the dataset, added to the common ones up to `LONGEST_BAR` beats;
-                a piece in a longer metre cannot be encoded.
+                pieces in a longer metre cannot be encoded.
             programs: programs of the dataset, -1 for drums.
-            parts: named tracks that share programs, if the dataset has such; used unless `programs` of
-                the configuration is off.
+            parts: named tracks that share programs, if there are any; used unless `programs` of the
+                configuration is off.
         """
         several = len(programs) > 1 or -1 in programs or bool(parts)
         wanted = several if config.programs is None else config.programs
@@ -117,48 +117,48 @@ class RemiTokenizer:
         return cls(config, with_common(time_signatures), parts if config.programs else ())
 
     def bos_of(self, bars: int) -> int:
-        """The id with which a piece of so many bars begins; that of any length where it cannot be told."""
+        """The BOS id of a piece of `bars` bars; the general BOS if there is none for this length."""
         found = np.flatnonzero(self.tables.bars == bars)
         return int(found[0]) if len(found) else int(self.bos_id)
 
     def encode(self, score: ScoreTick) -> Ints:
         """Ids of a tidy score, from BOS to EOS, (T,).
 
-        Onsets and durations are rounded to the grid; without programs, drums are left out and all
-        other tracks share one stream. What MidiTok does and one might not expect: of notes that fall
-        together in one voice on one pitch the shortest is kept; bars in which the last note only rings
-        on are not written; where tempos are, one stands at the start (120 if the score has none there),
-        and a mark that repeats the tempo is written again.
+        Onsets and durations are rounded to the grid; without programs, drums are dropped and all other
+        tracks share one stream. Less obvious behaviour of MidiTok: of notes with equal voice, onset and
+        pitch the shortest is kept; bars in which the last note is only held are not written; with
+        tempos, there is one at the start (120 if the score has none), and a mark that repeats the
+        tempo is written again.
 
         Raises:
-            TokenError: a metre this tokenizer does not know, or nothing to encode.
+            TokenError: a metre outside the vocabulary, or nothing to encode.
         """
         return encode_music(self._grid.place([self._read(score)]), self._ids)[0]
 
     def encode_all(self, scores: Iterable[ScoreTick | MusegenError]) -> list[Ints | MusegenError]:
-        """As `encode`, of many scores: several times faster where they are short.
+        """As `encode`, for many scores: several times faster for short ones.
 
         Returns:
-            the ids of each score, or why it has none; what is an error already stays it.
+            the ids of each score, or its error; errors among `scores` are passed on.
         """
         read = [each if isinstance(each, MusegenError) else attempt(self._read, each) for each in scores]
         pieces = [piece for piece in read if not isinstance(piece, MusegenError)]
         streams: list[Ints] = []
-        for begin in range(0, len(pieces), TOGETHER_IDS):
-            streams += encode_music(self._grid.place(pieces[begin : begin + TOGETHER_IDS]), self._ids)
+        for begin in range(0, len(pieces), ENCODE_BATCH):
+            streams += encode_music(self._grid.place(pieces[begin : begin + ENCODE_BATCH]), self._ids)
         encoded = iter(streams)
         return [piece if isinstance(piece, MusegenError) else next(encoded) for piece in read]
 
     def _read(self, score: ScoreTick) -> GridPiece:
-        """What goes into the stream.
+        """The content of a score that is encoded.
 
         Raises:
-            TokenError: a metre this tokenizer does not know, or nothing to encode.
+            TokenError: a metre outside the vocabulary, or nothing to encode.
         """
         changes = tuple((mark.time, mark.numerator, mark.denominator) for mark in score.time_signatures)
         for _, beats, unit in changes:
             if (beats, unit) not in self._ids.metre:
-                raise TokenError(f"time signature {beats}/{unit} is not one that the tokenizer knows")
+                raise TokenError(f"time signature {beats}/{unit} is not in the vocabulary of the tokenizer")
         tracks = [track for track in score.tracks if len(track.notes)]
         if not self.config.programs:
             voices = [(0, track.notes.numpy()) for track in tracks if not track.is_drum]
@@ -166,17 +166,17 @@ class RemiTokenizer:
             numbers = self.stream_programs(tracks)
             voices = [(number, track.notes.numpy()) for number, track in zip(numbers, tracks, strict=True)]
         if not voices:
-            raise TokenError("the score has no notes that this tokenizer writes (drums need programs)")
+            raise TokenError("the score has no notes that this tokenizer can encode (drums need programs)")
         tempos = score.tempos.numpy() if self.config.tempo else {}
         return GridPiece(score.ticks_per_quarter, changes, tempos, voices)
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
-        """The number under which each track stands in the stream: `DRUMS`, its part's, or its program.
+        """The number of each track in the stream: `DRUMS`, that of its part, or its program.
 
-        A part is found by name and program, else by name, else it is the first free one of the program.
+        Parts are matched by name and program, else by name, else the first free part of the program.
 
         Raises:
-            TokenError: a track is none of the parts.
+            TokenError: a track matches none of the parts.
         """
         if not self.parts:
             return [DRUMS if track.is_drum else track.program for track in tracks]
@@ -184,7 +184,7 @@ class RemiTokenizer:
         return [DRUMS if track.is_drum else next(numbers) for track in tracks]
 
     def decode(self, ids: npt.ArrayLike, *, ticks_per_quarter: int = 480) -> ScoreTick:
-        """The score that a stream of ids says, BOS, EOS and padding ignored.
+        """The score of a stream of ids, BOS, EOS and padding ignored.
 
         Args:
             ids: (T,).
@@ -201,19 +201,19 @@ class RemiTokenizer:
         return score.resample(ticks_per_quarter, min_dur=1)
 
     def count_errors(self, ids: npt.ArrayLike) -> float:
-        """MidiTok's own share of wrong successions (type, time, doubled note) in a stream, 0 to 1."""
+        """MidiTok's measure of invalid successions (type, time, duplicate notes) in a stream, 0 to 1."""
         errors = self._remi.tokens_errors(self._sequence(np.asarray(ids, dtype=np.int64)))
         return float(errors if isinstance(errors, int | float) else sum(errors))
 
     def _sequence(self, ids: Ints) -> Any:
-        """Ids as MidiTok takes them: without BOS, EOS and padding."""
+        """Ids in MidiTok's format: without BOS, EOS and padding."""
         from miditok import TokSequence
 
         sequence = TokSequence(ids=ids[self.tables.kind[ids] >= Kind.BAR].tolist())
         return sequence if self._remi.config.one_token_stream_for_programs else [sequence]
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole tokenizer for tokenizer.json, its vocabulary included."""
+        """The content of tokenizer.json, vocabulary included."""
         return {
             "format_version": 1,
             "kind": self.kind,

@@ -1,8 +1,8 @@
-"""From music on the grid to the ids of REMI, vectorised: the same ids as MidiTok's own encoder writes.
+"""Encodes music on the grid as REMI ids, vectorised: the same ids as those of MidiTok's encoder.
 
 Streams are laid out without a loop: each bar takes two ids (Bar, TimeSig), each tick with an event one
 (Position), each tempo mark one, each note two to four ([Program] Pitch [Velocity] Duration), each piece
-one before (BOS) and one after (EOS), so that the place of every id is a cumulative sum.
+one before (BOS) and one after (EOS), so that the index of every id is a cumulative sum.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from musegen.tokenizers.tables import DRUMS, Ints, Kind, Tables
 
 
 class RemiIds(NamedTuple):
-    """The id of each thing a stream may say; (0,) where it has no ids."""
+    """The ids of each kind of token; (0,) for kinds that are not used."""
 
     bos: int
     eos: int
@@ -24,11 +24,11 @@ class RemiIds(NamedTuple):
     position: Ints
     """By position in the bar."""
     tempo: Ints
-    """By rank, the fastest first: as microseconds a quarter ascend."""
+    """By rank, the fastest first (microseconds per quarter note ascend)."""
     program: Ints
     """By voice, `DRUMS` the last."""
     pitch: Ints
-    """(2, 128) by pitch, of drums in the second row; (1, 128) without programs."""
+    """(2, 128) by pitch, drums in the second row; (1, 128) without programs."""
     velocity: Ints
     """By rank."""
     duration: Ints
@@ -36,7 +36,7 @@ class RemiIds(NamedTuple):
 
     @classmethod
     def of(cls, tables: Tables, metres: Sequence[tuple[int, int]]) -> "RemiIds":
-        """Read the ids off the tables of a vocabulary that knows `metres`, in this order."""
+        """The ids in the tables of a vocabulary with `metres`, in this order."""
 
         def ids(kind: Kind, by: Ints) -> Ints:
             of_kind = tables.ids(kind)
@@ -59,11 +59,11 @@ class RemiIds(NamedTuple):
 
 def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     """The ids of each piece, from BOS to EOS, (T,)."""
-    # All events in order of time, marks before the notes of their tick.
+    # All events in order of time, (K + N,), marks before the notes of their tick.
     order = np.concatenate([music.mark_time, music.time]).argsort(kind="stable")
     time, is_mark = np.concatenate([music.mark_time, music.time])[order], order < len(music.tempo)
     piece = time >> TICK_BITS
-    bar, position = _where(time, music.metres)
+    bar, position = _bar_and_position(time, music.metres)
     first_bar, metre = _bars(piece, bar, music.metres)
     opens = np.ones(len(time), dtype=np.int64)  # 1 for the first event of its tick
     opens[1:] = time[1:] != time[:-1]
@@ -71,11 +71,12 @@ def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     before = np.zeros(len(size) + 1, dtype=np.int64)  # ids of the events before each
     size.cumsum(out=before[1:])
 
+    # Bars: the index of each bar line, and BOS and EOS around each piece.
     stream = np.empty(2 * len(first_bar[1:]) + 2 * len(metre) + int(before[-1]), dtype=np.int64)
     bar += first_bar[piece]  # counted through all pieces
     number = np.arange(len(metre))
-    home = first_bar.searchsorted(number, side="right") - 1  # piece of each bar
-    line = 1 + 2 * home + 2 * number + before[bar.searchsorted(number)]
+    bar_piece = first_bar.searchsorted(number, side="right") - 1  # piece of each bar
+    line = 1 + 2 * bar_piece + 2 * number + before[bar.searchsorted(number)]
     stream[line] = ids.bar
     names = zip(music.metres.beats.tolist(), music.metres.unit.tolist(), strict=True)
     stream[line + 1] = np.array([ids.metre[name] for name in names])[metre]
@@ -83,16 +84,17 @@ def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     stream[begin] = ids.bos
     stream[begin - 1] = ids.eos  # of the piece before; of the last one for the first
 
+    # The position of each tick, then its events.
     start = 3 + 2 * piece + 2 * bar + before[:-1]
-    stream[start] = ids.position[position]  # what does not open its tick overwrites it below
+    stream[start] = ids.position[position]  # overwritten below unless the event is the first of its tick
     at = np.empty_like(start)
-    at[order] = start + opens  # of the marks, then of the notes as music has them
+    at[order] = start + opens  # indices of the marks, then of the notes in the order of `music`
     stream[at[: len(music.tempo)]] = ids.tempo[music.tempo]
     _write_notes(stream, at[len(music.tempo) :], music, ids)
     return np.split(stream, begin[1:])
 
 
-def _where(time: Ints, metres: Metres) -> tuple[Ints, Ints]:
+def _bar_and_position(time: Ints, metres: Metres) -> tuple[Ints, Ints]:
     """The bar of each event in its piece, and its position in the bar."""
     row = metres.at(time)
     since, bar_ticks = time - metres.time[row], metres.bar_ticks[row]
@@ -101,7 +103,7 @@ def _where(time: Ints, metres: Metres) -> tuple[Ints, Ints]:
 
 
 def _bars(piece: Ints, bar: Ints, metres: Metres) -> tuple[Ints, Ints]:
-    """First bar of each piece and the end of the last, (P + 1,), and the stretch of every bar, (bars,).
+    """First bar of each piece and the end of the last, (P + 1,), and the metre of every bar, (bars,).
 
     A piece ends with the bar of its last event or of its last metre.
     """
@@ -115,7 +117,7 @@ def _bars(piece: Ints, bar: Ints, metres: Metres) -> tuple[Ints, Ints]:
 
 
 def _write_notes(stream: Ints, at: Ints, music: GridMusic, ids: RemiIds) -> None:
-    """Write the ids of each note from the place `at` (N,) on."""
+    """Write the ids of each note from index `at` (N,) on."""
     is_drum = (music.voice == DRUMS).astype(np.int64) if len(ids.program) else 0
     columns = [ids.program[music.voice]] if len(ids.program) else []
     columns.append(ids.pitch[is_drum, music.pitch])

@@ -1,8 +1,8 @@
-"""Scores on the grid of REMI, as arrays: MidiTok's preprocessing, vectorised, with the same results.
+"""Rounds scores to the grid of REMI, as arrays: MidiTok's preprocessing, vectorised, same results.
 
-Many pieces are placed at once, since most of them are small and a call of numpy is not. A time is then
-the number of the piece and, in the lower `TICK_BITS`, a tick of its grid. That grid is as fine as the
-shortest unit of the piece's metres asks for, so that a position (`POSITIONS_PER_BEAT` to the beat of the
+Many pieces are processed at once, since most are small and a numpy call has overhead. A time is the
+index of the piece and, in the lower `TICK_BITS`, a tick of its grid. That grid is as fine as the
+shortest unit of the piece's metres requires, so that a position (`POSITIONS_PER_BEAT` to the beat of the
 metre) is one tick in that metre and several in others. Velocities, durations and tempos are ranks among
 the values that have tokens.
 """
@@ -20,29 +20,29 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 TICK_BITS = 31
-"""At most 2^16 pieces at once: a time, a voice (8 bits) and a pitch (7) are sorted as one number."""
+"""At most 2^16 pieces at once: time, voice (8 bits) and pitch (7) are sorted as one number."""
 DEFAULT_METRE = (4, 4)
 DEFAULT_TEMPO = 500_000
-"""Microseconds a quarter where a score says nothing: 120 quarters a minute."""
+"""Microseconds per quarter note where a score has no tempo: 120 BPM."""
 
 
 class GridPiece(NamedTuple):
-    """What REMI reads of a score, in its own ticks."""
+    """The content of a score that REMI encodes, in the ticks of the score."""
 
     ticks_per_quarter: int
     changes: tuple[tuple[int, int, int], ...]
     """Tick, beats and unit of each metre."""
     tempos: dict[str, Array]
-    """Columns "time" and "mspq" (microseconds a quarter); empty where tempos have no tokens."""
+    """Columns "time" and "mspq" (microseconds per quarter note); empty if tempos have no tokens."""
     voices: list[tuple[int, dict[str, Array]]]
     """Number in the stream and columns "time", "duration", "pitch" and "velocity" of each track, by onset."""
 
 
 class Metres(NamedTuple):
-    """The metres of all pieces, S stretches of bars, (S,) each."""
+    """The metres of all pieces, S sections of one metre, (S,) each."""
 
     time: Ints
-    """Where each begins."""
+    """Start of each section."""
     beats: Ints
     unit: Ints
     position_ticks: Ints
@@ -50,10 +50,10 @@ class Metres(NamedTuple):
     first_bar: Ints
     """Number of its first bar in the piece, from 0."""
     rounds: Ints
-    """1 where the piece has metres of several units, so that ticks are to be rounded to positions."""
+    """1 if the piece has metres of several units, so that ticks must be rounded to positions."""
 
     def at(self, time: Ints) -> Ints:
-        """Which stretch each time lies in, (N,)."""
+        """The index of the metre at each time, (N,)."""
         return self.time.searchsorted(time, side="right") - 1
 
     @property
@@ -63,7 +63,7 @@ class Metres(NamedTuple):
 
 
 class GridMusic(NamedTuple):
-    """N notes by (time, voice, pitch), no two alike in all three, and K tempo marks by time."""
+    """N notes, unique and sorted by (time, voice, pitch), and K tempo marks by time."""
 
     ticks_per_quarter: Ints
     """Of the grid of each piece."""
@@ -74,46 +74,46 @@ class GridMusic(NamedTuple):
     time: Ints
     """(N,) onset."""
     voice: Ints
-    """(N,) number of the instrument in the stream: a program, a part, or `DRUMS`."""
+    """(N,) number of the voice in the stream: a program, a part, or `DRUMS`."""
     pitch: Ints
     velocity: Ints
-    """(N,) rank; 0 where velocities have no tokens."""
+    """(N,) rank; 0 if velocities have no tokens."""
     duration: Ints
     """(N,) rank."""
 
 
 class Scale(NamedTuple):
-    """Values that have tokens, ascending, and the points where the nearest of them changes."""
+    """Values that have tokens, ascending, and the midpoints between them."""
 
     values: Floats
     borders: Floats
 
     @classmethod
     def of(cls, values: npt.ArrayLike) -> "Scale":
-        """The scale of `values`, (L,); empty where they have no tokens."""
+        """The scale of `values`, (L,); empty if they have no tokens."""
         array = np.sort(np.asarray(values, dtype=np.float64))
         return cls(array, (array[1:] + array[:-1]) / 2)
 
     def rank(self, values: Array) -> Ints:
-        """Rank of the nearest value, of the higher one at equal distance, (N,)."""
+        """Rank of the nearest value, (N,); of the higher one at equal distance."""
         return self.borders.searchsorted(values, side="right")
 
 
 class RemiGrid(NamedTuple):
-    """What the tokens of a vocabulary can say."""
+    """The durations, velocities and tempos of a vocabulary."""
 
     durations: Scale
     """Positions."""
     velocities: Scale
     tempos: Scale
-    """Microseconds a quarter."""
+    """Microseconds per quarter note."""
 
     def place(self, pieces: Sequence[GridPiece]) -> GridMusic:
         """Round pieces to their grids.
 
-        Of notes of one voice that fall together on one pitch one is left, as short as the shortest.
+        Of notes with equal onset, voice and pitch one is kept, with the shortest duration.
         """
-        metres, ticks_per_quarter = _lay_metres(pieces)
+        metres, ticks_per_quarter = _place_metres(pieces)
         scale = ticks_per_quarter / np.array([piece.ticks_per_quarter for piece in pieces])
         number, voice, columns = _gather(pieces)
         scales = scale[number]
@@ -134,7 +134,7 @@ class RemiGrid(NamedTuple):
         )  # fmt: skip
 
     def _place_tempos(self, pieces: Sequence[GridPiece], scale: Floats, metres: Metres) -> tuple[Ints, Ints]:
-        """Times and ranks of the tempo marks, (K,) each: the last of those at one time, one on tick 0."""
+        """Times and ranks of the tempo marks, (K,) each: the last at each time, and one at tick 0."""
         if not len(self.tempos.values):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         counts = [len(piece.tempos["time"]) for piece in pieces]
@@ -143,7 +143,7 @@ class RemiGrid(NamedTuple):
         tempo = self.tempos.rank(np.concatenate([piece.tempos["mspq"] for piece in pieces]))
         time = _place_times(times, scale[number], number, metres)
         starts = np.arange(len(pieces)) << TICK_BITS
-        starts = starts[~np.isin(starts, time)]  # where nothing is said at first, it is the default
+        starts = starts[~np.isin(starts, time)]  # pieces without a tempo at the start get the default
         time = np.concatenate([starts, time])
         tempo = np.concatenate([self.tempos.rank(np.full(len(starts), DEFAULT_TEMPO)), tempo])
         order = time.argsort(kind="stable")
@@ -154,7 +154,7 @@ class RemiGrid(NamedTuple):
 
 
 def _gather(pieces: Sequence[GridPiece]) -> tuple[Ints, Ints, dict[str, Array]]:
-    """The number of the piece and the voice of every note, (N,) each, and the columns of all notes."""
+    """The piece index and voice of every note, (N,) each, and the columns of all notes."""
     tracks = [(i, voice, columns) for i, piece in enumerate(pieces) for voice, columns in piece.voices]
     sizes = [len(columns["time"]) for _, _, columns in tracks]
     number, voice = (np.array([track[k] for track in tracks]).repeat(sizes) for k in (0, 1))
@@ -162,22 +162,22 @@ def _gather(pieces: Sequence[GridPiece]) -> tuple[Ints, Ints, dict[str, Array]]:
     return number, voice, {name: np.concatenate([track[2][name] for track in tracks]) for name in names}
 
 
-def _lay_metres(pieces: Sequence[GridPiece]) -> tuple[Metres, Ints]:
-    """The metres of the pieces on their grids, and the ticks a quarter of each grid, (P,)."""
-    laid = [lay_changes(piece.changes, piece.ticks_per_quarter) for piece in pieces]
-    rows = np.array([row for stretches, _ in laid for row in stretches]).T
-    number = np.arange(len(laid)).repeat([len(stretches) for stretches, _ in laid])
+def _place_metres(pieces: Sequence[GridPiece]) -> tuple[Metres, Ints]:
+    """The metres of the pieces on their grids, and the ticks per quarter note of each grid, (P,)."""
+    placed = [place_changes(piece.changes, piece.ticks_per_quarter) for piece in pieces]
+    rows = np.array([row for sections, _ in placed for row in sections]).T
+    number = np.arange(len(placed)).repeat([len(sections) for sections, _ in placed])
     tick, *columns = rows
-    return Metres((number << TICK_BITS) | tick, *columns), np.array([ticks for _, ticks in laid])
+    return Metres((number << TICK_BITS) | tick, *columns), np.array([ticks for _, ticks in placed])
 
 
-@lru_cache(maxsize=256)  # the pieces of a corpus share their metres, mostly
-def lay_changes(
+@lru_cache(maxsize=256)  # most pieces of a corpus share their metres
+def place_changes(
     changes: tuple[tuple[int, int, int], ...], ticks_per_quarter: int
 ) -> tuple[list[tuple[int, int, int, int, int, int]], int]:
-    """A row of `Metres` for each stretch of a piece, and the ticks a quarter of its grid.
+    """A row of `Metres` for each metre of a piece, and the ticks per quarter note of its grid.
 
-    A change that is not on a bar line is put off to the next one, as MidiTok does; tidy scores have none.
+    A change that is not on a bar line moves to the next one, as in MidiTok; tidy scores have none.
 
     Args:
         changes: (tick, beats, unit) of each, by tick.
@@ -210,15 +210,15 @@ def lay_changes(
 
 
 def _rescale(ticks: Array, scale: Floats) -> Ints:
-    """Ticks of another resolution, halves rounded up as symusic does."""
+    """Ticks in another resolution, halves rounded up as in symusic."""
     return np.asarray(ticks * scale + 0.5, np.int64)
 
 
 def _place_times(ticks: Array, scale: Floats, number: Ints, metres: Metres) -> Ints:
-    """Times of ticks of the pieces `number`, (N,), on the positions of their metres.
+    """Ticks of the pieces `number`, (N,), as times on the positions of their metres.
 
-    Where metres of several units make ticks finer than positions, halves go to the even position, counted
-    from the start of the metre.
+    If metres of several units make ticks finer than positions, halves are rounded to the even position,
+    counted from the start of the metre.
     """
     time = (number << TICK_BITS) | _rescale(ticks, scale)
     if not metres.rounds.any():

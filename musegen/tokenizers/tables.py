@@ -1,8 +1,8 @@
-"""What each id of a vocabulary means, as numpy arrays: the bridge from tokens to models and grammar.
+"""What each id of a vocabulary means, as numpy arrays: used by the models and the grammars.
 
-Time inside a bar is counted in positions, `POSITIONS_PER_BEAT` to the beat of the metre (its
-denominator). Across metres it is counted in ticks, `TICKS_PER_QUARTER` to the quarter note, fine
-enough that a position of any metre up to n/32 is a whole number of ticks.
+Time inside a bar is counted in positions, `POSITIONS_PER_BEAT` per beat of the metre (its
+denominator). Across metres it is counted in ticks, `TICKS_PER_QUARTER` per quarter note, fine enough
+that a position of any metre up to n/32 is a whole number of ticks.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from musegen.errors import TokenError
 POSITIONS_PER_BEAT = 24
 TICKS_PER_QUARTER = POSITIONS_PER_BEAT * 32 // 4
 DRUMS = 128
-"""The program number under which drums stand in the tables (General MIDI ends at 127)."""
+"""The program number of drums in the tables (General MIDI ends at 127)."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -41,15 +41,15 @@ class Kind(IntEnum):
 
 
 NO_CLASS = 12
-"""The pitch class of what has none."""
+"""The pitch class of ids that have none."""
 
 
 class Tables(NamedTuple):
-    """One row an id, each array of shape (V,); -1 where a column says nothing of an id.
+    """One row per id, each array of shape (V,); -1 where a column does not apply to an id.
 
-    Notes are written as events, one after another (`voices` 0), or on a grid: then a bar and its metre
+    Notes are encoded as events, one after another (`voices` 0), or on a grid: then a bar and its metre
     are followed by one id (pitch, hold or rest) for each voice of each position, and position and voice
-    follow from counting; or, in clips of one line, as pitch (or rest) and duration in turn.
+    follow from counting; or, in clips of one line, as alternating pitch (or rest) and duration.
     """
 
     kind: Ints
@@ -57,7 +57,7 @@ class Tables(NamedTuple):
     pitch: Ints
     """MIDI pitch, 0 to 127, drums included."""
     is_drum: Ints
-    """1 for the pitch of a drum, else 0."""
+    """1 for a drum pitch, else 0."""
     program: Ints
     """General MIDI program, 0 to 127, or `DRUMS`."""
     position: Ints
@@ -69,9 +69,9 @@ class Tables(NamedTuple):
     position_ticks: Ints
     """Length of a position of this metre in ticks."""
     bars: Ints
-    """Bars of the whole piece that begins with this id (of kind BOS)."""
+    """Number of bars of a piece that starts with this id (of kind BOS)."""
     voices: int = 0
-    """Voices of a grid, 0 where notes are events or a line."""
+    """Number of voices of a grid, 0 for events or a line."""
 
     @property
     def vocab_size(self) -> int:
@@ -85,12 +85,12 @@ class Tables(NamedTuple):
 
     @property
     def is_line(self) -> bool:
-        """Whether pitch (or rest) and duration follow each other in turn."""
+        """Whether pitch (or rest) and duration alternate."""
         return not self.voices and bool((self.kind == Kind.REST).any())
 
     @property
     def pitch_class(self) -> Ints:
-        """(V,) 0 (C) to 11 of an id that is a pitch; 12 of drums and of all others."""
+        """(V,) 0 (C) to 11 for pitched notes; 12 for drums and all other ids."""
         is_tuned = (self.kind == Kind.PITCH) & (self.is_drum != 1)
         return np.where(is_tuned, self.pitch % 12, NO_CLASS)
 
@@ -112,33 +112,33 @@ class Tables(NamedTuple):
         return array
 
     def by_value(self, kind: Kind, column: Ints, size: int = 0) -> Ints:
-        """The id of one kind for each value of its column, else 0; at least (size,)."""
+        """The id of one kind by the value of its column, 0 if there is none; at least (size,)."""
         ids = self.ids(kind)
         table = np.zeros(max(size, int(column[ids].max(initial=-1)) + 1), dtype=np.int64)
         table[column[ids]] = ids
         return table
 
     def durations(self, positions: Ints) -> Ints:
-        """The ids of the longest durations of at most so many positions each, (N,), else of the shortest."""
+        """For each number of positions the id of the longest duration that fits, else the shortest, (N,)."""
         ids = self.ids(Kind.DURATION)
         ids = ids[np.argsort(self.duration[ids], kind="stable")]
         return ids[np.maximum(np.searchsorted(self.duration[ids], positions, side="right") - 1, 0)]
 
     def positions(self, ids: Ints) -> Ints:
-        """The position in its bar at which each id of a stream of events stands, (T,); -1 before any."""
+        """The position in the bar of each id of an event stream, (T,); -1 before any."""
         steps = np.where(self.kind[ids] == Kind.POSITION, np.arange(len(ids)), 0)
         return self.position[ids[np.maximum.accumulate(steps)]]
 
     def notes(self, ids: Ints) -> tuple[Ints, Ints]:
-        """Where in a stream of events the pitches are, drums left out, and how many positions each lasts."""
+        """Indices of the pitches in an event stream, drums excluded, and their durations in positions."""
         kind = self.kind[ids]
-        struck = np.flatnonzero((kind == Kind.PITCH) & (self.is_drum[ids] == 0))
-        lasts = np.flatnonzero(kind == Kind.DURATION)
-        return struck, self.duration[ids[lasts[np.searchsorted(lasts, struck)]]]
+        pitches = np.flatnonzero((kind == Kind.PITCH) & (self.is_drum[ids] == 0))
+        durations = np.flatnonzero(kind == Kind.DURATION)
+        return pitches, self.duration[ids[durations[np.searchsorted(durations, pitches)]]]
 
 
 def roster(tables: Tables, ids: Ints) -> list[int]:
-    """Which programs (or parts, or voices of a grid) a stream of ids has notes of, ascending.
+    """The programs (or parts, or voices of a grid) with notes in a stream of ids, ascending.
 
     Args:
         tables: of the tokenizer.
@@ -147,25 +147,25 @@ def roster(tables: Tables, ids: Ints) -> list[int]:
     if not tables.voices:
         return [int(program) for program in np.unique(tables.program[ids]) if program >= 0]
     slots = ids[tables.kind[ids] >= Kind.PITCH]
-    singing = np.flatnonzero(tables.kind[slots] == Kind.PITCH) % tables.voices
-    return [int(voice) for voice in np.unique(singing)]
+    active = np.flatnonzero(tables.kind[slots] == Kind.PITCH) % tables.voices
+    return [int(voice) for voice in np.unique(active)]
 
 
 def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int]]:
-    """The lowest and the highest MIDI pitch of each voice of a grid in `streams`; of events none.
+    """The lowest and highest MIDI pitch of each voice of a grid in `streams`; empty for events.
 
-    A voice that never sings has the whole range.
+    A voice without notes has the whole range.
     """
     if not tables.voices:
         return []
-    # Whole bars, so that counting through all streams keeps the voices apart.
+    # Streams have whole bars, so the voice of an id follows from its index among all of them.
     slots = np.concatenate([np.zeros(0, np.int64), *(ids[tables.kind[ids] >= Kind.PITCH] for ids in streams)])
-    sung = [tables.pitch[own[tables.kind[own] == Kind.PITCH]] for own in slots.reshape(-1, tables.voices).T]
-    return [(int(own.min()), int(own.max())) if len(own) else (0, 127) for own in sung]
+    pitches = [tables.pitch[v[tables.kind[v] == Kind.PITCH]] for v in slots.reshape(-1, tables.voices).T]
+    return [(int(p.min()), int(p.max())) if len(p) else (0, 127) for p in pitches]
 
 
 def empty_columns(vocab_size: int) -> dict[str, Ints]:
-    """Columns of `Tables` that say nothing of any id yet."""
+    """Empty columns of `Tables`, to be filled in."""
     names = [name for name in Tables._fields if name != "voices"]
     columns = {name: np.full(vocab_size, -1, dtype=np.int64) for name in names}
     columns["is_drum"][:] = 0
@@ -173,7 +173,7 @@ def empty_columns(vocab_size: int) -> dict[str, Ints]:
 
 
 def build_tables(vocab: list[str]) -> Tables:
-    """Read the tables off MidiTok's token names, such as "Pitch_60" or "Duration_1.12.24", and "BOS_16".
+    """Make the tables from MidiTok's token names, such as "Pitch_60" or "Duration_1.12.24", and "BOS_16".
 
     Args:
         vocab: the token of each id, (V,).

@@ -79,13 +79,13 @@ def test_a_given_split_keeps_duplicates_and_counts_those_across(tmp_path: Path) 
     dataset = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1)
     assert [len(dataset.split(s)) for s in ("train", "valid", "test")] == [2, 2, 2]
     assert dataset.info["split_by"] == "folders"
-    assert dataset.info["warnings"] == ["the same music stands in more than one split: 2 in all"]
+    assert dataset.info["warnings"] == ["the same music is in more than one split: 2 in all"]
 
     split = tmp_path / "split.csv"
     split.write_text("".join(f"{p.name},{'test' if i else 'train'}\n" for i, p in enumerate(dataset.pieces)))
     other = prepare(str(tmp_path / "in"), tmp_path / "other", split=split, workers=1)
     assert [len(other.split(s)) for s in ("train", "valid", "test")] == [1, 0, 5]
-    assert "nothing for valid" in other.info["warnings"][0]
+    assert "no pieces for valid" in other.info["warnings"][0]
 
 
 def test_too_few_for_a_split_and_performance_timing_are_said(
@@ -123,20 +123,20 @@ def test_misuse_is_one_clear_error(tmp_path: Path) -> None:
         prepare(str(tmp_path / "in"), tmp_path / "new" / "folder" / "out")
     with pytest.raises(DataError, match=r"cannot read the split .*no such file"):
         prepare(str(tmp_path / "in"), tmp_path / "out", split=tmp_path / "none.csv")
-    with pytest.raises(ConfigError, match=r"--out .* cannot be written to"):
+    with pytest.raises(ConfigError, match=r"out .* cannot be written to"):
         prepare(str(tmp_path / "in"), tmp_path / "in" / "a.mid" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
     write(tmp_path / "in", 3)
     prepare(str(tmp_path / "in"), tmp_path / "out")
-    with pytest.raises(ConfigError, match="--force"):
+    with pytest.raises(ConfigError, match="replace it with force"):
         prepare(str(tmp_path / "in"), tmp_path / "out")
     prepare(str(tmp_path / "in"), tmp_path / "out", force=True, limit=2)
     assert len(Dataset.open(tmp_path / "out").pieces) == 2
     with pytest.raises(DataError, match="is a prepared dataset"):
         prepare(str(tmp_path / "out"), tmp_path / "new")
-    with pytest.raises(ConfigError, match="no dataset"):
+    with pytest.raises(ConfigError, match="not a dataset"):
         prepare(str(tmp_path / "in"), tmp_path / "in", force=True)
-    with pytest.raises(ConfigError, match="--limit 0"):
+    with pytest.raises(ConfigError, match="limit 0"):
         prepare(str(tmp_path / "in"), tmp_path / "new", limit=0)
 
 

@@ -64,7 +64,7 @@ def test_names_match_paths_stems_and_books(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("x/a,train", "no split for some pieces .4.: y/a.mid"),
-        ("a,train", "not there .1.: a"),
+        ("a,train", "do not exist .1.: a"),
         ("x/a,training", "unknown split 'training'"),
         ("x/a,train\nx/a,test", "two splits"),
         ("x/a", "name,split"),

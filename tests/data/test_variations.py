@@ -7,7 +7,7 @@ from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.clips import Clips, clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
-from musegen.data.variations import WAYS, changed_lines, line_ids, vary
+from musegen.data.variations import CHANGES, changed_lines, line_ids, vary
 from musegen.data.views import token_view
 from musegen.metrics.attributes import attributes
 from musegen.metrics.note_f1 import Notes
@@ -75,7 +75,7 @@ def test_every_attribute_is_changed_up_and_down(clips: Clips, tokenizer: Tokeniz
     assert ((after > before + 0.1).mean(axis=0) > 0.05).all()
     assert ((after < before - 0.1).mean(axis=0) > 0.05).all()
     # A sixth of the clips is changed in each way, some of them by nothing.
-    assert 1 / WAYS < (after != before).any(axis=1).mean() < 1
+    assert 1 / CHANGES < (after != before).any(axis=1).mean() < 1
 
 
 def test_the_same_numbers_give_the_same_changes(clips: Clips, tokenizer: Tokenizer) -> None:

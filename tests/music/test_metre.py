@@ -108,7 +108,7 @@ def test_everything_moves_with_a_pickup() -> None:
 def test_more_ticks_a_quarter_than_midi_holds_are_refused() -> None:
     fine = score(line([60, 62]), metres=[(0, 9, 8)])
     fine.ticks_per_quarter = 2**15 - 1
-    with pytest.raises(MidiError, match="32767 ticks a quarter"):
+    with pytest.raises(MidiError, match="32767 ticks per quarter note"):
         tidy_metre(fine)
 
 

@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_refused_with_a_reason(line: GridTokenizer, choir: 
         line.encode(score_of([(0, 12, 60)], metre=(5, 32)))
     sixteenths = GridTokenizer.build(TokenizerConfig(kind="grid"), time_signatures=[])
     quick = score_of([(0, 2, 60), (2, 2, 62), (4, 20, 64)])
-    with pytest.raises(TokenError, match=r"larger --tokenizer\.positions"):
+    with pytest.raises(TokenError, match=r"larger tokenizer\.positions"):
         sixteenths.encode(quick)
     assert list(notes(sixteenths.decode(sixteenths.encode(quick, lossy=True))).values()) == [
         [(0, 120, 62), (120, 360, 64)]

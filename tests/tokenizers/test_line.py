@@ -151,7 +151,7 @@ def test_saved_and_loaded(tokenizer: LineTokenizer) -> None:
     assert isinstance(loaded, LineTokenizer)
     assert (loaded.vocab, loaded.config) == (tokenizer.vocab, tokenizer.config)
     assert all(np.array_equal(a, b) for a, b in zip(loaded.tables, tokenizer.tables, strict=True))
-    with pytest.raises(TokenError, match="neither programs"):
+    with pytest.raises(TokenError, match="no programs"):
         load_tokenizer(tokenizer.to_dict() | {"velocity": True, "vocab": _louder(tokenizer)})
     with pytest.raises(TokenError, match="BOS"):
         tokenizer.decode([1, 3])

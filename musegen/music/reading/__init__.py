@@ -1,1 +1,1 @@
-"""Reading any music file: what is in it, what may be mended, and what it is as a Score."""
+"""Reading music files of any format: checking, repairing and converting them to a Score."""

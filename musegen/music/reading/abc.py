@@ -1,4 +1,4 @@
-"""ABC text made plain before music21 reads it: one tune and one voice at a time, nothing unsounded.
+"""Simplifies ABC text before music21 reads it: one tune and one voice at a time, only what sounds.
 
 music21 reads notes, keys and barlines well, but counts grace notes into triplets, loses a change
 of metre inside a tune, takes `E::` for a field, loses notes under
@@ -17,7 +17,7 @@ _FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _VOICE = re.compile(r"\s*\[V:\s*([^\s\]]+)[^\]]*\]|V:\s*(\S+).*")
 _QUOTED = re.compile(r'"([^"\n]*)"')
 _MUSICAL = "XTMLQK"
-"""The fields of a header that music21 is given: it has no need of includes or macros."""
+"""The fields of a header that are passed to music21: it needs no includes or macros."""
 _JUMP = re.compile(r"\b(?:d\.? ?c\.?|d\.? ?s\.?|da ?capo|dal ?segno|da ?coda)(?![a-z])", re.IGNORECASE)
 _CHORD = re.compile(r"\s*\(?[A-G][#b♯♭]?(?:$|m|M|dim|aug|sus|add|[\d+o°ø/()^-])")
 _NOTE = re.compile(r"[A-Ga-g]")
@@ -55,7 +55,7 @@ def split_abc(text: str) -> list[str]:
 
 
 def split_voices(tune: str) -> list[str]:
-    """One tune's voices as tunes of one voice each, in order of appearance."""
+    """The voices of a tune as tunes of one voice each, in order of appearance."""
     lines = tune.splitlines()
     body = next((i + 1 for i, line in enumerate(lines) if line.startswith("K:")), len(lines))
     header = [line for line in lines[:body] if not line.startswith("V:")]
@@ -65,21 +65,21 @@ def split_voices(tune: str) -> list[str]:
         found = _VOICE.match(line)
         name = (found[1] or found[2]) if found else name
         voices.setdefault(name, []).append(line[found.end() :] if found else line)
-    common = voices.pop("", [])  # what stands before the first voice: fields, or a tune without voices
+    common = voices.pop("", [])  # what precedes the first voice: fields, or a tune without voices
     return ["\n".join([*header, *common, *voice]) for voice in voices.values() or [[]]]
 
 
 def part_orders(tune: str) -> int:
-    """How many orders of parts, such as P:AABA, the header of a tune gives."""
+    """The number of orders of parts, such as P:AABA, in the header of a tune."""
     header = re.split(r"^K:", tune, maxsplit=1, flags=re.MULTILINE)[0]
     return len(re.findall(r"^P:[^%\n]*[A-Z)\d][^%\n]*[A-Z)\d]", header, re.MULTILINE))
 
 
 def plain_abc(tune: str) -> tuple[str, int, Counter[str]]:
-    """The tune without what is not sounded in the notes, and with every change of metre and key safe.
+    """The tune reduced to its sounding notes, with changes of metre and key in a form that music21 keeps.
 
     Returns:
-        text, the number of notes written in it, and of everything that is left out, in words.
+        text, the number of notes in it, and the number of everything omitted, by description.
 
     Raises:
         MidiError: no key, or a note of absurd length.
@@ -106,7 +106,7 @@ def plain_abc(tune: str) -> tuple[str, int, Counter[str]]:
 
 
 def _unquoted(line: str, left_out: Counter[str]) -> str:
-    """The line without chord symbols and annotations; jumps among them, or among the signs, are counted."""
+    """The line without chord symbols and annotations; jumps among them or the decorations are counted."""
     for words in _QUOTED.findall(line) + re.findall(r"!([^!|]+)!", line):
         if _JUMP.search(words):
             left_out["jumps (da capo, dal segno) not played"] += 1
@@ -138,10 +138,10 @@ def _plain_music(text: str, header: list[str], left_out: Counter[str]) -> tuple[
 
 
 def _bars_of_rest(text: str, header: list[str], fields: list[str]) -> str:
-    """The text with every Z (so many bars of rest, which music21 overlooks) as that many rests and bar lines.
+    """The text with every Z (multi-bar rest, which music21 ignores) as rests and bar lines.
 
     Args:
-        text: music in which each zero character stands for one of `fields`.
+        text: music in which each zero character is a placeholder for one of `fields`.
         header: fields before the music.
         fields: inside the music.
     """
@@ -158,7 +158,7 @@ def _bars_of_rest(text: str, header: list[str], fields: list[str]) -> str:
             length = metre / (unit or (Fraction(1, 8) if metre >= Fraction(3, 4) else Fraction(1, 16)))
             piece = "|".join([f"z{length}"] * bars)  # noqa: PLW2901  the same piece, otherwise written
         pieces.append(piece)
-    return re.sub("[ZX]", "z", "".join(pieces))  # what is left stands for a rest within its bar
+    return re.sub("[ZX]", "z", "".join(pieces))  # the remaining ones are rests within a bar
 
 
 def _measured(field: str, metre: Fraction, unit: Fraction | None) -> tuple[Fraction, Fraction | None]:
@@ -173,7 +173,7 @@ def _measured(field: str, metre: Fraction, unit: Fraction | None) -> tuple[Fract
 
 
 def _field(field: str) -> str:
-    """An inline field, which music21 overlooks, as lines of their own."""
+    """An inline field, which music21 ignores, as separate lines."""
     if field[0] == "K" and not re.match(r"K:\s*([A-G]|H[Pp]|none)", field):
         return ""  # a clef alone: music21 would take it for C major
     if field[0] == "M":

@@ -1,7 +1,7 @@
-"""Where the measures of a notated piece fall in bars of its true metre.
+"""Places the measures of a notated piece in bars of its actual metre.
 
 Printed measures are often shorter or longer than their metre: pickups, bars that a repeat cuts in
-two, forgotten bar lines. Lengths and times are in quarters, as exact fractions.
+two, forgotten bar lines. Lengths and times are in quarter notes, as exact fractions.
 """
 
 from collections import Counter
@@ -17,42 +17,42 @@ class NotatedBar(NamedTuple):
     """A measure as played."""
 
     length: Fraction
-    """What stands in it, in quarters."""
+    """The length of its content, in quarter notes."""
     metre: Metre
-    """What its metre should be."""
+    """Its notated metre."""
     closes: bool = False
-    """A section ends with it: a repeat, a double barline, or the playing jumps after it."""
+    """Whether a section ends with it: a repeat, a double barline, or a jump after it."""
     slack: Fraction = Fraction(0)
-    """How much its end may lose to the pickup of the next section: rests, up to half of its last note."""
+    """How much of its end may give way to the pickup of the next section: rests, up to half its last note."""
 
 
 class Plan(NamedTuple):
     """The result of `plan_bars`."""
 
     spans: list[tuple[Fraction, Fraction]]
-    """Begin and end of each measure, (measures,); where an end was cut, the notes in it are cut too."""
+    """Begin and end of each measure, (measures,); notes are cut at the end."""
     metres: list[tuple[Fraction, Metre]]
     """Changes of metre with their times; a pickup is a first bar of its own metre."""
     repairs: Counter[str]
 
 
 def quarters(metre: Metre) -> Fraction:
-    """The length of a bar in quarters."""
+    """The length of a bar in quarter notes."""
     return Fraction(4 * metre[0], metre[1])
 
 
 def plan_bars(measures: list[NotatedBar]) -> Plan:
-    """Lay played measures on bar lines.
+    """Place measures in playing order on bar lines.
 
     - A first measure of at most half a bar is a pickup.
-    - Short measures that complete each other are one bar; so are the end of a section and the
-      pickup of the next: a gap between them is a rest, and a last note too long for the pickup
-      gives way to it, as players do.
-    - Any other short measure is filled up with a rest: before it where it has at most half a bar
-      and leads into a full one, else after it.
+    - Short measures that complete each other form one bar; so do the end of a section and the pickup
+      of the next: a gap between them is a rest, and a last note too long for the pickup is
+      shortened, as players do.
+    - Any other short measure is padded with a rest: before it if it has at most half a bar and
+      leads into a full one, else after it.
     - A long measure of several bars is several bars; with a neighbour that makes whole bars with
       it, its bar line was misplaced; else it gets its own metre (n/2 to n/16); else its last note
-      gives way, or it is filled up.
+      is shortened, or it is padded.
     """
     plan = Plan([], [], Counter())
     now = Fraction(0)
@@ -62,7 +62,7 @@ def plan_bars(measures: list[NotatedBar]) -> Plan:
 
 
 def _next_bar(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
-    """Place measure `i` and those that share its bar; returns where the next bar begins."""
+    """Place measure `i` and those that share its bar; returns the begin of the next bar."""
     this = measures[i]
     bar = quarters(this.metre)
     following = measures[i + 1] if i + 1 < len(measures) and measures[i + 1].metre == this.metre else None
@@ -97,14 +97,14 @@ def _put(
 
 
 def _leads_in(measures: list[NotatedBar], i: int) -> bool:
-    """NotatedBar `i` is a pickup: at most half a bar, and a measure of more follows it."""
+    """Whether measure `i` is a pickup: at most half a bar, and followed by a longer measure."""
     size = measures[i].length
     more = i + 1 < len(measures) and measures[i + 1].length > size
     return 0 < size * 2 <= quarters(measures[i].metre) and more and not measures[i].closes
 
 
 def _joined(plan: Plan, last: NotatedBar, pickup: NotatedBar, now: Fraction) -> bool:
-    """The end of a section and the pickup of the next in whole bars, if they fit."""
+    """Place the end of a section and the pickup of the next in whole bars, if they fit."""
     bar = quarters(last.metre)
     room = bar * -(-last.length // bar) - pickup.length  # for the end of the section
     if room >= last.length:
@@ -119,22 +119,22 @@ def _joined(plan: Plan, last: NotatedBar, pickup: NotatedBar, now: Fraction) -> 
 
 
 def _pickup(plan: Plan, first: NotatedBar, now: Fraction) -> Fraction:
-    """A first bar of its own metre; `tidy_metre` fills it up."""
+    """Place a pickup as a first bar with its own metre; `tidy_metre` pads it."""
     size = Fraction(-(-first.length * 8 // 1), 8)  # up to a whole number of 32nds
-    own = express(int(size * 8), 8)
-    if own is None or size >= quarters(first.metre):
-        own, size = first.metre, quarters(first.metre)
-    plan.metres.append((now, own))
+    metre = express(int(size * 8), 8)
+    if metre is None or size >= quarters(first.metre):
+        metre, size = first.metre, quarters(first.metre)
+    plan.metres.append((now, metre))
     plan.spans.append((now + size - first.length, now + size))
     return now + size
 
 
 def _long(plan: Plan, measure: NotatedBar, now: Fraction) -> Fraction:
     bar = quarters(measure.metre)
-    own = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
-    if own:
+    metre = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
+    if metre:
         plan.repairs["long bars given their own metre"] += 1
-        return _put(plan, now, measure, own)
+        return _put(plan, now, measure, metre)
     whole = bar * (measure.length // bar)
     if measure.length - whole <= measure.slack:
         plan.repairs["long bars cut to their metre"] += 1
@@ -152,7 +152,7 @@ def _short(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fra
             break
         filled += measure.length
         end += 1
-    if filled == bar or end == len(measures):  # it is completed, or the piece ends in it
+    if filled == bar or end == len(measures):  # the bar is complete, or the piece ends in it
         at = now
         for measure in measures[i:end]:
             at = _put(plan, at, measure, measure.metre)

@@ -1,4 +1,4 @@
-"""What is in a file before any parser touches it: refuse what cannot be music, mend what is harmless."""
+"""Checks a file before parsing: rejects what cannot be music, repairs what is harmless."""
 
 import re
 import stat
@@ -18,7 +18,7 @@ _ENCODINGS = re.compile(
     r"|mac[-_]?roman|macintosh|koi8-[ru]|shift[-_]jis|euc[-_](jp|kr)|gbk?|gb2312|gb18030|big5",
     re.IGNORECASE,
 )
-"""Encodings that people use; some that Python knows take time that grows as the square of the length."""
+"""Common encodings; some others that Python supports take quadratic time."""
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -55,7 +55,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def what_is(data: bytes) -> str:
-    """What bytes that are not the wanted music seem to be, in words."""
+    """A description of bytes that are not the expected music."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
@@ -74,10 +74,10 @@ def what_is(data: bytes) -> str:
 
 
 def xml_text(data: bytes) -> str:
-    """The text of a MusicXML file, unpacked where it is an .mxl.
+    """The text of a MusicXML file, unpacked if it is an .mxl.
 
     Raises:
-        MidiError: not MusicXML, wrongly encoded, with entities of its own, or a zip that is no score.
+        MidiError: not MusicXML, wrongly encoded, with its own entities, or a zip without a score.
     """
     if data.startswith(b"PK"):
         data = _unzip(data)
@@ -120,7 +120,7 @@ def _unzip(data: bytes) -> bytes:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A member of the archive; never more than MAX_BYTES are unpacked."""
+    """A member of the archive; at most MAX_BYTES are unpacked."""
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack all at once
         raise MidiError("an archive packed in a way that MusicXML does not use")

@@ -1,8 +1,7 @@
-"""The one file that reads by music21: MusicXML, ABC, Humdrum.
+"""Reading with music21: MusicXML, ABC, Humdrum.
 
-What it reads is to be read in a limited process (see `sandbox`): text of strangers makes
-music21 hang and swell. Text goes in, never a path: for files music21 unpickles a cache whose name can
-be foreseen.
+This must run in a limited process (see `sandbox`): untrusted text can make music21 hang or use too much
+memory. The input is text, never a path: for files music21 unpickles a cache with a predictable name.
 """
 
 import re
@@ -28,14 +27,14 @@ VELOCITY = 80
 LOUDNESS = {
     "pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
 }  # fmt: skip
-"""Velocities of the marks that hold on: the even steps that notation programs play."""
+"""Velocities of dynamic marks: the even steps that notation programs play."""
 PARSER_VERSION = 3
-"""NotatedPart of the key of every cache of parsed music: raise it when the same text would give other notes."""
+"""Part of the key of every cache of parsed music: increase it when the same text gives other notes."""
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
 class Tune(NamedTuple):
-    """One piece of a file, as notated: metre not yet tidied."""
+    """One piece of a file as notated, before its metre is tidied."""
 
     title: str
     score: Score
@@ -43,21 +42,21 @@ class Tune(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text as music21 gets it, and what is known of it."""
+    """A parsed text, with facts about it."""
 
     parsed: Any
-    """What music21 made of it."""
+    """The music21 stream."""
     parts: list[Any]
     written: int
-    """Notes in the text, grace notes too."""
+    """Number of notes in the text, grace notes included."""
     left_out: Counter[str]
 
 
 def parse_abc(tune: str) -> Tune:
-    """One ABC tune (see `split_abc`), repeats unrolled, each voice a track.
+    """One ABC tune (see `split_abc`), with repeats unrolled and one track per voice.
 
     Raises:
-        MidiError: music21 cannot read it, or it holds no measures.
+        MidiError: music21 cannot read it, or it has no measures.
     """
     voices = []
     written = 0
@@ -76,7 +75,7 @@ def parse_music21(text: str, form: str) -> Tune:
     """One piece of text in another format of music21: "musicxml" or "humdrum".
 
     Raises:
-        MidiError: music21 cannot read it, or it holds no measures.
+        MidiError: music21 cannot read it, or it has no measures.
     """
     if form == "musicxml":
         text, written, left_out = plain_xml(text)
@@ -95,25 +94,25 @@ def _parsed(text: str, form: str) -> Any:
     from music21 import converter, stream
 
     with redirect_stderr(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what music21 finds odd is counted in our repairs, or refused
+        warnings.simplefilter("ignore")  # what music21 warns about is counted in the repairs, or rejected
         parsed = _readable(form, lambda: converter.parseData(text, format=form))
     return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
 
 
 def _readable(form: str, read: Callable[[], Result]) -> Result:
-    """What `read` returns; whatever it raises is a MidiError."""
+    """The result of `read`; any exception becomes a MidiError."""
     try:
         return read()
     except (MidiError, MemoryError):
         raise
-    except Exception as error:  # music21 fails in many ways on odd input (Index, Key, Type, Zero, own)
+    except Exception as error:  # music21 raises many types on odd input (Index, Key, Type, Zero, own)
         reason = " ".join(str(error).split())[:120]
         raise MidiError(f"not readable as {form}: {reason or type(error).__name__}") from error
 
 
 @contextmanager
 def _true_measures() -> Iterator[None]:
-    """Meanwhile music21's ABC reader leaves long measures whole; it would invent a metre for their tail."""
+    """Keeps music21's ABC reader from splitting long measures and inventing a metre for the rest."""
     from music21.abcFormat import translate
 
     rebar = translate.reBar
@@ -150,14 +149,14 @@ def _tune(text: Text, *, abc: bool) -> Tune:
 
 
 def _printed(part: Any, measures: list[Any]) -> list[Printed]:
-    """What the barlines, brackets and signs of a part say about the order of its measures."""
+    """The barlines, brackets and signs of a part that determine the order of its measures."""
     from music21 import bar, spanner
 
     endings: dict[int, tuple[int, ...]] = {}
     for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
         numbers = tuple(int(n) for n in bracket.numberRange)
         spanned = [index for index, m in enumerate(measures) if bracket.hasSpannedElement(m)]
-        if spanned:  # music21 lists the first and the last measure only
+        if spanned:  # music21 lists only the first and the last measure
             endings.update(dict.fromkeys(range(spanned[0], spanned[-1] + 1), numbers))
     printed = []
     late_coda = False
@@ -171,14 +170,14 @@ def _printed(part: Any, measures: list[Any]) -> list[Printed]:
         signs = {type(e).__name__: e.offset for e in measure.getElementsByClass("RepeatExpression")}
         jump = next((s for s in signs if s.startswith(("DaCapo", "DalSegno"))), "")
         coda = late_coda or ("Coda" in signs and signs["Coda"] == 0)
-        late_coda = signs.get("Coda", 0) > 0  # at the end of a measure: before the next
+        late_coda = signs.get("Coda", 0) > 0  # at the end of a measure: belongs to the next
         ending = endings.get(index, ())
         printed.append(Printed(start, end, ending, section, jump, "Segno" in signs, coda, "Fine" in signs))
     return printed
 
 
 def _measures(measured: list[list[Any]], count: int) -> tuple[list[Fraction], list[Metre]]:
-    """Length of what stands in each measure (the longest part's, quarters), and its metre."""
+    """Length of each measure (of the longest part, in quarter notes), and its metre."""
     lengths: list[Fraction] = []
     metres: list[Metre] = []
     metre = (4, 4)
@@ -195,14 +194,14 @@ def _measures(measured: list[list[Any]], count: int) -> tuple[list[Fraction], li
 
 
 def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> NotatedPart:
-    """The part with its sounds by measure, `count` of them; what is not sounded is added to `dropped`."""
+    """The part with its notes in `count` measures; what does not sound is counted in `dropped`."""
     instrument = part.getInstrument()
     program = instrument.midiProgram if instrument is not None and instrument.midiProgram is not None else 0
     drums = instrument is not None and instrument.midiChannel == 9
     sounds = []
     velocity = VELOCITY
     for measure in measures:
-        # Velocities from the dynamic marks, with their offsets in quarters.
+        # Velocities of the dynamic marks, with their offsets in quarter notes.
         dynamics = [mark for mark in measure.getElementsByClass("Dynamic") if mark.value in LOUDNESS]
         loudness = [(Fraction(0), velocity), *((Fraction(d.offset), LOUDNESS[d.value]) for d in dynamics)]
         sounds.append(_sounds(measure, loudness, dropped))
@@ -237,7 +236,7 @@ def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter
 
 
 def _marks(measure: Any) -> list[tuple[Fraction, Any]]:
-    """Tempo and key marks of a measure as symusic events, with their offsets in quarters."""
+    """Tempo and key marks of a measure as symusic events, with their offsets in quarter notes."""
     from music21 import key, tempo
 
     marks: list[tuple[Fraction, Any]] = []
@@ -253,7 +252,7 @@ def _marks(measure: Any) -> list[tuple[Fraction, Any]]:
 
 
 def count_kern(text: str) -> tuple[int, Counter[str]]:
-    """The notes written in the **kern spines (grace notes too), and what is not played, in words."""
+    """The number of notes in the **kern spines (grace notes included), and what is not played."""
     written = 0
     spines: list[str] = []
     for line in text.splitlines():
@@ -270,7 +269,7 @@ def count_kern(text: str) -> tuple[int, Counter[str]]:
 
 
 def _follow(spines: list[str], cells: list[str]) -> list[str]:
-    """The kinds of the spines after a line of interpretations: begun, ended, split, joined, exchanged."""
+    """The kinds of the spines after a line of interpretations: started, ended, split, joined, exchanged."""
     kinds: list[str] = []
     joining = exchanged = False
     for i, cell in enumerate(cells):

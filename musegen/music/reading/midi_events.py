@@ -1,10 +1,9 @@
-"""The events of one MIDI track, walked one by one and mended; and their bytes.
+"""The events of one MIDI track, read one by one and repaired; and their bytes.
 
-After the MIDI 1.0 specification and "Standard MIDI Files 1.0". A track is plain where it holds nothing that
-parsers read differently: complete channel messages, running status inside one kind of message only, short
+After the MIDI 1.0 specification and "Standard MIDI Files 1.0". A track is plain if it has nothing that
+parsers interpret differently: complete channel messages, running status within one kind of message, short
 meta events and SysEx, and an end mark as its last event. Its notes are counted by regular expressions, ten
-times as fast as walking its events; the expressions match one thing at any byte, so the time they take grows
-with the length alone.
+times as fast as reading its events; only one alternative can match at any byte, so this takes linear time.
 """
 
 import re
@@ -12,15 +11,15 @@ from collections import Counter
 from typing import NamedTuple
 
 MAX_TICK = 2**28
-"""Ticks, the longest gap MIDI can write; no track is read beyond."""
+"""The longest delta time in ticks that MIDI can express; no track is read beyond this tick."""
 BAD_DATA = "pitches, controllers or programs above 127 read without their top bit"
 _END, _TEMPO = 0x2F, 0x51
 _META_SIZES = {_TEMPO: 3, 0x58: 4, 0x59: 2}
 """Bytes of a tempo, a time signature, a key."""
 _SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
-"""Data bytes of system messages on a wire; they have no place in a file."""
+"""Data bytes of system messages; they do not belong in a file."""
 LONGEST = 4
-"""Quarters that a note without a release lasts at most."""
+"""Maximum length in quarter notes of a note without a note-off."""
 _SILENCE = (120, 123)
 """Controllers: all sound off, all notes off."""
 _GAP = rb"[\x80-\xff]{0,2}[\x00-\x7f]"
@@ -36,7 +35,7 @@ _OTHER = rb"%b(?:%b|%b|\xf0%b|\xff%b)" % (
     % _SIZED,
 )
 _PLAIN = re.compile(rb"%b|%b|%b\xff\x2f\x00\Z" % (_ON, _OTHER, _GAP), re.DOTALL)
-"""One match: a run of notes that start (its data and gaps the group), or other events, or the end."""
+"""One match: a run of note-ons (the group has its data and delta times), or other events, or the end."""
 _VELOCITY = re.compile(rb"%b.(.)" % _GAP, re.DOTALL)
 _HIGH = bytes(byte >> 7 for byte in range(256))
 
@@ -45,29 +44,29 @@ Event = tuple[int, bytes]
 
 
 class Walk(NamedTuple):
-    """What was read of a track."""
+    """The result of reading a track."""
 
     events: list[tuple[int, bytes]]
-    """Tick and message, its status written out; without SysEx and end mark."""
+    """Tick and message with explicit status; without SysEx and end mark."""
     faults: Counter[str]
-    """What was mended, and how often."""
+    """Descriptions of the repairs, and how often each was made."""
     at: int
     """The byte after the last event read."""
     tick: int
-    """When that event was."""
+    """The tick of that event."""
     ended: bool
     """Whether it was an end mark."""
     broken: str
-    """Why the next event cannot be read; "" where the bytes were used up, or at an end mark."""
+    """Why the next event cannot be read; "" at the end of the bytes or an end mark."""
 
 
 def count_notes(events: list[tuple[int, bytes]]) -> int:
-    """How many notes start: note-ons with a velocity."""
+    """Number of note-ons with a velocity above 0."""
     return sum(1 for _, message in events if message[0] & 0xF0 == 0x90 and message[2])
 
 
 def walk(data: bytes, at: int, limit: int, tick: int = 0, *, past_ends: bool = False) -> Walk:
-    """Read events from byte `at` on, until an end mark (or past it), byte `limit`, or what is no event."""
+    """Read events from byte `at` on, until an end mark (or past it), byte `limit`, or invalid bytes."""
     track, broken = _Reader(data[at:limit], tick), ""
     read = 0
     while read < len(track.data) and not broken and (past_ends or not track.ended):
@@ -84,26 +83,26 @@ def walk(data: bytes, at: int, limit: int, tick: int = 0, *, past_ends: bool = F
 
 
 class _BrokenError(Exception):
-    """Bytes that are no event."""
+    """Bytes that are not a valid event."""
 
 
 class _Reader:
-    """Where the walk stands."""
+    """The state of reading a track."""
 
     def __init__(self, data: bytes, tick: int) -> None:
         self.data, self.at, self.tick = data, 0, tick
         self.events: list[tuple[int, bytes]] = []
         self.faults: Counter[str] = Counter()
         self.running = 0  # status of the last channel message
-        self.stale = False  # whether something stood between that should have ended it
+        self.stale = False  # whether an event since then should have ended running status
         self.ended = False
 
     def read_event(self) -> None:
-        """Read a gap and an event.
+        """Read a delta time and an event.
 
         Raises:
             IndexError: the bytes end within it.
-            _BrokenError: there is none.
+            _BrokenError: there is no valid event.
         """
         self.tick += self.number()
         if self.tick > MAX_TICK:
@@ -137,7 +136,7 @@ class _Reader:
         raise _BrokenError("a number of more than four bytes")
 
     def payload(self) -> bytes:
-        """A length and as many bytes."""
+        """The bytes of a length-prefixed event."""
         size = self.number()
         if self.at + size > len(self.data):
             raise _BrokenError(f"an event of {size} bytes, more than are left")
@@ -163,11 +162,11 @@ class _Reader:
         self.events.append((self.tick, bytes((status, first, last)[: size + 1])))
 
     def meta(self) -> None:
-        """A meta event; one of no known kind, or of a wrong length, is left out."""
+        """A meta event; unknown ones and those of a wrong length are dropped."""
         kind = self.data[self.at]
         self.at += 1
         if kind == _END:
-            self.ended = True  # whatever its length says, or where just that is cut off
+            self.ended = True  # whatever its length, even if the length itself is cut off
             self.at = min(len(self.data), self.at + 1)
             return
         payload = self.payload()
@@ -181,7 +180,7 @@ class _Reader:
             self.faults["unknown meta events left out"] += 1
 
     def system_message(self, status: int) -> None:
-        """A message that belongs on a wire; its data bytes may be missing too."""
+        """A system message, which does not belong in a file; its data bytes may be missing."""
         size = _SYSTEM_SIZES.get(status, 0)
         if size and not _GAP_AND_STATUS.match(self.data, self.at):
             self.at += size
@@ -197,7 +196,7 @@ def number_bytes(value: int) -> bytes:
 
 
 def track_bytes(events: list[tuple[int, bytes]]) -> bytes:
-    """Events in order of time as the bytes of a track, with the end mark."""
+    """The bytes of a track of events in order of time, with the end mark."""
     now, parts = 0, []
     for tick, message in events:
         parts.append(number_bytes(tick - now) + message)
@@ -206,21 +205,21 @@ def track_bytes(events: list[tuple[int, bytes]]) -> bytes:
 
 
 def close_hanging(events: list[Event], end: int, quarter: int) -> tuple[list[Event], int]:
-    """The events with a note-off for every note that has none, and how many those are.
+    """The events with a note-off for every hanging note, and the number of those.
 
-    Such a note ends where its pitch starts again on its channel, where the channel is silenced, or where the
-    track ends, whichever comes first, and after four quarters at most. A release belongs to the nearest
-    earlier note of its pitch that has none yet, so that the number of releases decides who hangs.
+    A hanging note ends where its pitch starts again on its channel, the channel is silenced, or the track
+    ends, whichever is first, and after at most four quarter notes. A note-off belongs to the nearest earlier
+    note of its pitch that has none yet, so the number of note-offs decides which notes hang.
 
     Args:
         events: (tick, message) in order of time.
         end: tick of the end of the track.
-        quarter: ticks a quarter.
+        quarter: ticks per quarter note.
     """
     closing = []
-    releases: dict[tuple[int, int], int] = {}  # channel and pitch -> note-offs that wait for their note
-    following: dict[tuple[int, int], list[int]] = {}  # channel and pitch -> onsets after now, nearest last
-    silence: dict[int, int] = {}  # channel -> when it is next silenced
+    releases: dict[tuple[int, int], int] = {}  # channel and pitch -> unmatched note-offs
+    following: dict[tuple[int, int], list[int]] = {}  # channel and pitch -> later onsets, nearest last
+    silence: dict[int, int] = {}  # channel -> tick at which it is next silenced
     for tick, message in reversed(events):
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
         if kind == 0xB0 and message[1] in _SILENCE:
@@ -245,8 +244,8 @@ def close_hanging(events: list[Event], end: int, quarter: int) -> tuple[list[Eve
 
 
 def plain_notes(track: bytes) -> int | None:
-    """How many notes start in a plain track; None where it is not plain, or its times may overflow."""
-    long_gaps = track.translate(_HIGH).count(b"\1\1")  # two bytes above 127: a gap of three bytes, or text
+    """Number of notes in a plain track; None if it is not plain, or its times may overflow."""
+    long_gaps = track.translate(_HIGH).count(b"\1\1")  # two bytes above 127: a long delta time, or text
     most = len(track) // 3 * 2**14 + long_gaps * 2**21  # ticks, at the very most
     if most >= 2**31 or not track.endswith(b"\xff\x2f\x00") or _PLAIN.sub(b"", track):
         return None

@@ -1,8 +1,8 @@
-"""The structure of a MIDI file: header and tracks, checked and mended before a parser sees a byte.
+"""The structure of a MIDI file: header and tracks, checked and repaired before parsing.
 
-Every track comes out plain (see `midi_events`), and the number of notes that start in it is known, so that
-none is lost without a line. What is mended is counted, in words. A file that is cut short, or whose events
-cannot be followed, is refused: nobody knows what was lost.
+The result has plain tracks (see `midi_events`) and a known number of notes, so that none is lost silently.
+Repairs are counted by description. A file that is truncated, or whose events cannot be read, is rejected,
+since the loss is unknown.
 """
 
 import struct
@@ -17,36 +17,36 @@ from musegen.music.reading.midi_events import Walk, close_hanging, count_notes, 
 
 MAX_TRACKS = 1024
 MAX_WALKED = 4 * 2**20
-"""Bytes of a file whose events have to be walked: some seconds."""
+"""Maximum bytes of a file whose events must be read one by one: a few seconds."""
 _MAC_BINARY = 128
-"""Bytes of the header that old Macintosh transfers put before a file."""
+"""Bytes of the header that old Macintosh transfers prepend to a file."""
 
 
 class Smf(NamedTuple):
     """A checked file."""
 
     division: int
-    """Ticks a quarter."""
+    """Ticks per quarter note."""
     tracks: list[bytes]
     """The events of each track."""
     notes: int
-    """Notes that start: what a faithful parser finds."""
+    """The number of note-ons: what a faithful parser finds."""
     faults: Counter[str]
-    """What was mended, and how often."""
+    """Descriptions of the repairs, and how often each was made."""
     remarks: list[str]
-    """What else is to be said, a line each."""
+    """Other remarks, one per line."""
 
     def data(self) -> bytes:
-        """The file, mended, as type 1."""
+        """The repaired file as type 1."""
         header = b"MThd" + struct.pack(">IHHH", 6, 1, len(self.tracks), self.division)
         return header + b"".join(b"MTrk" + struct.pack(">I", len(t)) + t for t in self.tracks)
 
 
 def read_smf(data: bytes) -> Smf:
-    """The structure of MIDI bytes, mended where that is safe.
+    """The structure of MIDI bytes, repaired where that is safe.
 
     Raises:
-        MidiError: not MIDI (it says what it is), no or SMPTE ticks a quarter, no tracks, cut short, damaged.
+        MidiError: not MIDI (with what it is), zero or SMPTE division, no tracks, truncated, damaged.
     """
     data, remarks = _unwrap(data)
     if len(data) < 14:
@@ -55,9 +55,9 @@ def read_smf(data: bytes) -> Smf:
     if size < 6:
         raise MidiError(f"damaged MIDI: a header of {size} bytes")
     if division == 0:
-        raise MidiError("damaged MIDI: zero ticks a quarter")
+        raise MidiError("damaged MIDI: zero ticks per quarter note")
     if division & 0x8000:
-        raise MidiError("timed in SMPTE frames, not in ticks a quarter: it has no beats or bars")
+        raise MidiError("timed in SMPTE frames, not in ticks per quarter note: it has no beats or bars")
     if form == 2:
         remarks.append("independent patterns (type 2) read as tracks")
     elif form > 2:
@@ -76,7 +76,7 @@ def read_smf(data: bytes) -> Smf:
 
 
 def close_tracks(smf: Smf) -> Smf:
-    """The same file with an end for every note that hangs.
+    """The same file with a note-off for every hanging note.
 
     Raises:
         MidiError: it is too large.
@@ -99,7 +99,7 @@ def _closed(read: Walk, division: int, faults: Counter[str]) -> bytes:
 
 
 def _unwrap(data: bytes) -> tuple[bytes, list[str]]:
-    """The data from its MIDI header on: out of RIFF, after a byte order mark or a Macintosh header."""
+    """The data from the MIDI header on: without RIFF, byte order mark or Macintosh header."""
     if data.startswith(b"MThd"):
         return data, []
     at = _riff_data(data) if data.startswith(b"RIFF") and data[8:12] == b"RMID" else -1
@@ -110,7 +110,7 @@ def _unwrap(data: bytes) -> tuple[bytes, list[str]]:
 
 
 def _riff_data(data: bytes) -> int:
-    """Where the content of the first "data" chunk of a RIFF file begins."""
+    """The offset of the content of the first "data" chunk of a RIFF file."""
     at = 12
     while at + 8 <= len(data) and data[at : at + 4] != b"data":
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -119,7 +119,7 @@ def _riff_data(data: bytes) -> int:
 
 
 def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> tuple[list[bytes], int]:
-    """Every track from byte `at` on, and how many notes start in them."""
+    """Every track from byte `at` on, and the number of their notes."""
     tracks: list[bytes] = []
     total = 0
     while at + 8 <= len(data):
@@ -134,7 +134,7 @@ def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> t
             tracks.append(track)
             total += notes
         elif kind.isascii() and kind.isalnum() and at + 8 + size <= len(data):
-            at += 8 + size  # a chunk of another kind is legal
+            at += 8 + size  # other kinds of chunks are legal
         else:
             following = data.find(b"MTrk", at)
             if following < 0:
@@ -151,10 +151,10 @@ def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> t
 def _read_track(
     data: bytes, at: int, size: int, division: int, faults: Counter[str]
 ) -> tuple[bytes, int, int]:
-    """A plain track, how many notes start in it, and the byte after it.
+    """A plain track, the number of its notes, and the byte after it.
 
     Raises:
-        MidiError: it is cut short, an event cannot be read, or the file is too large.
+        MidiError: it is truncated, an event cannot be read, or the file is too large.
     """
     if at + size <= len(data):
         track = data[at : at + size]
@@ -168,7 +168,7 @@ def _read_track(
 
 
 def _walk_track(data: bytes, at: int, size: int) -> tuple[Walk, int]:
-    """The events of a track whose length may be wrong, and the byte after it."""
+    """The events of a track whose declared length may be wrong, and the byte after it."""
     end = at + size
     read = walk(data, at, min(end, len(data)))
     if read.ended:
@@ -188,7 +188,7 @@ def _walk_track(data: bytes, at: int, size: int) -> tuple[Walk, int]:
 
 
 def _after_end(data: bytes, read: Walk, end: int) -> Walk:
-    """The track with the events that follow its end mark, if such they are."""
+    """The track with the events after its end mark, if these are valid."""
     more = walk(data, read.at, end, read.tick, past_ends=True)
     if more.broken:
         return _with(read, "bytes after the end of a track ignored", end - read.at)
@@ -197,14 +197,14 @@ def _after_end(data: bytes, read: Walk, end: int) -> Walk:
 
 
 def _with(read: Walk, fault: str, count: int = 1) -> Walk:
-    """The walk with a fault more."""
+    """The walk with one more fault."""
     return read._replace(faults=read.faults + Counter({fault: count}))
 
 
 def parse_midi(data: bytes) -> tuple[Score, list[str]]:
-    """MIDI bytes as symusic reads them once their structure is checked, and what was mended, in words.
+    """MIDI bytes, checked and read by symusic, and descriptions of the repairs.
 
-    symusic drops notes that are never released. Where it finds fewer notes than start, those get an end.
+    symusic drops notes without a note-off. If it finds fewer notes than there are note-ons, these are closed.
 
     Raises:
         MidiError: not MIDI or damaged.

@@ -1,4 +1,4 @@
-"""A notated piece, as read from print, and how it is played: repeats unrolled, on bar lines, as a Score."""
+"""A notated piece and its performance: repeats unrolled, placed on bar lines, as a Score."""
 
 from collections import Counter
 from fractions import Fraction
@@ -16,18 +16,18 @@ MAX_QUARTERS = 20_000
 
 
 class Sound(NamedTuple):
-    """A note of a measure; times in quarters from the measure's begin."""
+    """A note of a measure; times in quarter notes from the start of the measure."""
 
     onset: Fraction
     duration: Fraction
     pitch: int
     velocity: int
     tie: str | None
-    """start, continue or stop."""
+    """One of "start", "continue", "stop" or None."""
 
 
 class NotatedPart(NamedTuple):
-    """What one player plays."""
+    """The notes of one part."""
 
     name: str
     program: int
@@ -36,27 +36,27 @@ class NotatedPart(NamedTuple):
 
 
 class Notated(NamedTuple):
-    """A piece as printed; every list is as long as the piece has measures."""
+    """A piece as notated; every list has one entry per measure."""
 
     parts: list[NotatedPart]
     lengths: list[Fraction]
-    """What stands in each measure (the longest part's), in quarters."""
+    """The length of each measure (of the longest part), in quarter notes."""
     metres: list[Metre]
     printed: list[Printed]
     marks: list[list[tuple[Fraction, Any]]]
-    """Tempo and key as symusic events, with their times in quarters from the measure's begin."""
+    """Tempo and key as symusic events, with their times in quarter notes from the start of the measure."""
 
 
 def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
-    """The piece as played; what had to be mended is added to `repairs`.
+    """The piece as performed; repairs are added to `repairs`.
 
     Args:
-        piece: as printed.
-        repairs: how often what was mended.
-        abc: a double barline begins a repeat, as in ABC.
+        piece: as notated.
+        repairs: number of repairs by description.
+        abc: a double barline starts a repeat, as in ABC.
 
     Raises:
-        MidiError: absurdly long.
+        MidiError: far too long.
     """
     order = _order(piece.printed, repairs, abc=abc)
     measures = _played(piece, order)
@@ -120,9 +120,9 @@ def _put_mark(score: Score, time: int, mark: Any) -> None:
 
 
 def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -> list[Note]:
-    """Notes in ticks, tied ones joined, those that outlast the span of their measure cut."""
+    """Notes in ticks: tied ones are joined, and notes are cut at the end of their measure."""
     notes: list[Note] = []
-    open_ties: dict[int, int] = {}  # pitch -> index of the note that is held over
+    open_ties: dict[int, int] = {}  # pitch -> index of the note with an open tie
     for (start, stop), sounds in zip(spans, measures, strict=True):
         for sound in sorted(sounds, key=lambda s: (s.onset, s.pitch)):
             onset, end = _ticks(start + sound.onset), _ticks(min(stop, start + sound.onset + sound.duration))

@@ -1,6 +1,6 @@
 """Reading any music file into a tidy Score.
 
-MIDI is read right here; everything else, which music21 reads, in a limited process (see `sandbox`).
+MIDI is read in this process; formats read by music21 in a limited process (see `sandbox`).
 """
 
 from functools import partial
@@ -26,12 +26,12 @@ MAX_TEMPOS = 10_000
 
 
 def read_score(path: Path) -> tuple[Score, list[str]]:
-    """A music file (MIDI, MusicXML, ABC, Humdrum) as a tidy Score, and what was repaired, in words.
+    """A music file (MIDI, MusicXML, ABC, Humdrum) as a tidy Score, and descriptions of the repairs.
 
     Of several pieces in a file, the first is read.
 
     Raises:
-        MidiError: the file is missing, or holds no music that can be read; the path is in the message.
+        MidiError: the file is missing, or has no readable music; the message has the path.
     """
     try:
         raw, repairs = read_piece(path)
@@ -42,7 +42,7 @@ def read_score(path: Path) -> tuple[Score, list[str]]:
 
 
 def read_midi(data: bytes) -> tuple[Score, list[str]]:
-    """MIDI bytes as a tidy Score, and what was repaired, in words.
+    """MIDI bytes as a tidy Score, and descriptions of the repairs.
 
     Raises:
         MidiError: not MIDI, damaged, or without notes.
@@ -68,10 +68,10 @@ def tidy(score: Score) -> tuple[Score, int, list[str]]:
 
 
 def read_piece(path: Path) -> tuple[Score, list[str]]:
-    """The first piece of a music file before `tidy`, and what was repaired, in words.
+    """The first piece of a music file before `tidy`, and descriptions of the repairs.
 
     Raises:
-        MidiError: the file is missing, or holds no music that can be read.
+        MidiError: the file is missing, or has no readable music.
     """
     form = FORMATS.get(path.suffix.lower())
     if form == "abc":
@@ -92,13 +92,13 @@ def tunes_of(path: Path) -> list[str]:
     """The texts of the tunes of an ABC file, at least one.
 
     Raises:
-        MidiError: the file is missing or no text, or holds too many.
+        MidiError: the file is missing or not text, or has too many tunes.
     """
     return split_abc(_text(read_bytes(path)))
 
 
 def read_tune(text: str) -> tuple[Score, list[str]]:
-    """A tune in ABC before `tidy`, and what was repaired, in words.
+    """A tune in ABC before `tidy`, and descriptions of the repairs.
 
     Raises:
         MidiError: it cannot be read.
@@ -133,9 +133,9 @@ def _check_size(score: Score) -> None:
 
 
 def _seconds(score: Score, end: int) -> float:
-    """How long the Score plays until tick `end`."""
+    """The duration of the Score in seconds up to tick `end`."""
     total = 0.0
-    now, speed = 0, 500_000  # microseconds a quarter
+    now, speed = 0, 500_000  # microseconds per quarter note
     for tempo in sorted(score.tempos, key=lambda t: t.time):
         until = min(max(tempo.time, now), end)
         total += (until - now) * speed

@@ -1,37 +1,37 @@
-"""The order in which printed measures are played."""
+"""The playing order of notated measures."""
 
 from typing import NamedTuple
 
 
 class Printed(NamedTuple):
-    """What a printed measure says about the order; see `unroll`."""
+    """The signs of a measure that determine the playing order; see `unroll`."""
 
     start: bool = False
-    """A repeat begins here."""
+    """A repeat starts here."""
     end: int = 0
-    """A repeat ends here: how often it is played in all (2 is usual), 0 where none ends."""
+    """Total number of passes of the repeat that ends here (usually 2), 0 if none ends."""
     endings: tuple[int, ...] = ()
-    """The passes in which the measure is played (first and second endings), () for all."""
+    """The passes in which the measure is played (first and second endings); () for all."""
     section: bool = False
     """A double or final barline closes the measure."""
     jump: str = ""
-    """After it: DaCapo or DalSegno, with nothing, AlFine or AlCoda behind."""
+    """A jump after it: DaCapo or DalSegno, optionally followed by AlFine or AlCoda."""
     segno: bool = False
-    """A segno stands at its begin."""
+    """It starts with a segno."""
     coda: bool = False
-    """A coda sign stands at its begin: of two, the first is left for the second after the jump."""
+    """It starts with a coda sign: after the jump, playing goes from the first of two to the second."""
     fine: bool = False
-    """Fine: after the jump, the piece ends with it."""
+    """Fine: after a jump, the piece ends with it."""
 
 
 def unroll(measures: list[Printed], *, sections_start: bool) -> list[int] | None:
-    """Indices of the measures as played, or None where the endings do not fit the repeats.
+    """Indices of the measures in playing order, or None if the endings do not match the repeats.
 
-    An end of repeat goes back to the last start, the end of the last repeat, or the beginning.
+    A repeat goes back to the last start, the end of the last repeat, or the beginning.
 
     Args:
-        measures: as printed.
-        sections_start: a double barline is a start too, as in ABC.
+        measures: as notated.
+        sections_start: a double barline also starts a repeat, as in ABC.
     """
     order: list[int] = []
     start, turn, i = 0, 1, 0
@@ -57,7 +57,7 @@ def unroll(measures: list[Printed], *, sections_start: bool) -> list[int] | None
 
 
 def _turns(measures: list[Printed], i: int) -> int:
-    """How often the repeat that ends at measure `i` is played: by its endings, else as it says."""
+    """Number of passes of the repeat that ends at measure `i`: by its endings, else as marked."""
     if not measures[i].endings:
         return measures[i].end
     first = last = i
@@ -69,9 +69,9 @@ def _turns(measures: list[Printed], i: int) -> int:
 
 
 def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
-    """The `order` of `unroll` with its jump; None where there are several, or the signs it needs are missing.
+    """The `order` of `unroll` with its jump; None if there are several, or their signs are missing.
 
-    After the jump nothing is repeated, and the last endings are taken.
+    After the jump nothing is repeated, and the last endings are played.
     """
     jumps, segnos, codas, fines = (
         [i for i, measure in enumerate(measures) if getattr(measure, sign)]
@@ -98,5 +98,5 @@ def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
 
 
 def _is_last(measures: list[Printed], i: int) -> bool:
-    """Measure `i` belongs to the last of the endings it stands among."""
+    """Whether measure `i` belongs to the last ending of its repeat."""
     return max(measures[i].endings) == _turns(measures, i)

@@ -1,14 +1,14 @@
-"""A process of its own for what may hang, swell or crash, limited in time, memory and reach.
+"""A separate process for code that may hang, crash or use too much memory, with limits.
 
-What holds where:
+The limits:
 
-- time: on Linux and macOS the system counts the processor seconds of each item; everywhere the
-  parent ends a process that does not answer.
-- memory: on Linux the system grants no more than MEMORY; on macOS, which does not keep such limits,
-  a thread looks at the peak and ends the process; on Windows only the caps on sizes and counts hold.
-- reach: the process starts no process, opens no connection and no file for writing (Python's audit
-  hooks see to that), and finds an empty private folder as its home. That guards against what a library
-  does unasked; it is no prison for native code.
+- time: on Linux and macOS the system limits the CPU time of each item; on all systems the parent ends a
+  process that does not respond.
+- memory: on Linux the system enforces MEMORY; on macOS, which does not enforce such limits, a thread
+  checks the peak and ends the process; on Windows only the limits on sizes and counts apply.
+- access: the process cannot start processes, open connections or open files for writing (enforced by
+  Python's audit hooks), and its home is an empty private folder. This guards against side effects of
+  libraries; it does not confine native code.
 """
 
 import multiprocessing
@@ -27,15 +27,15 @@ from typing import Any, NamedTuple
 from musegen.errors import MidiError
 
 SECONDS = 10
-"""Of the processor, for one item."""
+"""CPU time per item."""
 MEMORY = 3 * 2**29
-"""Bytes, for all that a process has: 1.5 GB."""
+"""Memory of a process in bytes: 1.5 GB."""
 START_S = 60
-"""Seconds within which a process has to start."""
+"""Time limit in seconds for the start of a process."""
 IDLE_S = 30
-"""Seconds without work after which the process of `limited` leaves."""
-_SWOLLEN = 77
-"""The exit code of a process that ends itself because it has grown too large."""
+"""Seconds without work after which the process of `limited` exits."""
+_OUT_OF_MEMORY = 77
+"""Exit code of a process that ends itself because it uses too much memory."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSED = (
     "subprocess.", "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.",
@@ -43,11 +43,11 @@ _REFUSED = (
     "os.mkdir", "os.rmdir", "os.remove", "os.rename", "os.link", "os.symlink", "os.truncate", "os.chmod",
     "shutil.", "pickle.",
 )  # fmt: skip
-"""How the names of refused audit events begin."""
+"""Prefixes of the audit events that are refused."""
 
 
 class Died(NamedTuple):
-    """The result of an item whose process died, took too long or wanted too much."""
+    """The result of an item whose process died, took too long or used too much memory."""
 
     reason: str
 
@@ -58,10 +58,10 @@ _LEFT = Died("the process left, having nothing to do")
 
 
 class Worker:
-    """A limited process; it is given items and answers them one by one, in order."""
+    """A limited process that receives items and returns their results one by one, in order."""
 
     def __init__(self, seconds: float = SECONDS, idle_s: float | None = None) -> None:
-        """Start it: with `seconds` of the processor an item; it leaves after `idle_s` without work."""
+        """Start it: with `seconds` of CPU time per item; it exits after `idle_s` seconds without work."""
         self.seconds = seconds
         context = multiprocessing.get_context("spawn")  # forking a process with threads (torch) may hang
         self.home = tempfile.TemporaryDirectory(prefix="musegen-", ignore_cleanup_errors=True)
@@ -69,22 +69,22 @@ class Worker:
         self.process = context.Process(
             target=_serve, args=(theirs, self.home.name, seconds, idle_s), daemon=True
         )
-        with _alone():
+        with _isolated():
             self.process.start()
         theirs.close()
         self.started = False
 
     def give(self, function: Callable[[Any], Any], items: list[Any]) -> None:
-        """Hand over items for `function`, a function at the top of a module, once the process is there.
+        """Send items for `function`, a module-level function, once the process has started.
 
         Raises:
-            RuntimeError: it could not start; that is no item's fault.
+            RuntimeError: it could not start; this does not depend on the item.
         """
         if not self.started and not self._is_ready():
             self.stop()
             raise RuntimeError("a process for reading files could not start")
         self.started = True
-        with suppress(BrokenPipeError):  # it has died since, and `take` will say so
+        with suppress(BrokenPipeError):  # it has died since; `take` reports it
             self.pipe.send((function, items))
 
     def _is_ready(self) -> bool:
@@ -94,7 +94,7 @@ class Worker:
             return False
 
     def take(self, patience_s: float | None = None) -> Any:
-        """The next answer: what the function returned, the MidiError it raised, or a Died and no more."""
+        """The next result: a return value, the MidiError that was raised, or a final Died."""
         try:
             if patience_s is not None and not self.pipe.poll(patience_s):
                 return self.end(late=True)
@@ -103,14 +103,14 @@ class Worker:
             return self.end()
 
     def end(self, *, late: bool = False) -> Died:
-        """Stop the process and say what it died of (`late`: of the caller's patience)."""
+        """Stop the process and return why it died (`late`: the caller stopped waiting)."""
         if not late:
-            self.process.join(1)  # its pipe is closed: it is about to be gone
+            self.process.join(1)  # its pipe is closed: it is about to exit
         code = self.process.exitcode
         self.stop()
         if late or code == -getattr(signal, "SIGPROF", 999):
             return Died(f"reading it took longer than {self.seconds:g} s")
-        return _TOO_MUCH if code == _SWOLLEN else _LEFT if code == 0 else _CRASHED
+        return _TOO_MUCH if code == _OUT_OF_MEMORY else _LEFT if code == 0 else _CRASHED
 
     def stop(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -121,14 +121,14 @@ class Worker:
 
 
 def limited(function: Callable[[Any], Any], item: Any) -> Any:
-    """`function(item)` in a limited process, kept for the next call; in a limited process, right here.
+    """`function(item)` in a limited process, kept for the next call; inside one, in this process.
 
     Args:
-        function: a function at the top of a module.
-        item: what to work on; it and the result travel through a pipe.
+        function: a module-level function.
+        item: its argument; it and the result are sent through a pipe.
 
     Raises:
-        MidiError: what the function raised, or it took too long, wanted too much, or crashed.
+        MidiError: raised by the function, or it took too long, used too much memory, or crashed.
     """
     if _inside:
         return function(item)
@@ -146,27 +146,27 @@ def limited(function: Callable[[Any], Any], item: Any) -> Any:
 
 
 _inside = False
-"""This process is a limited one."""
+"""Whether this process is a limited one."""
 _turn = threading.Lock()
-_kept: list[Worker] = []
-"""The process of `limited`, while there is one."""
+_idle: list[Worker] = []
+"""The process of `limited`, if there is one."""
 
 
 def _ask(function: Callable[[Any], Any], item: Any) -> Any:
-    worker = _kept.pop() if _kept else Worker(idle_s=IDLE_S)
+    worker = _idle.pop() if _idle else Worker(idle_s=IDLE_S)
     worker.give(function, [item])
     answer = worker.take(SECONDS)
     if not isinstance(answer, Died):
-        _kept.append(worker)
+        _idle.append(worker)
     return answer
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Meanwhile a new process looks for modules in the installed places alone, and has no main module.
+def _isolated() -> Iterator[None]:
+    """Inside, a new process imports modules only from installed packages, and has no main module.
 
-    It would otherwise look in the current folder first, perhaps one of downloaded music, and run a
-    script's main module again, perhaps an unguarded one.
+    It would otherwise import from the current folder first, perhaps one of downloaded music, and run the
+    main module of a script again, perhaps an unguarded one.
     """
     main, safe = sys.modules["__main__"], os.environ.get("PYTHONSAFEPATH")
     sys.modules["__main__"] = ModuleType("__main__")
@@ -181,11 +181,11 @@ def _alone() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, home: str, seconds: float, idle_s: float | None) -> None:
-    """The life of the process: `home` is its empty folder."""
-    global _inside  # noqa: PLW0603  that is what it is
+    """The main loop of the process; `home` is its empty folder."""
+    global _inside  # noqa: PLW0603  one flag for the process
     _inside = True
     os.environ.update(dict.fromkeys(("HOME", "USERPROFILE", "APPDATA"), home))
-    # Many cores, each with its buffers, would be memory for nothing.
+    # Buffers for every core would waste memory.
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     sys.dont_write_bytecode = True
     _limit_memory()
@@ -205,13 +205,13 @@ def _serve(pipe: Connection, home: str, seconds: float, idle_s: float | None) ->
 def _answer(function: Callable[[Any], Any], item: Any, seconds: float) -> Any:
     timed = hasattr(signal, "setitimer")  # not on Windows
     if timed:
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process, even inside native code
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process, even in native code
     try:
         return function(item)
     except MidiError as error:
         return error
     except MemoryError:
-        os._exit(_SWOLLEN)
+        os._exit(_OUT_OF_MEMORY)
     finally:
         if timed:
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -237,10 +237,10 @@ def _limit_memory() -> None:
 
 
 def watch_memory(most: int = MEMORY) -> None:
-    """End this process when it has held more than `most` bytes; never returns."""
+    """End this process when its peak memory exceeds `most` bytes; never returns."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
     while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit <= most:
         time.sleep(0.05)
-    os._exit(_SWOLLEN)
+    os._exit(_OUT_OF_MEMORY)

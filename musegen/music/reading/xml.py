@@ -1,6 +1,6 @@
-"""MusicXML made plain before music21 reads it: measures within parts, drums at their pitches, no cue notes.
+"""Simplifies MusicXML before music21 reads it: measures within parts, pitched drums, no cue notes.
 
-music21 refuses measures that hold parts ("timewise"), sounds cue notes, and loses the notes of drum chords.
+music21 rejects measures that contain parts ("timewise"), plays cue notes, and loses notes of drum chords.
 """
 
 import re
@@ -11,25 +11,25 @@ from xml.etree.ElementTree import Element
 from musegen.errors import MidiError
 
 SNARE = 38
-"""The drum of a note that does not say which."""
+"""The default drum of an unpitched note."""
 _STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def plain_xml(text: str) -> tuple[str, int, Counter[str]]:
-    """The text of a MusicXML score as music21 reads it well.
+    """The text of a MusicXML score in a form that music21 reads correctly.
 
     Returns:
-        text, the number of notes written in it (grace notes too), and of everything left out, in words.
+        text, the number of its notes (grace notes included), and the number of everything omitted.
 
     Raises:
         MidiError: it is not well-formed, or nested too deeply.
     """
     try:
-        root = ET.fromstring(text)  # noqa: S314  a text with entities of its own never gets here
+        root = ET.fromstring(text)  # noqa: S314  texts with their own entities are rejected before
     except (ET.ParseError, ValueError) as error:
         raise MidiError(f"damaged XML: {error}") from error
     if root.tag == "score-timewise":
-        _turn(root)
+        _to_partwise(root)
     left_out = Counter({"chord symbols not sounded": sum(1 for _ in root.iter("harmony"))})
     drums = _drums(root)
     for measure in root.iter("measure"):
@@ -45,8 +45,8 @@ def plain_xml(text: str) -> tuple[str, int, Counter[str]]:
         raise MidiError("XML nested far deeper than music is") from error
 
 
-def _turn(root: Element) -> None:
-    """From measures that hold parts to parts that hold measures."""
+def _to_partwise(root: Element) -> None:
+    """Convert measures that contain parts to parts that contain measures."""
     root.tag = "score-partwise"
     parts: dict[str, Element] = {}
     for measure in root.findall("measure"):
@@ -59,7 +59,7 @@ def _turn(root: Element) -> None:
 
 
 def _drums(root: Element) -> dict[str, int]:
-    """The pitch (0 to 127) of every instrument that has one; MusicXML counts from 1."""
+    """The drum pitch (0 to 127) of every instrument that has one; MusicXML counts from 1."""
     drums = {}
     for instrument in root.iter("midi-instrument"):
         number = (instrument.findtext("midi-unpitched") or "").strip()
@@ -69,7 +69,7 @@ def _drums(root: Element) -> dict[str, int]:
 
 
 def _silence(measure: Element, note: Element) -> None:
-    """A rest in place of a note; nothing in place of a further note of a chord."""
+    """Replace a note by a rest; remove it if it is a further note of a chord."""
     if note.find("chord") is not None:
         measure.remove(note)
         return
@@ -81,7 +81,7 @@ def _silence(measure: Element, note: Element) -> None:
 
 
 def _give_pitch(note: Element, drums: dict[str, int]) -> None:
-    """A note without pitch gets that of its drum."""
+    """Give an unpitched note the pitch of its drum."""
     unpitched = note.find("unpitched")
     if unpitched is None:
         return

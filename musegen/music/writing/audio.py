@@ -1,4 +1,4 @@
-"""Sound of a Score as WAV, by pretty_midi: fluidsynth where it is installed, else sine waves."""
+"""Renders a Score as WAV by pretty_midi: with fluidsynth if it is installed, else with sine waves."""
 
 import io
 import wave
@@ -16,7 +16,7 @@ from musegen.music.writing.midi import midi_bytes
 
 RATE = 44_100
 PEAK = 0.95
-"""Of full scale: players that resample need a little room."""
+"""Share of full scale: players that resample need some headroom."""
 MAX_SECONDS = 1800
 SOUNDFONT_FOLDERS = (
     Path.home() / ".local/share/soundfonts",
@@ -29,10 +29,10 @@ SOUNDFONT_FOLDERS = (
 
 
 def write_wav(score: Score, path: Path) -> str:
-    """Write the Score as WAV, mono, 16 bit, 44.1 kHz; returns what played it, in words.
+    """Write the Score as WAV, mono, 16 bit, 44.1 kHz; returns a description of the synthesis.
 
     Raises:
-        MidiError: no notes, too long, or nothing but drums where there are only sine waves.
+        MidiError: no notes, too long, or only drums without fluidsynth.
         OSError: see `write_atomic`.
     """
     sound, how = synthesize(score)
@@ -47,14 +47,14 @@ def write_wav(score: Score, path: Path) -> str:
 
 
 def synthesize(score: Score) -> tuple[NDArray[np.float64], str]:
-    """The sound of the Score, (samples,) at 44.1 kHz with a peak of 1, and what played it, in words.
+    """The sound of the Score, (samples,) at 44.1 kHz with a peak of 1, and a description of the synthesis.
 
     Raises:
-        MidiError: no notes, too long, or nothing but drums where there are only sine waves.
+        MidiError: no notes, too long, or only drums without fluidsynth.
     """
     import pretty_midi
 
-    # from our own bytes, never a user's: pretty_midi refuses files that others read
+    # from our own bytes, never those of a user: pretty_midi rejects files that other readers accept
     midi = pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(score)))
     if midi.get_end_time() > MAX_SECONDS:
         minutes = midi.get_end_time() / 60
@@ -64,7 +64,7 @@ def synthesize(score: Score) -> tuple[NDArray[np.float64], str]:
             sound = _mixed(each.fluidsynth(RATE, synthesizer=str(soundfont)) for each in midi.instruments)
         except ImportError:
             break  # no fluidsynth
-        if sound.any():  # it is silent where it cannot read the soundfont
+        if sound.any():  # it is silent if it cannot read the soundfont
             return sound, f"played by fluidsynth with {soundfont.name}"
     return _sines(midi)
 
@@ -81,7 +81,7 @@ def _sines(midi: Any) -> tuple[NDArray[np.float64], str]:
 
 
 def _mixed(sounds: Iterator[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The sum, (longest,), with a peak of 1; one sound at a time, since each may be large."""
+    """The sum, (longest,), with a peak of 1; added one by one, since each may be large."""
     mixed = np.zeros(0)
     for sound in sounds:
         longer, shorter = (sound, mixed) if len(sound) > len(mixed) else (mixed, sound)
@@ -92,7 +92,7 @@ def _mixed(sounds: Iterator[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _soundfonts() -> Iterator[Path]:
-    """The soundfonts of this machine, the largest of each folder first; last the small one of pretty_midi."""
+    """The soundfonts of this machine, the largest of each folder first, then the small one of pretty_midi."""
     import pretty_midi
 
     for folder in SOUNDFONT_FOLDERS:

@@ -1,7 +1,7 @@
-"""Writing a Score as a MIDI file that every program reads alike.
+"""Writing a Score as a MIDI file that all programs read in the same way.
 
-symusic turns notes into bytes, one track at a time; what makes the file is put together here, since the
-channel of a track and the place of the tempo map cannot be asked of symusic.
+symusic encodes the notes, one track at a time; the file is assembled here, since symusic does not let us
+choose the channel of a track or the position of the tempo map.
 """
 
 import struct
@@ -18,26 +18,25 @@ from musegen.files import write_atomic
 from musegen.music.notes import normalise_notes, note_arrays, split_overlaps
 
 CHANNELS = 15
-"""For melody; one more, the tenth, is for drums."""
+"""Channels for pitched tracks; the tenth channel is for drums."""
 _PROGRAM_CHANGE = b"\x00\xc0\x00"
-"""At once, on channel 1, program 0: symusic writes one for every track, the conductor's too."""
+"""At tick 0, on channel 1, program 0: symusic writes one for every track, even the conductor track."""
 
 
 def midi_bytes(score: Score, *, user_tracks: Collection[int] = ()) -> bytes:
     """The Score as a type 1 MIDI file: a conductor track (tempo, metre, key), then every track with notes.
 
-    A tempo (120) and a metre (4/4) are written where there is none. Tempos, metres and keys are
-    written as they are.
+    A tempo (120) and a metre (4/4) are added if there is none. Tempos, metres and keys are not changed.
 
     Args:
         score: in ticks.
-        user_tracks: the numbers, from 0, of the tracks that are someone's own: each of their notes is
-            written as it is. Where two overlap on one pitch, which readers of one MIDI track tell
-            apart differently, the later one goes to a second track of the same name and program.
-            Notes of all others are normalised.
+        user_tracks: indices, from 0, of the tracks of the user, whose notes are written verbatim. Of two
+            that overlap on one pitch, which readers of a single track interpret differently, the
+            later one goes to a second track of the same name and program. Other tracks are
+            normalised.
 
     Raises:
-        MidiError: there is no note, or something that MIDI cannot hold.
+        MidiError: there is no note, or something that MIDI cannot represent.
     """
     return _encoded(_prepared(score, user_tracks)[0])
 
@@ -45,13 +44,13 @@ def midi_bytes(score: Score, *, user_tracks: Collection[int] = ()) -> bytes:
 def write_score(score: Score, path: Path, *, user_tracks: Collection[int] = ()) -> list[str]:
     """Write the Score to `path` as MIDI (see `midi_bytes`), whole or not at all, and read it back.
 
-    Tracks without a name get that of their General MIDI program.
+    Tracks without a name are named after their General MIDI program.
 
     Returns:
-        In words, what of the score is not in the file, or will not be heard in it.
+        Descriptions of what is not in the file, or will not be audible.
 
     Raises:
-        MidiError: there is no note, or the file would not hold the same music.
+        MidiError: there is no note, or the file would not contain the same music.
         OSError: the folder cannot be written or the disk is full; see `write_atomic`.
     """
     from musegen.music.facts import program_name
@@ -68,7 +67,7 @@ def write_score(score: Score, path: Path, *, user_tracks: Collection[int] = ()) 
 
 
 def _prepared(score: Score, user_tracks: Collection[int]) -> tuple[Score, list[str]]:
-    """The Score as it will be written, and what was changed."""
+    """The Score as it will be written, and descriptions of the changes."""
     clean, words = normalise_notes(score, user_tracks=user_tracks)
     tracks = [split_overlaps(t) if i in user_tracks else [t] for i, t in enumerate(clean.tracks)]
     clean.tracks = [track for several in tracks for track in several if len(track.notes)]
@@ -94,8 +93,8 @@ def _encoded(score: Score) -> bytes:
 def _slots(tracks: list[Track]) -> list[int]:
     """A channel for each track, counted without the tenth.
 
-    Each melodic track has its own while they last; else those of one program share one, so that
-    all are heard as they should be. With more than 15 programs some share a channel that should not.
+    Each pitched track has its own if there are enough; else tracks of one program share a channel, so
+    that all sound right. With more than 15 programs, different programs share a channel.
     """
     slots: dict[object, int] = {}
     melodic = sum(not track.is_drum for track in tracks)
@@ -107,7 +106,7 @@ def _slots(tracks: list[Track]) -> list[int]:
 
 
 def _clashes(score: Score) -> list[str]:
-    """What players cannot tell apart, in words."""
+    """A warning if players cannot distinguish the programs."""
     count = len({t.program for t in score.tracks if not t.is_drum})
     if count <= CHANNELS:
         return []
@@ -127,7 +126,7 @@ def _conductor(score: Score) -> bytes:
 
 
 def _chunk(score: Score, track: Track, slot: int) -> bytes:
-    """One track as the last of a file of its own; symusic counts the channels up, so others stand before."""
+    """One track as the last of a separate file, after others, since symusic numbers channels by order."""
     alone = Score(score.tpq)
     alone.tracks = [*(Track() for _ in range(slot)), track]
     return _last_chunk(alone)
@@ -142,7 +141,7 @@ def _last_chunk(score: Score) -> bytes:
 
 
 def _music(score: Score) -> list[Any]:
-    """What a written file must hold: every track with its notes, tempos, metres and keys."""
+    """What a written file must contain: every track with its notes, tempos, metres and keys."""
     tracks = []
     for track in score.tracks:
         if len(track.notes):

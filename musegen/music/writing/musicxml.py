@@ -1,4 +1,4 @@
-"""Writing a Score as MusicXML for notation programs, by music21."""
+"""Writing a Score as MusicXML for notation programs, with music21."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from musegen.music.quantise import UNITS, Bar, find_bars, quantise
 from musegen.music.writing.notation import Chord, Signature, Value, find_signatures, spell, voices, write_bar
 
 VOICES = 4
-"""Of a staff: notation programs have no more."""
+"""Maximum per staff: notation programs have no more."""
 MIDDLE_C = 60
 TWO_STAVES = (48, 72)
-"""A track of several lines that reaches both of these pitches is written on two staves."""
+"""A polyphonic track that reaches both of these pitches is written on two staves."""
 
 
 def write_musicxml(score: Score, path: Path, *, title: str = "") -> list[str]:
-    """Write a tidy Score as MusicXML; returns what had to be changed for it, in words.
+    """Write a tidy Score as MusicXML; returns descriptions of the changes this needs.
 
     Raises:
         OSError: see `write_atomic`.
@@ -34,12 +34,12 @@ def write_musicxml(score: Score, path: Path, *, title: str = "") -> list[str]:
 
 
 def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
-    """A tidy Score as MusicXML, and what had to be changed for it, in words.
+    """A tidy Score as MusicXML, and descriptions of the changes this needs.
 
-    Notes that lie on the grid of notation come back note for note. A track is a part at sounding
-    pitch; drums are written at their MIDI pitches. A first bar that begins with half a bar of rest
-    or more is written as a pickup. Without a key signature, the one that needs the fewest
-    accidentals is taken. Velocities are not written.
+    Notes on the grid of notation are preserved exactly. A track is a part at sounding pitch; drums are
+    written at their MIDI pitches. A first bar that starts with at least half a bar of rest is written
+    as a pickup. Without a key signature, the one with the fewest accidentals is chosen. Velocities are
+    not written.
     """
     from music21 import layout, metadata, stream
     from music21.musicxml.m21ToXml import GeneralObjectExporter
@@ -54,7 +54,7 @@ def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
         kind: Any = stream.PartStaff if len(staves) > 1 else stream.Part
         parts = [_part(kind(), staff, bars, keys, drums=track.is_drum) for staff in staves]
         for part in parts:
-            part.insert(0, _player(track, number))
+            part.insert(0, _instrument(track, number))
             part.partName = track.name.strip() or part.getInstrument().instrumentName
             result.insert(0, part)
         if len(parts) > 1:
@@ -66,19 +66,19 @@ def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
 
 
 def _with_pickup(bars: list[Bar], first_onset: int) -> list[Bar]:
-    """The bars with the rest before a pickup gone, if it is half a bar or more; see `plan_bars`."""
+    """The bars without the rest before a pickup, if that is at least half a bar; see `plan_bars`."""
     first, *others = bars
     begin = first_onset // first.pulse * first.pulse
-    alike = bool(others) and others[0][2:] == first[2:]
-    return [first._replace(begin=begin), *others] if alike and 2 * begin >= first.end else bars
+    same_metre = bool(others) and others[0][2:] == first[2:]
+    return [first._replace(begin=begin), *others] if same_metre and 2 * begin >= first.end else bars
 
 
 def _staves(track: Track) -> Iterator[list[list[Chord]]]:
-    """The voices of each staff of the track, at most four a staff."""
+    """The voices of each staff of the track, at most four per staff."""
     pitches = note_arrays(track)[2]
     hands = [voices(track)]
-    thick = len(hands[0]) > 1 or any(len(chord.pitches) > 1 for chord in hands[0][0])
-    if thick and not track.is_drum and pitches.min() <= TWO_STAVES[0] and pitches.max() >= TWO_STAVES[1]:
+    dense = len(hands[0]) > 1 or any(len(chord.pitches) > 1 for chord in hands[0][0])
+    if dense and not track.is_drum and pitches.min() <= TWO_STAVES[0] and pitches.max() >= TWO_STAVES[1]:
         hands = [voices(_only(track, pitches >= MIDDLE_C)), voices(_only(track, pitches < MIDDLE_C))]
     for hand in hands:
         yield from (hand[first : first + VOICES] for first in range(0, len(hand), VOICES))
@@ -90,15 +90,15 @@ def _only(track: Track, wanted: np.ndarray[Any, np.dtype[np.bool_]]) -> Track:
     return result
 
 
-def _player(track: Track, number: int) -> Any:
-    """The instrument of a track: program, channel from 0 (the tenth is for drums), and ids."""
+def _instrument(track: Track, number: int) -> Any:
+    """The instrument of a track: program, channel from 0 (index 9 is for drums), and ids."""
     from music21 import instrument
 
     player: Any = instrument.UnpitchedPercussion() if track.is_drum else instrument.Instrument()
     player.instrumentName = "Drums" if track.is_drum else program_name(track.program)
     player.midiProgram = track.program
     player.midiChannel = 9 if track.is_drum else (*range(9), *range(10, 16))[number % 15]
-    # music21 would give out new channels: one a part, of which there are not enough, and one part of drums
+    # music21 would assign new channels: one per part, which are not enough, and only one part of drums
     player.autoAssignMidiChannel = lambda **_: player.midiChannel
     player.partId, player.instrumentId = f"P{number + 1}", f"P{number + 1}-I1"
     return player
@@ -107,7 +107,7 @@ def _player(track: Track, number: int) -> Any:
 def _part(
     part: Any, lines: list[list[Chord]], bars: list[Bar], signatures: list[Signature], *, drums: bool
 ) -> Any:
-    """Fill a part of music21 with what a staff shows."""
+    """Fill a music21 part with the content of a staff."""
     from music21 import key as keys
     from music21 import meter
 
@@ -143,7 +143,7 @@ def _within(line: list[Chord], bar: Bar) -> list[Chord]:
 
 
 def _measure(bar: Bar, contents: list[list[Value]], sharps: int) -> Any:
-    """A measure with its voices; those above the last one that plays are left out."""
+    """A measure with its voices, up to the last one that has notes."""
     from music21 import note, stream
 
     measure = stream.Measure()
@@ -166,7 +166,7 @@ def _measure(bar: Bar, contents: list[list[Value]], sharps: int) -> Any:
 
 
 def _element(value: Value, sharps: int, *, hidden: bool) -> Any:
-    """A note, chord or rest of music21; rests of all voices but the first are hidden."""
+    """A music21 note, chord or rest; rests are hidden except in the first voice."""
     from music21 import chord, note, tie
 
     duration = _duration(value)
@@ -203,7 +203,7 @@ def _pitch(midi: int, sharps: int) -> Any:
 
 
 def _put_tempos(part: Any, grid: Score, bars: list[Bar]) -> None:
-    """Put the tempos into the measures of a part, but for changes of less than one beat a minute."""
+    """Put the tempos into the measures of a part, except changes of less than 1 BPM."""
     from music21 import tempo
 
     measures = list(part.getElementsByClass("Measure"))

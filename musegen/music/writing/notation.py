@@ -1,7 +1,7 @@
-"""What a bar of notation prints: voices, note values, ties and triplets, key signatures and spelt pitches.
+"""The notation of a bar: voices, note values, ties and triplets, key signatures and pitch spelling.
 
-Times are in units of 1/96 of a quarter, see `musegen.music.quantise`. Nothing here knows a file format;
-`musegen.music.writing.musicxml` writes what is found here.
+Times are in units of 1/96 of a quarter note, see `musegen.music.quantise`. This is independent of the file
+format; `musegen.music.writing.musicxml` writes the result.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,26 +18,26 @@ from musegen.music.quantise import UNITS, Bar
 TYPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th")
 VALUES = {1536 >> i: (name, 0) for i, name in enumerate(TYPES)}
 VALUES |= {(1536 >> i) * 3 // 2: (name, 1) for i, name in enumerate(TYPES[1:-1], start=1)}
-"""Lengths that one note shows, in half units, with the note's type and dots."""
+"""Lengths that a single note can show, in half units, with its type and dots."""
 FIFTHS = (("F", 5), ("C", 0), ("G", 7), ("D", 2), ("A", 9), ("E", 4), ("B", 11))
 """The steps on the line of fifths, with their pitch classes."""
 Signature = tuple[int, int, int]
-"""The tick from which it holds, sharps (flats below 0), and 1 for minor."""
+"""The time at which it starts, sharps (flats below 0), and 1 for minor."""
 
 
 class Value(NamedTuple):
-    """A note, a chord or a rest as it is printed."""
+    """A printed note, chord or rest."""
 
     onset: int
-    """From the begin of its bar."""
+    """From the start of its bar."""
     length: int
     pitches: tuple[int, ...]
-    """None for a rest."""
+    """Empty for a rest."""
     tie: Literal["", "start", "continue", "stop"]
     triplet: int = 0
-    """The length of the triplet it is part of, or 0."""
+    """The length of its triplet, or 0."""
     bracket: Literal["", "start", "stop", "startStop"] = ""
-    """Whether the triplet begins or ends with it."""
+    """Whether its triplet starts or ends with it."""
 
     @property
     def shown(self) -> tuple[str, int]:
@@ -46,7 +46,7 @@ class Value(NamedTuple):
 
 
 class Chord(NamedTuple):
-    """Notes that begin and end together."""
+    """Notes with equal onset and end."""
 
     onset: int
     end: int
@@ -54,7 +54,7 @@ class Chord(NamedTuple):
 
 
 def voices(track: Track) -> list[list[Chord]]:
-    """The notes of a track as lines in which nothing overlaps, the highest note in the first that is free."""
+    """The notes of a track as lines without overlaps; the highest note is in the first free line."""
     onsets, durations, pitches, _ = note_arrays(track)
     together: dict[tuple[int, int], list[int]] = {}
     for onset, end, pitch in np.stack([onsets, onsets + durations, pitches], axis=1).tolist():
@@ -71,7 +71,7 @@ def voices(track: Track) -> list[list[Chord]]:
 
 
 def write_bar(line: Iterable[Chord], bar: Bar) -> list[Value]:
-    """What a voice prints in a bar: chords cut at its bar lines and tied, rests between them."""
+    """The notation of a voice in a bar: chords cut at bar lines and tied, and rests between them."""
     parts: list[tuple[int, int, Chord | None]] = []
     now = bar.begin
     for chord in line:
@@ -100,7 +100,7 @@ def _value(begin: int, end: int, chord: Chord | None, bar: Bar, triplets: list[t
 
 
 def _brackets(values: list[Value]) -> list[Value]:
-    """The values with the first and the last of each triplet marked."""
+    """The values with brackets at the first and the last of each triplet."""
     result: list[Value] = []
     left = 0  # of the open triplet
     for value in values:
@@ -116,7 +116,7 @@ def _brackets(values: list[Value]) -> list[Value]:
 
 
 def _triplets(points: set[int], bar: Bar) -> list[tuple[int, int]]:
-    """Spans of a bar to be written as triplets, so that notes begin at `points`."""
+    """Spans of a bar to be written as triplets, so that notes can start at `points`."""
     size = bar.end - bar.begin
     span = bar.pulse if bar.unit >= 8 or size % (2 * UNITS) else 2 * UNITS
     inside = sorted(points)
@@ -139,7 +139,7 @@ def _thirds(points: list[int], begin: int, end: int) -> Iterator[tuple[int, int]
 
 
 def _readable(begin: int, end: int, bar: Bar, triplets: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """A length cut into note values that show the beats."""
+    """A length split into note values that show the beats."""
     span = next(((a, b) for a, b in triplets if a <= begin < b), None)
     if span:
         steps, origin = [(span[1] - span[0]) // 3 >> i for i in range(6)], span[0]
@@ -157,7 +157,7 @@ def _readable(begin: int, end: int, bar: Bar, triplets: list[tuple[int, int]]) -
 
 
 def _shows_beats(begin: int, end: int, bar: Bar) -> bool:
-    """Whether one note may stand there: inside a beat, from a beat on, or across one as a syncopation."""
+    """Whether one note may be used: inside a beat, from a beat on, or across one as a syncopation."""
     beat = bar.beat
     if begin // beat == (end - 1) // beat:
         return True
@@ -171,7 +171,7 @@ def spell(midi: int, sharps: int) -> tuple[str, int, int]:
     """Step, semitones of its accidental and octave of a MIDI pitch under a key signature.
 
     On the line of fifths the twelve names reach from three below the tonic (in major) to eight above
-    it: in C from E flat to G sharp, so that a minor key finds its leading note too.
+    it: in C from E flat to G sharp, so that minor keys have their leading note.
     """
     fifths = (7 * midi + 3 - sharps) % 12 - 3 + sharps
     alter, index = divmod(fifths + 1, 7)
@@ -180,10 +180,10 @@ def spell(midi: int, sharps: int) -> tuple[str, int, int]:
 
 
 def find_signatures(score: Score) -> list[Signature]:
-    """The key signatures by time; where none is given, the one that needs the fewest accidentals."""
-    given = sorted((k.time, k.key, k.tonality) for k in score.key_signatures)
-    if given:
-        return given
+    """The key signatures by time; without any, the one with the fewest accidentals."""
+    signatures = sorted((k.time, k.key, k.tonality) for k in score.key_signatures)
+    if signatures:
+        return signatures
     weights = pitch_class_weights(score.tracks)
     inside = {k: sum(weights[7 * (k + i) % 12] for i in range(-1, 6)) for k in range(-6, 7)}
     return [(0, max(inside, key=lambda k: (inside[k], -abs(k))), 0)]
