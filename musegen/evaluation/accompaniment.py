@@ -119,9 +119,8 @@ def measure_accompaniments(
 
 def _spread(indices: list[int], count: int) -> list[int]:
     """At most `count` of the indices, evenly spread."""
-    if count >= len(indices):
-        return indices
-    return [indices[int(at)] for at in np.linspace(0, len(indices) - 1, count).round()]
+    chosen = np.linspace(0, len(indices) - 1, min(count, len(indices))).round()
+    return [indices[int(at)] for at in chosen]
 
 
 def _library(checkpoint: Checkpoint, dataset: Dataset, view: TokenView) -> Library:

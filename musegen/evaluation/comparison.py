@@ -152,10 +152,10 @@ def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, 
     Raises:
         DataError: too few pieces.
     """
-    for each, minimum in ((real, MIN_REAL_PIECES), (generated, 2)):
-        if each.pieces < minimum:
+    for each, least in ((real, MIN_REAL_PIECES), (generated, 2)):
+        if each.pieces < least:
             raise DataError(
-                f"{each.name} has {each.pieces} pieces, a comparison needs {minimum} or more{_unread(each)}"
+                f"{each.name}: a comparison needs {least} pieces or more, here: {each.pieces}{_unread(each)}"
             )
     first, second = _halves(real, seed)
     found = {

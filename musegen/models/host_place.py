@@ -58,7 +58,7 @@ def numpy_state(state: TrackerState, spare: int = ROOM) -> HostState:
     ids[:, :seen], keys[:, :seen] = state.ids.numpy(), state.keys.numpy()
     counters = np.concatenate([state.position.numpy(), state.held.numpy()], axis=1)
     classes, expected, runs = (
-        each.numpy().copy() for each in (state.pitch_classes, state.expected, state.runs)
+        each.numpy().copy() for each in (state.pitch_classes, state.expected, state.run_lengths)
     )
     return HostState(counters, classes, ids, keys, np.full(rows, seen), expected, runs)
 

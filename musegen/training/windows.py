@@ -165,8 +165,7 @@ class TokenDataModule(EpochData):
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole validation pieces, or training pieces if the dataset has no validation split."""
         split = "valid" if self.view.indices("valid") else "train"
-        offsets = self.view.offsets
-        sources = self.view.sources
+        offsets, sources = self.view.offsets, self.view.sources
         source_offsets = sources.offsets if sources else np.zeros(len(offsets), dtype=np.int64)
         pieces = [
             Window(int(offsets[i]), int(offsets[i + 1]), int(source_offsets[i]), int(source_offsets[i + 1]))

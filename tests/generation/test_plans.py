@@ -172,7 +172,7 @@ def test_the_command_takes_chords(
         (pianist, ["--chords", "C H"], "which is not a chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
         (accompanist, ["--chords", "C"], "--chords needs a chord planner"),
-        (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),
+        (accompanist, ["--plan-temperature", "1"], "--plan-temperature needs a chord planner"),
     ):
         out = ["--out", str(tmp_path / "no"), *flags]
         assert main(["accompany", str(path), str(tmp_path / "tune.mid"), *out]) == 2

@@ -57,9 +57,9 @@ def test_look_back_foretells_a_repeat(tunes: Dataset, plain: RemiTokenizer) -> N
     stream = torch.tensor([[plain.bos_id, *phrase, *phrase]])
     place, state = tracker(stream, tracker.init_state(1))
     second = 1 + len(phrase)
-    foretold = place.lookback[0, second:-1, LAGS.index(4)]
-    assert foretold.tolist() == stream[0, second + 1 :].tolist()
-    assert state.runs[0, LAGS.index(4)] == len(phrase) - 1
+    predicted = place.lookback[0, second:-1, LAGS.index(4)]
+    assert predicted.tolist() == stream[0, second + 1 :].tolist()
+    assert state.run_lengths[0, LAGS.index(4)] == len(phrase) - 1
     assert (place.lookback[0, :second, LAGS.index(8)] == 0).all()
 
 
@@ -97,5 +97,5 @@ def test_look_back_on_a_grid_foretells_a_repeat(chorales: Dataset, choir: GridTo
     phrase = ids[bars[1] : bars[3]]  # two bars
     stream = torch.tensor([[choir.bos_id, *phrase, *phrase]])
     place, _ = tracker(stream, tracker.init_state(1))
-    foretold = place.lookback[0, 1 + len(phrase) : -1, LAGS.index(2)]
-    assert foretold.tolist() == stream[0, 2 + len(phrase) :].tolist()
+    predicted = place.lookback[0, 1 + len(phrase) : -1, LAGS.index(2)]
+    assert predicted.tolist() == stream[0, 2 + len(phrase) :].tolist()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.position.scans import delayed, hold, ids_after, run_lengths
+from musegen.models.position.scans import count_runs, delayed, hold, ids_after
 from musegen.tokenizers.tables import Kind, Tables
 
 KINDS, NOTES = 16, 1 << 15  # kinds of token, and notes at one place, in a key
@@ -56,7 +56,7 @@ class TrackerState(NamedTuple):
     ids: Tensor  # (B, N) all so far, or a window of the last ones, which may begin with padding
     keys: Tensor  # (B, N) of these ids
     expected: Tensor  # (B, L) the id that each look-back pointed at after the last id
-    runs: Tensor  # (B, L) how many ids in a row each look-back has predicted
+    run_lengths: Tensor  # (B, L) how many ids in a row each look-back has predicted
 
 
 class StepFeatures(NamedTuple):
@@ -165,7 +165,7 @@ class Tracker(nn.Module):
         all_keys = torch.cat([state.keys, keys], dim=1)[:, drop:]
         wanted = keys[..., None] - self.lags * span
         lookback = torch.where(bar[..., None] > self.lags, ids_after(wanted, all_ids, all_keys), 0)
-        runs = run_lengths(delayed(lookback, state.expected) == ids[..., None], state.runs)
+        run_lengths = count_runs(delayed(lookback, state.expected) == ids[..., None], state.run_lengths)
 
         # Intervals, (B, T, I), and shares of the pitch classes, (B, T, 12).
         last = recent.reference_pitches[..., :1]
@@ -176,14 +176,15 @@ class Tracker(nn.Module):
 
         where = torch.stack([place, metre, bar % PHRASE_BARS], dim=2)
         inputs = torch.cat([ids[..., None], recent.ids, lookback, *intervals, where, *recent.left], dim=2)
-        features = torch.cat([(runs > 0).float(), torch.log1p(runs.float()) / 4, shares], dim=2)
+        features = torch.cat([(run_lengths > 0).float(), torch.log1p(run_lengths.float()) / 4, shares], dim=2)
         pitches, moved, in_bar = recent.reference_pitches, recent.motion, counts - before_bar
         step = StepFeatures(
             bar, place, metre, inputs, features, in_bar, next_position, pitches, moved, lookback
         )
-        stands = torch.stack([bar, place, counted, metre], dim=2)[:, -1]
+        counters = torch.stack([bar, place, counted, metre], dim=2)[:, -1]
         held, classes = recent.held[:, -1], torch.cat([counts, before_bar], dim=2)[:, -1]
-        return step, TrackerState(stands, held, classes, all_ids, all_keys, lookback[:, -1], runs[:, -1])
+        past = all_ids, all_keys, lookback[:, -1], run_lengths[:, -1]
+        return step, TrackerState(counters, held, classes, *past)
 
 
 def semitones(start: Tensor, stop: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def count_since(is_counted: Tensor, is_reset: Tensor, before: Tensor) -> Tensor:
     return counted - hold(counted, is_reset, torch.zeros_like(before))
 
 
-def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
+def count_runs(hits: Tensor, before: Tensor) -> Tensor:
     """Length of the run of hits that ends at each step, (B, T, L), continuing `before` (B, L)."""
     if hits.shape[1] == 1:
         return torch.where(hits, before[:, None] + 1, 0)
