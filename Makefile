@@ -1,7 +1,7 @@
-# What one types: make demo, make test, make check, make bench-quick. Everything lives in .venv; delete it to start anew.
+# Commands: make demo, make test, make check, make bench-quick. Everything is installed in .venv; delete it to start over.
 PYTHON ?= python3
 VENV ?= .venv
-# Installed before anything else, so that one exact torch is used. TORCH="torch==2.13.0 --index-url ..." picks a source.
+# Installed first, so that exactly this torch is used. TORCH="torch==2.13.0 --index-url ..." selects another source.
 TORCH ?= torch==2.13.0
 
 BIN = $(VENV)/bin
@@ -10,13 +10,13 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: demo test slow check docs bench-quick folk clean help
 
 help:
-	@echo "make demo    train a small model on fiddle tunes, hear it and the released models (under ten minutes)"
+	@echo "make demo    train a small model on fiddle tunes, then play it and the bundled models (under ten minutes)"
 	@echo "make test    run the tests"
-	@echo "make slow    run the long tests, the demo among them"
-	@echo "make check   ruff, ruff format, mypy"
-	@echo "make docs    the API reference as HTML, in build/docs"
-	@echo "make bench-quick   has anything got worse? tiny models and the quick benchmarks (under ten minutes)"
-	@echo "make folk    train the released model of folk tunes again, as checkpoints/folk-again (hours without a GPU)"
+	@echo "make slow    run the long tests, including the demo"
+	@echo "make check   run ruff, ruff format and mypy"
+	@echo "make docs    build the API reference as HTML, in build/docs"
+	@echo "make bench-quick   run the quick benchmarks on tiny models, to see whether anything got worse (under ten minutes)"
+	@echo "make folk    train the bundled model folk again, as checkpoints/folk-again (hours without a GPU)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "musegen needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
@@ -51,7 +51,7 @@ docs: $(VENV)/.checkers
 bench-quick: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.quick
 
-# The released model of folk tunes, anew: all keys, then the tunes' own.
+# Trains the bundled model folk again: transposed to all keys, then in the original keys.
 FOLK = $(BIN)/musegen train lm folk --optim.batch-tokens
 folk: $(VENV)/.installed
 	$(FOLK) 32768 --model.hidden-size 432 --model.dropout 0.3 --model.lookback 1 2 4 8 16 \

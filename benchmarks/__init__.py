@@ -1,1 +1,1 @@
-"""Yardsticks beside which the models of musegen are measured."""
+"""Benchmarks of musegen, and the baselines with which its models are compared."""

@@ -1,11 +1,12 @@
-"""Whether an accompanist reaches the bars set for it, on the test pieces of a dataset.
+"""Whether an accompaniment model reaches the targets set for it, on the test pieces of a dataset.
 
     python -m benchmarks.accompaniment CKPT DATASET [--samples 4] [--seed 0] [--json]
 
-Of voices (chorales): parallel fifths and octaves, crossed voices, notes out of range and chord tones,
-beside the composer's own by the same checker. Of other accompaniments (songs): likeness to the human one
-in pitch classes, groove and density, beside a random training piece's and block chords, by the paired
-differences of the pieces. Definitions: musegen/evaluation/measures.py; sampling: the checkpoint's settings.
+For voices (chorales): parallel fifths and octaves, crossed voices, notes out of range and chord tones,
+compared with the composer's own voices. For other accompaniments (songs): similarity to the human one in
+pitch classes, groove and density, compared with the accompaniment of a random training piece and with block
+chords, by the paired differences over pieces. Definitions: musegen/evaluation/measures.py; sampling: the
+checkpoint's settings.
 """
 
 import sys
@@ -23,63 +24,63 @@ from musegen.evaluation.likelihood import model_view
 from musegen.metrics.bootstrap import Interval, bootstrap_mean
 
 PARALLELS = 0.9
-"""Fifths and octaves together, a piece."""
+"""Parallel fifths and octaves together, per piece."""
 CROSSING = 0.04
-"""Share of the frames."""
+"""Share of the frames with crossed voices."""
 CHORD_TONES = 0.05
 """Distance from the composer's rate."""
 LIKENESSES = {"pitch_class_similarity": 1, "groove_similarity": 1, "log_density_ratio": -1}
-"""1 where more is better, -1 where less is."""
+"""1 where higher is better, -1 where lower is."""
 
 
 class Bar(NamedTuple):
-    """A bar, and what was found: means over pieces, with 95% bootstrap intervals."""
+    """A target, and what was measured: means over pieces, with 95% bootstrap intervals."""
 
     what: str
     model: Interval
     beside: Interval
-    """The composer's, or the yardstick's."""
+    """The composer's, or the baseline's."""
     wanted: str
     met: bool
 
 
 def voice_bars(values: Values) -> Iterator[Bar]:
-    """The bars for voices, beside the composer's."""
+    """The targets for voices, compared with the composer's."""
     pair = values["model"], values["human"]
     model, human = (bootstrap_mean(own["parallel_fifths"] + own["parallel_octaves"]) for own in pair)
     met = model.mean <= PARALLELS
-    yield Bar("parallel fifths and octaves a piece", model, human, f"at most {PARALLELS}", met)
+    yield Bar("parallel fifths and octaves per piece", model, human, f"at most {PARALLELS}", met)
     model, human = (bootstrap_mean(own["voice_crossing"]) for own in pair)
     yield Bar("share of frames crossed", model, human, f"at most {CROSSING}", model.mean <= CROSSING)
     model, human = (bootstrap_mean(own["range_errors"]) for own in pair)
-    yield Bar("notes out of range a piece", model, human, "none", model.mean == 0)
+    yield Bar("notes out of range per piece", model, human, "none", model.mean == 0)
     model, human = (bootstrap_mean(own["chord_tone_rate"]) for own in pair)
     met = abs(model.mean - human.mean) <= CHORD_TONES
     yield Bar("chord-tone rate", model, human, f"within {CHORD_TONES} of the composer's", met)
 
 
 def song_bars(values: Values) -> Iterator[Bar]:
-    """The bars for songs: on each likeness, better than each yardstick by the whole interval."""
+    """The targets for songs: for each similarity, the interval of the gain over each baseline is above 0."""
     for name, sign in LIKENESSES.items():
-        for yardstick in ("random_retrieval", "block_chords"):
-            ours, theirs = values["model"][name], values[yardstick][name]
+        for baseline in ("random_retrieval", "block_chords"):
+            ours, theirs = values["model"][name], values[baseline][name]
             gain = bootstrap_mean(sign * (ours - theirs))
-            wanted = f"better than {yardstick.replace('_', ' ')}; better by {_shown(gain)}"
+            wanted = f"better than {baseline.replace('_', ' ')}; better by {_shown(gain)}"
             yield Bar(
                 name.replace("_", " "), bootstrap_mean(ours), bootstrap_mean(theirs), wanted, gain.low > 0
             )
 
 
 def bars(values: Values) -> list[Bar]:
-    """Those for voices where the tracks are voices, else those for songs; the melody kept in either case."""
+    """The targets for voices if the tracks are voices, else those for songs; both require the melody kept."""
     own = voice_bars(values) if "parallel_fifths" in values["model"] else song_bars(values)
     kept = [bootstrap_mean(values[system]["melody_preserved"]) for system in ("model", "human")]
     return [*own, Bar("melody kept", kept[0], kept[1], "always", kept[0].low == 1)]
 
 
 def table(found: Sequence[Bar]) -> str:
-    """The bars as text."""
-    lines = [f"{'':<37}{'model':>22}{'beside':>22}"]
+    """The targets as text."""
+    lines = [f"{'':<37}{'model':>22}{'reference':>22}"]
     for bar in found:
         numbers = f"{bar.what:<37}{_shown(bar.model):>22}{_shown(bar.beside):>22}"
         lines.append(f"{numbers}  {'met' if bar.met else 'NOT MET'} ({bar.wanted})")
@@ -92,7 +93,7 @@ def _shown(interval: Interval) -> str:
 
 
 def forbid_parallels(checkpoint: Checkpoint) -> None:
-    """Make what keeps an octave (unison) or fifth between moving voices next to impossible, not just dear.
+    """Make parallel octaves (unisons) and fifths between voices nearly impossible, not only unlikely.
 
     Raises:
         ConfigError: the model does not write voices on a grid.
@@ -115,15 +116,15 @@ def main(
     limit: int = sys.maxsize,
     rules: bool = False,
 ) -> list[Bar]:
-    """Measure an accompanist, and hold it against the bars.
+    """Evaluate an accompaniment model, and compare it with the targets.
 
     Args:
-        checkpoint: an accompanist's folder
+        checkpoint: the folder of an accompaniment model
         dataset: a prepared dataset
-        samples: accompaniments a piece
+        samples: accompaniments per piece
         seed: of the samples
-        limit: at most so many pieces
-        rules: forbid what keeps an octave or fifth in motion
+        limit: the most pieces to use
+        rules: forbid parallel octaves and fifths
     """
     view = model_view(checkpoint, dataset)
     if rules:

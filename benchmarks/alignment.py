@@ -1,10 +1,10 @@
-"""What an accompanist must be told of the melody: alignments and tokenizers side by side.
+"""Which alignment with the melody an accompaniment model needs, and with which tokenizer.
 
     python -m benchmarks.alignment DATASET [--out DIR] [--json] [train's flags]
 
-Trains one accompanist each by `musegen train seq2seq`, all with the same flags, and prints the likelihood
-of the validation split (never of the test split: this is where models are chosen). Nats a beat compare
-across tokenizers; both write down the same music if the grid is fine enough for it.
+Trains one accompaniment model for each combination by `musegen train seq2seq`, all with the same flags, and
+prints the likelihood of the validation split (never of the test split, because models are selected here).
+Nats per beat are comparable between tokenizers if the grid is fine enough to represent all of the music.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 def compare(dataset: Dataset, out: Path, kind: str, alignment: str, flags: Sequence[str]) -> Row:
-    """Train one system, unless it is there, and score it on the validation split."""
+    """Train one system, unless it exists, and score it on the validation split."""
     folder = out / f"{kind}-{alignment}"
     if not (folder / "SHA256SUMS").exists():
         words = ["--tokenizer", kind, "--encoder.alignment", alignment]
@@ -42,18 +42,18 @@ def compare(dataset: Dataset, out: Path, kind: str, alignment: str, flags: Seque
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print each row as it comes."""
+    """Print each row as soon as it is measured."""
     for row in rows:
-        print("{:<6}{:<6}{:>8.3f} nats a beat{:>8.3f} bits a note, {} pieces".format(*row))
+        print("{:<6}{:<6}{:>8.3f} nats per beat{:>8.3f} bits per note, {} pieces".format(*row))
 
 
 @benchmark(show)
 def main(dataset: Dataset, /, *, out: Path = Path("out/alignment"), flags: Flags) -> Iterator[Row]:
-    """Train and score one system after the other.
+    """Train and score one system after another.
 
     Args:
         dataset: a prepared dataset with melodies
-        out: for the checkpoints
+        out: folder for the checkpoints
         flags: passed on to `musegen train`
     """
     for kind, alignment in SYSTEMS:

@@ -3,9 +3,9 @@
     python -m benchmarks.allan_williams DATA OUT     DATA/{music,mapping-to-jsb16th.csv}, DATA/../jsb-chorales
 
 Writes OUT/{train,valid,test}/bchNNN.mid, four tracks with true onsets and holds, for `musegen prepare`.
-The texts of DATA/music have a line a sixteenth and a column a voice: a pitch where one begins (octaves
-from C3, H is B), P for a rest, nothing where a note goes on. The mapping names for each piece of
-Jsb16thSeparated.json, the canonical split, the text with the same music.
+The texts of DATA/music have one line per sixteenth note and one column per voice: a pitch where a note
+begins (octaves from C3, H is B), P for a rest, nothing where a note continues. The mapping names, for each
+piece of Jsb16thSeparated.json, the canonical split, the text with the same music.
 """
 
 import csv
@@ -25,12 +25,12 @@ from musegen.music.metre import express
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 CHOIR = 52
-"""General MIDI's program, from 0."""
+"""The General MIDI program, from 0."""
 TICKS_PER_QUARTER = 480
 FRAME = TICKS_PER_QUARTER // 4
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 10, "H": 11}
 Grid = Literal["notes", "quarter", "sixteenth"]
-"""Notes as they are sung; or what sounds at each quarter or sixteenth, equal neighbours held."""
+"""The notes of the score; or what sounds at each quarter or sixteenth, equal neighbours held."""
 Pitches = npt.NDArray[np.int64]
 
 
@@ -61,7 +61,7 @@ def read_chorales(data: Path) -> Iterator[Chorale]:
     """All pieces of the canonical split.
 
     Args:
-        data: Allan and Williams' folder, with the mapping in it and jsb-chorales beside it.
+        data: Allan and Williams' folder, with the mapping in it and jsb-chorales next to it.
     """
     canon = json.loads((data.parent / "jsb-chorales" / "Jsb16thSeparated.json").read_text("utf-8"))
     with (data / "mapping-to-jsb16th.csv").open(newline="") as file:
@@ -75,7 +75,7 @@ def read_chorales(data: Path) -> Iterator[Chorale]:
 
 
 def parse_chorale(text: str, frames: int) -> tuple[tuple[int, int], int, list[Span]]:
-    """Metre, sixteenths of the pickup and notes of a text, of which the first `frames` lines are music."""
+    """Metre, pickup in sixteenths, and notes of a text whose first `frames` lines are music."""
     head, _, body = text.replace("\r", "").partition("HARMONIK\n")
     found = re.search(r"^Takt = (\d+)/(\d+)$", head, re.MULTILINE)
     assert found, "no metre"
@@ -118,7 +118,7 @@ def sounding_spans(frames: Pitches, step: int) -> list[Span]:
 
 
 def chorale_score(chorale: Chorale, grid: Grid = "notes") -> Score:
-    """The piece with a track a voice; the pickup is a short first bar."""
+    """The piece with one track per voice; the pickup is a short first bar."""
     spans = chorale.notes
     if grid != "notes":
         spans = sounding_spans(chorale.frames, 4 if grid == "quarter" else 1)
@@ -143,7 +143,7 @@ def main(data: Path, out: Path, /) -> None:
 
     Args:
         data: Allan and Williams' folder
-        out: a folder for the MIDI files
+        out: folder for the MIDI files
     """
     for chorale in read_chorales(data):
         write_score(chorale_score(chorale), out / chorale.split / f"{chorale.name}.mid")

@@ -1,13 +1,14 @@
-"""Broken, hostile and odd files through the reader of `musegen prepare`, each in a process of its own.
+"""Broken, malicious and unusual files through the reader of `musegen prepare`, each in its own process.
 
     python -m benchmarks.bad_files --data FOLDER [--wild FOLDER]
 
-FOLDER holds `manifest.json`: {name: {"expect": "ok", "reject", "either" or "limit", "notes": number or null}}
-Printed for each file: what is expected, what came of it, notes, seconds and the peak of memory. A violation,
-and exit code 1: a file takes more than 12 seconds or 2 GB, or ends its process; an "ok" is refused or has
-other notes than the manifest says; a "reject" is used; notes are missing and no line of the repairs says so;
-the reader raised what is no MidiError. With --wild also the share of the files in that folder (music from
-everywhere) that hold notes and are used, and why the others are not; below 95% is a violation.
+FOLDER contains `manifest.json`: {name: {"expect": "ok", "reject", "either" or "limit", "notes": number or
+null}}. Prints for each file the expected result, the actual result, notes, seconds and peak memory. The exit
+code is 1 if there is a violation: a file takes more than 12 seconds or 2 GB, or ends its process; an "ok" is
+rejected or has other notes than the manifest says; a "reject" is used; notes are missing and no line of the
+repairs says so; the reader raises anything but a MidiError. With --wild, also prints which share of the files
+in that folder (music from many sources) that have notes are used, and why the others are not; below 95% is a
+violation.
 """
 
 import json
@@ -37,16 +38,16 @@ MIN_USED = 0.95
 
 
 class Outcome(NamedTuple):
-    """What came of a file."""
+    """The result of reading one file."""
 
     reason: str
-    """Why it is refused; "" where it is used."""
+    """Why it is rejected; "" if it is used."""
     notes: int
     repairs: list[str]
     seconds: float
-    """With the start of the processes, about a second."""
+    """Including the start of the processes, about a second."""
     megabytes: float
-    """Peak, of the process or one that it started."""
+    """Peak of the process or of one that it started."""
 
 
 def read_pieces(sources: list[Source]) -> Iterator[ReadPiece]:
@@ -57,20 +58,20 @@ def read_pieces(sources: list[Source]) -> Iterator[ReadPiece]:
 
 
 def read_here(path: Path) -> None:
-    """Read a file under a limit of memory, and print what came of it."""
+    """Read a file with limited memory, and print the result."""
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MB * 2**20, MAX_MB * 2**20))
     pieces = list(read_pieces([Source(path.name, path, None)]))
     used = [p for p in pieces if not p.reason]
     outcome = {
         "reason": "" if used else pieces[0].reason,
-        "notes": sum(p.notes for p in used),
+        "notes": sum(p.piece.notes for p in used if p.piece),
         "repairs": [line for p in used for line in p.repairs],
     }
     print(json.dumps(outcome))
 
 
 def read_apart(path: Path) -> Outcome:
-    """Read a file in a process of its own, which is ended when it takes too long."""
+    """Read a file in its own process, which is killed if it takes too long."""
     begin = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.bad_files", "--one", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -78,7 +79,7 @@ def read_apart(path: Path) -> Outcome:
         patience = threading.Timer(MAX_SECONDS + 3, os.killpg, (process.pid, signal.SIGKILL))
         patience.start()
         out = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)  # with the peak of the processes that it started
+        _, status, usage = os.wait4(process.pid, 0)  # includes the peak of its child processes
         patience.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds, megabytes = time.perf_counter() - begin, usage.ru_maxrss / 1024
@@ -88,33 +89,33 @@ def read_apart(path: Path) -> Outcome:
 
 
 def said_missing(repairs: list[str]) -> int:
-    """How many notes the lines say are gone."""
+    """How many notes the lines report as missing."""
     dropped = sum(int(line.split()[0]) for line in repairs if re.match(r"\d+ .*notes.* dropped", line))
     unread = [re.match(r"(\d+) notes start, (\d+) could be read", line) for line in repairs]
     return dropped + sum(int(m[1]) - int(m[2]) for m in unread if m)
 
 
 def violations(expected: dict[str, Any], outcome: Outcome) -> list[str]:
-    """What is wrong with an outcome, in words."""
+    """The violations of an outcome, in words."""
     used, notes = not outcome.reason, expected["notes"]
     found = []
     if outcome.seconds > MAX_SECONDS or outcome.megabytes > MAX_MB:
         found.append("over the limits")
     if outcome.reason.startswith(("unreadable:", "the process ended", "reading it ended")):
-        found.append("an unexpected end")
+        found.append("ended unexpectedly")
     if expected["expect"] == "ok" and not used:
-        found.append("refused")
+        found.append("rejected")
     elif expected["expect"] == "ok" and outcome.notes != notes:
         found.append(f"{notes} notes expected")
     elif expected["expect"] == "reject" and used:
         found.append("used")
     elif used and notes is not None and outcome.notes + said_missing(outcome.repairs) != notes:
-        found.append(f"{notes} notes expected, and no line says why")
+        found.append(f"{notes} notes expected, and no line explains the difference")
     return found
 
 
 def check_manifest(folder: Path) -> int:
-    """Read every file of the manifest; returns how many violations there are."""
+    """Read every file of the manifest; returns the number of violations."""
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     wrong, seconds, megabytes = 0, 0.0, 0.0
     verdicts: Counter[tuple[str, bool]] = Counter()
@@ -131,12 +132,12 @@ def check_manifest(folder: Path) -> int:
         )
     print(f"\n{len(manifest)} files: at most {seconds:.1f} s and {megabytes:.0f} MB; {wrong} violations")
     for verdict in dict.fromkeys(verdict for verdict, _ in verdicts):
-        print(f"  {verdict:6} {verdicts[verdict, True]:3} used {verdicts[verdict, False]:3} refused")
+        print(f"  {verdict:6} {verdicts[verdict, True]:3} used {verdicts[verdict, False]:3} rejected")
     return wrong
 
 
 def holds_notes(path: Path) -> bool:
-    """Whether another reader finds notes in a file, or cannot read it either."""
+    """Whether mido finds notes in a file, or cannot read it either."""
     try:
         tracks = mido.MidiFile(path, clip=True).tracks
     except (OSError, EOFError, ValueError, KeyError, IndexError):
@@ -145,7 +146,7 @@ def holds_notes(path: Path) -> bool:
 
 
 def check_wild(folder: Path) -> int:
-    """Read every file of the folder; returns 1 where too few of those with notes are used."""
+    """Read every file of the folder; returns 1 if too few of those with notes are used."""
     used, refused, silent, repaired = 0, 0, 0, 0
     for piece in read_pieces(find_sources(folder, None)):
         if not piece.reason:
@@ -154,21 +155,21 @@ def check_wild(folder: Path) -> int:
             continue
         holds = holds_notes(folder / piece.source)
         refused, silent = refused + holds, silent + (not holds)
-        print(f"{piece.source:70} {'refused' if holds else 'no notes'}: {piece.reason[:120]}")
+        print(f"{piece.source:70} {'rejected' if holds else 'no notes'}: {piece.reason[:120]}")
     share = used / (used + refused)
     print(f"\n{used + refused} files with notes: {used} used ({share:.1%}), {repaired} of them repaired")
-    print(f"{silent} files without")
+    print(f"{silent} files without notes")
     return int(share < MIN_USED)
 
 
 @benchmark()
 def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None = None) -> bool:
-    """Read the files, print the tables; returns whether there are violations.
+    """Read the files and print the tables; returns whether there are violations.
 
     Args:
         data: a folder with a manifest.json
-        wild: a folder of music from everywhere
-        one: read this file here, as the processes that are started do
+        wild: a folder of music from many sources
+        one: read this file in this process (used internally)
     """
     if one:
         read_here(one)

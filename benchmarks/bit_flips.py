@@ -1,9 +1,9 @@
-"""Whether a flipped bit in a checkpoint is noticed.
+"""Whether a flipped bit in a checkpoint is detected.
 
     python -m benchmarks.bit_flips CKPT [--flips 1000] [--seed 0]
 
-Each flip is one bit of one file that SHA256SUMS covers, or of SHA256SUMS itself, the files in turn; the
-folder is a copy, and the flip is taken back before the next.
+Each flip changes one bit of one file that SHA256SUMS covers, or of SHA256SUMS itself, taking the files in
+turn; the folder is a copy, and each flip is undone before the next.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from musegen.errors import CheckpointError
 
 
 def flip(path: Path, at: int) -> None:
-    """Turn one bit, counted over the whole file, in place."""
+    """Flip one bit of a file in place; `at` counts the bits from its beginning."""
     with path.open("r+b") as file:
         file.seek(at // 8)
         byte = file.read(1)[0]
@@ -28,27 +28,27 @@ def flip(path: Path, at: int) -> None:
 
 
 def show(found: Counter[str]) -> None:
-    """Print how many flips of each file were noticed, and of all."""
+    """Print how many flips were detected in each file and in total."""
     for name, count in sorted(found.items()):
         print(f"{name:<32}{count:>6}")
-    print(f"{found.total() - missed(found)} of {found.total()} noticed")
+    print(f"{found.total() - missed(found)} of {found.total()} detected")
 
 
 def missed(found: Counter[str]) -> int:
-    """How many flips were not noticed."""
+    """How many flips were not detected."""
     return sum(count for name, count in found.items() if name.endswith("MISSED"))
 
 
 @benchmark(show, is_good=lambda found: not missed(found))
 def main(checkpoint: Path, /, *, flips: int = 1000, seed: int = 0) -> Counter[str]:
-    """Flip bits; returns how many flips of each file were noticed and MISSED.
+    """Flip bits; returns how many flips of each file were detected and MISSED.
 
     Args:
-        checkpoint: a checkpoint's folder
-        flips: how many
-        seed: of the flips
+        checkpoint: the folder of a checkpoint
+        flips: number of flips
+        seed: random seed
     """
-    load_checkpoint(checkpoint)  # it is whole before
+    load_checkpoint(checkpoint)  # it is intact before
     rng, found = np.random.default_rng(seed), Counter[str]()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(shutil.copytree(checkpoint, Path(scratch) / "copy"))
@@ -62,9 +62,9 @@ def main(checkpoint: Path, /, *, flips: int = 1000, seed: int = 0) -> Counter[st
                 load_checkpoint(folder)
                 found[f"{path.name}: MISSED"] += 1
             except CheckpointError:
-                found[f"{path.name}: noticed"] += 1
+                found[f"{path.name}: detected"] += 1
             flip(path, at)
-        load_checkpoint(folder)  # and after
+        load_checkpoint(folder)  # and after all flips are undone
     return found
 
 

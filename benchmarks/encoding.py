@@ -1,11 +1,12 @@
-"""Our REMI encoder against MidiTok's own: are the ids the same, and how many files a CPU-second?
+"""musegen's REMI encoder compared with MidiTok's: are the ids equal, and how many files per CPU-second?
 
     python -m benchmarks.encoding --data datasets/folk [FOLDER ...] [--limit 500]
 
-DATA are prepared datasets, or folders of files that are read on the way. Prints a row for each of them and
-each configuration: files, those with identical ids, those that differ (the first by name), files a CPU-second
-of MidiTok, of ours one by one (`encode`) and together (`encode_all`, as datasets are encoded), and how many
-times faster the latter is, all in one run. MidiTok is given scores whose tracks are already in order.
+DATA are prepared datasets, or folders of files that are read first. Prints one row for each of them and each
+configuration: files, files that cannot be encoded, files with identical ids (and the name of the first that
+differs), files per CPU-second of MidiTok, of musegen one by one (`encode`) and together (`encode_all`, as
+datasets are encoded), and the ratio of the last to MidiTok, all in one run. MidiTok receives scores whose
+tracks are already in order.
 """
 
 import time
@@ -34,14 +35,14 @@ CONFIGS = {
 }
 READ = {".mid", ".midi", ".mxl", ".musicxml"}
 TURN = 256
-"""Files that one encoder takes before the other has its turn."""
+"""Files that one encoder processes before the other has its turn."""
 
 T = TypeVar("T")
 
 
 @dataclass
 class Count:
-    """Of one corpus in one configuration."""
+    """Counts of one corpus in one configuration."""
 
     files: int = 0
     same: int = 0
@@ -54,7 +55,7 @@ class Count:
 
 
 def scores_of(path: Path, limit: int | None) -> Iterator[tuple[str, ScoreTick]]:
-    """Names and scores of a dataset or of the files below a folder that can be read."""
+    """Names and scores of a dataset, or of the readable files in a folder and its subfolders."""
     if (path / "dataset.json").is_file():
         dataset = Dataset.open(path)
         yield from ((piece.name, dataset.score(piece)) for piece in dataset.pieces[:limit])
@@ -71,14 +72,14 @@ def _readable(file: Path) -> tuple[str, ScoreTick] | None:
 
 
 def timed(encode: Callable[[list[ScoreTick]], list[T]], scores: list[ScoreTick]) -> tuple[list[T], float]:
-    """What `encode` makes of the scores, and the CPU-seconds it took."""
+    """The result of `encode` for the scores, and the CPU-seconds it took."""
     begin = time.process_time()
     results = encode(scores)
     return results, time.process_time() - begin
 
 
 def compare(tokenizer: RemiTokenizer, pieces: list[tuple[str, ScoreTick]]) -> Count:
-    """Encode all pieces twice."""
+    """Encode all pieces by MidiTok, by `encode` and by `encode_all`."""
     count = Count()
     encodable = []
     for name, score in pieces:
@@ -88,12 +89,12 @@ def compare(tokenizer: RemiTokenizer, pieces: list[tuple[str, ScoreTick]]) -> Co
             count.refused += 1
     for begin in range(0, len(encodable), TURN):
         turn = encodable[begin : begin + TURN]
-        given, ready = [t[1] for t in turn], [t[2] for t in turn]
-        theirs, seconds = timed(lambda scores: [miditok_encode(tokenizer, score) for score in scores], ready)
+        scores, ready = [t[1] for t in turn], [t[2] for t in turn]
+        theirs, seconds = timed(lambda each: [miditok_encode(tokenizer, score) for score in each], ready)
         count.theirs += seconds
-        single, seconds = timed(lambda scores: [tokenizer.encode(score) for score in scores], given)
+        single, seconds = timed(lambda each: [tokenizer.encode(score) for score in each], scores)
         count.single += seconds
-        ours, seconds = timed(tokenizer.encode_all, given)
+        ours, seconds = timed(tokenizer.encode_all, scores)
         count.ours += seconds
         for (name, _, _), a, b, c in zip(turn, theirs, single, ours, strict=True):
             same = np.array_equal(a, b[1:-1]) and np.array_equal(b, c)
@@ -105,7 +106,7 @@ def compare(tokenizer: RemiTokenizer, pieces: list[tuple[str, ScoreTick]]) -> Co
 
 
 def tokenizer_of(config: TokenizerConfig, pieces: list[tuple[str, ScoreTick]]) -> RemiTokenizer:
-    """A tokenizer that knows the metres of the pieces, and the parts that most of them have."""
+    """A tokenizer with the time signatures of the pieces, and the parts that most of them have."""
     metres = {(mark.numerator, mark.denominator) for _, score in pieces for mark in score.time_signatures}
     parts = shared_parts([score for _, score in pieces])
     return RemiTokenizer.build(config, time_signatures=metres, programs=[], parts=parts)
@@ -113,7 +114,7 @@ def tokenizer_of(config: TokenizerConfig, pieces: list[tuple[str, ScoreTick]]) -
 
 def report(corpus: str, config: str, count: Count) -> None:
     """Print a row."""
-    differing = f"; {count.files - count.same} differ, the first: {count.first}" if count.first else ""
+    differing = f"; {count.files - count.same} differ, first: {count.first}" if count.first else ""
     print(
         f"{corpus:>16.16} {config:>9} {count.files:>6} {count.refused:>7} {count.same:>6}"
         f" {count.ids / max(1, count.files):>10.0f} {count.files / (count.theirs or 1):>9.0f}"
@@ -129,9 +130,9 @@ def main(*, data: Sequence[Path], limit: int | None = None) -> None:
 
     Args:
         data: prepared datasets, or folders of files
-        limit: files of each corpus at most
+        limit: the most files of each corpus
     """
-    print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'refused':>7} {'same':>6} {'ids a file':>10}"
+    print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'failed':>7} {'same':>6} {'ids/file':>10}"
           f" {'MidiTok/s':>9} {'one by one':>10} {'all':>6} {'ratio':>6}")  # fmt: skip
     totals = Count()
     for path in data:

@@ -1,13 +1,14 @@
-"""Broken MIDI files without end through the reader: does one crash it, hang it, or raise what it should not?
+"""Fuzzing of the reader with randomly corrupted files: crashes, hangs and unexpected exceptions.
 
     python -m benchmarks.fuzz_reader [--cases 2000000] [--first 0] [--seeds FOLDER ...] [--suffix .abc]
     python -m benchmarks.fuzz_reader --seeds FOLDER ... --case NUMBER     one case again, in this process
 
-Every case is a file broken by `mutations`, from those below 4 kB in the folders and a few of its own, and
-follows from its number. It is read by a process that is replaced when it dies or is silent for half a minute.
-Right is: a tidy Score, where each note that starts in the file is there or a line of the repairs counts it;
-or a MidiError. Everything else is printed, and makes exit code 1. With --suffix, files of another kind (.abc,
-.musicxml) are broken, as if they were MIDI, and read by name; that is slow, some tens a second.
+Every case is a file corrupted by `mutations`, made from the files below 4 kB in the folders and a few
+built-in ones, and depends only on its number. It is read by a process that is replaced when it dies or does
+not answer for half a minute. Correct results are a valid Score, in which each note that starts in the file
+is present or counted by a line of the repairs, or a MidiError. Everything else is printed, and the exit
+code is 1. With --suffix, files of another kind (.abc, .musicxml) are corrupted as if they were MIDI, and
+read by name; that is slow, some tens of cases per second.
 """
 
 import multiprocessing
@@ -37,9 +38,9 @@ MAX_MB = 2048
 SILENCE = 30
 """Seconds."""
 ACCEPTED, REFUSED, FAILED, CASE = range(4)
-"""Places on the board: what came of the cases so far, and the case in hand."""
+"""Indices into the board: counts of the cases so far, and the current case."""
 Board = Any
-"""Four numbers that processes share."""
+"""Four numbers shared between the processes."""
 
 
 def own_seeds() -> list[bytes]:
@@ -64,7 +65,7 @@ def own_seeds() -> list[bytes]:
 
 
 def seed_files(folders: Sequence[Path], suffix: str) -> list[bytes]:
-    """The files to break."""
+    """The files to corrupt."""
     paths = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() == suffix]
     small = [p.read_bytes() for p in paths if 14 < p.stat().st_size <= MAX_SEED_BYTES]
     return own_seeds() + small if suffix == ".mid" else small
@@ -74,7 +75,7 @@ def read_case(data: bytes, suffix: str) -> int:
     """Read a file: ACCEPTED or REFUSED.
 
     Raises:
-        AssertionError: notes are missing and no line says so.
+        AssertionError: notes are missing and no line reports it.
     """
     try:
         if suffix != ".mid":
@@ -84,7 +85,7 @@ def read_case(data: bytes, suffix: str) -> int:
     except MidiError:
         return REFUSED
     start, there, said = read_smf(data).notes, score.note_num(), said_missing(repairs + more)
-    assert start == there + said, f"{start} notes start, {there} are there, {said} said to be missing"
+    assert start == there + said, f"{start} notes start, {there} are present, {said} reported as missing"
     return ACCEPTED
 
 
@@ -97,21 +98,21 @@ def _read_by_name(data: bytes, suffix: str) -> int:
 
 
 def work(files: Sequence[bytes], suffix: str, last: int, board: Board) -> None:
-    """Read the cases from the one on the board to `last` while there is a parent; findings are printed."""
+    """Read the cases from the one on the board to `last` while the parent lives; print the findings."""
     parent = os.getppid()
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MB * 2**20, MAX_MB * 2**20))
     while board[CASE] < last and os.getppid() == parent:
         number = board[CASE]
         try:
             board[read_case(mutant(files, number), suffix)] += 1
-        except Exception:  # noqa: BLE001  # whatever it is, it is a finding
+        except Exception:  # noqa: BLE001  # any exception is a finding
             board[FAILED] += 1
             print(f"case {number}: {traceback.format_exc(limit=-1)}", flush=True)
         board[CASE] = number + 1
 
 
 def watch(process: BaseProcess, board: Board) -> str:
-    """Wait for the process, with a line a minute; returns how it went wrong, "" where it came to its end."""
+    """Wait for the process, with one line per minute; returns how it failed, "" if it finished."""
     seen, since = -1, time.monotonic()
     said = since
     while process.is_alive():
@@ -129,7 +130,7 @@ def watch(process: BaseProcess, board: Board) -> str:
 
 
 def run(files: Sequence[bytes], suffix: str, first: int, last: int) -> bool:
-    """Read all cases, print what came of them; returns whether all is well."""
+    """Read all cases and print the counts; returns whether there were no findings."""
     context = multiprocessing.get_context("spawn")
     board = context.Array("q", [0, 0, 0, first], lock=False)
     bad, begin = {"crash": 0, "hang": 0}, time.perf_counter()
@@ -142,9 +143,9 @@ def run(files: Sequence[bytes], suffix: str, first: int, last: int) -> bool:
             board[CASE] += 1
     seconds = time.perf_counter() - begin
     cases = last - first
-    print(f"{cases} cases from number {first} on, broken from {len(files)} files")
-    print(f"{seconds / 3600:.2f} hours, {cases / seconds:.0f} a second")
-    print(f"{board[ACCEPTED]} accepted, {board[REFUSED]} refused")
+    print(f"{cases} cases from number {first} on, made from {len(files)} files")
+    print(f"{seconds / 3600:.2f} hours, {cases / seconds:.0f} cases per second")
+    print(f"{board[ACCEPTED]} accepted, {board[REFUSED]} rejected")
     print(f"{bad['crash']} crashes, {bad['hang']} hangs, {board[FAILED]} unexpected exceptions")
     return not (bad["crash"] or bad["hang"] or board[FAILED])
 
@@ -158,21 +159,21 @@ def main(
     suffix: str = ".mid",
     case: int | None = None,
 ) -> bool:
-    """Read the cases; returns whether one went wrong.
+    """Read the cases; returns whether there were findings.
 
     Args:
-        cases: how many
+        cases: number of cases
         first: number of the first case
-        seeds: folders of files to break
-        suffix: of the files to break
-        case: this case alone, here
+        seeds: folders of files to corrupt
+        suffix: extension of the files to corrupt
+        case: read this case only, in this process
     """
     files = seed_files(seeds, suffix)
     if case is None:
         return not run(files, suffix, first, first + cases)
     data = mutant(files, case)
     print(data.hex(" "))
-    print(("used", "refused")[read_case(data, suffix)])
+    print(("used", "rejected")[read_case(data, suffix)])
     return False
 
 

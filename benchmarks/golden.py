@@ -30,15 +30,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.golden_commands import DATA, DEMO, HELP, PREPARE, RELEASED, TINY, TRAIN, TRAINED
 from benchmarks.golden_compare import CATEGORIES, TEXT, Difference, compare_results
 from benchmarks.golden_inputs import write_inputs
-from benchmarks.golden_misuse import MISUSE
-from benchmarks.golden_python import PRELUDE, PYTHON, RESUME, SETUP_ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 GIT = shutil.which("git") or "git"
 RUNNER = Path(__file__).with_name("golden_runner.py")
+ROWS = Path(__file__).with_name("golden.txt")
+ALWAYS = "that always run first"
+TINY = (
+    "--data.window 256 --model.embedding-dim 16 --model.hidden-size 32 --optim.batch-tokens 2048 "
+    "--trainer.max-steps 4 --trainer.val-check-interval 2 --trainer.accelerator cpu --seed 3"
+)
+"""A training of a few steps."""
 SIDES = ("commit", "worked")
 """Names of the two folders, equally long: so are the paths in messages, whose lines then break alike."""
 
@@ -58,10 +62,10 @@ class Row(NamedTuple):
     """Started from nothing, as a user does, instead of from a process that has loaded the libraries."""
 
 
-def command_rows(table: str) -> list[Row]:
-    """The commands of a table, see `benchmarks.golden_commands`."""
+def command_rows(lines: Sequence[str]) -> list[Row]:
+    """The rows of lines as ROWS has them, a command each."""
     rows = []
-    for line in table.strip().splitlines():
+    for line in lines:
         words = shlex.split(line.replace("{tiny}", TINY), comments=True)
         folder, is_fresh = ".", False
         if words and words[0].startswith("@"):
@@ -74,25 +78,31 @@ def command_rows(table: str) -> list[Row]:
     return rows
 
 
-def python_rows(table: dict[str, str]) -> list[Row]:
-    """The programs of a table."""
-    return [
-        Row(f"python: {name}", source=PRELUDE + source.replace("{tiny}", TINY))
-        for name, source in table.items()
-    ]
+def sections() -> Iterator[tuple[str, str, list[str]]]:
+    """Kind, name and lines of each section of ROWS."""
+    for section in ROWS.read_text("utf-8").split("\n== ")[1:]:
+        head, *lines = section.splitlines()
+        kind, _, name = head.partition(" ")
+        yield kind, name, lines
 
 
 def all_rows() -> list[Row]:
     """Everything that is run, in order: what a command needs stands before it."""
-    made = python_rows(SETUP_ROWS)
-    before = [*command_rows(PREPARE + HELP + DATA + TRAIN), *made, *command_rows(RESUME)]
-    return [*before, *command_rows(RELEASED + TRAINED), *python_rows(PYTHON), *command_rows(DEMO + MISUSE)]
+    rows: list[Row] = []
+    [prelude] = ("\n".join(lines) for kind, _, lines in sections() if kind == "prelude")
+    for kind, name, lines in sections():
+        if kind == "commands":
+            rows += command_rows(lines)
+        elif kind == "python":
+            source = "\n".join([prelude, *lines, ""]).replace("{tiny}", TINY)
+            rows.append(Row(f"python: {name}", source=source))
+    return rows
 
 
 def picked_rows(only: str) -> list[Row]:
     """The rows whose names a pattern finds, and what they need: the datasets, and whatever they name."""
     rows = all_rows()
-    always = len(command_rows(PREPARE))
+    always = len(command_rows(next(lines for _, name, lines in sections() if name == ALWAYS)))
     wanted: set[int] = set()
     for number in reversed(range(len(rows))):
         row = rows[number]
@@ -106,7 +116,7 @@ def _is_needed(row: Row, later: Row) -> bool:
     """Whether a later row names what this one makes, by its path or the last part of it."""
     made = set(re.findall(r"(?:checkpoints|datasets|out)/[\w-]+", " ".join(row.words) + row.source))
     outs = {row.words[row.words.index("--out") + 1]} if "--out" in row.words else set()
-    outs |= made if row.source and row.name.removeprefix("python: ") in SETUP_ROWS else set()
+    outs |= made if (row.source and "shutil.copytree(" in row.source) or "runpy" in row.source else set()
     outs |= {
         "checkpoints/damaged-" + kind for kind in ("weights", "config", "tokenizer") if "damage" in row.name
     }

@@ -33,6 +33,7 @@ PATTERNS = (
     (r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "DATE"),
     (rf"(?<![\w.]){NUMBER} (?:ms|s|sec|seconds?|min|minutes?)(?![\w/])", "TIME"),
     (rf"(?<![\w.]){NUMBER}(?: \w+)? ?(?:/s|a second|per second)(?!\w)", "PACE"),
+    (rf"(?<=\bminutes ){NUMBER}", "TIME"),
     (r"tfevents\.[\w.-]+", "tfevents"),
     (r"0x[0-9a-f]{6,}", "ADDRESS"),
     (r'File "[^"]*", line \d+.*(?:\n    .*)*', "FRAME"),

@@ -1,12 +1,13 @@
-"""Harmonising chorales as Allan and Williams (2005) scored it: -ln P(alto, tenor, bass | soprano) a beat.
+"""Harmonising chorales as scored by Allan and Williams (2005): -ln P(alto, tenor, bass | soprano) per beat.
 
     python -m benchmarks.harmonisation --data DATA [--grid quarter] [--seeds 1] [--out DIR] [train's flags]
     python -m benchmarks.harmonisation --data DATA --checkpoint CKPT
 
-Trained and chosen within the 229 pieces of the canonical training split (a tenth of them, by a hash of
-their names, for validation), tested on Allan and Williams' other 153. Scored is what alto, tenor and bass
-sound at each quarter (or sixteenth), summed over the voices, over the quarters of the pieces; the end is
-not scored (see benchmarks/sounding.py). Every flag of `musegen train seq2seq` is passed on.
+Models are trained and selected on the 229 pieces of the canonical training split (a tenth of them, by a
+hash of their names, for validation), and tested on the other 153 pieces of Allan and Williams. The score is
+that of the pitches that alto, tenor and bass sound at each quarter (or sixteenth) note, summed over the
+voices, per quarter note; the end is not scored (see benchmarks/sounding.py). Every flag of `musegen train
+seq2seq` is passed on.
 """
 
 import hashlib
@@ -26,16 +27,16 @@ from musegen.tokenizers import GridTokenizer
 
 POSITIONS: dict[Grid, int] = {"quarter": 1, "sixteenth": 4}
 PUBLISHED = (("Allan and Williams, HMM", 4.90, 5.02), ("Allan and Williams, Markov", 7.08, 7.21))
-"""Nats a beat, major and minor."""
+"""Nats per beat, major and minor."""
 NOTE = (
-    "Nats a beat, summed over alto, tenor and bass; total nats over total quarters, and the mean of pieces.\n"
-    "Allan and Williams score one symbol a beat: the three voices' intervals from the soprano, and with\n"
-    "them a functional harmony label; so their figures hold the label's cost too, ours hold none."
+    "Nats per beat, summed over alto, tenor and bass; total nats over total quarter notes, and the mean\n"
+    "over pieces. Allan and Williams score one symbol per beat: the intervals of the three voices from\n"
+    "the soprano and a functional harmony label; their figures include the cost of the label, ours do not."
 )
 
 
 class Row(NamedTuple):
-    """A line of the table, in nats a beat."""
+    """A line of the table, in nats per beat."""
 
     system: str
     major: float
@@ -46,37 +47,37 @@ class Row(NamedTuple):
 
 
 def is_valid(name: str) -> bool:
-    """Whether a training piece is kept for validation: a tenth, by its name alone."""
+    """Whether a training piece is used for validation: a tenth of them, by name alone."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10 == 0
 
 
 def split_of(chorale: Chorale) -> str:
-    """Which split a piece of the canonical one is put into here."""
+    """Which split a piece of the canonical split belongs to here."""
     if chorale.split != "train":
         return "test"
     return "valid" if is_valid(chorale.name) else "train"
 
 
 def build_dataset(data: Path, out: Path, grid: Grid) -> Dataset:
-    """The product's dataset of the chorales."""
+    """The musegen dataset of the chorales."""
     pieces = ((f"{split_of(each)}/{each.name}", chorale_score(each, grid)) for each in read_chorales(data))
     return dataset_of(pieces, out / f"{grid}-midi", out / f"{grid}-data", "Soprano")
 
 
 def score(folder: Path, dataset: Dataset, minors: dict[str, bool]) -> list[Row]:
-    """The lines of a checkpoint and of the trivial system on its grid."""
+    """The lines of a checkpoint and of the trivial baseline on its grid."""
     checkpoint = load_checkpoint(folder)
     assert isinstance(checkpoint.tokenizer, GridTokenizer), f"{folder} writes no grid"
     view = model_view(checkpoint, dataset)
     costs = voice_costs(checkpoint, dataset, view, view.indices("test"))
-    heard = {}
+    sounds = {}
     for split in ("train", "test"):
         for index in view.indices(split):
             begin, end = music_span(dataset, view, index, checkpoint.tokenizer)
-            heard[index] = sounding(view.stream(index), checkpoint.tokenizer.tables)[begin:end]
-    drawn = hold_or_draw_costs(*([heard[i] for i in view.indices(split)] for split in ("train", "test")))
+            sounds[index] = sounding(view.stream(index), checkpoint.tokenizer.tables)[begin:end]
+    drawn = hold_or_draw_costs(*([sounds[i] for i in view.indices(split)] for split in ("train", "test")))
     trivial = [cost._replace(nats=nats) for cost, nats in zip(costs, drawn, strict=True)]
-    return [row(folder.name, costs, minors), row("hold or draw a pitch", trivial, minors)]
+    return [row(folder.name, costs, minors), row("hold or sample a pitch", trivial, minors)]
 
 
 def row(system: str, costs: list[Cost], minors: dict[str, bool]) -> Row:
@@ -88,16 +89,16 @@ def row(system: str, costs: list[Cost], minors: dict[str, bool]) -> Row:
         minors: by the piece's name, whether it is in minor.
     """
 
-    def a_beat(chosen: list[Cost]) -> float:
+    def per_beat(chosen: list[Cost]) -> float:
         return sum(cost.nats for cost in chosen) / sum(cost.beats for cost in chosen)
 
     major, minor = ([c for c in costs if minors[Path(c.name).name] == mode] for mode in (False, True))
     of_pieces = float(np.mean([cost.nats / cost.beats for cost in costs]))
-    return Row(system, a_beat(major), a_beat(minor), a_beat(costs), of_pieces)
+    return Row(system, per_beat(major), per_beat(minor), per_beat(costs), of_pieces)
 
 
 def show(rows: list[Row]) -> str:
-    """The rows as text, and what they are."""
+    """The rows as text, with an explanation."""
     return f"{table(rows, title='', digits=3)}\n\n{NOTE}"
 
 
@@ -111,14 +112,14 @@ def main(
     out: Path = Path("out/harmonisation"),
     flags: Flags,
 ) -> list[Row]:
-    """Train and score, beside a trivial system and what is published.
+    """Train and score; the table also has a trivial baseline and published results.
 
     Args:
         data: Allan and Williams' folder
-        grid: what is scored
-        seeds: runs to average
-        checkpoint: score this one and train none
-        out: for all that is made
+        grid: the positions that are scored
+        seeds: number of runs to average
+        checkpoint: score this checkpoint instead of training
+        out: folder for everything that is made
         flags: passed on to `musegen train`
     """
 

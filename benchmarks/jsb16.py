@@ -1,18 +1,19 @@
-"""Bach's chorales in four voices on sixteenths: nats a note slot, as Coconet and its successors were scored.
+"""Bach's chorales in four voices on sixteenth notes: nats per slot, as scored by Coconet and its successors.
 
     python -m benchmarks.jsb16 --data DATA [--metres AW] [--seeds 3] [--out DIR] [train's flags]
     python -m benchmarks.jsb16 --data DATA [--metres AW] --checkpoint CKPT
 
 DATA is Jsb16thSeparated.json, the canonical split (229, 76 and 77 pieces): what each voice sounds at each
-sixteenth, a pitch or silence. Every slot of every piece is scored, the first ones too, each given all before
-it (soprano, alto, tenor, bass, then the next sixteenth); total nats over total slots. A repeated pitch counts
-as held there: so in the grid's stream equal neighbours are held, the striking of a pitch that sounds is
-masked, and the two writings are one to one (see benchmarks/sounding.py). Bar lines, metres and the end cost
-nothing.
+sixteenth note, a pitch or silence. A slot is one voice at one sixteenth note. Every slot of every piece is
+scored, including the first ones, given all slots before it (soprano, alto, tenor, bass, then the next
+sixteenth note); total nats over total slots. In this data a repeated pitch counts as held: so equal
+neighbours are held in the token sequence, striking a pitch that already sounds is masked, and the two
+representations correspond one to one (see benchmarks/sounding.py). Bar lines, time signatures and the end
+cost nothing.
 
-Without --metres all is in 4/4 from the first sixteenth on, as if nothing were known of bars. With --metres
-AW, the folder of Allan and Williams, the model is told the true metre and pickup of each piece, which the
-published models were not. Every flag of `musegen train lm` is passed on.
+Without --metres all pieces are in 4/4 from the first sixteenth note on, as if nothing were known of bars.
+With --metres AW, the folder of Allan and Williams, the model receives the true time signature and pickup of
+each piece, which the published models did not. Every flag of `musegen train lm` is passed on.
 """
 
 import json
@@ -39,11 +40,11 @@ PUBLISHED = (
     ("Transformer", 0.417, None),
     ("Music Transformer", 0.335, None),
 )
-"""Validation, as recalled from the papers and not checked here."""
+"""Validation results, cited from memory."""
 
 
 class Row(NamedTuple):
-    """A line of the table, in nats a slot."""
+    """A line of the table, in nats per slot."""
 
     system: str
     valid: float
@@ -51,7 +52,7 @@ class Row(NamedTuple):
 
 
 def read_pieces(data: Path, metres: Path | None) -> Iterator[Chorale]:
-    """The pieces of the canonical split, with their true metres if these are given."""
+    """The pieces of the canonical split, with their true time signatures if `metres` is set."""
     if metres is not None:
         yield from read_chorales(metres)
         return
@@ -62,13 +63,13 @@ def read_pieces(data: Path, metres: Path | None) -> Iterator[Chorale]:
 
 
 def build_dataset(pieces: Sequence[Chorale], out: Path) -> Dataset:
-    """The product's dataset of the pieces."""
+    """The musegen dataset of the pieces."""
     scores = ((f"{each.split}/{each.name}", chorale_score(each, "sixteenth")) for each in pieces)
     return dataset_of(scores, out / "midi", out / "data", "Soprano")
 
 
 def mean_nats(checkpoint: Checkpoint, dataset: Dataset, lengths: dict[str, int], split: str) -> float:
-    """Nats a slot of a split.
+    """Nats per slot of a split.
 
     Args:
         checkpoint: a language model that writes a grid of four voices on sixteenths.
@@ -77,7 +78,7 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, lengths: dict[str, int],
         split: "valid" or "test".
 
     Raises:
-        DataError: the checkpoint is another, or a piece cannot be encoded.
+        DataError: the checkpoint is no such model, or a piece cannot be encoded.
     """
     view, tables = lm_view(checkpoint, dataset, split, (POSITIONS, VOICES)), checkpoint.tokenizer.tables
     nats, slots = 0.0, 0
@@ -98,7 +99,7 @@ def score(folder: Path, dataset: Dataset, pieces: Sequence[Chorale]) -> Row:
 
 
 def trivial(pieces: Sequence[Chorale]) -> Row:
-    """The line of a system by which a voice goes on as it is, or draws another pitch."""
+    """The line of a trivial baseline: a voice holds its pitch, or samples another one."""
     frames = {
         split: [np.where(piece.frames < 0, SILENCE, piece.frames) for piece in pieces if piece.split == split]
         for split in ("train", *SPLITS)
@@ -107,10 +108,10 @@ def trivial(pieces: Sequence[Chorale]) -> Row:
         sum(hold_or_draw_costs(frames["train"], frames[split])) / sum(each.size for each in frames[split])
         for split in SPLITS
     ]
-    return Row("hold or draw a pitch", *means)
+    return Row("hold or sample a pitch", *means)
 
 
-@benchmark(partial(table, title="nats a slot", digits=4))
+@benchmark(partial(table, title="nats per slot", digits=4))
 def main(
     *,
     data: Path,
@@ -120,21 +121,21 @@ def main(
     out: Path = Path("out/jsb16"),
     flags: Flags,
 ) -> list[Row]:
-    """Train and score, beside a trivial system and what is published.
+    """Train and score; the table also has a trivial baseline and published results.
 
     Args:
         data: Jsb16thSeparated.json
-        metres: Allan and Williams' folder: tell the true metres
-        seeds: runs to average
-        checkpoint: score this one and train none
-        out: for all that is made
+        metres: Allan and Williams' folder, for the true time signatures
+        seeds: number of runs to average
+        checkpoint: score this checkpoint instead of training
+        out: folder for everything that is made
         flags: passed on to `musegen train`
     """
 
     def train_one(seed: int) -> Path:
         return train_grid("lm", dataset, own / f"seed-{seed}", seed=seed, positions=POSITIONS, flags=flags)
 
-    own = out / ("told" if metres else "plain")
+    own = out / ("metres" if metres else "plain")
     pieces = list(read_pieces(data, metres))
     dataset = build_dataset(pieces, own)
     rows = [score(each, dataset, pieces) for each in checkpoints(checkpoint, seeds, flags, train_one)]

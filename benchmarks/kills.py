@@ -1,13 +1,14 @@
-"""Whether a run that is killed again and again ends with the weights of one that never was.
+"""Whether a run that is killed and resumed ends with the weights of an uninterrupted run.
 
     python -m benchmarks.kills DATASET [FAMILY] [--kills 100] [--tmpdir DIR] [--out DIR] [train's flags]
 
-Trains once in peace. Then each kill is a run of its own: `kill -9` at a random moment of it, the time before
-the first save and the end included, in half of the runs the first moment after that at which a half-written
-file is there; then `--resume` (from the start where nothing was saved yet), and the weights are compared byte
-for byte. In half of the runs $TMPDIR is DIR, a folder of another file system. The same machine and number of
-threads throughout. Runs are forked from a process that has imported everything, so that the moments fall into
-the run and not into its imports; the run that is left in peace is an ordinary one.
+Trains once without interruption. Then each kill has a run of its own: `kill -9` at a random moment,
+including the time before the first save and the end; in half of the runs at the first moment after that at
+which there is a partially written file; then `--resume` (or a restart if nothing was saved yet), and the
+weights are compared byte for byte. In half of the runs $TMPDIR is DIR, a folder on another file system. The
+machine and the number of threads are the same throughout. Runs are forked from a process that has imported
+everything, so that they are killed during training and not during their imports; the uninterrupted run is
+an ordinary one.
 """
 
 import hashlib
@@ -34,17 +35,17 @@ CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def command(family: str, dataset: Path, out: Path, *flags: str) -> list[str]:
-    """What is typed after `musegen`."""
+    """The arguments of `musegen`."""
     return ["train", family, str(dataset), "--out", str(out), *flags]
 
 
 def digest(out: Path) -> str:
-    """Of the weights."""
+    """SHA-256 of the weights."""
     return hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()
 
 
 def start(words: list[str], said: Path, tmpdir: Path | None) -> ForkServerProcess:
-    """A run at work; what it says goes to a file."""
+    """Start a run; its output goes to a file."""
     process = CONTEXT.Process(target=_work, args=(words, said, tmpdir))
     process.start()
     return process
@@ -63,12 +64,12 @@ def _work(words: list[str], said: Path, tmpdir: Path | None) -> None:
 
 
 def is_writing(out: Path) -> bool:
-    """Whether there is a half-written file."""
+    """Whether there is a partially written file."""
     return any(out.rglob(".*.tmp"))
 
 
 def kill(process: ForkServerProcess, after: float, out: Path, *, in_save: bool) -> str:
-    """Kill a run after so many seconds, or then inside a save; where it fell, "" if it had ended."""
+    """Kill a run after so many seconds, or during the next save; returns when, "" if it had ended."""
     process.join(after)
     while in_save and process.is_alive() and not is_writing(out):
         pass
@@ -77,20 +78,20 @@ def kill(process: ForkServerProcess, after: float, out: Path, *, in_save: bool) 
     if process.exitcode == 0:
         return ""
     if is_writing(out):
-        return "killed inside a save"
+        return "killed during a save"
     return "killed between saves" if has_state(out) else "killed before the first save"
 
 
 def has_state(out: Path) -> bool:
-    """Whether there is anything to go on from."""
+    """Whether there is a state to resume from."""
     return any((out / ".resume").glob("*.ckpt"))
 
 
 def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: Path | None) -> str:
-    """Go on with a run until it has ended; how it began."""
+    """Continue a run until it has ended; returns how it was started."""
     if has_state(out):
         how, words = "resumed", command(family, dataset, out, "--resume")
-    else:  # killed before the state before the first step was whole
+    else:  # killed before the initial state was saved
         how, words = "from the start", command(family, dataset, out, *flags, "--force")
     process = start(words, out.with_name("said"), tmpdir)
     process.join()
@@ -100,14 +101,14 @@ def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: 
     return how
 
 
-def in_peace(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
-    """The weights of a run that nobody disturbs, and the seconds that another one takes, forked."""
+def uninterrupted(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
+    """The weights of an uninterrupted run, and the seconds that a forked one takes."""
     words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
     subprocess.run(words, check=True, capture_output=True)
     CONTEXT.set_forkserver_preload(
         ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
     )
-    for name in ("warm", "timed"):  # the first one waits for the imports
+    for name in ("warm", "timed"):  # the first one includes the imports
         began = time.monotonic()
         finish(family, dataset, out / name, flags, None)
         seconds = time.monotonic() - began
@@ -126,20 +127,20 @@ def main(
     out: Path = Path("out/kills"),
     more: Flags,
 ) -> bool:
-    """Kill runs, print what came of each; returns whether one gave other weights.
+    """Kill runs and print the counts; returns whether one gave different weights.
 
     Args:
         dataset: a prepared dataset
-        family: what is trained
-        kills: how many
-        seed: of the moments
-        tmpdir: $TMPDIR of half of the runs
-        out: for the checkpoints
+        family: family of the model to train
+        kills: number of kills
+        seed: random seed
+        tmpdir: $TMPDIR in half of the runs
+        out: folder for the checkpoints
         more: passed on to `musegen train`
     """
     flags = [*FLAGS, *more]
     shutil.rmtree(out, ignore_errors=True)
-    wanted, seconds = in_peace(family, dataset, out, flags)
+    expected, seconds = uninterrupted(family, dataset, out, flags)
     rng, found = np.random.default_rng(seed), Counter[str]()
     killed, cut = 0, out / "cut"
     for number in itertools.count():
@@ -150,11 +151,11 @@ def main(
         process = start(command(family, dataset, cut, *flags), out / "said", other)
         fell = kill(process, after, cut, in_save=number % 4 > 1)
         found[fell or "had ended"] += 1
-        if not fell:  # it had ended before that moment came: no kill
+        if not fell:  # it had ended before that moment: no kill
             continue
         killed += 1
         found[finish(family, dataset, cut, flags, other)] += 1
-        found["identical" if digest(cut) == wanted else "DIFFERENT"] += 1
+        found["identical" if digest(cut) == expected else "DIFFERENT"] += 1
         print(f"{killed}/{kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
     return bool(found["DIFFERENT"])
 

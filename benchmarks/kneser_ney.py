@@ -1,4 +1,4 @@
-"""Interpolated modified Kneser-Ney n-grams: the yardstick in bits a note beside the networks.
+"""Interpolated modified Kneser-Ney n-grams: the baseline for the bits per note of the networks.
 
 The model is the one of Chen and Goodman (1998, "An Empirical Study of Smoothing Techniques for
 Language Modeling", TR-10-98), fitted to integer sequences. For words w after a context h of k - 1 ids,
@@ -6,16 +6,16 @@ Language Modeling", TR-10-98), fitted to integer sequences. For words w after a 
     p_k(w | h) = (a(hw) - D(a(hw))) / A(h) + (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / A(h) * p_{k-1}(w | h'),
 
 where h' is h without its oldest id, A(h) sums a(hw) over w, and Nj(h) counts the words w with
-a(hw) = j. Level 1 is interpolated with the uniform 1 / vocab_size; an unseen context passes on
+a(hw) = j. Level 1 is interpolated with the uniform 1 / vocab_size; for an unseen context p_k is
 p_{k-1}. At the highest level a is the raw count; below it, the number of different ids seen before
-the n-gram, except for an n-gram that begins a sequence: nothing stands before that one, so it counts
-as often as it occurs. The first id of a sequence is given, never predicted. D1, D2 and D3+ come from
+the n-gram, except for an n-gram at the beginning of a sequence: no id precedes it, so its raw count
+is used. The first id of a sequence is only context, never predicted. D1, D2 and D3+ come from
 each level's counts of counts.
 
-Nothing is hashed: all positions are sorted once by what stands there, read backwards (a suffix array
-cut at the highest order), so that the n-grams of every order are runs of neighbours. Test positions
-are sorted in with them and carry no weight. Peak memory is 40 bytes a training
-token, 65 where no n-gram returns.
+There is no hash table: all positions are sorted once by the ids that end there, read backwards (a suffix
+array truncated at the highest order), so that equal n-grams of every order are adjacent. Test positions
+are sorted along with them, with weight zero. Peak memory is 40 bytes per training token, 65 if no
+n-gram occurs twice.
 """
 
 import math
@@ -32,11 +32,11 @@ FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 class _Index(NamedTuple):
     """All positions, sorted by the ids that end there, read backwards. M is the number of positions."""
 
-    previous: NDArray[np.int32]  # (M,) where the position before this one was sorted to
+    previous: NDArray[np.int32]  # (M,) entry of the preceding position
     shared: NDArray[np.int8]  # (M,) ids shared with the entry before, at most the highest order; -1 first
     reach: NDArray[np.uint8]  # (M,) ids from the start of the sequence to here, at most 255; 0 between two
     is_train: NDArray[np.bool_]  # (M,)
-    test: NDArray[np.int32]  # (T,) where the predicted ids of the test sequences were sorted to
+    test: NDArray[np.int32]  # (T,) entries of the predicted ids of the test sequences
 
 
 class _Level(NamedTuple):
@@ -48,9 +48,9 @@ class _Level(NamedTuple):
 
 
 class _Lookup(NamedTuple):
-    """What the test needs of one level. U is the number of different contexts of the test."""
+    """What the test sequences need of one level. U is the number of different contexts of the test."""
 
-    tests: NDArray[np.int64]  # (R,) the test ids that have so long a context
+    tests: NDArray[np.int64]  # (R,) the test ids that have a context of this length
     ngram: NDArray[np.int64]  # (R,) -> types, their own n-gram
     context: NDArray[np.int64]  # (R,) -> U
     followers: NDArray[np.int64]  # (F,) -> types, the n-grams whose context occurs in the test
@@ -61,7 +61,7 @@ class _Lookup(NamedTuple):
 def kneser_ney_nats(train: Iterable[Ids], test: Sequence[Ids], **settings: Any) -> dict[int, float]:
     """Total nats of the test ids after the first of each sequence, for each highest order n.
 
-    The arguments, and what is raised, are those of `token_nats`.
+    The arguments and exceptions are those of `token_nats`.
     """
     return {order: math.fsum(nats) for order, nats in token_nats(train, test, **settings).items()}
 
@@ -79,23 +79,23 @@ def token_nats(
     An order-n model sees n - 1 ids, fewer at the start of a sequence; n-grams never cross sequences.
 
     Args:
-        train: sequences of ids, read once, so a generator will do.
+        train: sequences of ids, read once, so this may be a generator.
         test: sequences of ids.
         vocab_size: ids are in 0 .. vocab_size - 1.
         orders: each in 2 .. 127.
         transpositions: tables (vocab_size,) from id to id; the model is fitted to every training
-            sequence under every table. -1 marks an id that has no image: a sequence that holds it is
-            left out of that transposition. Unset: the sequences as they are.
+            sequence under every table. -1 marks an id that has no image: a sequence that contains it is
+            not used in that transposition. Default: the sequences as they are.
 
     Raises:
-        ValueError: an order, an id or a table is out of range, or there is nothing to predict.
+        ValueError: an order, an id or a table is out of range, or there is no id to predict.
     """
-    wanted = sorted(set(orders))
-    if not wanted or wanted[0] < 2 or wanted[-1] > 127:
-        raise ValueError(f"orders {wanted} · each must be in 2..127")
+    distinct = sorted(set(orders))
+    if not distinct or distinct[0] < 2 or distinct[-1] > 127:
+        raise ValueError(f"orders {distinct} · each must be in 2..127")
     tables = [np.arange(vocab_size)] if transpositions is None else list(transpositions)
-    index = _index(_transposed(train, tables, vocab_size), test, vocab_size, depth=wanted[-1])
-    return _climb(index, wanted, vocab_size)
+    index = _index(_transposed(train, tables, vocab_size), test, vocab_size, depth=distinct[-1])
+    return _climb(index, distinct, vocab_size)
 
 
 def _transposed(train: Iterable[Ids], tables: Sequence[Ids], vocab_size: int) -> Iterable[Ids]:
@@ -117,7 +117,7 @@ def _check_ids(sequence: Ids, vocab_size: int) -> None:
 
 
 def _index(train: Iterable[Ids], test: Sequence[Ids], vocab_size: int, *, depth: int) -> _Index:
-    """Lay all sequences out in one text, a separator before each, and sort its positions."""
+    """Concatenate all sequences, a separator before each, and sort the positions."""
     dtype = np.uint16 if vocab_size < 2**16 else np.uint32
     separator = np.array([vocab_size], dtype)
     parts = [separator.repeat(depth)]  # no n-gram of the first sequence reads past the start of the text
@@ -133,7 +133,7 @@ def _index(train: Iterable[Ids], test: Sequence[Ids], vocab_size: int, *, depth:
     reach = _reach(text, vocab_size)
     predicted = n_train + np.flatnonzero(reach[n_train:] >= 2)
     if not predicted.size:
-        raise ValueError("the test sequences hold nothing to predict · each needs 2 ids or more")
+        raise ValueError("the test sequences have nothing to predict · each needs 2 ids or more")
     order = _sort_backwards(text, depth, bits=vocab_size.bit_length())
     shared = _shared(text, order, depth)
     del text
@@ -153,7 +153,7 @@ def _reach(text: Ids, separator: int) -> NDArray[np.uint8]:
 def _sort_backwards(text: Ids, depth: int, bits: int) -> NDArray[np.int32]:
     """Positions sorted by their last `depth` ids, newest first (prefix doubling).
 
-    What is read past the start of the text does not matter: only separators stand there.
+    What is read past the start of the text does not matter: there are only separators.
     """
     known = min(63 // bits, depth)  # as many ids as one 64-bit key holds
     key = np.zeros(len(text), np.int64)
@@ -196,7 +196,7 @@ def _shared(text: Ids, order: NDArray[np.int32], depth: int) -> NDArray[np.int8]
 
 
 def _climb(index: _Index, orders: Sequence[int], vocab_size: int) -> dict[int, NDArray[np.float64]]:
-    """Nats a test id, (T,), for each order: raw counts at the highest level, continuations below it."""
+    """Nats per test id, (T,), for each order: raw counts at the highest level, continuations below it."""
     nats = {}
     lower = np.full(len(index.test), 1 / vocab_size)  # p_{k-1}, of the longest context up to k - 2 ids
     level = _level(index, 1)
@@ -212,7 +212,7 @@ def _climb(index: _Index, orders: Sequence[int], vocab_size: int) -> dict[int, N
 
 
 def _level(index: _Index, k: int) -> _Level:
-    """The different n-grams of k ids. Those that cross sequences are among them, with a reach below k."""
+    """The different n-grams of k ids. Includes those that cross sequences, with a reach below k."""
     starts = np.flatnonzero(index.shared < k)
     counts = np.add.reduceat(index.is_train, starts, dtype=np.int32)
     return _Level(starts, counts, index.reach[starts])
@@ -221,8 +221,8 @@ def _level(index: _Index, k: int) -> _Level:
 def _continuations(index: _Index, above: _Level, k: int) -> NDArray[np.int32]:
     """For each n-gram of k ids: the different ids before it, and how often it begins a sequence.
 
-    `above` holds the n-grams of k + 1 ids. One that holds the separator and then k ids of a sequence
-    (its reach is k) stands for all that begin a sequence; for k = 1 that is the first id, never predicted.
+    `above` holds the n-grams of k + 1 ids. One that consists of the separator and k ids of a sequence
+    (its reach is k) represents all that begin a sequence; for k = 1 that is the first id, never predicted.
     """
     weights = np.where(above.reach > k, above.counts > 0, 0).astype(np.int32)
     if k > 1:
@@ -233,7 +233,7 @@ def _continuations(index: _Index, above: _Level, k: int) -> NDArray[np.int32]:
 
 
 def _lookup(index: _Index, level: _Level, k: int) -> _Lookup:
-    """Which n-grams of k ids the test needs: its own, and all that share a context with one of them."""
+    """The n-grams of k ids that are needed: those of the test, and all that share a context with one."""
     tests = np.flatnonzero(index.reach[index.test] >= k)
     entries = index.test[tests]
     group = np.cumsum(index.shared < k - 1, dtype=np.int32) - np.int32(1)  # entry -> its last k - 1 ids
@@ -265,7 +265,7 @@ def _interpolate(
 def discounts(counts: NDArray[np.int32]) -> tuple[float, float, float]:
     """D1, D2 and D3+ from how many n-grams were counted once, twice, three and four times.
 
-    Where these leave a discount undefined or out of 0 .. j (tiny corpora, short n-grams), all three are
+    If a discount is undefined or not in 0 .. j (tiny corpora, short n-grams), all three are
     FALLBACK_DISCOUNTS, those of KenLM.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6).astype(float).tolist()

@@ -1,12 +1,13 @@
-"""Whether what a model of clips draws from its latent space is like real clips, and whether it copies.
+"""Whether clips sampled from the latent space of a VAE are like real clips, and whether they are copies.
 
     python -m benchmarks.latent_samples CKPT DATA [--num 1000] [--split test] [--seed 0] [--json]
 
-Held against as many real clips: those drawn from the mixture fitted to the training clips ("mixture", the
-default of `musegen generate`), those of the plain prior, and real ones sent through the model ("given back").
-Overlap of pitches (MIDI), durations (quarters) and melodic intervals (semitones), pooled over the clips: the
-sum over values of the smaller share. Two halves of twice as many real clips stand beside. Notes in a row that
-are copied from training pieces, in any key: mean over clips, and the share of clips that are one such run.
+Compared with the same number of real clips: clips sampled from the mixture fitted to the training clips
+("mixture", the default of `musegen generate`), clips sampled from the standard normal prior, and
+reconstructions of real ones. Overlap of pitches (MIDI), durations (quarter notes) and melodic intervals
+(semitones), pooled over the clips: the sum over values of the smaller share. Two halves of twice as many
+real clips are the reference. Longest run of notes copied from training pieces, in any key: mean over clips,
+and the share of clips that are one such run.
 """
 
 from benchmarks.runner import benchmark
@@ -18,11 +19,11 @@ from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.latent_samples import FEATURES, measure_samples
 
 WANTED = 0.95
-"""Of the overlap of two halves of the real clips."""
+"""The target, as a share of the overlap of two halves of the real clips."""
 
 
 def show(rows: dict[str, dict[str, float]]) -> None:
-    """Print the rows, and whether what is drawn is as it is wanted."""
+    """Print the rows, and whether the samples meet the target."""
     print_rows(rows)
     halves = rows["real, other half"]
     for name in ("mixture", "prior"):
@@ -35,14 +36,14 @@ def show(rows: dict[str, dict[str, float]]) -> None:
 def main(
     checkpoint: Checkpoint, data: Dataset, /, *, num: int = 1000, split: str = "test", seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Draw clips, and hold them against real ones.
+    """Sample clips, and compare them with real ones.
 
     Args:
         checkpoint: a checkpoint of family vae
-        data: the dataset that it learnt from
-        num: clips of each system
-        split: of the real clips
-        seed: of all that is drawn
+        data: the dataset it was trained on
+        num: clips of each kind
+        split: split of the real clips
+        seed: random seed
     """
     return measure_samples(
         ClipSet(checkpoint, data, split), open_training_index(data).known, num=num, seed=seed

@@ -1,11 +1,12 @@
-"""Whether the musical measures agree with MusPy's, on real pieces.
+"""Whether the musical metrics agree with MusPy's, on real pieces.
 
     pip install muspy
     python -m benchmarks.muspy_agreement DATASET [--pieces 50] [--json]
 
-Prints, measure by measure, on how many pieces both have a value, and the largest difference. Where a
-definition is meant to differ (see the docstrings of musegen/metrics), MusPy is given the music in the form
-in which both mean the same: notes a tick shorter for empty beats, 4 ticks a quarter for grooves.
+Prints for each metric the number of pieces for which both libraries have a value, and the largest
+difference. Where a definition differs intentionally (see the docstrings of musegen/metrics), MusPy receives
+the music in a form for which both definitions agree: notes one tick shorter for empty beats, 4 ticks per
+quarter note for grooves.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,17 +27,17 @@ TOLERANCE = 1e-6
 
 
 class Agreement(NamedTuple):
-    """Of a measure, over pieces."""
+    """The agreement on one metric, over pieces."""
 
     pieces: int
-    """In which both have a value."""
+    """Pieces for which both have a value."""
     difference: float
-    """The largest."""
+    """The largest absolute difference."""
     mean: float
 
 
 def muspy_music(score: Score, *, shorter: int = 0) -> Any:
-    """The notes of a score in ticks as MusPy's music, each shorter by so many ticks."""
+    """The notes of a score in ticks as MusPy music, each shortened by `shorter` ticks."""
     import muspy
 
     tracks = []
@@ -51,7 +52,7 @@ def muspy_music(score: Score, *, shorter: int = 0) -> Any:
 
 
 def muspy_grooves(score: Score) -> float:
-    """MusPy's groove consistency of a score in one metre, on sixteenths; NaN where the metre changes."""
+    """MusPy's groove consistency on sixteenth notes; NaN if the time signature changes."""
     import muspy
 
     bars = bar_ticks(score)
@@ -69,7 +70,7 @@ def muspy_grooves(score: Score) -> float:
 
 
 def oracles() -> dict[str, tuple[Callable[[Score], float], Callable[[Score], float]]]:
-    """Of each measure ours and MusPy's."""
+    """For each metric musegen's and MusPy's function."""
     import muspy
 
     return {
@@ -85,7 +86,7 @@ def oracles() -> dict[str, tuple[Callable[[Score], float], Callable[[Score], flo
 
 
 def agreement(scores: Sequence[Score]) -> dict[str, Agreement]:
-    """How far ours and MusPy's values are apart, measure by measure."""
+    """The differences between musegen's and MusPy's values, metric by metric."""
     found = {}
     for name, (ours, theirs) in oracles().items():
         pairs = np.array([(ours(score), theirs(score)) for score in scores])
@@ -97,18 +98,18 @@ def agreement(scores: Sequence[Score]) -> dict[str, Agreement]:
 
 
 def show(found: dict[str, Agreement]) -> None:
-    """Print a row a measure."""
+    """Print one row per metric."""
     for name, each in found.items():
-        print(f"{name:<22}{each.pieces:>5} pieces  mean {each.mean:9.4f}  {each.difference:.1e} apart")
+        print(f"{name:<22}{each.pieces:>5} pieces  mean {each.mean:9.4f}  difference {each.difference:.1e}")
 
 
 @benchmark(show, is_good=lambda found: all(each.difference <= TOLERANCE for each in found.values()))
 def main(dataset: Dataset, /, *, pieces: int = 50) -> dict[str, Agreement]:
-    """Compare the measures.
+    """Compare the metrics.
 
     Args:
         dataset: a prepared dataset
-        pieces: evenly spread over the dataset
+        pieces: number of pieces, evenly spread over the dataset
     """
     chosen = np.linspace(0, len(dataset.pieces) - 1, min(pieces, len(dataset.pieces))).astype(int)
     return agreement([dataset.score(dataset.pieces[index]) for index in chosen])

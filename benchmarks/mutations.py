@@ -1,4 +1,4 @@
-"""Ways to break a MIDI file, each a function of its bytes and a random generator."""
+"""Ways to corrupt a MIDI file, each a function of its bytes and a random generator."""
 
 import random
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 ODD_BYTES = bytes.fromhex("00 01 2f 51 58 7f 80 81 90 c0 e0 f0 f1 f7 f8 ff")
-"""Values with a meaning of their own somewhere in a file."""
+"""Values that have a special meaning somewhere in a MIDI file."""
 
 Mutation = Callable[[bytearray, random.Random], None]
 
@@ -18,35 +18,35 @@ def _span(data: bytearray, rng: random.Random, longest: int = 64) -> slice:
 
 
 def flip_bits(data: bytearray, rng: random.Random) -> None:
-    """One to eight bits."""
+    """Flip one to eight bits."""
     for _ in range(rng.randint(1, 8)):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
 
 
 def odd_bytes(data: bytearray, rng: random.Random) -> None:
-    """One to four bytes become status bytes, ends of numbers and the like."""
+    """Replace one to four bytes by status bytes, ends of numbers and the like."""
     for _ in range(rng.randint(1, 4)):
         data[rng.randrange(len(data))] = rng.choice(ODD_BYTES)
 
 
 def cut_end(data: bytearray, rng: random.Random) -> None:
-    """The file ends early."""
+    """Truncate the file."""
     del data[rng.randrange(1, len(data) + 1) :]
 
 
 def cut_span(data: bytearray, rng: random.Random) -> None:
-    """Bytes are missing within."""
+    """Remove bytes from the middle."""
     del data[_span(data, rng)]
 
 
 def repeat_span(data: bytearray, rng: random.Random) -> None:
-    """Bytes stand there twice."""
+    """Repeat some bytes."""
     span = _span(data, rng)
     data[span.start : span.start] = data[span]
 
 
 def move_span(data: bytearray, rng: random.Random) -> None:
-    """Bytes stand elsewhere."""
+    """Move some bytes to another place."""
     span = _span(data, rng)
     moved = data[span]
     del data[span]
@@ -55,19 +55,19 @@ def move_span(data: bytearray, rng: random.Random) -> None:
 
 
 def insert_noise(data: bytearray, rng: random.Random) -> None:
-    """Bytes of no meaning within."""
+    """Insert random bytes."""
     at = rng.randrange(len(data) + 1)
     data[at:at] = rng.randbytes(rng.randint(1, 16))
 
 
 def stretch_number(data: bytearray, rng: random.Random) -> None:
-    """A number of one byte becomes a longer one, up to seven bytes."""
+    """Make a number of one byte longer, up to seven bytes."""
     at = rng.randrange(len(data) + 1)
     data[at:at] = bytes(rng.randrange(128, 256) for _ in range(rng.randint(1, 6)))
 
 
 def set_header(data: bytearray, rng: random.Random) -> None:
-    """Another size, type, number of tracks or ticks a quarter."""
+    """Change the size, type, number of tracks or ticks per quarter note in the header."""
     at = rng.choice((6, 8, 10, 12))
     data[at : at + 2] = struct.pack(
         ">H", rng.choice((0, 1, 2, 3, 6, 24, 480, 32767, 32768, rng.randrange(65536)))
@@ -75,7 +75,7 @@ def set_header(data: bytearray, rng: random.Random) -> None:
 
 
 def set_track_length(data: bytearray, rng: random.Random) -> None:
-    """A track says another length."""
+    """Change the length that a track declares."""
     starts = chunk_starts(data)
     if starts:
         at = rng.choice(starts) + 4
@@ -87,7 +87,7 @@ def set_track_length(data: bytearray, rng: random.Random) -> None:
 
 
 def shuffle_chunks(data: bytearray, rng: random.Random) -> None:
-    """Tracks are moved, repeated or left out."""
+    """Reorder, repeat or remove tracks."""
     starts = [*chunk_starts(data), len(data)]
     chunks = [data[a:b] for a, b in pairwise(starts)]
     if chunks:
@@ -117,7 +117,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def mutant(files: Sequence[bytes], number: int) -> bytes:
-    """The file of case `number`: one of the files, or two spliced, broken in one to four ways."""
+    """The file of case `number`: one of the files, or two spliced, corrupted in one to four ways."""
     rng = random.Random(number)  # noqa: S311  # repeatable, not secret
     data = bytearray(rng.choice(files))
     if rng.random() < 0.1:

@@ -1,8 +1,8 @@
-"""Kneser-Ney n-grams over the product's own tokens: the yardstick in bits a note beside the networks.
+"""Kneser-Ney n-grams of musegen's tokens: the baseline for the bits per note of the networks.
 
     python -m benchmarks.ngram DATASET [--checkpoint CKPT] [--transpose 6] [--orders 2:15] [--json]
 
-Trained on the training split at the same transpositions as the networks, measured on the test split.
+Trained on the training split in the same transpositions as the networks, evaluated on the test split.
 """
 
 import math
@@ -21,7 +21,7 @@ from musegen.errors import ConfigError, DataError
 
 
 class Tokens(NamedTuple):
-    """What the yardstick is measured on."""
+    """The token sequences for the baseline."""
 
     train: Iterable[Ids]
     test: Sequence[Ids]
@@ -30,18 +30,18 @@ class Tokens(NamedTuple):
 
 
 def load_tokens(data: Dataset, checkpoint: Checkpoint | None, transpose: int) -> Tokens:
-    """The product's own tokens of a prepared dataset.
+    """The tokens of a prepared dataset.
 
     Args:
         data: a prepared dataset.
-        checkpoint: whose tokenizer and view to use; None: the defaults for this dataset.
-        transpose: at most so many semitones up or down in training, as for the networks.
+        checkpoint: whose tokenizer and data settings to use; None: the defaults for this dataset.
+        transpose: the most semitones up or down in training, as for the networks.
     """
     if checkpoint is None:
-        tokenizer, wanted = fit_tokenizer(data, TokenizerConfig()), DataConfig()
+        tokenizer, settings = fit_tokenizer(data, TokenizerConfig()), DataConfig()
     else:
-        tokenizer, wanted = checkpoint.tokenizer, checkpoint.config.data
-    view = token_view(data, tokenizer, wanted)
+        tokenizer, settings = checkpoint.tokenizer, checkpoint.config.data
+    view = token_view(data, tokenizer, settings)
     test = view.indices("test")
     shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
     return Tokens(
@@ -53,7 +53,7 @@ def load_tokens(data: Dataset, checkpoint: Checkpoint | None, transpose: int) ->
 
 
 def measure(tokens: Tokens, orders: Iterable[int]) -> list[dict[str, float]]:
-    """One row an order: "order", "nats_per_token", "bits_per_note"."""
+    """One row per order: "order", "nats_per_token", "bits_per_note"."""
     if tokens.notes < 1:
         raise DataError("the test split has no notes · prepare the dataset with a test split")
     tables = tokens.transpositions
@@ -70,13 +70,13 @@ def measure(tokens: Tokens, orders: Iterable[int]) -> list[dict[str, float]]:
 
 def table(rows: Sequence[dict[str, float]]) -> str:
     """The rows of `measure` as text."""
-    lines = [f"{'order':>5}  {'nats a token':>12}  {'bits a note':>11}"]
-    lines += [f"{r['order']:>5}  {r['nats_per_token']:>12.4f}  {r['bits_per_note']:>11.4f}" for r in rows]
+    lines = [f"{'order':>5}  {'nats per token':>14}  {'bits per note':>13}"]
+    lines += [f"{r['order']:>5}  {r['nats_per_token']:>14.4f}  {r['bits_per_note']:>13.4f}" for r in rows]
     return "\n".join(lines)
 
 
 def parse_orders(text: str) -> range:
-    """The range of "2:15" (both ends belong to it) or "5".
+    """The range of "2:15" (both ends included) or "5".
 
     Raises:
         ConfigError: not of that form, or out of 2..127.
@@ -99,8 +99,8 @@ def main(
 
     Args:
         dataset: a prepared dataset
-        checkpoint: use the tokenizer and view of this checkpoint
-        transpose: at most so many semitones
+        checkpoint: use the tokenizer and data settings of this checkpoint
+        transpose: the most semitones up or down
         orders: lowest and highest order
     """
     return measure(load_tokens(dataset, checkpoint, transpose), parse_orders(orders))

@@ -1,13 +1,14 @@
-"""Whether what is copied is found: runs of training pieces, planted in other music, in any key, at any speed.
+"""Whether copies are found: runs of training pieces planted in other music, in any key, at any speed.
 
     python -m benchmarks.novelty DATASET [--files 100] [--run 12] [--seed 0] [--json]
 
-The other music is that of held-out pieces with their pitches shuffled, so that it quotes nothing by itself.
-A run is moved by -12 to 12 semitones, made faster or slower by any factor from 0.5 to 2, rounded to ticks,
-and put in anywhere. Prints the threshold above which `musegen novelty` speaks of a copy, which is set before
-anything is planted, from real held-out pieces, and how many others of these (valid, where it comes from test)
-are above it all the same; how many of the planted runs are found, with the right piece among those named; how
-often a run as long is found before anything is planted; and the seconds.
+The other music consists of held-out pieces with their pitches shuffled, so that it contains no quotations
+of its own. A run is transposed by -12 to 12 semitones, stretched by any factor from 0.5 to 2, rounded to
+ticks, and inserted anywhere. Prints the threshold above which `musegen novelty` reports a copy, which is
+determined from real held-out pieces before anything is planted, and how many other held-out pieces are
+above it all the same (those of the validation split, if it was determined from the test split); how many of
+the planted runs are found, with the right piece among those named; how often a run of that length is found
+before anything is planted; and the seconds.
 """
 
 import time
@@ -26,17 +27,17 @@ from musegen.metrics.lines import Line, track_lines
 from musegen.music.notes import put_notes
 
 BEATS = 4
-"""Quarters of rest before and after what is planted."""
+"""Quarter notes of rest before and after the planted run."""
 
 
 class Planted(NamedTuple):
-    """What was asked and answered of one file."""
+    """The result for one file."""
 
     source: str
     before: int
     """Longest copied run without the planted one."""
     found: int
-    """And with it."""
+    """Longest copied run with it."""
     is_right: bool
     seconds: float
 
@@ -47,7 +48,7 @@ def shuffled(line: Line, rng: np.random.Generator) -> Line:
 
 
 def plant(host: Line, run: Line, tpq: int, rng: np.random.Generator) -> Line:
-    """The host with the run put in, moved and stretched at random."""
+    """The host with the run inserted, transposed and stretched at random."""
     low, high = max(-12, -int(run.pitches.min())), min(12, 127 - int(run.pitches.max()))
     times = np.round((run.onsets - run.onsets[0]) * 2.0 ** rng.uniform(-1, 1)).astype(np.int64)
     at = int(rng.integers(len(host.onsets)))
@@ -67,13 +68,13 @@ def as_score(line: Line, tpq: int) -> Score:
 
 
 def longest_line(score: Score) -> Line:
-    """Of the lines of a score the one with the most notes; none where there is none."""
+    """The line of a score with the most notes; an empty one if there is none."""
     nothing = Line(np.zeros(0, np.int64), np.zeros(0, np.int64))
     return max(track_lines(score), key=lambda line: len(line.onsets), default=nothing)
 
 
 def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed: int) -> list[Planted]:
-    """Plant a run in each of so many files, and ask the index about it.
+    """Plant a run in each of `files` files, and look it up in the index.
 
     Raises:
         DataError: there is no piece to plant in, or none to take a run from.
@@ -102,26 +103,26 @@ def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed:
 
 
 def fresh_pieces(dataset: Dataset, index: NoveltyIndex, threshold: int) -> dict[str, Any]:
-    """How many real pieces a threshold takes for copies that are neither learnt nor what it was set from."""
+    """How many validation pieces, which did not determine the threshold, are above it."""
     longest = [max_copied_run(dataset.score(piece), index) for piece in dataset.split("valid")]
     return {"split": "valid", "pieces": len(longest), "above": sum(each >= threshold for each in longest)}
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print a line a figure."""
+    """Print one line per figure."""
     for name, value in found.items():
         print(f"{name.replace('_', ' '):<26}{value}")
 
 
 @benchmark(show, is_good=lambda found: found["right_piece"] == found["files"])
 def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0) -> dict[str, Any]:
-    """Everything that is printed.
+    """Plant runs, and look them up; returns everything that is printed.
 
     Args:
         dataset: a prepared dataset
-        files: to plant in
-        run: notes of what is planted
-        seed: of what is drawn
+        files: number of files to plant a run in
+        run: notes of a planted run
+        seed: random seed
     """
     base = open_training_index(dataset).base
     start = time.perf_counter()

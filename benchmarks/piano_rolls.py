@@ -1,15 +1,16 @@
-"""Piano rolls: nats a frame, each given all before it, as Boulanger-Lewandowski (2012) and others scored.
+"""Piano rolls: nats per frame given all earlier frames, as in Boulanger-Lewandowski (2012) and others.
 
     python -m benchmarks.piano_rolls --data ROLLS.mat [--seeds 3] [--out DIR] [train's flags]
     python -m benchmarks.piano_rolls --data ROLLS.mat --checkpoint CKPT
 
-ROLLS is one of the published files (traindata, validdata, testdata: frames by 88 keys, a quarter each);
-reading it takes SciPy. A frame is a set of pitches, so it is written as lines of a grid, the highest pitch
-first, then silence, with equal neighbours of a line held. A bar with a chord, the same in all pieces, stands
-before each, so that every line is there; it is not scored, and tells by how much a training piece was
-transposed. Ids that would break that order, or strike what sounds, are masked: so the writing is one to one,
-and the sum over the lines is the exact joint -ln P of the frame. Scored are all frames but the first of each
-piece, total nats over total frames. Every flag of `musegen train lm` is passed on.
+ROLLS is one of the published files (traindata, validdata, testdata: frames by 88 keys, one per quarter
+note); reading it requires SciPy. A frame is a set of pitches, so it is represented as lines of a grid, the
+highest pitch first, then silence, with equal neighbours of a line held. Each piece is preceded by one bar
+with the same chord, so that every line is present; this bar is not scored, and indicates by how many
+semitones a training piece was transposed. Ids that would break the order, or strike a pitch that sounds,
+are masked: so the representation is one to one, and the sum over the lines is the exact joint -ln P of the
+frame. All frames except the first of each piece are scored, total nats over total frames. Every flag of
+`musegen train lm` is passed on.
 """
 
 from collections.abc import Sequence
@@ -34,9 +35,9 @@ LOWEST = 21
 """MIDI pitch of the first key."""
 TICKS = 480
 BEFORE = 4
-"""Quarters of the bar before each piece."""
+"""Quarter notes of the bar before each piece."""
 CHORD = 72
-"""Its highest pitch; each line has one a semitone lower than the line above."""
+"""Its highest pitch; each line is one semitone below the line above it."""
 KEYS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
 PUBLISHED = {
     "JSB_Chorales": (
@@ -51,11 +52,11 @@ PUBLISHED = {
         ("TCN, independent outputs", 3.07),
     ),
 }
-"""Test sets, by the file's name; some of these may rest on music moved into one key."""
+"""Results on the test sets, by file name; some may rest on music transposed to a common key."""
 
 
 class Row(NamedTuple):
-    """A line of the table, in nats a frame."""
+    """A line of the table, in nats per frame."""
 
     system: str
     valid: float | None = None
@@ -100,7 +101,7 @@ def ranked(roll: np.ndarray[Any, Any], lines: int) -> Ints:
 
 
 def as_score(lines: Ints) -> Score:
-    """A piece after a bar with a chord: a track a line, a quarter a frame, in 4/4; equal neighbours held."""
+    """A piece after the bar with the chord: one track per line, one quarter note per frame, in 4/4."""
     score = Score(TICKS)
     score.time_signatures.append(TimeSignature(0, 4, 4))
     score.tracks = [Track(f"Line {number + 1}") for number in range(lines.shape[1])]
@@ -113,13 +114,13 @@ def as_score(lines: Ints) -> Score:
 
 
 def build_dataset(pieces: Sequence[Piece], out: Path) -> Dataset:
-    """The product's dataset of the pieces."""
+    """The musegen dataset of the pieces."""
     scores = ((f"{piece.split}/{piece.name}", as_score(piece.lines)) for piece in pieces)
     return dataset_of(scores, out / "midi", out / "data", "1")
 
 
 def legal_lines(ids: Ints, tables: Tables) -> Bools:
-    """Which id may stand where, (frames * lines, V): on each line only what is lower than the line above."""
+    """The ids allowed at each slot, (frames * lines, V): on each line only pitches below the line above."""
     states = sounding(ids, tables)
     pitches = np.where(states == SILENCE, -1, states)
     above = np.concatenate([np.full_like(pitches[:, :1], SILENCE), pitches[:, :-1]], axis=1).ravel()
@@ -131,7 +132,7 @@ def legal_lines(ids: Ints, tables: Tables) -> Bools:
 
 
 def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece], split: str) -> float:
-    """Nats a frame of a split.
+    """Nats per frame of a split.
 
     Raises:
         DataError: the checkpoint is no language model of such a grid, or a piece cannot be encoded.
@@ -148,10 +149,10 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece],
 
 
 def switching(pieces: Sequence[Piece]) -> Row:
-    """The row of a system by which each key goes on or off by itself, as often as it does in training.
+    """The row of a baseline in which each key switches on or off independently, as often as in training.
 
-    Of each key it knows how often it sounds after a frame in which it did, and after one in which it did
-    not, with a half added to every count; a frame costs the sum over the keys.
+    For each key it counts how often it sounds after a frame in which it did, and after one in which it did
+    not, adding 0.5 to every count; the cost of a frame is the sum over the keys.
     """
 
     def keys(piece: Piece) -> Bools:
@@ -172,10 +173,10 @@ def switching(pieces: Sequence[Piece]) -> Row:
             costs[piece.split][0] += float(nats[rolls[:-1], rolls[1:], np.arange(128)].sum())
             costs[piece.split][1] += len(rolls) - 1
     means = {split: total / frames for split, (total, frames) in costs.items() if frames}
-    return Row("keys switch by themselves", **means)
+    return Row("independent keys", **means)
 
 
-@benchmark(partial(table, title="nats a frame", digits=3))
+@benchmark(partial(table, title="nats per frame", digits=3))
 def main(
     *,
     data: Path,
@@ -184,13 +185,13 @@ def main(
     out: Path = Path("out/piano-rolls"),
     flags: Flags,
 ) -> list[Row]:
-    """Train and score, beside a trivial system and what is published.
+    """Train and score; the table also has a trivial baseline and published results.
 
     Args:
-        data: a file of rolls, as JSB_Chorales.mat
-        seeds: runs to average
-        checkpoint: score this one and train none
-        out: for all that is made
+        data: a file of piano rolls such as JSB_Chorales.mat
+        seeds: number of runs to average
+        checkpoint: score this checkpoint instead of training
+        out: folder for everything that is made
         flags: passed on to `musegen train`
     """
 

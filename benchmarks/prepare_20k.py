@@ -1,4 +1,4 @@
-"""Prepare 20,000 synthetic MIDI files: files a second and the peak memory of all processes together.
+"""Prepare 20,000 synthetic MIDI files: files per second and the peak memory of all processes together.
 
 python -m benchmarks.prepare_20k [number of files]
 """
@@ -35,7 +35,7 @@ def synthetic(seed: int) -> bytes:
 
 
 def memory(peak: list[float], stop: threading.Event) -> None:
-    """Keep in `peak` the most memory (MB) that this process and its children have together."""
+    """Store in `peak` the most memory (MB) that this process and its children use together."""
     while not stop.wait(0.2):
         try:
             mine = Path("/proc/self/task")
@@ -54,10 +54,10 @@ def _resident(pid: str) -> float:
 
 @benchmark()
 def main(count: int = 20_000, /) -> None:
-    """Make the files, prepare them, print the figures.
+    """Write the files, prepare them, print the figures.
 
     Args:
-        count: of files
+        count: number of files
     """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
@@ -75,7 +75,7 @@ def main(count: int = 20_000, /) -> None:
         watch.join()
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{count} files in {seconds:.0f} s, {count / seconds:.0f} a second: {dataset.info['verdicts']}")
+    print(f"{count} files in {seconds:.0f} s, {count / seconds:.0f} per second: {dataset.info['verdicts']}")
     print(f"peak memory: {peak[0]:.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")
 
 

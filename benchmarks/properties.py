@@ -1,12 +1,13 @@
-"""The properties of tests/tokenizers/test_properties.py at length.
+"""The properties of tests/tokenizers/test_properties.py with many more examples.
 
     python -m benchmarks.properties [--examples 100000] [--tokenizer remi|grid] [--only NAME] [--seed 0]
     python -m benchmarks.properties --data datasets/folk [FOLDER ...] [--limit 500]
 
-Prints a row a property: examples run, counterexamples (the failures in full below it, shrunk) and CPU
-minutes. Each example is a score or a stream for one of the tokenizers of the kind. Streams from an untrained
-model and the walk of the masks along encoded scores cost more: --slow-examples sets their number. With --data
-the round trips are those of the scores of prepared datasets, or of folders of files.
+Prints one row per property: examples run, counterexamples (the failures in full below it, shrunk) and CPU
+minutes. Each example is a score or a token sequence for one of the tokenizers of the kind. Sequences
+sampled from an untrained model, and checking the masks along encoded scores, take longer: --slow-examples
+sets their number. With --data, the scores of prepared datasets or of folders of files are encoded and
+decoded instead.
 """
 
 import time
@@ -44,9 +45,9 @@ SLOW = (sampled_ids_come_back, encoded_is_grammatical)
 
 
 def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) -> tuple[int, str]:
-    """Examples that were run, and the counterexamples in words."""
+    """The number of examples that were run, and the counterexample as text."""
     count = 0
-    # A quarter more streams than examples: few are drawn twice.
+    # A quarter more sequences than examples, so that few are drawn twice.
     streams = examples * 5 // 4 // len(subjects()[kind]) if holds in STREAM_PROPERTIES else None
 
     @seed(number)
@@ -66,14 +67,14 @@ def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) ->
 
     try:
         check()
-    except Exception as error:  # noqa: BLE001 (whatever a counterexample raises is what is to be shown)
+    except Exception as error:  # noqa: BLE001 (the exception of a counterexample is what is shown)
         return count, "".join(traceback.format_exception(error))
     return count, ""
 
 
 def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> None:
-    """Print a row for the round trips of each corpus by each tokenizer."""
-    print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'refused':>8} {'failed':>7}")
+    """Print one row for encoding and decoding each corpus with each tokenizer."""
+    print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'rejected':>8} {'failed':>7}")
     for path in paths:
         pieces = list(scores_of(path, limit))
         remi = {name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()}
@@ -86,13 +87,13 @@ def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> 
         for name, tokenizer in [*remi.items(), ("grid", grid)]:
             if tokenizer.kind in kinds:
                 refused, failed = round_trips(tokenizer, pieces)
-                first = f"; the first: {failed[0]}" if failed else ""
+                first = f"; first: {failed[0]}" if failed else ""
                 counts = f"{len(pieces):>7} {refused:>8} {len(failed):>7}"
                 print(f"{path.name:>16.16} {name:>9} {counts}{first}", flush=True)
 
 
 def round_trips(tokenizer: Tokenizer, pieces: list[tuple[str, ScoreTick]]) -> tuple[int, list[str]]:
-    """How many pieces cannot be encoded, and the names of those that do not come back."""
+    """How many pieces cannot be encoded, and the names of those that are not decoded identically."""
     refused, failed = 0, []
     subject = Subject(tokenizer, st.nothing())
     for name, score in pieces:
@@ -120,13 +121,13 @@ def main(
     """Print the table.
 
     Args:
-        examples: of each property
-        slow_examples: of the slow properties; as many where it is not given
-        tokenizer: for this kind alone
-        only: part of the name of a property
-        seed: of the examples
-        data: datasets, or folders of files, whose round trips are made instead
-        limit: files of each corpus at most
+        examples: examples per property
+        slow_examples: examples per slow property (default: as --examples)
+        tokenizer: test this kind only
+        only: test properties whose name contains this
+        seed: random seed
+        data: datasets, or folders of files, to encode and decode instead
+        limit: the most files of each corpus
     """
     kinds = [tokenizer] if tokenizer else sorted(subjects())
     if data:

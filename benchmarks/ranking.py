@@ -1,12 +1,13 @@
-"""Whether the comparison of sets ranks music as it should: real, then a model's, then what is none.
+"""Whether the comparison of sets ranks music as it should: real music, then a model's, then random music.
 
     python -m benchmarks.ranking CKPT DATASET [--pieces 100] [--bars 40] [--seed 0] [--json]
 
-Each set is compared with the test pieces of the dataset: other real pieces (valid), what the model writes in
-the metres and as long as the test pieces, what the same model writes untrained, the other pieces with the
-pitches of each bar shuffled, and with pitches drawn at random from the range of each track. All are cut to so
-many bars, since form depends on the length. Beside every row stands that of two halves of the test pieces,
-the most that can be wished for.
+Each set is compared with the test pieces of the dataset: other real pieces (validation split), pieces that
+the model generates in the time signatures and lengths of the test pieces, pieces of the same model
+untrained, the other real pieces with the pitches of each bar shuffled, and with pitches drawn at random
+from the range of each track. All are cut to the same number of bars, because form depends on the length.
+The reference for every row is the overlap of two halves of the test pieces, the highest that can be
+expected.
 """
 
 from typing import Any
@@ -27,11 +28,11 @@ from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays, put_notes
 
 ORDER = ("real", "model", "untrained", "shuffled in bars", "random pitches")
-"""Of the sets; the last two come in any order after the model, and so does the untrained one."""
+"""The order of the sets; the last three may come in any order after the model."""
 
 
 def shuffled_in_bars(score: Score, rng: np.random.Generator) -> Score:
-    """Each track with the pitches of every bar in another order: bars keep their notes and their rhythm."""
+    """Each track with the pitches of every bar shuffled: bars keep their pitches and their rhythm."""
     bars, mixed = bar_ticks(score), score.copy()
     for track in mixed.tracks:
         onsets, durations, pitches, velocities = note_arrays(track)
@@ -42,7 +43,7 @@ def shuffled_in_bars(score: Score, rng: np.random.Generator) -> Score:
 
 
 def random_pitches(score: Score, rng: np.random.Generator) -> Score:
-    """Each track with pitches drawn from those of the track: rhythm and range stay."""
+    """Each track with random pitches from its range; the rhythm is unchanged."""
     noise = score.copy()
     for track in noise.tracks:
         onsets, durations, pitches, velocities = note_arrays(track)
@@ -55,7 +56,7 @@ def sets(checkpoint: Checkpoint, dataset: Dataset, pieces: int, bars: int, seed:
     """The test pieces, under "test", and every set of `ORDER`.
 
     Raises:
-        ConfigError: the checkpoint is of no language model.
+        ConfigError: the checkpoint is no language model.
     """
     need_lm(checkpoint)
     torch.manual_seed(seed)
@@ -84,7 +85,7 @@ def is_ranked(found: dict[str, dict[str, Any]]) -> bool:
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
-    """A row a feature, a column a set: the overlap with the test pieces, and that of two halves of these."""
+    """One row per feature, one column per set: the overlap with the test pieces, and that of their halves."""
     head = f"{'':<24}{'halves':>8}" + "".join(f"{name:>18}" for name in ORDER)
     lines = [head]
     for name, feature in FEATURES.items():
@@ -100,14 +101,14 @@ def table(found: dict[str, dict[str, Any]]) -> str:
 def main(
     checkpoint: Checkpoint, dataset: Dataset, /, *, pieces: int = 100, bars: int = MOST_BARS, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Of every set its comparison with the test pieces.
+    """The comparison of every set with the test pieces.
 
     Args:
-        checkpoint: a language model's folder
+        checkpoint: the folder of a language model
         dataset: the dataset it was trained on
-        pieces: of each set, at most
-        bars: of each piece, at most
-        seed: of everything that is drawn
+        pieces: the most pieces of each set
+        bars: the most bars of each piece
+        seed: random seed
     """
     made = sets(checkpoint, dataset, pieces, bars, seed)
     return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}

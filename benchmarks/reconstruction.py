@@ -1,10 +1,11 @@
-"""How many notes of unheard clips a VAE gives back, beside the nearest training clip and all holds.
+"""How many notes of held-out clips a VAE reconstructs, compared with two baselines.
 
     python -m benchmarks.reconstruction CKPT DATASET [--split test] [--limit 1000] [--json]
 
-Clips of the split that stand nowhere in the training pieces at any transposition, evenly spread; encoded to
-the mean of their posterior, decoded greedily under the grammar, each note fed back. Also how many clips a
-second this machine decodes of points drawn from the latent space, in 4/4.
+Clips of the split that do not occur in the training pieces in any transposition, evenly spread, are encoded
+to the mean of their posterior and decoded greedily under the grammar, without teacher forcing. The
+baselines are the nearest training clip, and a hold at every position. Also measures how many clips per
+second this machine decodes from points sampled from the latent space, in 4/4.
 """
 
 import time
@@ -15,7 +16,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_systems
 from musegen.data.dataset import Dataset
 from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction
-from musegen.generation.latent import decode_latents, draw_latents
+from musegen.generation.latent import ClipDecoder, draw_latents
 from musegen.generation.sampling import RowStreams
 from musegen.models.vae import VAE
 
@@ -24,11 +25,11 @@ TIMED = 512
 
 
 def decoded_per_second(checkpoint: Checkpoint) -> float:
-    """Clips of points of the latent space that are decoded in a second, greedily."""
+    """Clips decoded greedily per second, from points sampled from the latent space."""
     assert isinstance(checkpoint.model, VAE)
     z = draw_latents(checkpoint.model, RowStreams(0, range(TIMED)))
     began = time.perf_counter()
-    decode_latents(checkpoint.model, checkpoint.tokenizer, z, (4, 4))
+    ClipDecoder(checkpoint.model, checkpoint.tokenizer).decode(z)
     return TIMED / (time.perf_counter() - began)
 
 
@@ -42,13 +43,13 @@ def show(figures: dict[str, Any]) -> None:
 def main(
     checkpoint: Checkpoint, dataset: Dataset, /, *, split: str = "test", limit: int = CLIPS
 ) -> dict[str, Any]:
-    """Measure what is given back, and how fast.
+    """Measure the reconstructions, and the speed of decoding.
 
     Args:
         checkpoint: the folder of a VAE
-        dataset: the folder of the dataset it was trained on
-        split: of the clips
-        limit: clips at most
+        dataset: the dataset it was trained on
+        split: split of the clips
+        limit: the most clips
     """
     figures = measure_reconstruction(checkpoint, dataset, split, limit=limit)
     return figures | {"decoded_clips_per_second": decoded_per_second(checkpoint)}

@@ -1,9 +1,10 @@
-"""A checkpoint as it is released: its weights in half precision, then measured as they are stored.
+"""A checkpoint as it is released: its weights in half precision, then evaluated as stored.
 
     python -m benchmarks.release CKPT DATASET OUT [evaluate's flags]
 
-OUT is a new folder whose name is the model's. What it holds goes into `checkpoints/` of the repository, with
-a card (README.md) that says what the model writes, of whose music, on what terms, and how good it is.
+OUT is a new folder whose name is that of the model. Its content goes into `checkpoints/` of the repository,
+with a model card (README.md) that says what the model writes, on whose music it was trained, under which
+licence it is, and how good it is.
 """
 
 from pathlib import Path
@@ -18,14 +19,14 @@ from musegen.files import write_atomic
 
 
 def halve(source: Path, out: Path) -> None:
-    """Write a checkpoint again, with half the bytes a weight.
+    """Write a copy of a checkpoint with weights of half precision.
 
     Raises:
         CheckpointError: the source cannot be loaded.
-        ConfigError: `out` is there already.
+        ConfigError: `out` exists already.
     """
     if out.exists():
-        raise ConfigError(f"{out} is there already: name a new folder")
+        raise ConfigError(f"{out} exists already: name a new folder")
     found = load_checkpoint(source)
     save_checkpoint(
         out,
@@ -44,11 +45,11 @@ def halve(source: Path, out: Path) -> None:
 
 @benchmark()
 def main(ckpt: Path, dataset: str, out: Path, /, *, flags: Flags) -> None:
-    """Write it, measure it, print its size.
+    """Write the copy, evaluate it, print its size.
 
     Args:
-        ckpt: a checkpoint's folder
-        dataset: to measure it on
+        ckpt: the folder of a checkpoint
+        dataset: the dataset to evaluate it on
         out: a new folder
         flags: passed on to `musegen evaluate`
     """

@@ -1,15 +1,16 @@
-"""Three ways of writing a clip of one line, by what comes back of it from a VAE after equal training time.
+"""Three representations of a clip of one melody line, compared by reconstruction after equal training time.
 
     python -m benchmarks.representations DATASET [--minutes 6] [--limit 500] [--kinds remi grid line]
         [train's flags]
 
-remi: bar, position, pitch and duration of each note. grid: one id a position, pitch, hold or rest, with as
-many positions a quarter as hold 95 in 100 tunes whole. line: pitch (or rest) and duration in turn. All else
-is the same: `musegen train vae` with --tokenizer of each kind, for as many steps as fit into so many minutes
-of processor time; how long the runs took in the end is printed.
+remi: bar, position, pitch and duration of each note. grid: one token per position, a pitch, hold or rest,
+with enough positions per quarter note that 95 of 100 tunes are represented exactly. line: alternating pitch
+(or rest) and duration. Everything else is the same: `musegen train vae` with --tokenizer of each kind, for
+as many steps as fit into the given CPU minutes; the CPU minutes of the actual runs are printed.
 
-Clips of the test split that stand nowhere in the training pieces at any transposition, the same for all;
-encoded to the mean of their posterior and decoded greedily. Reference are the notes as REMI writes them.
+The clips are those of the test split that do not occur in the training pieces in any transposition, the
+same for all; they are encoded to the mean of their posterior and decoded greedily. The reference is the
+notes as encoded by REMI.
 """
 
 import tempfile
@@ -34,11 +35,11 @@ from musegen.metrics.note_f1 import note_scores
 
 KINDS = ("remi", "grid", "line")
 FEW, MORE = 4, 24
-"""Steps of two short runs; what the second takes longer is the pace."""
+"""Steps of two short runs; the difference of their times gives the time per step."""
 
 
 def timed(kind: str, dataset: Path, out: Path, steps: int, flags: Sequence[str]) -> float:
-    """Train by the product's own command; returns minutes of processor time."""
+    """Train by `musegen train`; returns the CPU minutes."""
     words = ["--tokenizer", kind]
     words += ["--trainer.max-steps", str(steps), "--trainer.val-check-interval", str(steps)]
     began = time.process_time()
@@ -47,7 +48,7 @@ def timed(kind: str, dataset: Path, out: Path, steps: int, flags: Sequence[str])
 
 
 def steps_within(minutes: float, kind: str, dataset: Path, flags: Sequence[str]) -> int:
-    """How many steps fit."""
+    """How many steps fit into so many CPU minutes."""
     with tempfile.TemporaryDirectory() as folder:
         few, more = (timed(kind, dataset, Path(folder) / "run", steps, flags) for steps in (FEW, MORE))
     pace = (more - few) / (MORE - FEW)
@@ -55,13 +56,13 @@ def steps_within(minutes: float, kind: str, dataset: Path, flags: Sequence[str])
 
 
 def homes(clips: ClipSet) -> dict[tuple[str, int], int]:
-    """Number of each clip by its piece and first bar."""
+    """The number of each clip, by piece and first bar."""
     found = zip(clips.clips.piece.tolist(), clips.clips.first_bar.tolist(), strict=True)
     return {(clips.pieces[piece].name, bar): number for number, (piece, bar) in enumerate(found)}
 
 
 def wanted_clips(checkpoints: Sequence[Checkpoint], dataset: Dataset, limit: int) -> list[tuple[str, int]]:
-    """New clips of the test split that each of the ways of writing has, evenly spread."""
+    """Clips of the test split that are new and exist in every representation, evenly spread."""
     first = next(each for each in checkpoints if each.tokenizer.kind != "grid")
     test, training = ClipSet(first, dataset, "test"), ClipSet(first, dataset, "train")
     chosen = choose(test.clips, training.clips, first.tokenizer.tables, limit=10**9, is_training=False)
@@ -76,7 +77,7 @@ def wanted_clips(checkpoints: Sequence[Checkpoint], dataset: Dataset, limit: int
 def measure(
     checkpoint: Checkpoint, reference: Checkpoint, dataset: Dataset, wanted: Sequence[tuple[str, int]]
 ) -> dict[str, Any]:
-    """What comes back of some clips, by the notes that another checkpoint's tokenizer writes of them."""
+    """Reconstruction of some clips, compared with their notes as decoded by the reference tokenizer."""
     clips, others = ClipSet(checkpoint, dataset, "test"), ClipSet(reference, dataset, "test")
     own, theirs = homes(clips), homes(others)
     numbers = [own[home] for home in wanted]
@@ -94,11 +95,11 @@ def measure(
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    """Print a row a way of writing."""
-    print(f"{'':<8}{'ids a clip':>11}{'steps':>7}{'minutes':>9}  note F1")
+    """Print one row per representation."""
+    print(f"{'':<8}{'tokens/clip':>12}{'steps':>7}{'minutes':>9}  note F1")
     for row in rows:
         f1 = "{mean:.3f} ({low:.3f}-{high:.3f})".format(**row["note_f1"])
-        print(f"{row['writing']:<8}{row['ids_a_clip']:>11.1f}{row['steps']:>7}{row['minutes']:>9.1f}  {f1}")
+        print(f"{row['writing']:<8}{row['ids_a_clip']:>12.1f}{row['steps']:>7}{row['minutes']:>9.1f}  {f1}")
 
 
 @benchmark(show)
@@ -112,14 +113,14 @@ def main(
     out: Path = Path("out/representations"),
     flags: Flags,
 ) -> list[dict[str, Any]]:
-    """Train a model of each way of writing, and measure what comes back.
+    """Train one model per representation, and measure the reconstructions.
 
     Args:
         data: a dataset of tunes
-        minutes: of processor time for each
-        limit: clips that are measured
-        kinds: ways of writing
-        out: for the checkpoints
+        minutes: CPU minutes of training for each
+        limit: the most clips to measure
+        kinds: representations to compare
+        out: folder for the checkpoints
         flags: passed on to `musegen train`
     """
     rows: list[dict[str, Any]] = []

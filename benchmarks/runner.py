@@ -1,9 +1,9 @@
-"""A function as the command line of a benchmark: its signature is what may be typed.
+"""A function as the command line of a benchmark: its signature declares the arguments.
 
-Parameters before a `/` are places, the others flags: `min_p: float | None = None` is `--min-p`, a bool is a
-switch, a Literal a choice, a Sequence several words. What each means stands under "Args:" in the docstring, a
-line each. A Checkpoint or a Dataset is loaded from the folder that is named; `Flags` are the words that no
-parameter takes, for `musegen train`.
+Parameters before a `/` are positional, the others flags: `min_p: float | None = None` is `--min-p`, a bool
+is a switch, a Literal a choice, a Sequence several words. The help of each is its line under "Args:" in the
+docstring. A Checkpoint or a Dataset is loaded from the named folder; `Flags` are the words that belong to
+no parameter, passed on to `musegen train`.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any, Literal, NewType, get_args, get_origin
 from musegen.errors import ConfigError, MusegenError
 
 Flags = NewType("Flags", list[str])
-"""What is passed on to `musegen train`."""
+"""Words that are passed on to `musegen train`."""
 Main = Callable[[Sequence[str] | None], int]
 
 
@@ -29,23 +29,23 @@ def benchmark(
     is_good: Callable[[Any], bool] = lambda _: True,
     threads: int | None = None,
 ) -> Callable[[Callable[..., Any]], Main]:
-    """Make a function that measures into a `main` that takes words and returns the exit code.
+    """Turn a function that measures into a `main` that takes arguments and returns the exit code.
 
     Args:
-        show: prints what the function returns, or makes a text of it, unless `--json` is given. None: the
+        show: prints the result of the function, or returns it as text, unless `--json` is given. None: the
             function prints by itself and returns the exit code.
-        is_good: whether what was found is as wanted; the exit code is 1 where it is not.
-        threads: of torch; None for as many as it takes by itself.
+        is_good: whether the result meets the targets; the exit code is 1 if it does not.
+        threads: number of threads of torch; None for its default.
     """
 
     def made(measure: Callable[..., Any]) -> Main:
         def main(argv: Sequence[str] | None = None) -> int:
             try:
-                given, is_json = _parsed(measure, argv, has_json=show is not None)
-            except SystemExit as stop:  # the help, or misuse: argparse has said what is wrong
+                arguments, is_json = _parsed(measure, argv, has_json=show is not None)
+            except SystemExit as stop:  # help or wrong usage: argparse has printed a message
                 return int(stop.code or 0)
             try:
-                found = _call(measure, given, threads)
+                found = _call(measure, arguments, threads)
                 if show is None:
                     return int(found or 0)
                 text = json.dumps(_plain(found), indent=2) if is_json else show(found)
@@ -62,10 +62,10 @@ def benchmark(
 
 
 def need_lm(checkpoint: Any) -> None:
-    """Refuse a checkpoint that is of no language model.
+    """Check that a checkpoint is a language model.
 
     Raises:
-        ConfigError: it is of another family.
+        ConfigError: it belongs to another family.
     """
     family = checkpoint.config.family
     if family != "lm":
@@ -75,7 +75,7 @@ def need_lm(checkpoint: Any) -> None:
 def _parsed(
     measure: Callable[..., Any], argv: Sequence[str] | None, *, has_json: bool
 ) -> tuple[dict[str, Any], bool]:
-    """What is given for each parameter, and whether JSON is wanted."""
+    """The value of each parameter, and whether to print JSON."""
     parameters = inspect.signature(measure, eval_str=True).parameters.values()
     about = sys.modules[measure.__module__].__doc__ or ""
     name = f"python -m benchmarks.{Path(inspect.getfile(measure)).stem}"
@@ -90,18 +90,18 @@ def _parsed(
     rest = {each.name: words for each in parameters if each.annotation is Flags}
     if words and not rest:
         parser.error(f"unrecognized arguments: {' '.join(words)}")
-    given = vars(arguments) | rest
-    return given, given.pop("json", False)
+    values = vars(arguments) | rest
+    return values, values.pop("json", False)
 
 
 def _kind(parameter: inspect.Parameter) -> Any:
-    """What is wanted for a parameter, if it is not None."""
+    """The type of a parameter, without None."""
     kinds = get_args(parameter.annotation)
     return kinds[0] if NoneType in kinds else parameter.annotation
 
 
 def _add(parser: argparse.ArgumentParser, parameter: inspect.Parameter, meaning: str) -> None:
-    """Tell the parser of a parameter."""
+    """Add a parameter to the parser."""
     kind, default, flag = _kind(parameter), parameter.default, f"--{parameter.name.replace('_', '-')}"
     if kind is bool:
         parser.add_argument(flag, action="store_true", help=meaning)
@@ -124,20 +124,20 @@ def _add(parser: argparse.ArgumentParser, parameter: inspect.Parameter, meaning:
         parser.add_argument(flag, required=is_needed, **options)
 
 
-def _call(measure: Callable[..., Any], given: dict[str, Any], threads: int | None) -> Any:
-    """Load what is to be loaded, and measure."""
+def _call(measure: Callable[..., Any], arguments: dict[str, Any], threads: int | None) -> Any:
+    """Load checkpoints and datasets, and measure."""
     signature = inspect.signature(measure, eval_str=True)
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
-    values = {name: _loaded(_kind(each), given[name]) for name, each in signature.parameters.items()}
+    values = {name: _loaded(_kind(each), arguments[name]) for name, each in signature.parameters.items()}
     bound = inspect.BoundArguments(signature, values)  # type: ignore[arg-type]
     return measure(*bound.args, **bound.kwargs)
 
 
 def _loaded(kind: Any, value: Any) -> Any:
-    """A value, or what lies in its folder; the libraries are loaded where they are needed only."""
+    """A value, or the checkpoint or dataset in that folder; libraries are imported only if needed."""
     match None if value is None else getattr(kind, "__name__", ""):
         case "Checkpoint":
             from musegen.checkpoint.folder import load_checkpoint
@@ -152,7 +152,7 @@ def _loaded(kind: Any, value: Any) -> Any:
 
 
 def _plain(found: Any) -> Any:
-    """Figures, or rows of them, with named tuples as dicts."""
+    """Figures, or rows of figures, with named tuples as dicts."""
     if isinstance(found, dict):
         return {name: _named(value) for name, value in found.items()}
     return [_named(row) for row in found]

@@ -1,4 +1,4 @@
-"""Training by the product's own command, and the runs that a published benchmark scores: a row each."""
+"""Training by `musegen train`, and the runs that a published benchmark scores, one row each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,24 +29,24 @@ def train(family: str, dataset: Path, out: Path, *flags: str) -> Path:
 def train_grid(
     family: str, dataset: Dataset, out: Path, *, seed: int, positions: int, flags: Sequence[str]
 ) -> Path:
-    """Train a model of a grid with so many positions a quarter; returns its folder, `out`."""
+    """Train a model with a grid of so many positions per quarter note; returns its folder, `out`."""
     words = ["--seed", str(seed), "--tokenizer", "grid", "--tokenizer.positions", str(positions)]
     return train(family, dataset.path, out, *words, *flags)
 
 
-def checkpoints(given: Path | None, seeds: int, flags: Flags, train_one: Callable[[int], Path]) -> list[Path]:
-    """The folder that is given, or those of one run a seed.
+def checkpoints(fixed: Path | None, seeds: int, flags: Flags, train_one: Callable[[int], Path]) -> list[Path]:
+    """The checkpoint named by --checkpoint, or those of one run per seed.
 
     Raises:
-        ConfigError: flags of training are given, though nothing is to be trained.
+        ConfigError: there are flags of training although nothing is trained.
     """
-    if given and flags:
-        raise ConfigError(f"{flags[0]} is a flag of training, and --checkpoint trains none")
-    return [given] if given else [train_one(seed) for seed in range(seeds)]
+    if fixed and flags:
+        raise ConfigError(f"{flags[0]} is a flag of training, but with --checkpoint nothing is trained")
+    return [fixed] if fixed else [train_one(seed) for seed in range(seeds)]
 
 
 def dataset_of(pieces: Iterator[tuple[str, Score]], midi: Path, folder: Path, melody: str) -> Dataset:
-    """Pieces (split/name and score) as MIDI files, and the product's dataset of them, made once."""
+    """Pieces (split/name and score) as MIDI files, and the musegen dataset of them, made only once."""
     if not folder.exists():
         for name, score in pieces:
             write_score(score, midi / f"{name}.mid")
@@ -55,13 +55,13 @@ def dataset_of(pieces: Iterator[tuple[str, Score]], midi: Path, folder: Path, me
 
 
 def write_score(score: Score, path: Path) -> None:
-    """Write a MIDI file, and its folder where there is none."""
+    """Write a MIDI file, and create its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, midi_bytes(score))
 
 
 def with_mean(rows: list[Row]) -> list[Row]:
-    """The rows, and the mean of several below them."""
+    """The rows, followed by their mean if there are several."""
     if len(rows) < 2:
         return rows
     means = (float(np.mean(column)) for column in list(zip(*rows, strict=True))[1:])
@@ -69,7 +69,7 @@ def with_mean(rows: list[Row]) -> list[Row]:
 
 
 def table(rows: Sequence[Row], *, title: str, digits: int) -> str:
-    """The rows as text; what a row lacks is left empty."""
+    """The rows as text, with empty cells for None."""
     lines = [f"{title:<28}" + "".join(f"{name.removeprefix('of_'):>8}" for name in rows[0]._fields[1:])]
     for system, *values in rows:
         cells = (f"{'':>8}" if value is None else f"{value:>8.{digits}f}" for value in values)

@@ -1,10 +1,11 @@
-"""Random search of training settings: short runs of settings drawn at random, judged on the validation split.
+"""Random search of training settings: short runs with random settings, compared on the validation split.
 
     python -m benchmarks.search DATASET [FAMILY] [--trials 8] [--seed 0] [--out DIR] [train's flags]
 
-The first trial has the settings that musegen has by itself; each other one draws all that `DRAWN` has, evenly
-or, a rate of learning, evenly in its logarithm (Bergstra and Bengio 2012). All train as many steps of as many
-tokens: give `--trainer.max-steps`. Prints a table, the best first; short runs rank what is learnt early.
+The first trial has the default settings; each other one samples all settings in `DRAWN`, uniformly or, for
+the learning rate, log-uniformly (Bergstra and Bengio 2012). All are trained for the same number of steps
+and tokens: set `--trainer.max-steps`. Prints a table, the best first; short runs rank settings by what is
+learned early.
 """
 
 import json
@@ -25,11 +26,11 @@ DRAWN: dict[str, list[str]] = {
     "--optim.weight-decay": ["0.01", "0.05"],
 }
 RATES = (2e-3, 1e-2)
-"""The lowest and the highest rate of learning."""
+"""The lowest and the highest learning rate."""
 
 
 def drawn(rng: np.random.Generator) -> list[str]:
-    """The flags of a trial."""
+    """The flags of a random trial."""
     rate = float(np.exp(rng.uniform(*np.log(RATES))))
     flags = ["--optim.lr", f"{rate:.2g}"]
     for name, values in DRAWN.items():
@@ -38,13 +39,13 @@ def drawn(rng: np.random.Generator) -> list[str]:
 
 
 def tried(words: list[str], out: Path) -> dict[str, float]:
-    """Bits a note on the validation split, and minutes, of a run."""
+    """Bits per note on the validation split, and minutes, of one run."""
     command = [sys.executable, "-m", "musegen", "train", *words, "--out", str(out), "--force"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise SystemExit(run.stderr.strip().splitlines()[-1])
     metrics = json.loads((out / "metrics.json").read_text("utf-8"))
-    return {"bits a note": metrics["valid"]["bits_per_note"], "minutes": metrics["minutes"]}
+    return {"bits per note": metrics["valid"]["bits_per_note"], "minutes": metrics["minutes"]}
 
 
 @benchmark(print_facts)
@@ -58,23 +59,23 @@ def main(
     out: Path = Path("out/search"),
     more: Flags,
 ) -> dict[str, dict[str, float]]:
-    """Run the trials; returns what came of each, the best first.
+    """Run the trials; returns the results, the best first.
 
     Args:
         dataset: a prepared dataset
-        family: what is trained
-        trials: runs
-        seed: of the settings
-        out: for the checkpoints
+        family: family of the model to train
+        trials: number of runs
+        seed: random seed of the settings
+        out: folder for the checkpoints
         more: passed on to `musegen train`
     """
     rng, found = np.random.default_rng(seed), {}
     for trial in range(trials):
         flags = drawn(rng) if trial else []
-        name = " ".join(flags) or "as it is by itself"
+        name = " ".join(flags) or "default settings"
         found[name] = tried([family, str(dataset), *flags, *more], out / str(trial))
         print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
-    return dict(sorted(found.items(), key=lambda each: each[1]["bits a note"]))
+    return dict(sorted(found.items(), key=lambda each: each[1]["bits per note"]))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Sliders: does each move what it is named after, by as much as it says, and leave the rest?
+"""Attribute sliders: does each change its attribute by the requested amount, and leave the rest unchanged?
 
     python -m benchmarks.sliders CKPT DATA [--clips 200] [--split test] [--seed 0]
 
-Each slider is set to 7 values for each of some test clips, as `musegen vary` sets it: evenly from the 5th to
-the 95th percentile of what the split's clips have of its attribute. Printed are
+For each of some test clips, each slider is set to 7 values as by `musegen vary`, evenly from the 5th to the
+95th percentile of its attribute in the clips of the split. Printed are
 
-    the matrix       Spearman's correlation of what a slider (row) was set to and what the clips then have
+    the matrix       Spearman's correlation of the value a slider (row) was set to and the resulting values
                      of each attribute (column), pooled over clips and settings
-    the corpus's own the same between attributes of the clips as they are: what cannot but move together
-    missed           how far the attribute lies from what it was set to, median
-    notes, onsets    what of the clip survives: F1 of its notes (onset and pitch), and of its onsets alone,
-                     in what the settings gave; in brackets the same of the plain reconstruction
+    the corpus's own the same between attributes of the original clips: the correlation that is unavoidable
+    missed           absolute difference between the attribute and the value it was set to, median
+    notes, onsets    what survives of the clip: F1 of its notes (onset and pitch), and of its onsets alone,
+                     over all settings; the row "plain" is the same for the plain reconstruction
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ from musegen.evaluation.sliders import SETTINGS, measure_sliders
 
 
 def show(measured: dict[str, Any]) -> None:
-    """Print the matrices, one below the other."""
+    """Print the matrices, one below another."""
     plain = measured["reconstruction"]
     rows = {"plain": {"notes": plain["notes"], "onsets": plain["onsets"]}}
     for name, row in measured["sliders"].items():
@@ -40,14 +40,14 @@ def show(measured: dict[str, Any]) -> None:
 def main(
     checkpoint: Checkpoint, data: Dataset, /, *, clips: int = 200, split: str = "test", seed: int = 0
 ) -> dict[str, Any]:
-    """Set each slider of so many clips, and measure what comes of it.
+    """Set each slider for some clips, and measure the results.
 
     Args:
-        checkpoint: a folder of a model of clips
+        checkpoint: the folder of a VAE
         data: a prepared dataset
-        clips: how many
-        split: of the clips
-        seed: of the clips
+        clips: number of clips
+        split: split of the clips
+        seed: random seed
     """
     return measure_sliders(ClipSet(checkpoint, data, split), count=clips, seed=seed)
 

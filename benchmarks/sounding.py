@@ -1,10 +1,10 @@
-"""-ln P of what accompanying voices sound at each position of a grid, given the melody.
+"""-ln P of the pitches that accompanying voices sound at each position of a grid, given the melody.
 
-On a dataset in which equal neighbours are held, a grid's ids and the pitches that sound at its positions
-are two writings of one thing: a voice that sounds may be held, but not strike the same pitch again. With
-that id masked, each position of a voice has 129 possible ids, one for each pitch and one for silence.
-Bar lines, metres and the end of the piece are known and not scored, nor is the rest that fills up the bar
-of a pickup, nor what follows the last note.
+On a dataset in which equal neighbours are held, the ids of a grid and the pitches that sound at its
+positions are equivalent representations: a voice that sounds may be held, but not strike the same pitch
+again. With that id masked, each voice at each position has 129 possible ids, one for each pitch and one for
+silence. Bar lines, time signatures and the end of the piece are known and not scored, nor is the rest that
+completes the bar of a pickup, nor what follows the last note.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,25 +28,25 @@ Bools = npt.NDArray[np.bool_]
 Legal = Callable[[Ints, Tables], Bools]
 SILENCE = 128
 STATES = 129
-"""What a voice may sound: one of 128 pitches, or silence."""
+"""The number of states of a voice: one of 128 pitches, or silence."""
 
 
 class Cost(NamedTuple):
-    """Of one piece."""
+    """The cost of one piece."""
 
     name: str
     nats: float
     """Summed over voices and positions."""
     beats: float
-    """Quarters."""
+    """Quarter notes."""
 
 
 def voice_costs(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, indices: list[int]) -> list[Cost]:
-    """The cost of each piece under an accompanist that writes a grid.
+    """The cost of each piece under an accompaniment model that writes a grid.
 
     Args:
         checkpoint: the model, its tokenizer a grid.
-        dataset: in which equal neighbours are held.
+        dataset: a dataset in which equal neighbours are held.
         view: of the dataset.
         indices: of the pieces, in the view.
     """
@@ -62,7 +62,7 @@ def voice_costs(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, indic
 def piece_nats(
     checkpoint: Checkpoint, view: TokenView, indices: Sequence[int], legal: Legal | None = None
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """The index of each piece, in any order, and the nats of each voice at each position of it."""
+    """The index of each piece, in any order, and the nats of each voice at each of its positions."""
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
     for batch in length_batches(view, indices):
         source_ids, ids = padded(view, batch, next(model.parameters()).device)
@@ -73,22 +73,22 @@ def piece_nats(
 
 
 def lm_view(checkpoint: Checkpoint, dataset: Dataset, split: str, place: tuple[int, int]) -> TokenView:
-    """The view of a dataset by a language model that writes a grid.
+    """The token view of a dataset for a language model that writes a grid.
 
     Args:
         checkpoint: the model.
         dataset: the dataset.
-        split: which must be whole in the view.
-        place: how many positions a quarter and how many voices the grid must have.
+        split: the split that must be complete in the view.
+        place: the positions per quarter note and the number of voices that the grid must have.
 
     Raises:
-        DataError: the checkpoint is another, or a piece cannot be encoded.
+        DataError: the checkpoint is no such model, or a piece cannot be encoded.
     """
     tokenizer = checkpoint.tokenizer
     if not isinstance(checkpoint.model, LanguageModel) or not isinstance(tokenizer, GridTokenizer):
         raise DataError(f"{checkpoint.path} is no language model that writes a grid")
     if (tokenizer.positions, tokenizer.voices) != place:
-        raise DataError(f"{checkpoint.path} does not write {place[1]} voices, {place[0]} times a quarter")
+        raise DataError(f"{checkpoint.path} does not write {place[1]} voices, {place[0]} times per quarter")
     view = model_view(checkpoint, dataset)
     if len(view.indices(split)) < len(dataset.split(split)):
         raise DataError(f"not every {split} piece can be encoded: {view.skipped}")
@@ -99,10 +99,10 @@ def slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables, legal: Legal) -> 
     """Nats of each voice at each position, (positions, voices).
 
     Args:
-        logits: (T', V) of the id after each, at least those of the stream.
-        ids: (T,) the stream.
+        logits: (T', V) for the next id at each position, at least as many as in the stream.
+        ids: (T,) the token sequence.
         tables: of its tokenizer.
-        legal: says which id may stand where, such as `legal_ids`.
+        legal: returns the allowed ids of each slot, such as `legal_ids`.
     """
     at = np.flatnonzero(tables.kind[ids] >= Kind.PITCH)
     allowed = torch.from_numpy(legal(ids, tables))
@@ -112,10 +112,10 @@ def slot_nats(logits: torch.Tensor, ids: Ints, tables: Tables, legal: Legal) -> 
 
 
 def legal_ids(ids: Ints, tables: Tables) -> Bools:
-    """Which id may stand at each voice of each position, (positions * voices, V): `STATES` of them."""
+    """The ids allowed for each voice at each position, (positions * voices, V): `STATES` of them."""
     states = sounding(ids, tables)
     silence = np.full_like(states[:1], SILENCE)
-    before = np.concatenate([silence, states[:-1]]).ravel()  # what each voice sounded at the position before
+    before = np.concatenate([silence, states[:-1]]).ravel()  # state of each voice at the previous position
     legal = np.tile(np.isin(tables.kind, (Kind.PITCH, Kind.REST)), (len(before), 1))
     rows = np.flatnonzero(before != SILENCE)
     legal[np.ix_(rows, tables.ids(Kind.HOLD))] = True
@@ -133,7 +133,7 @@ def sounding(ids: Ints, tables: Tables) -> Ints:
 
 
 def music_span(dataset: Dataset, view: TokenView, index: int, tokenizer: GridTokenizer) -> tuple[int, int]:
-    """The positions at which a piece begins, after what fills up its pickup's bar, and ends."""
+    """The positions at which a piece begins, after the rest that completes the bar of a pickup, and ends."""
     score = dataset.score(view.pieces[index])
     begin = filled_up(view, index, tokenizer.tables) * tokenizer.positions
     end = last_end(score) * tokenizer.positions / score.ticks_per_quarter
@@ -141,13 +141,13 @@ def music_span(dataset: Dataset, view: TokenView, index: int, tokenizer: GridTok
 
 
 def hold_or_draw_costs(train: list[Ints], test: list[Ints]) -> list[float]:
-    """Nats of each test piece under a trivial system: a voice goes on as it is, or draws another pitch.
+    """Nats of each test piece under a trivial baseline: a voice holds its pitch, or samples another one.
 
-    How often, and how often which, is counted for each voice in the training pieces, with one added to
-    the counts of both choices and a half to those of all pitches.
+    Both probabilities are estimated for each voice from the training pieces, adding 1 to the counts of the
+    two choices and 0.5 to those of all pitches.
 
     Args:
-        train: what sounds, see `sounding`, each (positions, voices).
+        train: sounding pitches, see `sounding`, each (positions, voices).
         test: the same.
     """
     nats = np.zeros(len(test))

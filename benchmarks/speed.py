@@ -1,22 +1,23 @@
-"""How fast training and sampling are beside a bare nn.LSTM of the same size, as ratios within one run.
+"""Speed of training and sampling compared with a plain nn.LSTM of the same size, as ratios within one run.
 
     python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--device cuda] [--json]
 
-CKPT is of a language model. Both sides take turns, and each ratio is the median over the rounds:
+CKPT is a language model. Both sides take turns, and each ratio is the median over the rounds:
 
-    sampling    ids a second of `generate` (grammar, filters, look-back, notes decoded), at batch 1, 8, 64 and
-                256, against an embedding, an nn.LSTM and a linear layer stepped as they are, drawing from the
-                softmax, the same threads; its nn.LSTM has the layers and widths, inputs too, of ours. The
-                same with --compiled (what is compiled is compiled before), and with int8 weights beside
-    GPT-2       ids a second of Hugging Face's GPT-2 with a key-value cache, of as many weights as ours, and
-                how many times that is ours; wants `pip install -e '.[bench]'`
-    roofline    steps a second at batch 1 against the most that memory allows: the bytes of the weights that a
-                step reads over the bandwidth of copying a large tensor
-    training    steps a second of our model and loss against the bare one's, the same batches, AdamW, in
-                single precision on both sides, and once more in bfloat16
-    prepare     files a second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
+    sampling    tokens per second of `generate` (grammar, filters, look-back, decoding of notes), at batch 1,
+                8, 64 and 256, against an embedding, an nn.LSTM and a linear layer that sample from the
+                softmax step by step, same threads; its nn.LSTM has our layers and widths, inputs included.
+                Also with --compiled (compiled before timing), and with int8 weights as well
+    GPT-2       tokens per second of Hugging Face's GPT-2 with a key-value cache and the same number of
+                weights, and the ratio of ours to it; needs `pip install -e '.[bench]'`
+    roofline    steps per second at batch 1 against the most that memory allows: the bandwidth of copying a
+                large tensor divided by the bytes of the weights that a step reads
+    training    steps per second of our model and loss against those of the plain model, the same batches,
+                AdamW, in single precision on both sides, and again in bfloat16
+    prepare     files per second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
-Seconds from a cold start, of `--help` and of one piece, are printed as they are. On a GPU see `speed_gpu.py`.
+Seconds from a cold start, of `--help` and of one piece, are printed as measured. For GPUs see
+`speed_gpu.py`.
 """
 
 import json
@@ -46,11 +47,11 @@ from musegen.models.lm import LanguageModel
 
 BATCHES = (1, 8, 64, 256)
 STEPS = 4
-"""Of training in a round."""
+"""Training steps per round."""
 
 
 def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Ids a second of both sides, and the ratio, at every batch."""
+    """Tokens per second of both sides, and the ratio, for every batch size."""
     assert isinstance(checkpoint.model, LanguageModel)
     model, plain, rows = checkpoint.model, checkpoint.config.sampling, {}
     ways = {
@@ -68,7 +69,7 @@ def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> d
         ours: dict[str, list[float]] = {way: [] for way in ways}
         theirs, seeds = [], range(1, rounds + 1)
         for way in ways:
-            write(batch, 0, way)  # what is laid out or compiled once is there
+            write(batch, 0, way)  # so that weights are packed and steps compiled before timing
         bare_sampling(bare, batch, 3)
         for seed in seeds:
             steps = 200
@@ -85,7 +86,7 @@ def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> d
 
 
 def bandwidth() -> float:
-    """Bytes a second that copying a large tensor reads and writes."""
+    """Bytes per second read and written when copying a large tensor."""
     source = torch.ones(64 * 2**20)
     target = torch.empty_like(source)
     taken = min(seconds(lambda: target.copy_(source))[0] for _ in range(5))
@@ -93,14 +94,14 @@ def bandwidth() -> float:
 
 
 def read_by_a_step(model: LanguageModel) -> int:
-    """Bytes of the weights that a step reads: not those of which it looks up a few rows."""
+    """Bytes of the weights that a step reads, without tables of which it looks up a few rows."""
     tables = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
     tables |= {id(model.decoder.input.weight)}
     return sum(w.numel() * w.element_size() for w in model.parameters() if id(w) not in tables)
 
 
-def beside_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], steps: int) -> Any:
-    """Ids a second of GPT-2, and how many times that is ours, at every batch."""
+def against_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], steps: int) -> Any:
+    """Tokens per second of GPT-2, and the ratio of ours to it, for every batch size."""
     peer = gpt2(sum(each.numel() for each in checkpoint.model.parameters()), checkpoint.tokenizer.vocab_size)
     if peer is None:
         return "not measured: transformers is not installed (pip install -e '.[bench]')"
@@ -117,7 +118,7 @@ def beside_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], step
 def training(
     checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, precision: str = "float32"
 ) -> dict[str, float]:
-    """Steps a second of both sides, and the ratio."""
+    """Training steps per second of both sides, and the ratio."""
     batches = train_batches(checkpoint, dataset)
     rates: dict[str, list[float]] = {side: [] for side in SIDES}
     for turn in range(rounds):
@@ -132,7 +133,7 @@ def training(
 
 
 def cold(checkpoint: Path, bars: int) -> dict[str, float]:
-    """Seconds of commands in processes of their own."""
+    """Seconds of commands, each in its own process."""
     command = partial(subprocess.run, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         piece = ["generate", str(checkpoint), "--bars", str(bars), "--out", str(Path(folder) / "out")]
@@ -142,7 +143,7 @@ def cold(checkpoint: Path, bars: int) -> dict[str, float]:
 
 
 def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) -> dict[str, Any]:
-    """All figures."""
+    """All figures on a CPU."""
     assert isinstance(checkpoint.model, LanguageModel)
     bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model)
     rates = sampling(checkpoint, bare, bars=bars, rounds=rounds)
@@ -162,10 +163,10 @@ def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) 
         "training": lambda: training(checkpoint, dataset, bare, rounds=rounds),
         "cold_start_seconds": lambda: cold(checkpoint.path, bars),
         "prepare": lambda: preparing(dataset),
-        "GPT-2": lambda: beside_gpt2(checkpoint, rates, steps=100),
+        "GPT-2": lambda: against_gpt2(checkpoint, rates, steps=100),
         "training, bfloat16": lambda: in_bfloat16(checkpoint, dataset, bare, rounds=rounds),
     }
-    print(json.dumps(found), file=sys.stderr, flush=True)  # what is known is said, should the rest not end
+    print(json.dumps(found), file=sys.stderr, flush=True)  # printed now in case the run is interrupted
     for name, part in parts.items():
         found[name] = part()
         print(json.dumps({name: found[name]}), file=sys.stderr, flush=True)
@@ -173,9 +174,9 @@ def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) 
 
 
 def in_bfloat16(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int) -> Any:
-    """`training` in bfloat16, where the processor computes in it."""
+    """`training` in bfloat16, if the CPU supports it."""
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
-        return "not measured: this processor does not compute in bfloat16"
+        return "not measured: this CPU does not support bfloat16"
     return training(checkpoint, dataset, bare, rounds=rounds, precision="bfloat16")
 
 
@@ -189,14 +190,14 @@ def main(
     bars: int = 16,
     device: Literal["cpu", "cuda"] = "cpu",
 ) -> dict[str, Any]:
-    """All figures, of one device.
+    """All figures, on one device.
 
     Args:
-        checkpoint: a language model's folder
+        checkpoint: the folder of a language model
         dataset: a prepared dataset
-        rounds: of which the medians are taken
-        bars: of what is sampled
-        device: where it is measured
+        rounds: number of rounds over which medians are taken
+        bars: bars per sampled piece
+        device: device to measure on
     """
     need_lm(checkpoint)
     if device == "cpu":

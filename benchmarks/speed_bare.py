@@ -1,4 +1,4 @@
-"""What one writes oneself, beside which `benchmarks.speed` measures, and a training step of both."""
+"""The plain nn.LSTM baseline of `benchmarks.speed`, and a training step of both sides."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ SIDES = ("ours", "bare")
 
 
 def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
-    """How long a call takes, all that it starts on a GPU included, and what it gives."""
+    """The seconds that a call takes, including all work it starts on a GPU, and its result."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     wait()
     began = time.perf_counter()
@@ -28,11 +28,11 @@ def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
 
 
 class Bare(nn.Module):
-    """An embedding, an nn.LSTM of the widths and layers of ours, a linear layer.
+    """An embedding, an nn.LSTM with the widths and layers of ours, and a linear layer.
 
     Args:
         vocab: V.
-        config: of the language model it is compared with.
+        config: model settings of the language model it is compared with.
     """
 
     def __init__(self, vocab: int, config: Any) -> None:
@@ -49,7 +49,7 @@ class Bare(nn.Module):
 
 @torch.inference_mode()
 def bare_sampling(bare: Bare, rows: int, steps: int) -> None:
-    """Draw so many ids in each row."""
+    """Sample so many ids in each row."""
     ids = torch.ones(rows, 1, dtype=torch.int64, device=bare.logits.weight.device)
     state = None
     for _ in range(steps):
@@ -58,14 +58,14 @@ def bare_sampling(bare: Bare, rows: int, steps: int) -> None:
 
 
 def bare_loss(bare: Bare, batch: Batch) -> Tensor:
-    """Mean nats a token."""
+    """Mean nats per token."""
     logits, _ = bare(batch["input_ids"])
     targets = batch["target_ids"].flatten()
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
 
 
 def train_batches(checkpoint: Checkpoint, dataset: Dataset) -> Sequence[Batch]:
-    """The batches of an epoch, as the checkpoint was trained on them."""
+    """The batches of one epoch, as in the training of the checkpoint."""
     config, view = checkpoint.config, model_view(checkpoint, dataset)
     tables, tokens = checkpoint.tokenizer.tables, config.optim.batch_tokens
     return TokenDataModule(view, tables, config, tokens).train_batches(0)
@@ -74,7 +74,7 @@ def train_batches(checkpoint: Checkpoint, dataset: Dataset) -> Sequence[Batch]:
 def stepper(
     checkpoint: Checkpoint, bare: Bare, *, side: str, device: str = "cpu", precision: str = "float32"
 ) -> Callable[[Batch], None]:
-    """One whole training step of "ours" or "bare"."""
+    """A complete training step of "ours" or "bare"."""
     model: nn.Module = checkpoint.model if side == "ours" else bare
     is_note = torch.from_numpy((checkpoint.tokenizer.tables.pitch >= 0).astype("int64")).to(device)
     module = DecoderModule(checkpoint.model, optim=checkpoint.config.optim, steps=1, is_note=is_note)

@@ -1,7 +1,8 @@
-"""How fast training and sampling are on a GPU beside a bare cuDNN loop, and what limits each.
+"""Speed of training and sampling on a GPU compared with a plain cuDNN loop, and what limits each.
 
-Called by `python -m benchmarks.speed CKPT DATASET --device cuda`. Each part is timed on its own, after a
-first run that is not timed. What a part fails by is printed in its place, so one fault spares the others.
+Called by `python -m benchmarks.speed CKPT DATASET --device cuda`. Each part is timed separately, after a
+first run that is not timed. If a part fails, its error is printed in its place, so that the other parts
+still run.
 """
 
 import json
@@ -21,7 +22,7 @@ from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.generation import engine, tasks
+from musegen.generation import engine, pieces
 from musegen.generation.graphs import BLOCK, Graphed
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
@@ -29,9 +30,9 @@ from musegen.training.sharding import Batch
 
 BATCHES = (1, 64, 4096)
 STEPS = 20
-"""Of training in a round."""
+"""Training steps per round."""
 SHOWN = 8
-"""Kernels that are named."""
+"""The number of kernels that are listed."""
 
 Found = dict[str, Any]
 
@@ -46,7 +47,7 @@ def measured(
     batches: Sequence[int] = BATCHES,
     steps: int = STEPS,
 ) -> Found:
-    """All figures; `device` "cpu" is for trying this out."""
+    """All figures; `device` "cpu" is for testing this module."""
     bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model).to(device)
     found: Found = {"machine": _machine(device), "torch": torch.__version__}
     found["weights"] = sum(weight.numel() for weight in checkpoint.model.parameters())
@@ -54,7 +55,7 @@ def measured(
 
     def add(name: str, part: Callable[[], Found]) -> None:
         found[name] = _tried(part)
-        say(json.dumps({name: found[name]}))  # at once: a run that is cut short has said something
+        say(json.dumps({name: found[name]}))  # at once, in case the run is interrupted
 
     data = train_batches(checkpoint, dataset)
     made = [{k: v.to(device) for k, v in data[i].items()} for i in range(min(steps, len(data)))]
@@ -83,10 +84,10 @@ def _machine(device: str) -> str:
 
 
 def _tried(part: Callable[[], Found]) -> Found:
-    """What a part finds, or what it fails by."""
+    """The figures of a part, or its error."""
     try:
         return part()
-    except Exception as error:  # noqa: BLE001 - a benchmark tells what happened and goes on
+    except Exception as error:  # noqa: BLE001 - a benchmark reports what happened and continues
         return {
             "failed": f"{type(error).__name__}: {error}",
             "at": traceback.format_exc(limit=-4).splitlines(),
@@ -101,7 +102,7 @@ def _sampling(
     rounds: int,
     is_graphed: bool,  # noqa: FBT001
 ) -> Found:
-    """Ids a second of `generate`, and of drawing ids from the bare model as long."""
+    """Tokens per second of `generate`, and of sampling from the plain model for as many steps."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     device = next(bare.parameters()).device.type
     rates: dict[str, list[float]] = {"ids/s": [], "engine ids/s": [], "bare": [], "ratio": []}
@@ -125,15 +126,15 @@ def _sampling(
 
 @contextmanager
 def _engine_alone() -> Iterator[list[float]]:
-    """Collects the seconds in the engine, without what is decoded from its ids."""
-    alone, real = [], tasks.sample_streams
+    """Collects the seconds spent in the engine, without decoding its ids to notes."""
+    alone, real = [], pieces.sample_streams
 
     def timed(*arguments: Any, **named: Any) -> Any:
         taken, result = seconds(partial(real, *arguments, **named))
         alone.append(taken)
         return result
 
-    with patch.object(tasks, "sample_streams", timed):
+    with patch.object(pieces, "sample_streams", timed):
         yield alone
 
 
@@ -151,7 +152,7 @@ def _training(
     rounds: int,
     steps: int,
 ) -> Found:
-    """Steps a second of both sides, taking turns."""
+    """Steps per second of both sides, taking turns."""
     make = partial(stepper, checkpoint, bare, device=device, precision=precision)
     steppers = {side: make(side=side) for side in SIDES}
     rates: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -172,7 +173,7 @@ def _training(
 
 
 def _sampling_profile(checkpoint: Checkpoint, batch: int) -> Found:
-    """Of the second to the fourth block of steps; without a GPU, of all."""
+    """A profile of the second to the fourth block of steps; without a GPU, of all."""
 
     def write() -> None:
         generate(checkpoint.model, checkpoint.tokenizer, Request(bars=8), num=batch)  # type: ignore[arg-type]
@@ -196,7 +197,7 @@ def _sampling_profile(checkpoint: Checkpoint, batch: int) -> Found:
                 for _ in range(3):
                     ids, rows = super(Watched, self).__call__(rows, uniform)
                     drawn.append(ids)
-                    bool(rows.done.all())  # as the engine asks
+                    bool(rows.done.all())  # as the engine checks
 
             found.update(_profile(blocks), steps=3 * BLOCK)
             return torch.cat(drawn), rows
@@ -207,7 +208,7 @@ def _sampling_profile(checkpoint: Checkpoint, batch: int) -> Found:
 
 
 def _training_profile(checkpoint: Checkpoint, bare: Bare, made: list[Batch], device: str, side: str) -> Found:
-    """Of a few steps."""
+    """A profile of a few training steps."""
     step = stepper(checkpoint, bare, side=side, device=device, precision="bfloat16")
     _run(step, made)
     found = _profile(partial(_run, step, made))
@@ -216,7 +217,7 @@ def _training_profile(checkpoint: Checkpoint, bare: Bare, made: list[Batch], dev
 
 
 def _profile(run: Callable[[], None]) -> Found:
-    """How long the GPU is busy, with what, and with how many kernels."""
+    """How long the GPU is busy, with which kernels and how many."""
     activities = [torch.profiler.ProfilerActivity.CPU]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":

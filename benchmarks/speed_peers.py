@@ -1,4 +1,4 @@
-"""Others beside which `benchmarks.speed` measures: Hugging Face GPT-2, and MidiTok alone."""
+"""Further baselines of `benchmarks.speed`: Hugging Face's GPT-2, and MidiTok alone."""
 
 import contextlib
 import io
@@ -14,16 +14,16 @@ from musegen.data.prepare import prepare
 from musegen.music.writing.midi import midi_bytes
 
 LAYERS, HEADS, CONTEXT = 4, 4, 1024
-"""Of GPT-2; its width follows from the number of weights."""
+"""Settings of GPT-2; its width follows from the number of weights."""
 FILES = 300
-"""That are prepared."""
+"""The number of files that are prepared."""
 
 
 def gpt2(weights: int, vocab: int, device: str = "cpu") -> Any:
-    """A GPT-2 of about so many weights, as it is (embedding and output share theirs).
+    """A standard GPT-2 with about so many weights (embedding and output are tied).
 
     Returns:
-        None where transformers is not installed.
+        None if transformers is not installed.
     """
     try:
         from transformers import GPT2Config, GPT2LMHeadModel
@@ -46,7 +46,7 @@ def gpt2(weights: int, vocab: int, device: str = "cpu") -> Any:
 
 @torch.inference_mode()
 def gpt2_sampling(model: Any, rows: int, steps: int) -> None:
-    """Draw so many ids in each row, keys and values kept."""
+    """Sample so many ids in each row, with a key-value cache."""
     ids = torch.ones(rows, 1, dtype=torch.int64, device=model.device)
     cache = None
     for _ in range(steps):
@@ -56,7 +56,7 @@ def gpt2_sampling(model: Any, rows: int, steps: int) -> None:
 
 
 def preparing(dataset: Dataset) -> dict[str, float]:
-    """Files a second of `prepare` (read, check, tidy, compare, store) and of MidiTok's REMI, one process."""
+    """Files per second of `prepare` (read, check, repair, compare, store) and of MidiTok, one process."""
     import miditok
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,15 +1,16 @@
-"""Whether the tunes of a language model are like real ones: features, form, copying, ends.
+"""Whether the tunes of a language model are like real ones: features, form, copying, endings.
 
     python -m benchmarks.tunes CKPT DATASET [--num 500] [--bars 40] [--split test] [--seed 0] [--json]
         [--min-p P] [--min-p-new P] [--diatonic SHARE]
 
-Real are the pieces of the split, whole, or their first bars where they have more than so many; each of the
-model's has the metre and the length of one of them, drawn at random, is written at the checkpoint's settings
-or at others, and is read back from its file. Wanted: of every feature at least 0.95 of the overlap that two
-halves of the real ones have; means of repeated bars and of the likeness of bars at each distance within 15%
-of the real; the mean longest run that is copied from a training piece, in any key, no longer than real ones
-copy; no tune empty or endless; each ends on the last bar line or before. Beside it stands how many end on
-the tonic of the key that fits best (Krumhansl), and how many keep to one scale from first to last.
+Real tunes are the pieces of the split, complete or, if they are longer than --bars, their first bars. Each
+generated tune has the time signature and the length of a randomly chosen real one, is sampled with the
+settings of the checkpoint or those of the flags, and is read back from its file. Targets: for every feature
+at least 0.95 of the overlap of two halves of the real tunes; means of repeated bars and of the similarity
+of bars at each distance within 15% of the real ones; a mean longest run copied from a training piece, in
+any key, no longer than that of real tunes; no tune empty or too long; each ends on the last bar line or
+before. Also printed is how many end on the tonic of the best-fitting key (Krumhansl), and how many stay in
+one scale throughout.
 """
 
 from collections.abc import Callable
@@ -34,20 +35,20 @@ from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end
 
 WANTED = 0.95
-"""Of the overlap of two halves of the real ones."""
+"""The target, as a share of the overlap of two halves of the real tunes."""
 FORM = ("repeated_bars", "similarity_short", "similarity_middle", "similarity_long")
 WITHIN = 0.15
-"""Of the real mean, by which those of form may differ."""
+"""The share of the real mean by which the features of form may differ."""
 ROUNDING = 1e-9
 
 
 def measure(
     checkpoint: Checkpoint, dataset: Dataset, *, num: int, bars: int, split: str, seed: int
 ) -> dict[str, Any]:
-    """Everything; see above.
+    """All figures; see above.
 
     Raises:
-        ConfigError: the checkpoint is of no language model.
+        ConfigError: the checkpoint is no language model.
     """
     need_lm(checkpoint)
     real, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), bars)
@@ -58,11 +59,11 @@ def measure(
     found = compare(music_set("real", real), music_set(checkpoint.path.name, own), seed=seed)
     index = open_training_index(dataset).known
     copied = {
-        name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Asking {name}")]
+        name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Searching {name}")]
         for name, scores in (("real", real), ("own", own))
     }
     return {
-        "features": {name: _beside(row) for name, row in found["features"].items()},
+        "features": {name: _feature_figures(row) for name, row in found["features"].items()},
         "overlap": found["overlap"],
         "halves_overlap": found["halves_overlap"],
         "copied": {
@@ -77,8 +78,8 @@ def measure(
     }
 
 
-def _beside(row: dict[str, Any]) -> dict[str, float]:
-    """The means of a feature where these are numbers, the overlap, that of two halves, and their ratio."""
+def _feature_figures(row: dict[str, Any]) -> dict[str, float]:
+    """The means of a feature if they are numbers, the overlap, that of two halves, and their ratio."""
     overlap, halves = row["overlap"]["mean"], row["halves"]["overlap"]["mean"]
     means = {"real": row["real"]["mean"], "own": row["generated"]["mean"]}
     shown = {} if isinstance(means["real"], list) else means
@@ -86,7 +87,7 @@ def _beside(row: dict[str, Any]) -> dict[str, float]:
 
 
 def _shares(holds: Callable[[Score], bool], real: list[Score], own: list[Score]) -> dict[str, float]:
-    """The shares of the scores for which something holds."""
+    """The shares of the scores for which a condition holds."""
     return {
         name: float(np.mean([holds(score) for score in scores]))
         for name, scores in (("real", real), ("own", own))
@@ -94,7 +95,7 @@ def _shares(holds: Callable[[Score], bool], real: list[Score], own: list[Score])
 
 
 def verdicts(found: dict[str, Any]) -> dict[str, str]:
-    """What is wanted, and whether it is so."""
+    """The targets, and whether each is met."""
     low = [name for name, row in found["features"].items() if row["share"] < WANTED]
     off = [
         name
@@ -114,8 +115,8 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print the features side by side, and the other figures below."""
-    print_rows(found["features"], "features: means, overlap with real ones, that of two halves of these")
+    """Print the features in one table, and the other figures below."""
+    print_rows(found["features"], "features: means, overlap with real tunes, overlap of their halves")
     print_facts({name: value for name, value in found.items() if name != "features"})
 
 
@@ -133,22 +134,22 @@ def main(
     min_p_new: float | None = None,
     diatonic: float | None = None,
 ) -> dict[str, Any]:
-    """Everything, and what of it is wanted.
+    """All figures, and whether the targets are met.
 
     Args:
-        checkpoint: a language model's
-        dataset: that it learnt from
-        num: tunes that it writes
-        bars: of each, at most
-        split: real ones
-        seed: of all that is drawn
-        min_p: instead of the checkpoint's
-        min_p_new: instead of the checkpoint's
-        diatonic: instead of the checkpoint's
+        checkpoint: the folder of a language model
+        dataset: the dataset it was trained on
+        num: number of generated tunes
+        bars: the most bars of each tune
+        split: split of the real tunes
+        seed: random seed
+        min_p: replaces the checkpoint's setting
+        min_p_new: replaces the checkpoint's setting
+        diatonic: replaces the checkpoint's setting
     """
     settings = {"min_p": min_p, "min_p_new": min_p_new, "diatonic": diatonic}
-    given = {name: value for name, value in settings.items() if value is not None}
-    config = replace(checkpoint.config, sampling=replace(checkpoint.config.sampling, **given))
+    overrides = {name: value for name, value in settings.items() if value is not None}
+    config = replace(checkpoint.config, sampling=replace(checkpoint.config.sampling, **overrides))
     own = replace(checkpoint, config=config)
     found = measure(own, dataset, num=num, bars=bars, split=split, seed=seed)
     lowest = min(found["features"], key=lambda name: found["features"][name]["share"])

@@ -1,11 +1,12 @@
-"""Music that nobody prepared: what does each verb make of it?
+"""Files in the wild: what does each command make of music that was not prepared?
 
     python -m benchmarks.unprepared FOLDER ... [--verbs accompany vary ...] [--every N] [--limit 120]
 
-Every N-th music file of each folder goes through every verb that reads music, as a user would type it.
-Counted are files done, refused (each reason is printed) and failed: any other end, a traceback or a warning,
-or longer than the limit (exit code 1). Of accompaniments the melody's notes, tempos and metres are read back
-and compared with the file's own; a tune that is continued must stand before the new bars, note for note.
+Every N-th music file of each folder is passed to every command that reads music, as a user would type it.
+Counts the files that are completed, rejected (each reason is printed) and failed: any other end, a
+traceback or a warning, or longer than the limit (exit code 1). The notes of the melody, the tempos and the
+time signatures of accompaniments are read back and compared with those of the file; a continued tune must
+precede the new bars, note for note.
 """
 
 import contextlib
@@ -37,29 +38,31 @@ VERBS = {
     "compare": "compare SET SET --json",
     "novelty": "novelty FILE --against DATA --json",
 }
-"""A command line each. Words in capitals: FILE, SET (a folder of it and the next five), OUT, SEED, DATA."""
+"""One command line each. Placeholders: FILE, SET (a folder with it and the next five), OUT, SEED, DATA."""
 
 
 class _TooLong(BaseException):
-    """Beyond the limit; nothing that musegen catches."""
+    """The time limit is exceeded; musegen must not catch this."""
 
 
 def is_verbatim(source: Path, written: Path) -> bool:
-    """Whether the first tracks written are the tune of the source: its notes, tempos and metres."""
+    """Whether the first tracks of the result are the melody of the source: notes, tempos, time signatures."""
     with contextlib.redirect_stderr(io.StringIO()):
-        given = read_melody("FILE", source, None).user_tracks
+        melody = read_melody("FILE", source, None).user_tracks
     score, _ = parse_midi(written.read_bytes())
-    scale = score.ticks_per_quarter / given.ticks_per_quarter
-    wanted = sorted((n.time * scale, n.duration * scale, n.pitch, n.velocity) for n in given.tracks[0].notes)
+    scale = score.ticks_per_quarter / melody.ticks_per_quarter
+    expected = sorted(
+        (n.time * scale, n.duration * scale, n.pitch, n.velocity) for n in melody.tracks[0].notes
+    )
     # Notes of one pitch that overlap are written on a second track of the same name.
     same = any(
-        wanted
+        expected
         == sorted((n.time, n.duration, n.pitch, n.velocity) for t in score.tracks[:count] for n in t.notes)
         for count in (1, 2, 3)
     )
-    tempos = [(t.time * scale, round(t.qpm, 3)) for t in given.tempos]
+    tempos = [(t.time * scale, round(t.qpm, 3)) for t in melody.tempos]
     same_tempos = not tempos or tempos == [(t.time, round(t.qpm, 3)) for t in score.tempos]
-    metres = [(t.time * scale, t.numerator, t.denominator) for t in given.time_signatures]
+    metres = [(t.time * scale, t.numerator, t.denominator) for t in melody.time_signatures]
     same_metres = not metres or metres == [
         (t.time, t.numerator, t.denominator) for t in score.time_signatures
     ]
@@ -67,20 +70,20 @@ def is_verbatim(source: Path, written: Path) -> bool:
 
 
 def is_continued(source: Path, written: Path) -> bool:
-    """Whether every note of the source stands in what was written, at its time and pitch."""
+    """Whether every note of the source is in the result, at its time and pitch."""
     with contextlib.redirect_stderr(io.StringIO()):
-        given = read_music("FILE", source)
+        original = read_music("FILE", source)
     score, _ = parse_midi(written.read_bytes())
-    scale = score.ticks_per_quarter / given.ticks_per_quarter
-    wanted = Counter((n.time * scale, n.pitch) for track in given.tracks for n in track.notes)
-    return not wanted - Counter((n.time, n.pitch) for track in score.tracks for n in track.notes)
+    scale = score.ticks_per_quarter / original.ticks_per_quarter
+    expected = Counter((n.time * scale, n.pitch) for track in original.tracks for n in track.notes)
+    return not expected - Counter((n.time, n.pitch) for track in score.tracks for n in track.notes)
 
 
 CHECKS = {"accompany": is_verbatim, "generate": is_continued}
 
 
 def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> str:
-    """What came of the first file: "done", "changed" where it comes back so, or the code and last line."""
+    """The result for the first file: "done", "changed" if it was altered, or the exit code and last line."""
     path, words = files[0], io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         known = {"FILE": str(path), "SET": f"{folder}/set", "OUT": f"{folder}/out", **meant}
@@ -103,12 +106,12 @@ def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> 
             check = CHECKS.get(verb)
             written = Path(folder) / "out" / "001.mid"
             return "done" if check is None or check(path, written) else "changed"
-        return f"{code}: {said.splitlines()[-1] if said else 'nothing said'}"
+        return f"{code}: {said.splitlines()[-1] if said else 'no message'}"
 
 
 def kind_of(end: str) -> str:
-    """What is counted."""
-    return end if end in ("done", "changed") else "refused" if end.startswith("2:") else "failed"
+    """The category under which a result is counted."""
+    return end if end in ("done", "changed") else "rejected" if end.startswith("2:") else "failed"
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -129,18 +132,18 @@ def main(
     limit: int = 120,
     seed: int = 0,
 ) -> bool:
-    """Put the files through the verbs, print what came of them; returns whether one failed.
+    """Run the commands on the files and print the counts; returns whether one failed.
 
     Args:
-        folders: of music
-        verbs: that read it
+        folders: folders of music
+        verbs: commands to run
         folk: the language model
-        chorale: the accompanist
-        folk_vae: the model of clips
-        against: the dataset of novelty
-        every: take each N-th file only
-        limit: seconds for a file and a verb
-        seed: of what is drawn
+        chorale: the accompaniment model
+        folk_vae: the VAE
+        against: the dataset for novelty
+        every: use only every N-th file
+        limit: seconds per file and command
+        seed: random seed
     """
     meant = {"folk": folk, "chorale": chorale, "folk-vae": folk_vae, "DATA": against, "SEED": str(seed)}
     signal.signal(signal.SIGALRM, _stop)

@@ -1,9 +1,9 @@
-"""Samples from an untrained model: does the grammar alone make every one of them the music asked for?
+"""Samples from an untrained model: does the grammar alone make each of them valid music as requested?
 
     python -m benchmarks.untrained [--samples 1000] [--bars 16] [--programs]
 
-Prints a row a metre: samples that decode, MidiTok's own error count, bars and notes of the written files as
-symusic reads them back, and what a model without masks gives beside it.
+Prints one row per time signature: samples that decode, MidiTok's own error count, bars and notes of the
+written files as symusic reads them back; and, for comparison, the error share of the model without masks.
 """
 
 import math
@@ -25,20 +25,20 @@ METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]
 
 
 def untrained(tokenizer: Tokenizer) -> LanguageModel:
-    """A small language model as it is before training."""
+    """A small language model with its initial weights."""
     config = TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64))
     return build_model(config, tokenizer).eval()
 
 
 def without_masks(model: LanguageModel, tokenizer: RemiTokenizer, rows: int, length: int) -> float:
-    """Share of wrong successions, by MidiTok's count, when ids are drawn from the bare softmax."""
+    """Share of wrong successions, by MidiTok's count, when ids are sampled without masks."""
     ids = torch.full((rows, 1), tokenizer.bos_id)
     state, last, errors = model.init_state(rows), ids, 0.0
     torch.manual_seed(0)
     with torch.inference_mode():
         for _ in range(length):
             logits, state = model(last, state)
-            logits[..., : Kind.BAR] = -math.inf  # no padding, start or end: music alone is judged
+            logits[..., : Kind.BAR] = -math.inf  # no padding, start or end tokens: only music is judged
             last = torch.multinomial(logits[:, -1].softmax(-1), 1)
             ids = torch.cat([ids, last], dim=1)
     for row in ids.tolist():
@@ -51,9 +51,9 @@ def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None
     """Print the table.
 
     Args:
-        samples: in each metre
-        bars: of each
-        programs: programs, drums, velocity and tempo in the stream
+        samples: samples per time signature
+        bars: bars per sample
+        programs: include tokens for programs, drums, velocity and tempo
     """
     torch.manual_seed(0)
     config = TokenizerConfig(programs=programs, velocity=programs, tempo=programs)

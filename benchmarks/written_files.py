@@ -1,11 +1,12 @@
-"""Do symusic, pretty_midi, mido and music21 (its raw events) all read the notes that were written?
+"""Do symusic, pretty_midi, mido and music21 (its raw events) all read the same notes that were written?
 
     python -m benchmarks.written_files [--num 10000] [--music21 500]
     python -m benchmarks.written_files --checkpoint FOLDER ... | --music FOLDER ...
 
-Writes pieces of untrained models (every tokenizer, in several metres) or of checkpoints, or the music in
-folders after our reader, and compares of every note its onset and duration in ticks, pitch, velocity,
-program and whether it is drums. Prints a row a source; exit code 1 where any two differ.
+Writes pieces of untrained models (every tokenizer, in several time signatures) or of checkpoints, or the
+music in folders as read by musegen, and compares for every note its onset and duration in ticks, pitch,
+velocity, program and whether it is on a drum track. Prints one row per source; the exit code is 1 if any
+two readers differ.
 """
 
 import io
@@ -27,7 +28,7 @@ from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MidiError, MusegenError
 from musegen.generation.pieces import generate
-from musegen.generation.request import Request
+from musegen.generation.request import Request, TrainingDefaults
 from musegen.music.notes import normalise_notes, note_arrays
 from musegen.music.reading.read import SUFFIXES, read_score
 from musegen.music.writing.midi import midi_bytes
@@ -40,7 +41,7 @@ BARS = 8
 
 
 def tokenizers() -> dict[str, Tokenizer]:
-    """One tokenizer of every kind of stream."""
+    """One tokenizer for every kind of token sequence."""
     remi = partial(RemiTokenizer.build, time_signatures=[], programs=[])
     grid = partial(GridTokenizer.build, TokenizerConfig(kind="grid"), time_signatures=[])
     return {
@@ -56,12 +57,12 @@ def tokenizers() -> dict[str, Tokenizer]:
 
 
 def by_symusic(data: bytes) -> Notes:
-    """As symusic reads a file."""
+    """The notes that symusic reads."""
     return of_score(Score.from_midi(data))
 
 
 def of_score(score: Score) -> Notes:
-    """Of a Score in ticks."""
+    """The notes of a Score in ticks."""
     rows = [
         (t.is_drum, t.program, sorted(zip(*(c.tolist() for c in note_arrays(t)), strict=True)))
         for t in score.tracks
@@ -70,7 +71,7 @@ def of_score(score: Score) -> Notes:
 
 
 def by_pretty_midi(data: bytes) -> Notes:
-    """As pretty_midi reads a file, its seconds in ticks again."""
+    """The notes that pretty_midi reads, its seconds converted to ticks."""
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
     rows = []
     for each in midi.instruments:
@@ -82,11 +83,11 @@ def by_pretty_midi(data: bytes) -> Notes:
 
 
 Event = tuple[int, int, int, int]
-"""Tick, channel, pitch, velocity (0 where a note ends)."""
+"""Tick, channel, pitch, velocity (0 if a note ends)."""
 
 
 def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
-    """Notes of one track from its events."""
+    """The notes of one track from its events."""
     open_: dict[tuple[int, int], tuple[int, int]] = {}
     notes = []
     for tick, channel, pitch, velocity in events:
@@ -101,7 +102,7 @@ def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
 
 
 def by_mido(data: bytes) -> Notes:
-    """As mido reads a file, its messages paired here."""
+    """The notes that mido reads, from its messages."""
     rows = []
     for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
         now, events, program = 0, [], 0
@@ -119,7 +120,7 @@ def by_mido(data: bytes) -> Notes:
 
 
 def by_music21(data: bytes) -> Notes:
-    """As the raw events of music21 say."""
+    """The notes in the raw events of music21."""
     from music21 import midi
 
     file = midi.MidiFile()
@@ -145,7 +146,7 @@ READERS: dict[str, Callable[[bytes], Notes]] = {
 
 
 def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
-    """Pieces of untrained models, as many of each tokenizer and metre."""
+    """Pieces of untrained models, the same number for each tokenizer and time signature."""
     kinds = tokenizers()
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
@@ -159,16 +160,16 @@ def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
 
 
 def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
-    """Pieces of a trained model, in metres as it likes."""
+    """Pieces of a trained model, in time signatures that it samples."""
     checkpoint = load_checkpoint(folder)
-    rosters = [entry["programs"] for entry in checkpoint.data["train"]]
+    defaults = TrainingDefaults(rosters=[entry["programs"] for entry in checkpoint.data["train"]])
     request = Request(bars=BARS)
-    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, rosters=rosters):
+    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, defaults=defaults):
         yield folder.name, result.score
 
 
 def of_folder(folder: Path, skipped: Counter[str]) -> Iterator[tuple[str, Score]]:
-    """The music in a folder, as our reader gives it."""
+    """The music in a folder, as read by musegen."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.is_file():
             try:
@@ -178,17 +179,17 @@ def of_folder(folder: Path, skipped: Counter[str]) -> Iterator[tuple[str, Score]
 
 
 def disagreement(score: Score, readers: list[str]) -> str:
-    """Which reader finds other notes than those to be written, or "" where none does."""
+    """Which reader finds different notes than those written, or "" if none does."""
     try:
         data = midi_bytes(score)
     except MusegenError as error:
         return f"not written: {error}"
-    wanted = of_score(normalise_notes(score)[0])
+    expected = of_score(normalise_notes(score)[0])
     for name in readers:
         try:
-            if READERS[name](data) != wanted:
-                return f"{name} reads other notes"
-        except Exception as error:  # noqa: BLE001 - whatever a reader cannot do is a finding
+            if READERS[name](data) != expected:
+                return f"{name} reads different notes"
+        except Exception as error:  # noqa: BLE001 - any exception of a reader is a finding
             return f"{name}: {type(error).__name__}: {error}"
     return ""
 
@@ -200,12 +201,12 @@ def main(
     """Print the table; returns whether two readers differ.
 
     Args:
-        num: pieces to write
-        music21: pieces that music21 reads too, evenly spread
-        checkpoint: folders of models that write
+        num: number of pieces to write
+        music21: pieces that music21 reads as well, evenly spread
+        checkpoint: folders of models to sample from
         music: folders of music
     """
-    warnings.simplefilter("ignore")  # pretty_midi warns of nothing that is compared here
+    warnings.simplefilter("ignore")  # pretty_midi warns only of things that are not compared here
     skipped: Counter[str] = Counter()
     sources = [of_checkpoint(folder, num) for folder in checkpoint]
     sources += [of_folder(folder, skipped) for folder in music]
@@ -219,7 +220,7 @@ def main(
         slow[name] += with_music21
         if reason:
             found.append(f"{name}, piece {files[name]}: {reason}")
-    print(f"{'source':<34}{'files':>8}{'notes':>12}{'by music21':>12}{'not read by us':>16}")
+    print(f"{'source':<34}{'files':>8}{'notes':>12}{'by music21':>12}{'not readable':>16}")
     for name, count in files.items():
         print(f"{name:<34}{count:>8}{notes[name]:>12}{slow[name]:>12}{skipped[name]:>16}")
     said = f"{files.total()} files, {notes.total()} notes, {slow.total()} by music21"

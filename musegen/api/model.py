@@ -38,7 +38,7 @@ from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
-from musegen.generation.from_checkpoint import Wanted, own
+from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
 from musegen.music.metre import bar_ticks
 
@@ -288,7 +288,7 @@ class Model:
 
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, unchanged."""
-        return Piece(title, own(clip, self.clip_bars), None)
+        return Piece(title, as_result(clip, self.clip_bars), None)
 
     def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
         """The requested accompaniment of a melody, parsed from the options."""

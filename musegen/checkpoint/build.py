@@ -68,7 +68,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
         **settings | {"num_layers": config.encoder.num_layers},
     )
     is_aligned = config.encoder.alignment == "now"
-    decoder = StreamDecoder(tracker=target, more_anchors=int(is_aligned), **settings)
+    decoder = StreamDecoder(tracker=target, extra_references=int(is_aligned), **settings)
     planner = reader = None
     if config.plans(tokenizer.tables.voices):
         lengths = _bar_positions(tokenizer.tables)

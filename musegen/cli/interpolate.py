@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from musegen.cli.outputs import CheckpointName, Writing, report_note_f1, sampling_run
+from musegen.cli.outputs import CheckpointName, Writing, note_f1_line, sampling_run
 from musegen.cli.parse import parse
 from musegen.config.options import InterpolateOptions, as_arguments
 from musegen.console import say
@@ -42,6 +42,8 @@ def main(argv: list[str]) -> None:
     refuse_taken(arguments.out, force=arguments.writing.force)
     with sampling_run("interpolate", argv, arguments, together=True) as run:
         run.pieces = run.model.interpolate(first, last, **as_arguments(arguments.options))
-        report_note_f1(f"{first} as reconstructed by the model", run.pieces.measured["first"])
-        report_note_f1(f"{last} as reconstructed by the model", run.pieces.measured["last"])
+        run.report = [
+            note_f1_line(f"{path} as reconstructed by the model", run.pieces.measured[end])
+            for end, path in (("first", first), ("last", last))
+        ]
     say(f"seed {run.pieces.seed}")

@@ -47,6 +47,8 @@ class Run:
     model: Model
     pieces: Pieces = field(init=False)
     """The results; set by the verb."""
+    report: list[str] = field(default_factory=list)
+    """Lines about them, printed once the files are written."""
 
 
 @contextmanager
@@ -72,6 +74,8 @@ def sampling_run(
         manifest = write_outputs(
             run.model, run.pieces, out, [verb, *argv], pictures=pictures, together=together
         )
+    for line in run.report:
+        say(line)
     if arguments.writing.json:
         print_json(manifest)
     else:
@@ -142,10 +146,10 @@ def write_outputs(
     return manifest
 
 
-def report_note_f1(what: str, figures: dict[str, float]) -> None:
-    """Report the note F1 of a clip against the user's."""
+def note_f1_line(what: str, figures: dict[str, float]) -> str:
+    """The note F1 of a clip against the user's, in a line."""
     shown = {name: f"{value:.3f}" for name, value in figures.items()}
-    say(
+    return (
         f"{what}: note F1 {shown['note_f1']} (onset and pitch; precision {shown['precision']}, recall "
         f"{shown['recall']}), {shown['note_f1_durations']} with durations"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from musegen.cli.outputs import CheckpointName, MusicFile, Writing, report_note_f1, sampling_run
+from musegen.cli.outputs import CheckpointName, MusicFile, Writing, note_f1_line, sampling_run
 from musegen.cli.parse import parse
 from musegen.config.options import ReconstructOptions, as_arguments
 from musegen.files import refuse_taken
@@ -40,4 +40,4 @@ def main(argv: list[str]) -> None:
         piece = run.model.reconstruct(arguments.file, **as_arguments(arguments.options))
         shared = {name: getattr(piece, name) for name in ("seed", "source", "measured", "precision")}
         run.pieces = Pieces([replace(piece, title="the model's")], **shared)
-        report_note_f1("reconstruction", piece.measured)
+        run.report = [note_f1_line("reconstruction", piece.measured)]

@@ -43,20 +43,22 @@ def main(argv: list[str]) -> None:
     refuse_taken(arguments.out, force=arguments.writing.force)
     with sampling_run("vary", argv, arguments, together=True) as run:
         run.pieces = run.model.vary(arguments.file, **as_arguments(arguments.options))
-        _say_changes(run.pieces.measured, arguments.options.moves)
+        run.report = _changes(run.pieces.measured, arguments.options.moves)
     say(f"seed {run.pieces.seed}")
 
 
-def _say_changes(measured: list[dict[str, Any]], moves: Mapping[str, float]) -> None:
-    """Print a line per variation: notes kept, and the change of each attribute that a slider was set for."""
+def _changes(measured: list[dict[str, Any]], moves: Mapping[str, float]) -> list[str]:
+    """A line per variation: notes kept, and the change of each attribute that a slider was set for."""
     original, *variations = measured
+    lines = []
     for number, values in enumerate(variations, start=1):
         parts = [f"{values['recall']:.0%} of the notes kept"]
         parts += [
             f"{name} {_shown(original[name])} to {_shown(values[name])} {SLIDERS[name]} (set to {change:+g})"
             for name, change in moves.items()
         ]
-        say(f"{number}: {'; '.join(parts)}")
+        lines.append(f"{number}: {'; '.join(parts)}")
+    return lines
 
 
 def _shown(value: float | None) -> str:

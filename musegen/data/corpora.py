@@ -84,7 +84,7 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
         limit: the first so many tunes only; these alone are parsed, and not kept.
     """
     corpus = CORPORA[name]
-    names = frozenset(read_split(corpus.split)) if corpus.split else None
+    names = frozenset(read_split(corpus.split)) if corpus.split else frozenset()
     files: list[CorpusFile] = []
     for book in corpus.books:
         if limit is not None and len(files) >= limit:
@@ -105,9 +105,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "musegen"
 
 
-def _book(
-    book: str, names: frozenset[str] | None, workers: int | None, limit: int | None
-) -> list[CorpusFile]:
+def _book(book: str, names: frozenset[str], workers: int | None, limit: int | None) -> list[CorpusFile]:
     from musegen.music.reading.interop import PARSER_VERSION
 
     package = distribution("music21")
@@ -130,15 +128,14 @@ def _book(
     return files[:limit]
 
 
-def _jobs(folder: Path, book: str, names: frozenset[str] | None) -> list[tuple[str, str | Path]]:
+def _jobs(folder: Path, book: str, names: frozenset[str]) -> list[tuple[str, str | Path]]:
     """What is to be parsed: (source, text of one ABC tune, or a MusicXML file); of `names` where given."""
     from musegen.music.reading.abc import split_abc
 
     jobs: list[tuple[str, str | Path]] = []
-    for path in sorted(p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml")):
+    paths = (p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml"))
+    for path in sorted(p for p in paths if not names or p.stem in names):
         source = f"{book}/{path.name}"
-        if names is not None and path.stem not in names:
-            continue
         if path.suffix != ".abc":
             jobs.append((source, path))
             continue

@@ -106,7 +106,9 @@ class Dataset:
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
     """What a dataset holds: pieces by split, files by verdict and reason, metres, instruments."""
     pieces = dataset.pieces
-    audit = _read_lines(dataset.path / "audit.jsonl")
+    audit = dataset.path / "audit.jsonl"
+    lines = audit.read_text("utf-8").splitlines() if audit.exists() else []
+    metres = Counter(each for piece in pieces for each in piece.time_signatures)
     return {
         "kind": "dataset",
         "path": str(dataset.path),
@@ -115,15 +117,9 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "notes": sum(piece.notes for piece in pieces),
         "bars": sum(piece.bars for piece in pieces),
         "splits": dict(Counter(piece.split for piece in pieces)),
-        "verdicts": dict(Counter(line["verdict"] for line in audit)),
-        "time_signatures": dict(
-            Counter(each for piece in pieces for each in piece.time_signatures).most_common()
-        ),
+        "verdicts": dict(Counter(json.loads(line)["verdict"] for line in lines)),
+        "time_signatures": dict(metres.most_common()),
         "programs": dict(Counter(program for piece in pieces for program in piece.programs).most_common()),
         "melody": dict(Counter(piece.melody_how for piece in pieces)),
         "pickups": sum(piece.pickup > 0 for piece in pieces),
     }
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []

@@ -9,7 +9,7 @@ from symusic.core import ScoreTick
 from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
-from musegen.errors import DataError, TokenError
+from musegen.errors import DataError, MusegenError, attempt
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
@@ -58,15 +58,10 @@ def fit_tokenizer(
 
 
 def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreTick]:
-    scores = []
-    faults: Counter[str] = Counter()
-    for piece in dataset.pieces:
-        try:
-            scores.append(select(dataset, piece, data, pairs=pairs).score)
-        except DataError as error:
-            faults[str(error)] += 1
+    selected = [attempt(select, dataset, piece, data, pairs=pairs) for piece in dataset.pieces]
+    scores = [each.score for each in selected if not isinstance(each, MusegenError)]
     if not scores:
-        reasons = "; ".join(f"{fault} (x{count})" for fault, count in faults.items())
+        reasons = "; ".join(f"{fault} (x{count})" for fault, count in Counter(map(str, selected)).items())
         raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
     return scores
 
@@ -96,17 +91,12 @@ def shared_parts(scores: list[ScoreTick]) -> list[Part]:
 def _are_voices(scores: list[ScoreTick]) -> bool:
     """Whether nearly every piece is a few tracks of one note at a time."""
     fitting = 0
+    config = TokenizerConfig(kind="grid", positions=24)
     for score in scores:
-        grid = GridTokenizer.build(
-            TokenizerConfig(kind="grid", positions=24),
-            time_signatures=[],
-            parts=[Part(f"{UNNAMED}{i}", 0) for i in range(min(MAX_VOICES, len(score.tracks)))],
-        )
-        try:
-            grid.encode(score, lossy=True)
-        except TokenError:
-            continue
-        fitting += not any(track.is_drum for track in score.tracks)
+        parts = [Part(f"{UNNAMED}{i}", 0) for i in range(min(MAX_VOICES, len(score.tracks)))]
+        grid = GridTokenizer.build(config, time_signatures=[], parts=parts)
+        fits = not isinstance(attempt(grid.encode, score, lossy=True), MusegenError)
+        fitting += fits and not any(track.is_drum for track in score.tracks)
     return fitting >= WHOLE * len(scores)
 
 

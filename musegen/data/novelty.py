@@ -127,10 +127,8 @@ def _runs(index: NoveltyIndex, sought: NDArray[np.int32]) -> Ints:
         if not len(between):
             break
         where = np.searchsorted(asked, between)
-        asked, ends = (
-            np.insert(asked, where, between),
-            np.insert(ends, where, between + _longest(index, sought, between)),
-        )
+        ends = np.insert(ends, where, between + _longest(index, sought, between))
+        asked = np.insert(asked, where, between)
     places = np.arange(len(sought))
     return np.asarray(ends[np.searchsorted(asked, places, side="right") - 1] - places, np.int64)
 
@@ -153,9 +151,8 @@ def _cover(runs: Ints) -> Ints:
         runs: (M,), how long the run is that begins at each note but the last.
     """
     cover = np.ones(len(runs) + 1, np.int64)
-    begins = np.flatnonzero(
-        np.append(True, runs[1:] >= runs[:-1])[: len(runs)]
-    )  # no run that lies within another
+    # No run that lies within another.
+    begins = np.flatnonzero(np.append(True, runs[1:] >= runs[:-1])[: len(runs)])
     for begin in begins[np.argsort(runs[begins], kind="stable")].tolist():
         cover[begin : begin + runs[begin]] = runs[begin]
     return cover

@@ -261,10 +261,8 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
         empty = [s for s in SPLITS if not any(p.split == s for p in pieces)]
         if empty:
             found.append(f"the given split has nothing for {', '.join(empty)}")
-        splits: dict[str, set[str]] = {}
-        for piece in pieces:
-            splits.setdefault(piece.fingerprint, set()).add(piece.split)
-        leaks = sum(len(s) > 1 for s in splits.values())
+        splits = Counter(fingerprint for fingerprint, _ in {(p.fingerprint, p.split) for p in pieces})
+        leaks = sum(count > 1 for count in splits.values())
         if leaks:
             found.append(f"the same music stands in more than one split: {leaks} in all")
     missing = sum(p.melody < 0 for p in pieces)

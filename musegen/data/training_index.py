@@ -73,12 +73,8 @@ def open_training_index(dataset: Dataset) -> TrainingIndex:
     """
     train = dataset.split("train")
     held_out = next((split for split in HELD_OUT if dataset.split(split)), "")
-    recipe = [
-        VERSION,
-        dataset.sha256,
-        [[p.name for p in split] for split in (train, dataset.split(held_out))],
-    ]
-    folder = dataset.cache("novelty", recipe)
+    names = [[p.name for p in split] for split in (train, dataset.split(held_out))]
+    folder = dataset.cache("novelty", [VERSION, dataset.sha256, names])
     if not (folder / "novelty.json").is_file():
         _make(folder, dataset, train, held_out)
     names = json.loads((folder / "novelty.json").read_text("utf-8"))["names"]

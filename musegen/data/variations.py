@@ -76,22 +76,16 @@ def _split(notes: Notes, share: Floats, rng: np.random.Generator) -> Notes:
     following = np.append(notes.pitch[1:], notes.pitch[-1:])
     pitch = np.where(rng.random(len(following)) < 0.5, notes.pitch, following)
     second = Notes(notes.clip[chosen], (notes.onset + half)[chosen], half[chosen], pitch[chosen])
-    joined = Notes(
-        *(
-            np.concatenate(pair)
-            for pair in zip((notes.clip, notes.onset, half, notes.pitch), second, strict=True)
-        )
-    )
+    first = notes._replace(duration=half)
+    joined = Notes(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
     order = np.lexsort((joined.onset, joined.clip))
     return Notes(*(column[order] for column in joined))
 
 
 def _spread(notes: Notes, factor: Floats) -> Notes:
     """Draw pitches apart by a factor a clip, about the clip's mean."""
-    count = len(factor)
-    mean = np.bincount(notes.clip, notes.pitch, count) / np.maximum(
-        np.bincount(notes.clip, minlength=count), 1
-    )
+    counts = np.bincount(notes.clip, minlength=len(factor))
+    mean = np.bincount(notes.clip, notes.pitch, len(factor)) / np.maximum(counts, 1)
     centre = np.round(mean)[notes.clip]
     pitch = np.round(centre + (notes.pitch - centre) * factor[notes.clip])
     return notes._replace(pitch=np.clip(pitch, 0, 127).astype(np.int64))
@@ -105,9 +99,8 @@ def _shift(notes: Notes, lengths: Ints, share: Floats, where: Floats, rng: np.ra
     before = notes.onset[chosen - 1]
     is_last = np.append(notes.clip[1:] != notes.clip[:-1], True)[chosen]
     after = np.where(is_last, lengths[notes.clip[chosen]], np.append(notes.onset, 0)[chosen + 1])
-    moved = (
-        before + np.round((after - before) * where[notes.clip[chosen]] / SHORTEST).astype(np.int64) * SHORTEST
-    )
+    steps = np.round((after - before) * where[notes.clip[chosen]] / SHORTEST).astype(np.int64)
+    moved = before + steps * SHORTEST
     fits = (moved > before) & (moved < after)
     chosen, before, after, moved = chosen[fits], before[fits], after[fits], moved[fits]
     onset, end = notes.onset.copy(), notes.onset + notes.duration

@@ -172,14 +172,11 @@ def _encoded(
     for start in range(0, len(dataset.pieces), CHUNK_PIECES):
         pieces = dataset.pieces[start : start + CHUNK_PIECES]
         chosen = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
-        fitting = [each for each in chosen if not isinstance(each, MusegenError)]
-        streams = iter(tokenizer.encode_all(each.score for each in fitting))
-        for each in chosen:
+        scores = (each if isinstance(each, MusegenError) else each.score for each in chosen)
+        for each, stream in zip(chosen, tokenizer.encode_all(scores), strict=True):
             if isinstance(each, MusegenError):
                 yield each
-                continue
-            stream = next(streams)
-            if isinstance(stream, MusegenError):
+            elif isinstance(stream, MusegenError):
                 yield stream
             else:
                 yield attempt(_paired, each, stream, listener, tokenizer)

@@ -1,1 +1,1 @@
-"""Music and figures to look at: pictures, and a page that shows and plays."""
+"""Visualisation: pictures of music and of distributions, and a page that shows and plays pieces."""

@@ -1,4 +1,4 @@
-"""How the features of two sets of music are distributed, side by side in one picture."""
+"""The distributions of features of two sets of music, side by side in one picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_distributions(real: MusicSet, generated: MusicSet, path: Path) -> None
 
 
 def distributions(real: MusicSet, generated: MusicSet) -> Figure:
-    """A panel a feature: of a number how many pieces have it, of a histogram its mean; as shares."""
+    """One panel per feature: the distribution of a number over pieces, or the mean of a histogram."""
     from matplotlib.figure import Figure
 
     shown = {name: each for name, each in FEATURES.items() if real.values[name].shape[1] == 1 or each.bins}
@@ -52,7 +52,7 @@ def distributions(real: MusicSet, generated: MusicSet) -> Figure:
 
 
 def _draw(axes: Axes, feature: Feature, values: list[NDArray[np.float64]]) -> None:
-    """Bars of the first set, and beside them those of the second; `values` are (pieces, size) of each."""
+    """Bars of the first set next to those of the second; `values` are (pieces, size) of each."""
     axes.set_title(feature.label, loc="left", fontsize=9)
     axes.tick_params(labelsize=7)
     axes.set_yticks([])

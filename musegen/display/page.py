@@ -1,8 +1,8 @@
-"""One HTML page that shows and plays pieces: a piano roll and a play button each, and nothing from outside.
+"""A self-contained HTML page with a piano roll and a play button for each piece.
 
-The page itself lies in player/: page.html with its style and its scripts. Here the music is put into it, as
-JSON, times in ticks, with the tempo map that turns them into seconds. Its content security policy names the
-style and the script by their hashes: whatever a title says, nothing else is run and nothing is fetched.
+The template is in player/: page.html with its style and its scripts. The music is inserted as JSON with times
+in ticks and the tempo map that converts them to seconds. The content security policy names the style and the
+script by their hashes: whatever a title contains, nothing else is run and nothing is fetched.
 """
 
 import base64
@@ -32,7 +32,7 @@ def write_page(pieces: Sequence[tuple[str, Score]], path: Path, *, title: str) -
     Raises:
         OSError: see `write_atomic`.
     """
-    # a file name that is no UTF-8 has surrogates in it, which cannot be written
+    # a file name that is not UTF-8 contains surrogates, which cannot be encoded
     write_atomic(path, page(pieces, title=title).encode("utf-8", "replace"))
 
 
@@ -53,13 +53,13 @@ def page(pieces: Sequence[tuple[str, Score]], *, title: str) -> str:
 
 
 def piece_data(title: str, score: Score) -> dict[str, Any]:
-    """What the page knows of a piece.
+    """The data of a piece for the page.
 
     Returns:
-        title; facts, in words; tpq, ticks a quarter; end, the tick of the last bar line; metres, each
-        [tick, ticks a bar, beats a bar]; tempos, each [tick, microseconds a quarter]; tracks, each with its
-        name, its program (-1: drums) and its notes: onset, duration, pitch, velocity of the first, of the
-        second, and so on.
+        title; facts, as text; tpq, ticks per quarter note; end, the tick of the last bar line; metres, each
+        [tick, ticks per bar, beats per bar]; tempos, each [tick, microseconds per quarter note]; tracks, each
+        with its name, its program (-1: drums) and its notes: onset, duration, pitch, velocity of the first,
+        of the second, and so on.
     """
     return {
         "title": title,
@@ -84,7 +84,7 @@ def piece_data(title: str, score: Score) -> dict[str, Any]:
 
 
 def _beats(units: int) -> int:
-    """The beats of a bar of so many units as they are counted: compound metres in dotted beats."""
+    """The counted beats of a bar of `units` units: compound metres have dotted beats."""
     return units // 3 if units > 3 and units % 3 == 0 else units
 
 
@@ -96,10 +96,10 @@ def _facts(score: Score) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a content security policy knows an inline text by."""
+    """The hash of an inline text in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _inert(text: str) -> str:
-    """JSON that cannot end the element it stands in: `<` occurs in its strings alone."""
+    """JSON that cannot close its HTML element: `<` occurs only in its strings."""
     return text.replace("<", "\\u003c")

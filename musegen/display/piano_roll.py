@@ -1,6 +1,6 @@
 """Piano rolls: time in bars from left to right, pitch from low to high, a colour for each track.
 
-matplotlib is used through its objects alone: no global state, no window, no display needed.
+matplotlib is used only through its objects: no global state, no window, no display.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
     from matplotlib.figure import Figure
 
-INCHES_A_BAR = 0.75
+INCHES_PER_BAR = 0.75
 WIDTH = (7.0, 60.0)
-"""Narrowest and widest picture in inches; at 100 dots an inch this stays within 6,000 pixels."""
-INCHES_A_SEMITONE = 0.13
+"""Minimum and maximum width in inches; at 100 dots per inch at most 6,000 pixels."""
+INCHES_PER_SEMITONE = 0.13
 ROLLS = 16
-"""Piano rolls in a row of a picture of several."""
+"""Piano rolls per row of a picture of several."""
 NATURALS = (0, 2, 4, 5, 7, 9, 11)
 
 
@@ -44,7 +44,7 @@ def write_piano_roll(score: Score, path: Path, *, title: str = "") -> None:
 
 
 def write_roll_row(scores: Sequence[Score], titles: Sequence[str], path: Path, *, bars: int) -> None:
-    """Write the piano rolls of clips of so many bars side by side as a PNG (see `roll_row`).
+    """Write the piano rolls of clips of `bars` bars side by side as a PNG (see `roll_row`).
 
     Raises:
         OSError: see `write_atomic`.
@@ -60,7 +60,7 @@ def write_figure(figure: Figure, path: Path) -> None:
     """
     picture = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of an alphabet that the font lacks: drawn as a box
+        warnings.filterwarnings("ignore", "Glyph")  # a glyph that the font lacks is drawn as a box
         figure.savefig(picture, format="png")
     write_atomic(path, picture.getvalue())
 
@@ -73,7 +73,7 @@ def piano_roll(score: Score, *, title: str = "") -> Figure:
     drums = [track for track in score.tracks if len(track.notes) and track.is_drum]
     heights = [height for height, tracks in ((_height(pitched), pitched), (_height(drums), drums)) if tracks]
     bars = bar_ticks(score)
-    width = float(np.clip(INCHES_A_BAR * (len(bars) - 1), *WIDTH))
+    width = float(np.clip(INCHES_PER_BAR * (len(bars) - 1), *WIDTH))
     figure = Figure(figsize=(width, sum(heights) + 1.0), dpi=100, layout="constrained")
     rows = figure.subplots(
         len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -85,13 +85,13 @@ def piano_roll(score: Score, *, title: str = "") -> Figure:
     for axes in rows:
         _draw_bars(axes, bars)
     rows[-1].set_xlabel("bar")
-    # a track's name may hold a dollar sign, which would begin a formula
+    # a dollar sign in a title would begin a formula
     rows[0].set_title(title.replace("$", r"\$"), loc="left", fontsize=10)
     return figure
 
 
 def roll_row(scores: Sequence[Score], titles: Sequence[str], *, bars: int) -> Figure:
-    """Piano rolls of clips of so many bars side by side, at most `ROLLS` in a row, drums left out."""
+    """Piano rolls of clips of `bars` bars side by side, at most `ROLLS` per row, without drums."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -99,7 +99,7 @@ def roll_row(scores: Sequence[Score], titles: Sequence[str], *, bars: int) -> Fi
     height = max(1.2, _height([track for each in tracks for track in each]))
     columns = min(len(scores), ROLLS)
     rows = -(-len(scores) // columns)
-    width = float(np.clip(INCHES_A_BAR * bars, 1.2, WIDTH[1] / columns))
+    width = float(np.clip(INCHES_PER_BAR * bars, 1.2, WIDTH[1] / columns))
     figure = Figure(figsize=(columns * width + 0.6, rows * (height + 0.5)), dpi=100, layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, score, title, own in zip(grid, scores, titles, tracks, strict=False):
@@ -116,11 +116,11 @@ def roll_row(scores: Sequence[Score], titles: Sequence[str], *, bars: int) -> Fi
 
 
 def _height(tracks: list[Track]) -> float:
-    """Inches for the range of pitches of `tracks`."""
+    """Height in inches for the range of pitches of `tracks`."""
     if not tracks:
         return 0.0
     pitches = np.concatenate([note_arrays(track)[2] for track in tracks])
-    return max(1.2, INCHES_A_SEMITONE * float(np.ptp(pitches) + 3))
+    return max(1.2, INCHES_PER_SEMITONE * float(np.ptp(pitches) + 3))
 
 
 def _draw_pitched(axes: Axes, tracks: list[Track]) -> None:
@@ -137,11 +137,8 @@ def _draw_pitched(axes: Axes, tracks: list[Track]) -> None:
 
 def _mark_pitches(axes: Axes, lowest: float, highest: float) -> None:
     axes.set_ylim(lowest - 1, highest + 1)
-    shown = [
-        p
-        for p in range(int(lowest), int(highest) + 2)
-        if p % 12 == 0 or (p % 12 in NATURALS and highest - lowest < 40)
-    ]
+    named = NATURALS if highest - lowest < 40 else (0,)
+    shown = [p for p in range(int(lowest), int(highest) + 2) if p % 12 in named]
     axes.set_yticks(shown, [pitch_name(p) for p in shown], fontsize=7)
     for pitch in shown:
         if pitch % 12 == 0:
@@ -149,7 +146,7 @@ def _mark_pitches(axes: Axes, lowest: float, highest: float) -> None:
 
 
 def _note_boxes(track: Track, colour: Any) -> PolyCollection:
-    """One box a note, paler where it is softer; one collection, since a file may have 100,000 notes."""
+    """One box per note, paler for softer notes; one collection, since a file may have 100,000 notes."""
     from matplotlib.collections import PolyCollection
 
     onsets, durations, pitches, velocities = note_arrays(track)
@@ -166,16 +163,11 @@ def _draw_legend(axes: Axes, tracks: list[Track], colours: Any) -> None:
     from matplotlib.patches import Patch
 
     names = [track.name.strip() or instrument_name(track.program) for track in tracks]
-    axes.legend(
-        handles=[
-            Patch(color=colours[number % len(colours)], label=name[:24].replace("$", r"\$"))
-            for number, name in enumerate(names[:20])
-        ],
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        fontsize=7,
-        frameon=False,
-    )
+    handles = [
+        Patch(color=colours[number % len(colours)], label=name[:24].replace("$", r"\$"))
+        for number, name in enumerate(names[:20])
+    ]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, frameon=False)
 
 
 def _draw_drums(axes: Axes, tracks: list[Track]) -> None:
@@ -189,7 +181,7 @@ def _draw_drums(axes: Axes, tracks: list[Track]) -> None:
 
 
 def _draw_bars(axes: Axes, bars: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    """Bar lines, (bars + 1,) ticks, numbered from 1; fewer numbers where they would not fit."""
+    """Bar lines, (bars + 1,) ticks, numbered from 1, with fewer numbers if they would not fit."""
     axes.set_xlim(int(bars[0]), int(bars[-1]))
     every = max(1, (len(bars) - 1) // 80)
     for line in bars[::every]:

@@ -1,1 +1,1 @@
-"""What music, data and models are like: likelihood, facts, pictures."""
+"""Evaluation of models, and comparison of sets of music."""

@@ -1,11 +1,10 @@
-"""An accompanist beside three yardsticks: the human accompaniment, another piece's, and chords from a rule.
+"""An accompaniment model and three baselines: the human accompaniment, another piece's, and block chords.
 
-All are given the same melodies and measured alike, on the MIDI that is written of them, read back.
+All accompany the same melodies and are measured in the same way, on their MIDI files read back.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from musegen.data.selection import select
 from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.baselines import MelodyAndScore, block_chords, random_retrieval
-from musegen.evaluation.comparison import Evaluation
+from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
 from musegen.evaluation.likelihood import heading, model_view, split_likelihood, total_figures
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
 from musegen.generation.assemble import join
@@ -29,44 +28,37 @@ from musegen.tokenizers import GridTokenizer
 from musegen.tokenizers.grid import UNNAMED
 
 SAMPLED_IDS = 100_000
-"""Of accompaniments that are written unless more are asked for: a few minutes on a processor."""
+"""Number of tokens of the pieces that are accompanied by default: a few minutes on a CPU."""
 SYSTEMS = ("model", "human", "random_retrieval", "block_chords")
 Values = dict[str, dict[str, NDArray[np.float64]]]
-"""Of each system each measure, (pieces,): the mean over a piece's samples, NaN where it has no value."""
+"""The measures of each system, (pieces,) each: the mean over a piece's samples, NaN without a value."""
 
 
 class Library(NamedTuple):
-    """The training pieces: what is drawn from, and held against."""
+    """The training pieces, for retrieval and for reference."""
 
     pieces: dict[str, MelodyAndScore]
     """By name."""
     known: Standards
 
 
-def evaluate_accompanist(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    samples: int | None = None,
-    seed: int | None = None,
-    limit: int | None = None,
+def evaluate_seq2seq(
+    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
     """Likelihood of a split, and the measures of every system, means over pieces with 95% intervals.
 
     Args:
-        checkpoint: of an accompanist.
+        checkpoint: of an accompaniment model (seq2seq).
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: accompaniments a piece, drawn as the checkpoint's settings say; unset: 1.
-        seed: of the samples; unset: 0.
-        limit: accompany at most so many pieces, evenly spread over the split; None: as many as have
-            `SAMPLED_IDS` ids. The likelihood is of all.
+        **arguments: `samples`, accompaniments per piece with the checkpoint's settings, by default 1;
+            `seed`; and `limit`, the maximum number of pieces to accompany, evenly spread over the split, by
+            default as many as have `SAMPLED_IDS` tokens. The likelihood is of all pieces.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    samples, seed = 1 if samples is None else samples, seed or 0
+    (samples, seed), limit = samples_and_seed(arguments, 1), arguments.get("limit")
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
     values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
@@ -84,7 +76,7 @@ def evaluate_accompanist(
 
 
 def _intervals(values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
-    """Mean, low and high of each measure that has a value, in the order of `MEASURES`."""
+    """Mean and interval of each measure with a value, in the order of `MEASURES`."""
     known = {name: values[name] for name in MEASURES if name in values and not np.isnan(values[name]).all()}
     return {name: bootstrap_mean(own)._asdict() for name, own in known.items()}
 
@@ -99,7 +91,7 @@ def measure_accompaniments(
     seed: int = 0,
     limit: int | None = None,
 ) -> Values:
-    """The measures of every system, piece by piece; the arguments are those of `evaluate_accompanist`."""
+    """The measures of every system by piece; see `evaluate_seq2seq` for the arguments."""
     indices = view.indices(split)
     if not indices:
         raise DataError(f"dataset {dataset.name} has no {split} pieces that the model can read")
@@ -110,10 +102,11 @@ def measure_accompaniments(
         name = view.pieces[index].name
         piece = _piece(checkpoint, dataset, view, index)
         others = [other for title, other in library.pieces.items() if title != name]
+        rng = np.random.default_rng(seed + index)
         made = {
             "model": _samples(checkpoint, piece, samples, seed + index),
             "human": [piece.score],
-            "random_retrieval": _retrieved(piece, others, samples, seed + index),
+            "random_retrieval": [random_retrieval(piece, others, rng) for _ in range(samples) if others],
             "block_chords": [block_chords(piece, _chord_tracks(library.known))],
         }
         human = _read_back(piece.score)
@@ -132,20 +125,20 @@ def _spread(indices: list[int], count: int) -> list[int]:
 
 
 def _library(checkpoint: Checkpoint, dataset: Dataset, view: TokenView) -> Library:
-    """The training pieces of a dataset; what they know counts if they are those of the checkpoint."""
+    """The training pieces of a dataset; copied bars count only if the checkpoint was trained on them."""
     indices = view.indices("train")
     pieces = {
         view.pieces[index].name: _piece(checkpoint, dataset, view, index)
         for index in progress(indices, len(indices), "Reading training pieces")
     }
     is_own = dataset.sha256 == checkpoint.data["dataset_sha256"]
-    learnt = [without_melody(piece.score) for piece in pieces.values()]
-    known = standards(learnt, _parts(checkpoint))
+    accompaniments = [without_melody(piece.score) for piece in pieces.values()]
+    known = standards(accompaniments, _parts(checkpoint))
     return Library(pieces, known if is_own else known._replace(bars=frozenset()))
 
 
 def _parts(checkpoint: Checkpoint) -> list[str]:
-    """Names of the voices that the model writes; none where its tracks are no voices, or have no names."""
+    """Names of the voices of the model; empty if its tracks are not single voices or have no names."""
     tokenizer = checkpoint.tokenizer
     names = [part.name for part in tokenizer.parts]
     named = isinstance(tokenizer, GridTokenizer) and not any(name.startswith(UNNAMED) for name in names)
@@ -173,27 +166,17 @@ def _samples(checkpoint: Checkpoint, piece: MelodyAndScore, num: int, seed: int)
         yield join(melody, result, 0).score
 
 
-def _retrieved(piece: MelodyAndScore, others: list[MelodyAndScore], num: int, seed: int) -> Iterator[Score]:
-    rng = np.random.default_rng(seed)
-    for _ in repeat(None, num if others else 0):
-        yield random_retrieval(piece, others, rng)
-
-
 def _read_back(score: Score) -> Score:
-    """What a file of the score says: its notes as written, the melody verbatim, no empty track."""
+    """The score written to MIDI and read back, without empty tracks."""
     read = Score.from_midi(midi_bytes(score, user_tracks=(0,)))
     read.tracks = [track for track in read.tracks if len(track.notes)]
     return read
 
 
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
-    """Of each measure the mean over samples that have a value."""
-    means = {}
-    for name in MEASURES:
-        known = [values[name] for values in found if name in values and not np.isnan(values[name])]
-        if known:
-            means[name] = float(np.mean(known))
-    return means
+    """The mean of each measure over the samples with a value."""
+    known = {name: [row[name] for row in found if not np.isnan(row.get(name, np.nan))] for name in MEASURES}
+    return {name: float(np.mean(values)) for name, values in known.items() if values}
 
 
 def _columns(rows: list[dict[str, float]]) -> dict[str, NDArray[np.float64]]:

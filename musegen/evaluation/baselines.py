@@ -1,8 +1,8 @@
-"""Music without a model, to measure models by: accompaniments from a rule or another piece, and crossfades.
+"""Baselines without a model: accompaniments from a rule or from another piece, and crossfades.
 
-An accompaniment is made of a tidy Score (ticks) with a melody track: a Score of the same metre and tempo with
-the melody, verbatim, as its first track. It begins with the piece, or with its melody where that begins
-inside the first bar (a pickup), and ends with the bar in which the melody ends.
+They accompany a tidy Score (ticks) with a melody track by a Score of the same metre and tempo with the
+melody, verbatim, as its first track. It begins with the piece, or with the melody if that begins inside the
+first bar (a pickup), and ends with the bar in which the melody ends.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _TRIADS = {
     "major": ((0, 4, 7), (2, 5, 9), (4, 7, 11), (5, 9, 12), (7, 11, 14), (9, 12, 16)),
     "minor": ((0, 3, 7), (3, 7, 10), (5, 8, 12), (7, 11, 14), (8, 12, 15), (10, 14, 17)),
 }
-"""Semitones above the tonic, root first: the diatonic triads but the diminished; V of minor is major."""
-_LIKED = {0: 0.2, 5: 0.1, 7: 0.15}
-"""Of I, IV and V, by root: how much of a span's melody they need not cover to win."""
+"""Semitones above the tonic, root first: the diatonic triads except the diminished; V of minor is major."""
+_BONUS = {0: 0.2, 5: 0.1, 7: 0.15}
+"""Bonus of I, IV and V, by root, as a share of the melody's duration."""
 _LOWEST_ROOT = 48
-"""C3: roots stand in the octave above it, or as many octaves lower as the melody asks for."""
+"""C3: roots are in the octave above it, or lower if the melody is low."""
 
 
 class MelodyAndScore(NamedTuple):
@@ -38,13 +38,13 @@ class MelodyAndScore(NamedTuple):
 def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> Score:
     """The melody over a triad in root position on every strong beat (see `strong_beats`).
 
-    The triad is the one of the melody's key (C major where it has none) that covers most of what the
-    melody sounds until the next strong beat, with a bonus for I, IV and V; over silence the last one
-    stays. It lies below the melody's lowest note there.
+    It is the triad of the melody's key (by default C major) that covers most of the melody until the next
+    strong beat, with a bonus for I, IV and V; during rests the last one is kept. It lies below the lowest
+    note of the melody there.
 
     Args:
         piece: to accompany.
-        names: of the one track for the chords; or three, for the fifth, the third and the root.
+        names: of the track of the chords, or of three tracks for the fifth, the third and the root.
     """
     spans = _spans(piece)
     melody = piece.score.tracks[piece.melody]
@@ -52,7 +52,7 @@ def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> S
     chord: Sequence[int] = _TRIADS[key.mode][0]
     rows = []
     for begin, end in spans:
-        weights, lowest = _heard(melody, begin, end)
+        weights, lowest = _pitch_classes(melody, begin, end)
         if weights.any():
             chord = _best_triad(np.roll(weights, -key.tonic), key.mode)
         rows.append((begin, end - begin, *_below(key.tonic, chord, lowest)))
@@ -62,22 +62,22 @@ def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> S
         tracks.append(Track(name, melody.program, is_drum=False))
         onsets, durations = (np.tile(table[:, column], len(voices)) for column in (0, 1))
         put_notes(tracks[-1], onsets, durations, table[:, voices].T.ravel(), np.full_like(onsets, VELOCITY))
-    return _beside(piece, tracks)
+    return _with_melody(piece, tracks)
 
 
 def random_retrieval(
     piece: MelodyAndScore, others: Sequence[MelodyAndScore], rng: np.random.Generator
 ) -> Score:
-    """The melody over the accompaniment of one of `others`, drawn at random, drums left out.
+    """The melody over the accompaniment of a random one of `others`, without drums.
 
-    Drawn among those that begin in the same metre, where there are such. It is moved by at most 6
-    semitones so that the key signatures of the two melodies agree, and put in bar by bar, from its
-    first bar again after its last. What does not fit a bar (of another metre) is left out.
+    It is one of those in the same initial metre, if there are any. It is transposed by at most 6 semitones so
+    that the key signatures of the two melodies agree, and inserted bar by bar, repeated from its first bar if
+    it is shorter. Notes that do not fit a bar (of another metre) are left out.
 
     Args:
         piece: to accompany.
-        others: to draw from; not the piece itself.
-        rng: draws one number.
+        others: to choose from, without the piece itself.
+        rng: of which one number is used.
 
     Raises:
         ValueError: `others` is empty.
@@ -94,12 +94,12 @@ def random_retrieval(
     for index, track in enumerate(score.tracks):
         if index != other.melody and not track.is_drum:
             tracks.append(Track(track.name, track.program, is_drum=False))
-            put_notes(tracks[-1], *_laid(track, theirs, bars, (begin, end), semitones))
-    return _beside(piece, tracks)
+            put_notes(tracks[-1], *_move_bars(track, theirs, bars, (begin, end), semitones))
+    return _with_melody(piece, tracks)
 
 
 def _spans(piece: MelodyAndScore) -> list[tuple[int, int]]:
-    """From each strong beat to the next, as far as the accompaniment goes."""
+    """From each strong beat to the next, within the accompaniment."""
     bars = bar_ticks(piece.score)
     begin, end = _extent(piece, bars)
     beats = strong_beats(piece.score, bars).tolist()
@@ -113,8 +113,8 @@ def _extent(piece: MelodyAndScore, bars: Ints) -> tuple[int, int]:
     return (first if first < bars[1] else 0), int(bars[np.searchsorted(bars, last)])
 
 
-def _heard(melody: Track, begin: int, end: int) -> tuple[Ints, int]:
-    """How long each pitch class of the melody sounds from `begin` to `end`, (12,) ticks; its lowest pitch."""
+def _pitch_classes(melody: Track, begin: int, end: int) -> tuple[Ints, int]:
+    """Duration of each pitch class of the melody from `begin` to `end`, (12,) ticks, and its lowest pitch."""
     onsets, durations, pitches, _ = note_arrays(melody)
     sounds = np.minimum(onsets + durations, end) - np.maximum(onsets, begin)
     pitches, sounds = pitches[sounds > 0], sounds[sounds > 0]
@@ -123,9 +123,9 @@ def _heard(melody: Track, begin: int, end: int) -> tuple[Ints, int]:
 
 
 def _best_triad(weights: Ints, mode: str) -> Sequence[int]:
-    """The triad for what is heard, (12,) ticks from the tonic up."""
+    """The triad for pitch-class durations, (12,) ticks, relative to the tonic."""
     share = weights / weights.sum()
-    fits = {t: share[[n % 12 for n in t]].sum() + _LIKED.get(t[0], 0.0) for t in _TRIADS[mode]}
+    fits = {t: share[[n % 12 for n in t]].sum() + _BONUS.get(t[0], 0.0) for t in _TRIADS[mode]}
     return max(fits, key=lambda triad: float(fits[triad]))
 
 
@@ -147,21 +147,17 @@ def _signature(piece: MelodyAndScore) -> int:
     return key.signature if key else 0
 
 
-def _laid(
+def _move_bars(
     track: Track, theirs: Ints, bars: Ints, extent: tuple[int, int], semitones: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
-    """The notes of `track`, of a piece with the bar lines `theirs`, bar by bar between the lines `bars`."""
-    onsets, durations, pitches, velocities = note_arrays(track)
-    home = np.searchsorted(theirs, onsets, side="right") - 1
+    """The notes of `track`, whose piece has the bar lines `theirs`, moved bar by bar to the lines `bars`."""
+    notes = np.stack(note_arrays(track))  # (4, notes), the onsets first
+    bar_of_note = np.searchsorted(theirs, notes[0], side="right") - 1
     rows = [np.zeros((4, 0), np.int64)]
     for bar, (begin, end) in enumerate(pairwise(bars.tolist())):
         source = bar % (len(theirs) - 1)
-        mine = (home == source) & (onsets - theirs[source] < end - begin)
-        rows.append(
-            np.stack(
-                [onsets[mine] - theirs[source] + begin, durations[mine], pitches[mine], velocities[mine]]
-            )
-        )
+        mine = (bar_of_note == source) & (notes[0] - theirs[source] < end - begin)
+        rows.append(notes[:, mine] + np.array([[begin - theirs[source]], [0], [0], [0]]))
     onsets, durations, pitches, velocities = np.concatenate(rows, axis=1)
     pitches = pitches + semitones
     keep = (onsets >= extent[0]) & (onsets < extent[1]) & (pitches >= 0) & (pitches <= 127)
@@ -169,8 +165,8 @@ def _laid(
     return onsets[keep], durations[keep], pitches[keep], velocities[keep]
 
 
-def _beside(piece: MelodyAndScore, tracks: list[Track]) -> Score:
-    """The piece with its melody and these tracks alone."""
+def _with_melody(piece: MelodyAndScore, tracks: list[Track]) -> Score:
+    """A score of the melody and these tracks."""
     result = piece.score.copy()
     melody = result.tracks[piece.melody].copy()
     result.tracks = tracks
@@ -180,28 +176,28 @@ def _beside(piece: MelodyAndScore, tracks: list[Track]) -> Score:
 
 
 def crossfade(first: Score, second: Score, num: int, *, seed: int = 0) -> list[Score]:
-    """Clips from one to another in which each onset goes over from the first clip's notes to the second's.
+    """Clips from one to another, in each of which some onsets have the notes of the second clip.
 
-    At each tick at which a note of either begins, a number is drawn once; from the step on at which the
-    share gone over reaches it, the second clip's notes stand there. The Bernoulli blend of MusicVAE
-    (Roberts 2018, arXiv:1803.05428), of whole notes and one way only, so that no step goes back. Notes
-    keep their durations, so that they may overlap.
+    Each tick at which a note of either begins has one random threshold; it has the notes of the second clip
+    as soon as the share of the crossfade exceeds the threshold. This is the Bernoulli blend of MusicVAE
+    (Roberts 2018, arXiv:1803.05428) with whole notes and with the same thresholds in all steps, so that no
+    step goes back. Notes keep their durations, so that they may overlap.
 
     Args:
-        first: in ticks, all tracks taken as one.
-        second: of as many ticks a quarter.
+        first: in ticks, all tracks merged.
+        second: in the same ticks per quarter note.
         num: how many clips, both ends included, 2 or more.
-        seed: of the numbers.
+        seed: of the thresholds.
     """
     rows = [
         np.concatenate([np.stack(note_arrays(t)) for t in clip.tracks], axis=1) for clip in (first, second)
     ]
     onsets = np.unique(np.concatenate([rows[0][0], rows[1][0]]))
-    turn = np.random.default_rng(seed).random(len(onsets))  # (onsets,) from 0 to below 1
-    turns = [turn[np.searchsorted(onsets, each[0])] for each in rows]
+    thresholds = np.random.default_rng(seed).random(len(onsets))  # (onsets,) from 0 to below 1
+    thresholds_of = [thresholds[np.searchsorted(onsets, each[0])] for each in rows]
     clips = []
     for share in np.linspace(0, 1, num):
-        kept = [rows[0][:, turns[0] >= share], rows[1][:, turns[1] < share]]
+        kept = [rows[0][:, thresholds_of[0] >= share], rows[1][:, thresholds_of[1] < share]]
         clip = first.copy()
         clip.tracks = [Track(first.tracks[0].name, first.tracks[0].program)]
         columns = np.concatenate(kept, axis=1)

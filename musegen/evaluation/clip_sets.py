@@ -1,32 +1,30 @@
-"""The clips of a split as a checkpoint's model of clips sees them, drawn at random."""
+"""The clips of a split as a VAE sees them."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from symusic.core import ScoreTick
 from torch import Tensor
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
 from musegen.families import families_that
-from musegen.generation.latent import decode_latents
+from musegen.generation.clips import Metre
+from musegen.generation.latent import ClipDecoder, by_metre
 from musegen.generation.request import Result
 from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
-Metre = tuple[int, int]
-Made = TypeVar("Made")
 TRIES = 1000
-"""Draws for each pair wanted; most metres are rare."""
+"""Random tries per pair; most metres are rare."""
 
 
 class ClipSet:
-    """The clips of a split, and the model to try on them.
+    """The clips of a split, and the model to evaluate on them.
 
     Args:
         checkpoint: of the model.
@@ -52,7 +50,7 @@ class ClipSet:
         self.clips = self.of_split(split)
 
     def of_split(self, split: str) -> Clips:
-        """The clips of this split or another."""
+        """The clips of a split."""
         return cut_clips(self._view, self.tokenizer, bars=self.model.clip_bars, split=split)
 
     def ids(self, index: int) -> Ints:
@@ -70,11 +68,11 @@ class ClipSet:
         return int(beats), int(unit)
 
     def draw(self, count: int, rng: np.random.Generator) -> Ints:
-        """Some clips, none twice."""
+        """Random clips without repetition."""
         return rng.permutation(len(self.clips.piece))[:count]
 
     def draw_pairs(self, count: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-        """Pairs of clips of one metre and of different pieces; fewer where these are rare."""
+        """Random pairs of clips of the same metre and of different pieces; fewer if these are rare."""
         drawn = 0
         for _ in range(TRIES * count):
             if drawn == count:
@@ -86,29 +84,13 @@ class ClipSet:
                 yield first, second
 
     def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
-        """The clips of points, (N, Z), each in its metre, the likeliest note each time."""
+        """Decode points, (N, Z), each in its metre, greedily."""
         return [found.score for found in self.decode_results(z, metres)]
 
     def decode_results(self, z: Tensor, metres: list[Metre], what: str | None = None) -> list[Result]:
-        """The same with the ids they are of; a bar that says `what` comes on as they do."""
-        return by_metre(
-            metres, lambda rows, metre: decode_latents(self.model, self.tokenizer, z[rows], metre), what
-        )
+        """The same with their ids; with a progress bar labelled `what`."""
+        return by_metre(metres, lambda rows, metre: self.decoder(metre).decode(z[rows]), what)
 
-
-def by_metre(
-    metres: list[Metre], make: Callable[[list[int], Metre], list[Made]], what: str | None = None
-) -> list[Made]:
-    """What is made of rows that share a metre, (N,), in the order of the rows.
-
-    Args:
-        metres: of the rows.
-        make: makes something of each of some rows.
-        what: of a bar on stderr; None: none is drawn.
-    """
-    found: dict[int, Made] = {}
-    known = list(dict.fromkeys(metres))
-    for metre in progress(known, len(known), what) if what else known:
-        rows = [row for row, its in enumerate(metres) if its == metre]
-        found |= dict(zip(rows, make(rows, metre), strict=True))
-    return [found[row] for row in range(len(metres))]
+    def decoder(self, metre: Metre) -> ClipDecoder:
+        """The greedy decoder for a metre."""
+        return ClipDecoder(self.model, self.tokenizer, metre)

@@ -1,8 +1,8 @@
-"""Two sets of music, feature by feature: real music and generated, beside two random halves of the real."""
+"""Compare real and generated music, feature by feature, and two random halves of the real music."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,54 +19,70 @@ from musegen.metrics.overlap import Likeness, likeness
 from musegen.music.reading.sandbox import Died
 
 Floats = NDArray[np.float64]
-DISTANT = 300
-"""Pieces of a set between which distances are taken, drawn at random where there are more: their number grows
-with the square."""
-LEAST = 0.001
-"""Overlap in the mean over features."""
-FEWEST = 4
-"""Real pieces, so that each half has two."""
+MAX_PIECES = 300
+"""Maximum number of pieces of a set for distances, since these grow with its square."""
+MIN_OVERLAP = 0.001
+"""Minimum overlap in the mean over features."""
+MIN_REAL_PIECES = 4
+"""Minimum number of real pieces, so that each half has two."""
 
 
 class Unreadable(NamedTuple):
-    """A file that is no music, and why."""
+    """A file that cannot be read, and why."""
 
     path: str
     reason: str
 
 
 class MusicSet(NamedTuple):
-    """What was found of a set of music."""
+    """The features of a set of music."""
 
     name: str
     values: dict[str, Floats]
-    """Of each feature, (pieces, size); NaN where a piece has no value."""
+    """(pieces, size) of each feature; NaN where a piece has no value."""
     unreadable: list[Unreadable]
 
     @property
     def pieces(self) -> int:
-        """How many could be read."""
+        """The number of pieces that could be read."""
         return len(next(iter(self.values.values())))
 
 
 class Compared(NamedTuple):
-    """What was held against each other."""
+    """The two sets that were compared."""
 
     real: MusicSet
     generated: MusicSet
 
 
+class EvaluationArguments(TypedDict, total=False):
+    """Options of `musegen evaluate`; those that are missing or None have their defaults."""
+
+    samples: int | None
+    """How many pieces, clips or accompaniments are generated."""
+    seed: int | None
+    """Of all random numbers; default: 0."""
+    limit: int | None
+    """The maximum number of pieces to accompany or of clips to reconstruct."""
+
+
+def samples_and_seed(arguments: EvaluationArguments, samples: int) -> tuple[int, int]:
+    """The number of samples and the seed in the arguments, or their defaults: `samples` and 0."""
+    wanted = arguments.get("samples")
+    return samples if wanted is None else wanted, arguments.get("seed") or 0
+
+
 class Evaluation(NamedTuple):
-    """What `musegen evaluate` says of a checkpoint."""
+    """The result of `musegen evaluate`."""
 
     figures: dict[str, Any]
     """Ready for JSON."""
     compared: Compared | None = None
-    """Music of the model's own and real music, where there is enough of both."""
+    """Generated and real music, if there is enough of both."""
 
 
 def measure_files(path: Path, *, workers: int | None = None) -> MusicSet:
-    """The features of every music file under a folder, or of one; what cannot be read is listed.
+    """The features of every music file in a folder, or of one file; unreadable files are listed.
 
     Raises:
         DataError: no music file is there, or none can be read.
@@ -113,8 +129,8 @@ def _columns(found: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
     return {name: np.stack([row[name] for row in rows]) for name in FEATURES}
 
 
-def _lost(music: MusicSet) -> str:
-    """What is missing in a set, to end a line with; empty where nothing is."""
+def _unread(music: MusicSet) -> str:
+    """The end of a message about unreadable files; empty if there are none."""
     if not music.unreadable:
         return ""
     first, *others = music.unreadable
@@ -123,23 +139,23 @@ def _lost(music: MusicSet) -> str:
 
 
 def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, Any]:
-    """Means of each feature, and how alike the two sets are in it (see `Likeness`), with 95% intervals.
+    """Means of each feature, and the similarity of the two sets in it (see `Likeness`), with 95% intervals.
 
-    Beside it the same of two random halves of the real set: no generated set is expected to be more
-    like the real one than that. Intervals are bootstraps over pieces.
+    It also compares two random halves of the real set: no generated set is expected to be more similar to the
+    real one than these. Intervals are bootstraps over pieces.
 
     Args:
-        real: at least `FEWEST` pieces.
+        real: at least `MIN_REAL_PIECES` pieces.
         generated: at least 2.
-        seed: of what is drawn.
+        seed: of all random numbers.
 
     Raises:
         DataError: too few pieces.
     """
-    for each, fewest in ((real, FEWEST), (generated, 2)):
-        if each.pieces < fewest:
+    for each, minimum in ((real, MIN_REAL_PIECES), (generated, 2)):
+        if each.pieces < minimum:
             raise DataError(
-                f"{each.name}: a comparison takes {fewest} pieces or more, here: {each.pieces}{_lost(each)}"
+                f"{each.name} has {each.pieces} pieces, a comparison needs {minimum} or more{_unread(each)}"
             )
     first, second = _halves(real, seed)
     found = {
@@ -170,46 +186,46 @@ def _halves(music: MusicSet, seed: int) -> tuple[MusicSet, MusicSet]:
 
 
 def _side_by_side(name: str, sets: Sequence[MusicSet], labels: tuple[str, str], seed: int) -> dict[str, Any]:
-    """Of a feature the means of both sets, of a number, or histograms; overlap and divergence."""
-    values = [_known(music.values[name]) for music in sets]
-    drawn = [each[_some(len(each), seed)] for each in values]
-    alike = likeness(*drawn, seed=seed)
+    """The means (or mean histograms) of a feature in both sets, and their overlap and divergence."""
+    values = [_finite(music.values[name]) for music in sets]
+    drawn = [each[_choose(len(each), seed)] for each in values]
+    similarity = likeness(*drawn, seed=seed)
     means = (
         {"mean": each.mean(axis=0).tolist() if len(each) else []}
         if each.shape[1] > 1
         else bootstrap_mean(each[:, 0], seed=seed)._asdict()
         for each in values
     )
-    return {**dict(zip(labels, means, strict=True)), **_alike(alike, labels)}
+    return {**dict(zip(labels, means, strict=True)), **_similarity(similarity, labels)}
 
 
-def _alike(alike: Likeness, labels: tuple[str, str]) -> dict[str, Any]:
+def _similarity(similarity: Likeness, labels: tuple[str, str]) -> dict[str, Any]:
     return {
-        "overlap": alike.overlap._asdict(),
-        "kl": alike.kl._asdict(),
+        "overlap": similarity.overlap._asdict(),
+        "kl": similarity.kl._asdict(),
         "intra_inter": {
-            labels[0]: {"overlap": alike.overlap_real.mean, "kl": alike.kl_real.mean},
-            labels[1]: {"overlap": alike.overlap_generated.mean, "kl": alike.kl_generated.mean},
+            labels[0]: {"overlap": similarity.overlap_real.mean, "kl": similarity.kl_real.mean},
+            labels[1]: {"overlap": similarity.overlap_generated.mean, "kl": similarity.kl_generated.mean},
         },
     }
 
 
-def _known(values: Floats) -> Floats:
+def _finite(values: Floats) -> Floats:
     return values[~np.isnan(values).any(axis=1)]
 
 
-def _some(count: int, seed: int) -> NDArray[np.int64]:
-    """The numbers of at most `DISTANT` of so many pieces."""
-    return np.sort(np.random.default_rng(seed).permutation(count)[:DISTANT])
+def _choose(count: int, seed: int) -> NDArray[np.int64]:
+    """The numbers of at most `MAX_PIECES` of `count` pieces."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:MAX_PIECES])
 
 
 def _mean(found: Iterable[dict[str, Any]]) -> float:
-    """The geometric mean of the overlaps, so that what is wholly wrong is not made up for by the rest.
+    """The geometric mean of the overlaps, so that one that is completely wrong counts.
 
-    Over the features that have a value; an overlap counts as `LEAST` or more.
+    Over the features with a value; overlaps are at least `MIN_OVERLAP`.
     """
     overlaps = np.array([each["overlap"]["mean"] for each in found])
-    return float(np.exp(np.log(np.maximum(overlaps[~np.isnan(overlaps)], LEAST)).mean()))
+    return float(np.exp(np.log(np.maximum(overlaps[~np.isnan(overlaps)], MIN_OVERLAP)).mean()))
 
 
 def _facts(music: MusicSet) -> dict[str, Any]:

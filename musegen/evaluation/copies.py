@@ -1,4 +1,4 @@
-"""Files asked how much they copy of what was learnt, beside real music that was not."""
+"""How much files copy from the training music, compared with real held-out music."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,18 +17,18 @@ from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.music.metre import bar_ticks
 
 MIN_RUN = 12
-"""Notes in a row that count as copied, unless others are asked for."""
+"""Default minimum of notes in a row that count as copied."""
 RARE = 0.05
-"""Share of real pieces that may copy as much as what is called a copy."""
+"""Share of real pieces with runs as long as the threshold of a copy."""
 
 
 def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) -> dict[str, Any]:
-    """What each file copies of a dataset's training pieces; beside it what real held-out pieces do.
+    """How much each file copies from a dataset's training pieces, and how much real held-out pieces do.
 
     Args:
         paths: music files, or folders of them.
-        dataset: what was learnt.
-        min_run: how many notes in a row count as copied, in the share of the notes.
+        dataset: with the training pieces.
+        min_run: the minimum of notes in a row that count as copied, for the share of the notes.
 
     Raises:
         DataError: a path is not there or has no music file, or the dataset no training piece.
@@ -38,12 +38,12 @@ def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) 
     files: list[dict[str, Any]] = []
     unreadable: list[dict[str, Any]] = []
     read = parallel(read_source, [source for _, source in sources])
-    for (path, source), intake in zip(sources, progress(read, len(sources), "Asking"), strict=True):
+    for (path, source), intake in zip(sources, progress(read, len(sources), "Searching"), strict=True):
         where = {"path": str(path / source.name) if path.is_dir() else str(path.with_name(source.name))}
         if intake.reason:
             unreadable.append(where | {"reason": intake.reason})
         else:
-            files.append(where | _ask(Score.from_midi(intake.data), known, min_run))
+            files.append(where | _search(Score.from_midi(intake.data), known, min_run))
     longest = [file["longest"] for file in files]
     return {
         "dataset": dataset.name,
@@ -53,7 +53,7 @@ def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) 
         "held_out": base_facts(known.base, min_run),
         "all_files": {
             "files": len(files),
-            "longest": _spread(np.array(longest)),
+            "longest": _quantiles(np.array(longest)),
             "share": bootstrap_mean([file["share"] for file in files])._asdict(),
             "copies": sum(file["copies"] for file in files) if known.base.pieces else None,
         },
@@ -62,8 +62,8 @@ def novelty(paths: Iterable[Path], dataset: Dataset, *, min_run: int = MIN_RUN) 
     }
 
 
-def _ask(score: Score, known: TrainingIndex, min_run: int) -> dict[str, Any]:
-    """What a piece copies, and how rare that is among real pieces."""
+def _search(score: Score, known: TrainingIndex, min_run: int) -> dict[str, Any]:
+    """How much a piece copies, and how rare that is among real pieces."""
     found, base = copied(score, known.known), known.base
     return {
         "longest": found.longest,
@@ -76,19 +76,19 @@ def _ask(score: Score, known: TrainingIndex, min_run: int) -> dict[str, Any]:
 
 
 def base_facts(base: BaseRate, min_run: int) -> dict[str, Any] | None:
-    """How much real pieces copy; None where none were held out."""
+    """How much real pieces copy; None if none are held out."""
     if not base.pieces:
         return None
     return {
         "split": base.split,
         "pieces": base.pieces,
-        "longest": _spread(base.longest),
+        "longest": _quantiles(base.longest),
         "share": bootstrap_mean(base.shares(min_run))._asdict(),
         "threshold": base.threshold(RARE),
     }
 
 
-def _spread(values: np.ndarray[Any, np.dtype[Any]]) -> dict[str, float] | None:
+def _quantiles(values: np.ndarray[Any, np.dtype[Any]]) -> dict[str, float] | None:
     if not len(values):
         return None
     points = np.quantile(values, [0.5, 0.95, 1.0])

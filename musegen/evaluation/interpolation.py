@@ -1,4 +1,4 @@
-"""Interpolation between pairs of clips: how smooth, how musical, and never broken."""
+"""Evaluation of interpolations between pairs of clips: how smooth and how musical they are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,15 @@ from symusic.core import ScoreTick
 from musegen.evaluation.baselines import crossfade
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import PATH_POINTS, choose_steps, interpolate_clips
+from musegen.generation.interpolate import (
+    PATH_POINTS,
+    Route,
+    candidates,
+    choose_steps,
+    interpolate_clips,
+    paths,
+)
 from musegen.generation.latent import latent_of
-from musegen.generation.walks import Route, along, candidates
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.pitch import scale_consistency
 from musegen.metrics.smoothness import note_distances, note_edit_distance, smoothness
@@ -20,30 +26,30 @@ from musegen.metrics.smoothness import note_distances, note_edit_distance, smoot
 SAME = 5
 """Clips that are interpolated with themselves."""
 PAIRS = 20
-"""Unless another number is asked for."""
+"""The default number of pairs."""
 
 
 def measure_interpolation(
     clips: ClipSet, *, pairs: int = PAIRS, num: int = 9, path: Route = "both", seed: int = 0
 ) -> dict[str, Any]:
-    """Ways between random pairs of one metre and of different pieces that differ in at least one note.
+    """Interpolate between random pairs of different clips of the same metre and of different pieces.
 
-    Four ways lead from the one to the other: "verb" as `musegen interpolate` writes it, both ends the given
-    clips themselves; "even" the same with equal steps of z; "latent" with both ends as the model gives them
-    back, too; "crossfade" without a model (evaluation/baselines.py). Of each: "away" and "back", Spearman's
-    correlation of the step and the note edit distance from the first clip, or the last, mean over pairs;
-    "jump", the largest distance between neighbours as a share of the whole, median over pairs; "in_scale",
-    what of the middle step's notes lies in the best major or minor scale; "empty", clips without a note.
+    There are four systems: "verb" as in `musegen interpolate`, with the clips themselves at both ends; "even"
+    with equal steps of z; "latent" with the reconstructions at both ends, too; "crossfade" without a model
+    (evaluation/baselines.py). Of each: "away" and "back", Spearman's correlation of the step and the note
+    edit distance from the first clip, or the last, mean over pairs; "jump", the largest distance between
+    neighbours as a share of the whole, median over pairs; "in_scale", the share of the middle clip's notes in
+    the best major or minor scale; "empty", clips without a note.
 
     Args:
         clips: of the split, and the model.
-        pairs: how many; fewer where there are no more.
-        num: clips from end to end.
+        pairs: how many; fewer if there are no more.
+        num: clips per interpolation, both ends included.
         path: of the points.
         seed: of the pairs.
 
     Returns:
-        Ready for JSON; no systems where there is no such pair.
+        Ready for JSON; without systems if there is no such pair.
     """
     drawn = clips.draw_pairs(2 * pairs, np.random.default_rng(seed))
     differ = [(a, b) for a, b in drawn if note_edit_distance(clips.score(a), clips.score(b))][:pairs]
@@ -74,7 +80,7 @@ def _ways(
     straight: Route = "linear" if path == "linear" else "spherical"
     for points in (
         [candidates(first, last, fine, path) for first, last in latents],
-        [along(first, last, num, straight) for first, last in latents],
+        [paths(first, last, num, straight) for first, last in latents],
     ):
         z = torch.stack(points)  # (pairs, N, Z)
         metres = [clips.metre(first) for first, _ in pairs for _ in range(z.shape[1])]
@@ -91,8 +97,8 @@ def _ways(
 
 
 def _figures(found: list[list[ScoreTick]]) -> dict[str, float]:
-    """What is measured of one system's ways."""
-    smooth = np.array([smoothness(way) for way in found])  # (pairs, 3); NaN where both ends came out alike
+    """The measures of one system."""
+    smooth = np.array([smoothness(way) for way in found])  # (pairs, 3); NaN if both ends are equal
     middles = [scale_consistency(way[len(way) // 2]) for way in found]
     return {
         "away": float(np.nanmean(smooth[:, 0])),
@@ -105,10 +111,10 @@ def _figures(found: list[list[ScoreTick]]) -> dict[str, float]:
 
 
 def _identical(clips: ClipSet, chosen: Sequence[int], num: int) -> int:
-    """Of clips interpolated with themselves by the product's own function, how many stay one clip."""
+    """How many clips interpolated with themselves give only that clip."""
     kept = 0
     for index in chosen:
         clip = Clip(clips.score(index), clips.ids(index), clips.metre(index), [])
-        way = interpolate_clips(clips.model, clips.tokenizer, clip, clip, num)
+        way = interpolate_clips(clips.decoder(clip.metre), clip, clip, num)
         kept += all(not note_edit_distance(clip.score, result.score) for result in way.between)
     return kept

@@ -1,4 +1,4 @@
-"""Whether what a model of clips draws from its latent space is like real clips, and whether it copies."""
+"""Similarity of a VAE's samples to real clips, and how much they copy."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,23 +15,23 @@ from musegen.music.notes import note_arrays
 from musegen.tokenizers.tables import Ints
 
 SAMPLES = 200
-"""Clips of each system, unless another number is asked for."""
+"""The default number of clips of each system."""
 
 
 def measure_samples(
     clips: ClipSet, index: NoveltyIndex, *, num: int = SAMPLES, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """What is drawn beside real clips: of each system the overlaps with these, and what it copies.
+    """Samples compared with real clips: the overlap of each system with these, and how much it copies.
 
-    Real clips stand first, then as many others ("real, other half"); clips drawn from the mixture fitted to
-    the training clips ("mixture", the default of `musegen generate`), those of the plain prior, and real ones
-    sent through the model ("given back").
+    The first system are real clips, the next as many others ("real, other half"); then clips sampled from the
+    mixture fitted to the training clips ("mixture", the default of `musegen generate`), from the prior, and
+    reconstructions of real clips ("given back").
 
     Args:
         clips: of the split, and the model.
         index: of the training pieces.
-        num: clips of each system, at most half of the split's.
-        seed: of all that is drawn.
+        num: clips of each system, at most half of the split.
+        seed: of all random numbers.
     """
     rows: dict[str, dict[str, float]] = {}
     real: list[ScoreTick] = []
@@ -49,7 +49,7 @@ def pitches_of(score: ScoreTick) -> Ints:
 
 
 def durations_of(score: ScoreTick) -> Ints:
-    """Durations of all notes in 24ths of a quarter."""
+    """Durations of all notes in 24ths of a quarter note."""
     durations = np.concatenate([np.zeros(0, np.int64), *(note_arrays(track)[1] for track in score.tracks)])
     return np.asarray(np.round(durations * 24 / score.ticks_per_quarter), np.int64)
 
@@ -61,24 +61,24 @@ FEATURES: dict[str, Callable[[ScoreTick], Ints]] = {
 }
 
 
-def overlap(some: Ints, others: Ints) -> float:
-    """Of two sets of whole numbers, the sum over values of the smaller share, 0 to 1."""
-    values = np.unique(np.concatenate([some, others]))
-    shares = [np.searchsorted(np.sort(each), values, side="right") for each in (some, others)]
+def overlap(first: Ints, second: Ints) -> float:
+    """Overlap of two distributions of integers: the sum over values of the smaller share, 0 to 1."""
+    values = np.unique(np.concatenate([first, second]))
+    shares = [np.searchsorted(np.sort(each), values, side="right") for each in (first, second)]
     p, q = (np.diff(counts, prepend=0) / max(1, counts[-1]) for counts in shares)
     return float(np.minimum(p, q).sum())
 
 
-def overlaps(some: Sequence[ScoreTick], others: Sequence[ScoreTick]) -> dict[str, float]:
-    """Of each feature."""
+def overlaps(first: Sequence[ScoreTick], second: Sequence[ScoreTick]) -> dict[str, float]:
+    """The overlap in each feature."""
     return {
-        name: overlap(*(np.concatenate([np.zeros(0), *map(read, each)]) for each in (some, others)))
+        name: overlap(*(np.concatenate([np.zeros(0), *map(read, each)]) for each in (first, second)))
         for name, read in FEATURES.items()
     }
 
 
 def _character(scores: Sequence[ScoreTick], index: NoveltyIndex) -> dict[str, float]:
-    """How many notes clips have, how wide they reach in semitones, and how much stands in training pieces."""
+    """Mean number of notes, range in semitones, and how much is copied from training pieces."""
     if not scores:
         return dict.fromkeys(("notes", "range", "copied_run", "copied_whole"), float("nan"))
     found = [copied(score, index) for score in scores]
@@ -93,13 +93,13 @@ def _character(scores: Sequence[ScoreTick], index: NoveltyIndex) -> dict[str, fl
 
 
 def _systems(clips: ClipSet, num: int, seed: int) -> Iterator[tuple[str, list[ScoreTick]]]:
-    """The clips of every system: the two real ones first."""
+    """The clips of every system, the two real ones first."""
     drawn = clips.draw(2 * num, np.random.default_rng(seed))
     real, other = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
     yield "real", [clips.score(int(index)) for index in real]
     yield "real, other half", [clips.score(int(index)) for index in other]
     for name, is_prior in (("mixture", False), ("prior", True)):
-        drawn_anew = generate_clips(clips.checkpoint, Wanted(seed, len(real), prior=is_prior))
-        yield name, [result.score for result in drawn_anew.results]
+        generated = generate_clips(clips.checkpoint, Wanted(seed, len(real), prior=is_prior))
+        yield name, [result.score for result in generated.results]
     z = torch.stack([latent_of(clips.model, clips.ids(int(index))) for index in other])
     yield "given back", clips.decode(z, [clips.metre(int(index)) for index in other])

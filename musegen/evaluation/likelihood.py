@@ -1,4 +1,4 @@
-"""How well a model predicts music: nats a token, nats a beat, bits a note."""
+"""How well a model predicts music: nats per token, nats per beat, bits per note."""
 
 import math
 from typing import Any, NamedTuple, cast
@@ -26,22 +26,22 @@ Floats = NDArray[np.float64]
 
 
 class Likelihood(NamedTuple):
-    """How well a model predicts some pieces, each array (pieces,)."""
+    """The likelihood of some pieces, each array (pieces,)."""
 
     indices: list[int]
-    """Of the pieces, in their view."""
+    """The indices of the pieces in their view."""
     nats: Floats
-    """Negative log-likelihood of all ids after the first."""
+    """Negative log-likelihood of all ids after the first, in nats."""
     tokens: Floats
     """Ids after the first."""
     notes: Floats
-    """Notes that the ids write."""
+    """Notes of the piece."""
     beats: Floats
-    """Quarters from the first onset of a pickup, or the first bar line, to the last bar line."""
+    """Quarter notes from the first onset of a pickup, or the first bar line, to the last bar line."""
     bars: Floats
-    """Bars begun."""
+    """Bars of the piece."""
     kinds: dict[str, tuple[float, int]]
-    """Of each kind of id, over all the pieces: nats, and how many there are; of a plan its half bars."""
+    """Nats and count of each kind of token over all pieces; for plans the count of half bars."""
 
 
 def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
@@ -55,17 +55,17 @@ def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
 
 
 def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:
-    """What is measured on what, the first of all figures."""
+    """What is evaluated on what, the first entries of a result."""
     return {"family": checkpoint.config.family, "dataset": dataset.name, "split": split}
 
 
 def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "test") -> dict[str, Any]:
-    """Likelihood of a split under a model, whole pieces, the state carried through, no masks.
+    """Likelihood of a split under a model: whole pieces with a carried state, without masks.
 
-    Bits a note is the negative log2-likelihood of all ids after the first of each stream, over the
-    notes of the scores; so it can be compared across tokenizers, and counts what bars, positions
-    and the end of the piece cost. Nats a beat is the same over the quarters that the pieces last, bits a bar
-    over their bars. By kind of id stands what each costs; of an accompanist that plans, its plan too.
+    Bits per note is the negative log2-likelihood of all ids after the first of each stream, divided by the
+    notes of the scores; so it can be compared across tokenizers, and includes bars, positions and EOS. Nats
+    per beat is the same per quarter note, bits per bar per bar. The costs are also given by kind of token,
+    and for accompaniment models with a chord planner with those of the plan.
 
     Args:
         checkpoint: the model and its tokenizer.
@@ -81,7 +81,7 @@ def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "
 
 
 def total_figures(found: Likelihood) -> dict[str, Any]:
-    """Total over total: long pieces weigh more."""
+    """Ratios of totals: long pieces weigh more."""
     nats, tokens, notes = (float(values.sum()) for values in (found.nats, found.tokens, found.notes))
     bits = nats / math.log(2)
     return {
@@ -120,6 +120,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
     is_planned = checkpoint.config.plans(tables.voices)
     device = next(model.parameters()).device
+    # Nats and bars of each piece, (pieces,), and nats and counts of each kind of token, (kinds,).
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
         source_ids, ids = padded(view, batch, device)
@@ -155,7 +156,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
 
 
 def length_batches(view: TokenView, indices: list[int]) -> list[list[int]]:
-    """Pieces, shortest first, together while they hold at most `BATCH_TOKENS` ids, padding included."""
+    """Batches of pieces, shortest first, of at most `BATCH_TOKENS` ids each, padding included."""
     lengths = np.diff(view.offsets)
     order = np.array(sorted(indices, key=lambda i: int(lengths[i])), np.int64)
     return [batch.tolist() for batch in fill_batches(order, lengths, BATCH_TOKENS)]
@@ -164,7 +165,7 @@ def length_batches(view: TokenView, indices: list[int]) -> list[list[int]]:
 def padded(
     view: TokenView, batch: list[int], device: torch.device
 ) -> tuple[torch.Tensor | None, torch.Tensor]:
-    """The melodies (B, S), None where there are none, and the streams (B, T), padded at the end with 0."""
+    """The melodies (B, S), None if there are none, and the streams (B, T), padded at the end with 0."""
 
     def rows(streams: list[NDArray[np.int64]]) -> torch.Tensor:
         return pad_sequence([torch.from_numpy(each) for each in streams], batch_first=True).to(device)
@@ -174,13 +175,13 @@ def padded(
 
 
 def _plans(view: TokenView, batch: list[int], tables: Tables) -> torch.Tensor:
-    """What the streams' plans are, (B, K, 2)."""
+    """The plans of the streams, (B, K, 2)."""
     plans = [torch.from_numpy(stream_plan(view.stream(index), tables)) for index in batch]
     return pad_sequence(plans, batch_first=True, padding_value=UNKNOWN)
 
 
 def filled_up(view: TokenView, index: int, tables: Tables) -> float:
-    """Quarters of rest before the pickup of a piece, which fill its first bar; 0 where there is none."""
+    """Quarter notes of rest before the pickup of a piece, which fill its first bar; 0 without a pickup."""
     pickup = view.pieces[index].pickup
     return float(_bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
 
@@ -190,7 +191,7 @@ def _beats(view: TokenView, index: int, tables: Tables) -> float:
 
 
 def _bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
-    """How many quarters each bar of a stream lasts, (bars,)."""
+    """The length of each bar of a stream in quarter notes, (bars,)."""
     ids = view.stream(index)
     metres = ids[tables.kind[ids] == Kind.TIME_SIGNATURE]
     ticks = tables.bar_positions[metres] * tables.position_ticks[metres]

@@ -1,9 +1,9 @@
-"""Everything that is measured of a language model: its likelihood, and what it writes beside real music."""
+"""Evaluation of a language model: its likelihood, and its music compared with real music."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from symusic import Score
@@ -12,7 +12,15 @@ from torch import nn
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.dataset import Dataset
-from musegen.evaluation.comparison import FEWEST, Compared, Evaluation, MusicSet, compare
+from musegen.evaluation.comparison import (
+    MIN_REAL_PIECES,
+    Compared,
+    Evaluation,
+    EvaluationArguments,
+    MusicSet,
+    compare,
+    samples_and_seed,
+)
 from musegen.evaluation.likelihood import evaluate_checkpoint
 from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.metrics.features import FEATURES, features
@@ -22,49 +30,41 @@ from musegen.music.reading.read import read_midi
 from musegen.music.writing.midi import midi_bytes
 
 SAMPLES = 50
-"""Pieces that a model writes, unless another number is asked for."""
+"""The default number of pieces that a model generates."""
 MOST_BARS = 40
-"""Of a piece that is compared: of longer ones their first bars, on both sides; form depends on the length."""
+"""Of longer pieces only the first bars are compared, on both sides: form depends on the length."""
 
 
 class Form(NamedTuple):
-    """What a piece is like on the outside."""
+    """The metre and length of a piece."""
 
     metre: tuple[int, int]
-    """With which it begins."""
+    """The first metre."""
     bars: int
     ends: bool
-    """Whether its last bar is the end of the piece; it was cut else."""
+    """Whether the last bar is the end of the piece, which is not cut."""
 
 
 def evaluate_lm(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    samples: int | None = None,
-    seed: int | None = None,
-    limit: int | None = None,
+    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
-    """Likelihood of a split; and music of the model's own held against the split, feature by feature.
+    """Likelihood of a split, and generated music compared with the split, feature by feature.
 
     Args:
         checkpoint: of a language model.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: pieces that it writes, in the metres and as long as the split's pieces, of `MOST_BARS` bars
-            at most as these are cut; fewer than 2: none are compared; unset: `SAMPLES`.
-        seed: of all that is drawn; unset: 0.
-        limit: none of its (see families.py): the likelihood is of the whole split.
+        **arguments: `samples`, pieces to generate, with the metres and lengths of the split's pieces, of at
+            most `MOST_BARS` bars, by default `SAMPLES`; with fewer than 2 nothing is compared; and `seed`.
+            The likelihood is of the whole split, without a `limit`.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
-    del limit
-    samples, seed = SAMPLES if samples is None else samples, seed or 0
+    samples, seed = samples_and_seed(arguments, SAMPLES)
     figures = evaluate_checkpoint(checkpoint, dataset, split)
     scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
-    if samples < 2 or len(scores) < FEWEST:
+    if samples < 2 or len(scores) < MIN_REAL_PIECES:
         return Evaluation(figures)
     order = np.random.default_rng(seed).permutation(len(forms))
     chosen = [forms[order[i % len(forms)]] for i in range(samples)]
@@ -77,9 +77,9 @@ def evaluate_lm(
 
 
 def real_pieces(checkpoint: Checkpoint, pieces: Iterable[Score], bars: int) -> tuple[list[Score], list[Form]]:
-    """The pieces that a model can be held against, of so many bars at most, and their forms.
+    """The pieces for a comparison with a model, cut to at most `bars` bars, and their forms.
 
-    Left out are those without notes, and those in a metre that the model does not know.
+    Pieces without notes and pieces in a metre that the model does not know are left out.
     """
     scores, forms = [], []
     for whole in pieces:
@@ -91,13 +91,13 @@ def real_pieces(checkpoint: Checkpoint, pieces: Iterable[Score], bars: int) -> t
 
 
 def form_of(score: Score, most: int) -> Form:
-    """The form of a score, of which so many bars are taken."""
+    """The form of a score, cut to at most `most` bars."""
     mark, bars = score.time_signatures[0], len(bar_ticks(score)) - 1
     return Form((mark.numerator, mark.denominator), min(bars, most), bars <= most)
 
 
 def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
-    """The features of some scores; those without notes are left out."""
+    """The features of some scores; scores without notes are left out."""
     rows = [features(score) for score in scores if score.note_num()]
     return MusicSet(name, {each: np.array([row[each] for row in rows]) for each in FEATURES}, [])
 
@@ -105,19 +105,20 @@ def music_set(name: str, scores: Iterable[Score]) -> MusicSet:
 def written(
     checkpoint: Checkpoint, forms: Sequence[Form], seed: int, model: nn.Module | None = None
 ) -> Iterator[Score]:
-    """What a model writes, as it is read back from its file: a piece in each of the forms.
+    """Generate a piece in each of the forms; the scores are written to MIDI and read back.
 
     Args:
         checkpoint: of a language model.
-        forms: wanted; what is written comes in the order of their kinds.
-        seed: of all that is drawn.
-        model: another one than the checkpoint's own, of the same tokenizer.
+        forms: of the pieces; equal forms are generated together.
+        seed: of all random numbers.
+        model: instead of the checkpoint's own, with the same tokenizer.
     """
     checkpoint = replace(checkpoint, model=model or checkpoint.model)
-    kinds = Counter(forms)
-    # Of one seed the pieces of every kind would begin with the same numbers, and many kinds have but one.
-    seeds = np.random.SeedSequence(seed).generate_state(len(kinds)).tolist()
-    for (form, count), own_seed in zip(kinds.items(), seeds, strict=True):
+    counts = Counter(forms)
+    # With one seed the pieces of every form would have the same random numbers, and most forms have one
+    # piece.
+    seeds = np.random.SeedSequence(seed).generate_state(len(counts)).tolist()
+    for (form, count), own_seed in zip(counts.items(), seeds, strict=True):
         wanted = Wanted(own_seed, count, form.bars, form.metre, ends=form.ends)
         for result in generate_pieces(checkpoint, wanted).results:
             if result.score.note_num():

@@ -1,4 +1,4 @@
-"""What is measured of an accompaniment, and what it is held against."""
+"""Measures of an accompaniment, and their references."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,22 +15,22 @@ from musegen.music.notes import note_arrays
 
 
 class Measure(NamedTuple):
-    """How a measure is shown."""
+    """How a measure is displayed."""
 
     label: str
     meaning: str
     is_share: bool = False
-    """Between 0 and 1, shown in percent."""
+    """Between 0 and 1, displayed in percent."""
 
 
 MEASURES = {
-    "nats_per_beat": Measure("nats a beat", "-ln likelihood of the accompaniment's tokens, over quarters"),
-    "bits_per_note": Measure("bits a note", "-log2 likelihood of the same, over the accompaniment's notes"),
+    "nats_per_beat": Measure("nats per beat", "-ln likelihood of the accompaniment per quarter note"),
+    "bits_per_note": Measure("bits per note", "-log2 likelihood of the same per note of the accompaniment"),
     "chord_tone_rate": Measure(
-        "chord tones %", "melody notes on strong beats whose pitch class sounds under them", is_share=True
+        "chord tones %", "melody notes on strong beats whose pitch class is in the harmony", is_share=True
     ),
     "pitch_class_similarity": Measure(
-        "pitch classes %", "cosine of the pitch classes' lengths in a bar to the human's bar", is_share=True
+        "pitch classes %", "cosine of the pitch-class durations of a bar and the human's bar", is_share=True
     ),
     "groove_similarity": Measure(
         "groove %",
@@ -39,39 +39,39 @@ MEASURES = {
     ),
     "log_density_ratio": Measure("|log density|", "|ln (notes / the human's notes)|; 0.69 is twice or half"),
     "parallel_fifths": Measure(
-        "parallel fifths", "a piece: two voices move the same way from a fifth to a fifth"
+        "parallel fifths", "per piece: two voices move in the same direction from a fifth to a fifth"
     ),
-    "parallel_octaves": Measure("parallel octaves", "the same of octaves and unisons"),
+    "parallel_octaves": Measure("parallel octaves", "the same with octaves and unisons"),
     "voice_crossing": Measure(
         "crossing %", "sixteenths in which a voice sounds above the next higher one", is_share=True
     ),
-    "range_errors": Measure("range errors", "notes a piece beyond what the part sings in training pieces"),
+    "range_errors": Measure("range errors", "notes per piece outside the part's range in training pieces"),
     "melody_preserved": Measure(
-        "melody kept %", "written to MIDI and read back, every note of the melody is as given", is_share=True
+        "melody kept %", "every melody note is unchanged when written to MIDI and read back", is_share=True
     ),
     "copied_bars": Measure(
-        "copied bars %", "bars that stand exactly so, at the same pitch, in a training piece", is_share=True
+        "copied bars %", "bars that occur in a training piece with the same pitches and rhythm", is_share=True
     ),
 }
-"""In the order shown; the definitions in full stand with the functions of musegen/metrics."""
+"""In the order of display; the functions in musegen/metrics have the full definitions."""
 
 
 class Standards(NamedTuple):
-    """What the training pieces say of accompaniments; empty where they say nothing."""
+    """References from the training pieces; empty where there are none."""
 
     bars: frozenset[bytes]
     """Keys of their accompaniments' bars, see `bar_keys`."""
     ranges: dict[str, tuple[int, int]]
-    """The lowest and highest pitch of each part, by its name in small letters, the highest part first; of
-    single voices alone."""
+    """Lowest and highest pitch of each part, by its lower-case name, the highest part first; only for
+    single voices."""
 
 
 def standards(accompaniments: Iterable[Score], parts: Sequence[str]) -> Standards:
-    """What training accompaniments say of others.
+    """The references from training accompaniments.
 
     Args:
         accompaniments: without the melody.
-        parts: names of the voices, the highest first; none where the tracks are no single voices.
+        parts: names of the voices, the highest first; empty if the tracks are not single voices.
     """
     bars: set[bytes] = set()
     pitches: dict[str, list[int]] = {part.casefold(): [] for part in parts}
@@ -87,9 +87,9 @@ def measure(whole: Score, human: Score, known: Standards) -> dict[str, float]:
     """Every measure that applies, by its name in `MEASURES`; NaN where a piece has no value.
 
     Args:
-        whole: the accompaniment in question, with the melody as the first track.
-        human: the same piece as it was composed, in the same ticks a quarter.
-        known: of the training pieces.
+        whole: the accompaniment, with the melody as the first track.
+        human: the original piece, in the same ticks per quarter note.
+        known: the references.
     """
     melody, ours, theirs = whole.tracks[0], without_melody(whole), without_melody(human)
     bars = bar_ticks(human)
@@ -117,7 +117,7 @@ def _name(track: Track) -> str:
 
 
 def _counterpoint(whole: Score, ranges: dict[str, tuple[int, int]]) -> dict[str, float]:
-    """What a teacher marks, if the tracks are the voices; a voice that is not there is silent."""
+    """Errors of counterpoint, if the tracks are the voices; a missing voice is silent."""
     tracks = {_name(track): track for track in whole.tracks[1:]}
     if not ranges or not set(tracks) <= set(ranges):
         return {}

@@ -1,7 +1,7 @@
-"""How true a VAE is to clips: what comes back of them, free-running, beside two systems that know nothing.
+"""Reconstruction of clips by a VAE, compared with two baselines.
 
-A clip is encoded to the mean of its posterior and decoded greedily under the grammar. Measured are clips
-that stand nowhere in training music at any transposition, since the others could be known by heart.
+A clip is encoded to the mean of its posterior and decoded greedily under the grammar. Only clips that occur
+in no training piece at any transposition are measured, since others could be memorised.
 """
 
 import itertools
@@ -30,30 +30,30 @@ from musegen.tokenizers import Tables
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
 CLIPS = 1000
-"""Clips that are measured unless another number is asked for: a minute on a processor."""
+"""The default number of clips: a minute on a CPU."""
 ACTIVE = 0.01
-"""Nats of KL from which on a dimension counts as used."""
+"""KL in nats above which a dimension counts as active."""
 TRANSPOSITIONS = range(-6, 6)
-"""Of training clips, among which the nearest is sought."""
+"""Transpositions of training clips in the search for the nearest."""
 SYSTEMS = ("model", "nearest_training_clip", "all_holds")
 Values = dict[str, NDArray[np.float64]]
-"""Of each measure, (clips,)."""
+"""(clips,) of each measure."""
 
 MEASURES = {
-    "note_f1": Measure("note F1 %", "notes found again with their exact onset and pitch", is_share=True),
-    "precision": Measure("precision %", "of the notes written, those that are in the clip", is_share=True),
-    "recall": Measure("recall %", "of the clip's notes, those that were written", is_share=True),
-    "note_f1_durations": Measure("with duration %", "note F1, the duration asked for too", is_share=True),
-    "whole": Measure("whole clips %", "clips whose every note is found again, and none more", is_share=True),
+    "note_f1": Measure("note F1 %", "notes reconstructed with their exact onset and pitch", is_share=True),
+    "precision": Measure("precision %", "share of the decoded notes that are in the clip", is_share=True),
+    "recall": Measure("recall %", "share of the clip's notes that are decoded", is_share=True),
+    "note_f1_durations": Measure("with duration %", "note F1 with equal durations", is_share=True),
+    "whole": Measure("whole clips %", "clips with exactly the same notes", is_share=True),
     "positions_16ths": Measure(
-        "16ths right %", "of 16th positions, those that strike the right pitch, hold or rest", is_share=True
+        "16ths right %", "16th positions with the right pitch onset, hold or rest", is_share=True
     ),
-    "positions_24": Measure("24ths right %", "the same on 24 positions a quarter", is_share=True),
+    "positions_24": Measure("24ths right %", "the same on 24 positions per quarter note", is_share=True),
     "pitches_told": Measure(
-        "pitches told %", "pitches that are the likeliest when all before is right", is_share=True
+        "pitch accuracy %", "pitches that are the most likely given the true tokens before", is_share=True
     ),
 }
-"""In the order shown."""
+"""In the order of display."""
 
 
 class _Chosen(NamedTuple):
@@ -61,11 +61,11 @@ class _Chosen(NamedTuple):
 
     clips: Clips
     which: Ints
-    """Of the split's clips, those that are measured."""
+    """Their indices in the split."""
     notes: Notes
-    """Of those, numbered from 0."""
+    """Their notes, by clip from 0."""
     known: float
-    """Share of the split's clips that stand in training music."""
+    """Share of the split's clips that occur in training music."""
 
 
 def measure_reconstruction(
@@ -76,8 +76,8 @@ def measure_reconstruction(
     Args:
         checkpoint: of a VAE.
         dataset: the music.
-        split: "train", "valid", "test" or "all"; of "train" and "all" clips known from training count too.
-        limit: measure at most so many clips, evenly spread; None: `CLIPS`.
+        split: "train", "valid", "test" or "all"; in "train" and "all" training clips are measured, too.
+        limit: the maximum number of clips, evenly spread; None: `CLIPS`.
 
     Raises:
         DataError: the split has no clips, or none that is new.
@@ -93,22 +93,22 @@ def reconstruct_clips(found: ClipSet, split: str, *, limit: int | None = None) -
         raise DataError(f"dataset {found.dataset} has no {split} clip of {model.clip_bars} bars")
     training, tables = found.of_split("train"), found.tokenizer.tables
     chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split in ("train", "all"))
-    posterior, told = _told(model, clips, chosen.which, tables)
+    posterior, forced = _teacher_forced(model, clips, chosen.which, tables)
     kl = kl_nats(posterior)
     return {
         "clips": len(clips.piece),
         "left_out": clips.left_out,
         "known_share": chosen.known,
         "measured": len(chosen.which),
-        "reconstruction_nats": float(told["nats"].mean()),
-        "bits_per_note": float(told["nats"].sum() / np.log(2) / told["notes"].sum()),
+        "reconstruction_nats": float(forced["nats"].mean()),
+        "bits_per_note": float(forced["nats"].sum() / np.log(2) / forced["notes"].sum()),
         "kl": float(kl.sum(dim=1).mean()),
         "active_units": int((kl.mean(dim=0) > ACTIVE).sum()),
         "latent_dim": model.latent_dim,
         "mutual_information": _mutual_information(model, posterior),
         "systems": {
             system: {name: bootstrap_mean(values)._asdict() for name, values in measured.items()}
-            for system, measured in _systems(found, chosen, training, posterior.mean, told).items()
+            for system, measured in _systems(found, chosen, training, posterior.mean, forced).items()
         },
     }
 
@@ -119,19 +119,19 @@ def choose(clips: Clips, training: Clips, tables: Tables, *, limit: int, is_trai
     Raises:
         DataError: there are none.
     """
-    heard = set(_transposable(clip_notes(training.ids, training.offsets, tables), len(training.piece)))
-    named = _transposable(clip_notes(clips.ids, clips.offsets, tables), len(clips.piece))
-    is_known = np.array([key in heard for key in named])
-    new = np.arange(len(named)) if is_training else np.flatnonzero(~is_known)
+    seen = set(_relative_keys(clip_notes(training.ids, training.offsets, tables), len(training.piece)))
+    keys = _relative_keys(clip_notes(clips.ids, clips.offsets, tables), len(clips.piece))
+    is_known = np.array([key in seen for key in keys])
+    new = np.arange(len(keys)) if is_training else np.flatnonzero(~is_known)
     if not len(new):
-        raise DataError("every clip of this split stands in the training music: choose another split")
+        raise DataError("every clip of this split occurs in the training music: choose another split")
     which = new[np.unique(np.linspace(0, len(new) - 1, min(limit, len(new))).round().astype(np.int64))]
     rows = clips.rows(which)
     return _Chosen(clips, which, _notes_of([row[row != 0] for row in rows], tables), float(is_known.mean()))
 
 
-def _transposable(notes: Notes, count: int) -> list[bytes]:
-    """A key for each clip, (count,), that clips share whose notes differ by a transposition alone."""
+def _relative_keys(notes: Notes, count: int) -> list[bytes]:
+    """A key for each clip, (count,), equal for clips that are transpositions of each other."""
     cuts = np.searchsorted(notes.clip, np.arange(count + 1))
     lowest = notes.pitch[np.minimum(cuts[:-1], max(0, len(notes.pitch) - 1))]
     relative = notes.pitch - lowest[notes.clip]
@@ -145,8 +145,8 @@ def _notes_of(streams: Sequence[Ints], tables: Tables) -> Notes:
 
 
 @torch.inference_mode()
-def _told(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Normal, Values]:
-    """The posteriors, (C, Z), and what the decoder makes of their means when told what stands before."""
+def _teacher_forced(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Normal, Values]:
+    """The posteriors, (C, Z), and the measures of the decoder with teacher forcing from their means."""
     device = model.mixture_means.device
     is_pitch = torch.from_numpy(tables.pitch >= 0).to(device)
     means, scales, rows = [], [], []
@@ -169,7 +169,7 @@ def _told(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Normal
 
 
 def _mutual_information(model: VAE, posterior: Normal) -> float:
-    """Nats that z tells of the clip, at most: by the mixture in the checkpoint for what all z are like."""
+    """Upper bound in nats of the mutual information of z and clip, with the mixture as the marginal of z."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean.device)
     z = posterior.mean + posterior.stddev * noise
@@ -178,15 +178,15 @@ def _mutual_information(model: VAE, posterior: Normal) -> float:
     return float((own.sum(dim=1) - mixture.logsumexp(dim=1)).mean())
 
 
-def _systems(of: ClipSet, chosen: _Chosen, training: Clips, means: Tensor, told: Values) -> dict[str, Values]:
+def _systems(of: ClipSet, chosen: _Chosen, training: Clips, z: Tensor, forced: Values) -> dict[str, Values]:
     tables, metre = of.tokenizer.tables, chosen.clips.metre[chosen.which]
     count = len(chosen.which)
     lengths = of.model.clip_bars * tables.bar_positions[metre] * tables.position_ticks[metre]  # in ticks
-    heard = clip_notes(training.ids, training.offsets, tables)
+    training_notes = clip_notes(training.ids, training.offsets, tables)
     versions = {
-        "model": _free_running(of, chosen, means),
-        "nearest_training_clip": _nearest(chosen, training, heard),
-        # A note from before each clip that lasts to its end.
+        "model": _free_running(of, chosen, z),
+        "nearest_training_clip": _nearest(chosen, training, training_notes),
+        # One note that begins before each clip and lasts to its end.
         "all_holds": Notes(np.arange(count), np.full(count, -1), lengths + 1, np.zeros(count, np.int64)),
     }
     is_line = of.checkpoint.config.data.tracks == "melody"
@@ -194,7 +194,7 @@ def _systems(of: ClipSet, chosen: _Chosen, training: Clips, means: Tensor, told:
         system: _measured(chosen.notes, versions[system], lengths, count, is_line=is_line)
         for system in SYSTEMS
     }
-    values["model"]["pitches_told"] = told["pitches_told"]
+    values["model"]["pitches_told"] = forced["pitches_told"]
     return values
 
 
@@ -205,41 +205,39 @@ def _measured(reference: Notes, found: Notes, lengths: Ints, count: int, *, is_l
     values["whole"] = (scores[:, 2] == 1).astype(np.float64)
     if is_line:
         for name, step in (("positions_16ths", TICKS_PER_QUARTER // 4), ("positions_24", 8)):
-            values[name] = np.array(
-                [_right(reference.of(c), found.of(c), int(lengths[c]), step) for c in range(count)]
+            grids = (
+                [positions(notes.of(c), int(lengths[c]), step) for c in range(count)]
+                for notes in (reference, found)
             )
+            values[name] = np.array([(a == b).mean() for a, b in zip(*grids, strict=True)])
     return values
 
 
-def _right(reference: Notes, found: Notes, length: int, step: int) -> float:
-    return float((positions(reference, length, step) == positions(found, length, step)).mean())
-
-
 def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:
-    """What the model gives back of each clip."""
+    """The notes of the reconstructions."""
     metres = [of.metre(index) for index in chosen.which.tolist()]
     results = of.decode_results(means, metres, "Reconstructing")
     return _notes_of([np.array(result.ids) for result in results], of.tokenizer.tables)
 
 
-def _nearest(chosen: _Chosen, training: Clips, heard: Notes) -> Notes:
-    """Of all training clips at `TRANSPOSITIONS`, the notes of the one with most of each clip's notes."""
-    order = np.argsort(note_keys(heard), kind="stable")
-    keys, homes = note_keys(heard)[order], heard.clip[order]
+def _nearest(chosen: _Chosen, training: Clips, training_notes: Notes) -> Notes:
+    """The notes of the training clip, at any of `TRANSPOSITIONS`, with the best note F1 for each clip."""
+    order = np.argsort(note_keys(training_notes), kind="stable")
+    keys, owners = note_keys(training_notes)[order], training_notes.clip[order]
     found = []
     for clip, own in enumerate(map(chosen.notes.of, range(len(chosen.which)))):
-        best, best_score = Notes(*(column[:0] for column in heard)), -1.0
+        best, best_score = Notes(*(column[:0] for column in training_notes)), -1.0
         for shift in TRANSPOSITIONS:
             wanted = note_keys(own._replace(pitch=own.pitch - shift))
             begins, ends = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
             hits = np.bincount(
-                np.concatenate([homes[begin:end] for begin, end in zip(begins, ends, strict=True)]),
+                np.concatenate([owners[begin:end] for begin, end in zip(begins, ends, strict=True)]),
                 minlength=len(training.piece),
             )
             scores = 2 * hits / (len(wanted) + training.notes)
             nearest = int(scores.argmax())
             if scores[nearest] > best_score:
-                best_score, best = float(scores[nearest]), heard.of(nearest)
+                best_score, best = float(scores[nearest]), training_notes.of(nearest)
                 best = best._replace(pitch=best.pitch + shift)
         found.append(best._replace(clip=np.full(len(best.onset), clip)))
     return Notes(*(np.concatenate(columns) for columns in zip(*found, strict=True)))

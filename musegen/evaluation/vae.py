@@ -1,10 +1,12 @@
-"""Everything that is measured of a model of clips."""
+"""Evaluation of a VAE."""
+
+from typing import Unpack
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.training_index import open_training_index
 from musegen.evaluation.clip_sets import ClipSet
-from musegen.evaluation.comparison import Evaluation
+from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
 from musegen.evaluation.interpolation import measure_interpolation
 from musegen.evaluation.latent_samples import SAMPLES, measure_samples
 from musegen.evaluation.likelihood import heading
@@ -13,31 +15,24 @@ from musegen.evaluation.sliders import measure_sliders
 
 
 def evaluate_vae(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    split: str = "test",
-    *,
-    samples: int | None = None,
-    seed: int | None = None,
-    limit: int | None = None,
+    checkpoint: Checkpoint, dataset: Dataset, split: str = "test", **arguments: Unpack[EvaluationArguments]
 ) -> Evaluation:
-    """Reconstruction, what is drawn beside real clips, interpolation, and sliders where it has any.
+    """Reconstruction, samples compared with real clips, interpolation, and sliders if it has any.
 
     Args:
         checkpoint: of a VAE.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        samples: clips that are drawn; unset: `SAMPLES`.
-        seed: of all that is drawn; unset: 0.
-        limit: give back at most so many clips, evenly spread; unset: 1,000.
+        **arguments: `samples`, the number of sampled clips, by default `SAMPLES`; `seed`; and `limit`, the
+            maximum number of clips to reconstruct, evenly spread, by default 1,000.
 
     Raises:
         DataError: the split has no clips, or none that is new.
     """
-    samples, seed = SAMPLES if samples is None else samples, seed or 0
+    (samples, seed), limit = samples_and_seed(arguments, SAMPLES), arguments.get("limit")
     clips = ClipSet(checkpoint, dataset, split)
     figures = heading(checkpoint, dataset, split) | reconstruct_clips(clips, split, limit=limit)
-    if len(clips.clips.piece) < 2:  # nothing to hold what is drawn against
+    if len(clips.clips.piece) < 2:  # too few for a comparison
         return Evaluation(figures)
     figures["samples"] = measure_samples(clips, open_training_index(dataset).known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)

@@ -1,1 +1,1 @@
-"""From a model to music: sampling, the engine, the tasks users ask for."""
+"""From a model to music: sampling, the sampling engine, and the tasks of the user."""

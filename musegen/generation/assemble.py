@@ -1,4 +1,4 @@
-"""From finished streams to scores: ends trimmed, tempo and instruments set, a prompt put before."""
+"""From finished streams to scores: ends trimmed, tempo and instruments set, the prompt prepended."""
 
 from dataclasses import replace
 
@@ -6,13 +6,39 @@ import numpy as np
 from symusic import Note, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
-from musegen.generation.request import Request, Result
+from musegen.generation.engine import Stream
+from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Kind, Tokenizer
 
 
-def trim(score: ScoreTick, bars: int) -> None:
-    """End at the last bar line what rounding to the score's ticks has carried over it."""
+def to_result(stream: Stream, tokenizer: Tokenizer, bars: int, ticks_per_quarter: int = 480) -> Result:
+    """A stream of `bars` bars with its score."""
+    score = tokenizer.decode(stream.ids, ticks_per_quarter=ticks_per_quarter)
+    _trim(score, bars)
+    return Result(score, stream.log_likelihood, bars, stream.ids, stream.precision_gap)
+
+
+def to_piece(
+    stream: Stream,
+    prompt: Prompt,
+    tokenizer: Tokenizer,
+    request: Request,
+    defaults: TrainingDefaults,
+    ticks_per_quarter: int = 480,
+) -> Result:
+    """A stream as a piece: after the prompt, or else with the requested tempo and program."""
+    bars = prompt.bars + request.bars
+    if prompt.score is None:
+        result = to_result(stream, tokenizer, bars, ticks_per_quarter)
+        set_tempo_and_program(result.score, result.ids, tokenizer, request, defaults)
+        return result
+    result = to_result(stream, tokenizer, bars, prompt.score.ticks_per_quarter)
+    return replace(result, score=_append_bars(prompt.score, result.score, prompt.bars, tokenizer, request))
+
+
+def _trim(score: ScoreTick, bars: int) -> None:
+    """Cut at the last bar line whatever rounding to the score's ticks has moved beyond it."""
     lines = bar_ticks(score)
     if len(lines) - 1 <= bars:
         return
@@ -24,35 +50,35 @@ def trim(score: ScoreTick, bars: int) -> None:
         track.notes = Note.from_numpy(**columns)
 
 
-def dress(
-    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, tempo: float, program: int
+def set_tempo_and_program(
+    score: ScoreTick, ids: list[int], tokenizer: Tokenizer, request: Request, defaults: TrainingDefaults
 ) -> None:
-    """Give a decoded score its tempo and program where the stream does not say them."""
-    has_tempo = bool((tokenizer.tables.kind[ids] == Kind.TEMPO).any())  # if so, it begins with one
+    """Set the tempo and program of a decoded score where the stream has none."""
+    has_tempo = bool((tokenizer.tables.kind[ids] == Kind.TEMPO).any())  # then it begins with one
     if request.tempo is not None or not has_tempo:
-        score.tempos = [Tempo(0, qpm=tempo)]
+        score.tempos = [Tempo(0, qpm=request.tempo or defaults.tempo)]
     if not tokenizer.config.programs:
-        wanted = program if request.program is None else request.program
+        wanted = defaults.program if request.program is None else request.program
         for track in score.tracks:
             track.is_drum, track.program, track.name = wanted < 0, max(wanted, 0), ""
 
 
-def dress_like(score: ScoreTick, given: ScoreTick, tokenizer: Tokenizer) -> None:
-    """Give a decoded clip the tempo and key of a given one, and its instrument where the stream says none."""
-    score.tempos = list(given.tempos) or [Tempo(0, qpm=120.0)]
-    score.key_signatures = list(given.key_signatures)
+def copy_tempo_key_program(score: ScoreTick, source: ScoreTick, tokenizer: Tokenizer) -> None:
+    """Copy tempo and key of a source clip, and its instrument if the stream has no programs."""
+    score.tempos = list(source.tempos) or [Tempo(0, qpm=120.0)]
+    score.key_signatures = list(source.key_signatures)
     if not tokenizer.config.programs:
         for track in score.tracks:
-            track.name, track.program = given.tracks[0].name, given.tracks[0].program
+            track.name, track.program = source.tracks[0].name, source.tracks[0].program
 
 
-def append_bars(
+def _append_bars(
     prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
 ) -> ScoreTick:
-    """The prompt as it is, followed by the new bars of the decoded stream."""
+    """The prompt unchanged, followed by the new bars of the decoded stream."""
     result = prompt.copy()
     seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
-    homes = _homes(result, tokenizer, request)
+    targets = _target_tracks(result, tokenizer, request)
     for track in whole.tracks:
         columns = track.notes.numpy()
         new = columns["time"] >= line
@@ -61,12 +87,12 @@ def append_bars(
         fields = {name: np.asarray(values)[new] for name, values in columns.items()}
         fields["time"] = fields["time"] + (seam - line)
         number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
-        if number not in homes:
+        if number not in targets:
             program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
             is_drum = track.is_drum or request.program == -1
             result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
-            homes[number] = result.tracks[-1]
-        homes[number].notes.extend(Note.from_numpy(**fields))
+            targets[number] = result.tracks[-1]
+        targets[number].notes.extend(Note.from_numpy(**fields))
     for metre in whole.time_signatures:
         if metre.time >= line:
             result.time_signatures.append(
@@ -79,28 +105,28 @@ def append_bars(
     return result
 
 
-def _homes(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
-    """The prompt's tracks that new notes go to, by their number in the stream; 0 without programs."""
+def _target_tracks(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
+    """The prompt's tracks that take new notes, by their number in the stream; 0 without programs."""
     tracks = [track for track in score.tracks if len(track.notes)]
     if tokenizer.config.programs:
         numbers = tokenizer.stream_programs(tracks)
-        return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two alike, the first
+        return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two equal numbers, the first
     melodic = [track for track in tracks if not track.is_drum]
     single = len(melodic) == 1 and request.program in (None, melodic[0].program)
     return {0: melodic[0]} if single else {}
 
 
-def join(given: ScoreTick, result: Result, pickup: int) -> Result:
-    """A tune as it was given, tempo and metre included, with an accompaniment to its tidy twin.
+def join(tune: ScoreTick, result: Result, pickup: int) -> Result:
+    """The user's tune, tempo and metre included, with an accompaniment that was made for its tidy copy.
 
     Args:
-        given: the tune, on its only track.
-        result: the accompaniment alone, in the same ticks a quarter.
-        pickup: ticks by which the accompaniment begins before the given tune's tick 0.
+        tune: on its only track.
+        result: the accompaniment alone, in the same ticks per quarter note.
+        pickup: ticks by which the accompaniment begins before tick 0 of the tune.
     """
-    score = given.copy()
+    score = tune.copy()
     score.tracks[0].name = score.tracks[0].name or "Melody"
-    if not len(score.time_signatures):  # a file may leave the metre out; its twin has one
+    if not len(score.time_signatures):  # a file may have no time signature; its tidy copy has one
         score.time_signatures = list(result.score.time_signatures)
     if not len(score.tempos):
         score.tempos = list(result.score.tempos)
@@ -108,9 +134,9 @@ def join(given: ScoreTick, result: Result, pickup: int) -> Result:
         columns = track.notes.numpy()
         onsets = columns["time"].astype(np.int64) - pickup
         ends = onsets + columns["duration"]
-        heard = ends > 0  # what sounds before a pickup has no time to sound in
-        onsets, ends = np.maximum(onsets, 0)[heard], ends[heard]
-        fields = {name: values[heard] for name, values in columns.items()}
+        is_audible = ends > 0  # what ends before the pickup begins is dropped
+        onsets, ends = np.maximum(onsets, 0)[is_audible], ends[is_audible]
+        fields = {name: values[is_audible] for name, values in columns.items()}
         fields |= {"time": onsets.astype(np.int32), "duration": (ends - onsets).astype(np.int32)}
         track.notes = Note.from_numpy(**fields)
         if len(track.notes):

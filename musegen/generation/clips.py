@@ -1,4 +1,4 @@
-"""The bars of a user's file that a latent model is given: what is taken, and in words what that was."""
+"""The bars of a user's file that are the input of a VAE, and remarks on what was taken."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +17,21 @@ from musegen.music.notes import all_onsets
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Tokenizer
 from musegen.tokenizers.tables import Ints
 
+Metre = tuple[int, int]
+"""Beats and their unit."""
+
 
 @dataclass(frozen=True)
 class Clip:
-    """Some bars of one metre."""
+    """A few bars in one metre."""
 
     score: ScoreTick
     """The user's own notes, from tick 0."""
     ids: Ints
-    """(T,) from BOS to EOS: what a model is told."""
-    metre: tuple[int, int]
+    """(T,) from BOS to EOS: the model's input."""
+    metre: Metre
     words: list[str]
-    """What was taken and what left out, for people."""
+    """What was taken and what was left out, as sentences for the user."""
 
 
 def take_clip(
@@ -42,68 +45,62 @@ def take_clip(
     drums: bool = True,
     metres: Mapping[str, int] | None = None,
 ) -> Clip:
-    """Take a clip of so many bars from a tidy score; where the score ends before, silence follows.
+    """Take a clip of `bars` bars from a tidy score; if the score ends earlier, silence follows.
 
     Args:
         score: of any length.
         tokenizer: the model's.
         bars: of the clip.
-        from_bar: its first bar, from 1; None: the first in which a note begins.
-        one_line: take the melody alone, of notes that sound at once the highest.
-        melody: its track, by name or by number from 1; None: found out, and said.
-        drums: keep tracks of drums, where it is not one line.
+        from_bar: its first bar, from 1; None: the first bar in which a note begins.
+        one_line: take the melody alone, and of simultaneous notes the highest.
+        melody: its track, by name or by number from 1; None: detected and reported.
+        drums: keep drum tracks, unless it is one line.
         metres: training clips by metre, such as {"6/8": 1200}; None: unknown.
 
     Raises:
-        DataError: there is no such bar, no note, not one metre in the clip, or one that the tokenizer lacks.
-        TokenError: the tokenizer cannot say it.
+        DataError: there is no such bar or no note, the metre changes, or the tokenizer lacks the metre.
+        TokenError: the tokenizer cannot encode the clip.
     """
-    words: list[str] = []
-    music = _tune(score, melody, words) if one_line else _with_drums(score, keep=drums)
+    remarks: list[str] = []
+    music = _tune(score, melody, remarks) if one_line else _with_drums(score, keep=drums)
     count = len(bar_ticks(score)) - 1
     first = _first_bar(music, from_bar, count)
     metre = _metre(score, first, min(first + bars, count))
-    _check_metre(metre, tokenizer, metres, words)
+    _check_metre(metre, tokenizer, metres, remarks)
     clip = excerpt(music, first, first + bars)
     if not clip.tracks:
         raise DataError(
             f"no note begins in bars {first + 1} to {first + bars}; in bar {_begins(music, first)} one does: "
-            "choose the clip's first bar with --from-bar"
+            "choose the clip's first bar with ⟨from-bar⟩"
         )
     if count > bars or from_bar is not None:
-        words.append(f"bars {first + 1} to {min(first + bars, count)} of {count} taken")
+        remarks.append(f"bars {first + 1} to {min(first + bars, count)} of {count} taken")
     silent = first + bars - count
     if silent > 0:
-        words.append(f"{silent} bar{'s' * (silent > 1)} of silence added: the model's clips have {bars}")
-    return _encoded(clip, tokenizer, bars, metre, words, one_line=one_line)
+        remarks.append(f"{silent} bar{'s' * (silent > 1)} of silence added: the model's clips have {bars}")
+    return _encoded(clip, tokenizer, bars, metre, remarks, one_line=one_line)
 
 
 def _encoded(
-    clip: ScoreTick,
-    tokenizer: Tokenizer,
-    bars: int,
-    metre: tuple[int, int],
-    words: list[str],
-    *,
-    one_line: bool,
+    clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: Metre, remarks: list[str], *, one_line: bool
 ) -> Clip:
     line = skyline(clip) if one_line else clip
     dropped = clip.note_num() - line.note_num()
     if dropped:
-        words.append(f"the model writes one note at a time: {dropped} below the tune left out")
+        remarks.append(f"the model writes one note at a time: {dropped} notes below the tune left out")
         clip = line
     ids = encode_clip(line, tokenizer, bars, metre)
     kept = note_scores(clip, tokenizer.decode(ids)).recall
     if kept < 1:
-        words.append(f"{kept:.0%} of the notes lie on the model's grid; it hears the others moved to it")
-    return Clip(clip, ids, metre, words)
+        remarks.append(f"{kept:.0%} of the notes lie on the model's grid; the others are moved to it")
+    return Clip(clip, ids, metre, remarks)
 
 
-def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: tuple[int, int]) -> Ints:
-    """Ids of a clip from BOS to EOS, (T,): exactly so many bars, silent ones included.
+def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: Metre) -> Ints:
+    """Ids of a clip from BOS to EOS, (T,): exactly `bars` bars, silent ones included.
 
     Raises:
-        TokenError: the tokenizer cannot say it.
+        TokenError: the tokenizer cannot encode the clip.
     """
     if isinstance(tokenizer, LineTokenizer):
         ids = encode_clip(clip, tokenizer.events, bars, metre)
@@ -114,15 +111,16 @@ def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: tuple[i
     else:
         ids = tokenizer.encode(clip)
     ids = fill_bars(ids, tokenizer, [f"TimeSig_{metre[0]}/{metre[1]}"] * bars)
-    lines = np.flatnonzero(ids == ids[1])  # the first id after BOS is a bar's
-    return ids if len(lines) == bars else np.append(ids[: lines[bars]], ids[-1])  # rounded up past the end
+    lines = np.flatnonzero(ids == ids[1])  # the first id after BOS is a bar line
+    # A note rounded up past the end may begin one bar more.
+    return ids if len(lines) == bars else np.append(ids[: lines[bars]], ids[-1])
 
 
-def _tune(score: ScoreTick, wanted: str | None, words: list[str]) -> ScoreTick:
+def _tune(score: ScoreTick, wanted: str | None, remarks: list[str]) -> ScoreTick:
     index, how = melody_track(score, wanted)
     if how == "inferred":
         name = score.tracks[index].name.strip()
-        words.append(f"the tune is taken to be track {index + 1} {name!r}; --melody names another")
+        remarks.append(f"the tune is taken to be track {index + 1} {name!r}; ⟨melody⟩ names another")
     alone = score.copy()
     alone.tracks = [score.tracks[index]]
     return alone
@@ -132,7 +130,7 @@ def _with_drums(score: ScoreTick, *, keep: bool) -> ScoreTick:
     music = score.copy()
     music.tracks = [track for track in score.tracks if keep or not track.is_drum]
     if not music.tracks:
-        raise DataError("there are only drums, which the model does not play: name a file with other notes")
+        raise DataError("there are only drums, which the model does not write: name a file with other notes")
     return music
 
 
@@ -141,19 +139,19 @@ def _first_bar(music: ScoreTick, from_bar: int | None, count: int) -> int:
     if from_bar is None:
         return _begins(music, 0) - 1
     if not 1 <= from_bar <= count:
-        raise DataError(f"--from-bar is {from_bar}: the bars are numbered from 1 to {count}")
+        raise DataError(f"⟨from-bar⟩ is {from_bar}: the bars are numbered from 1 to {count}")
     return from_bar - 1
 
 
 def _begins(music: ScoreTick, first: int) -> int:
-    """The bar, from 1, at or after bar `first` (from 0) in which a note begins; else the last before it."""
+    """The bar (from 1) after the first `first` bars in which a note begins, else the last before."""
     bars = np.unique(np.searchsorted(bar_ticks(music), all_onsets(music), side="right"))
     later = bars[bars > first]
     return int(later[0] if len(later) else bars[-1])
 
 
-def _metre(score: ScoreTick, first: int, stop: int) -> tuple[int, int]:
-    """The one metre of bars `first` (from 0) up to `stop`."""
+def _metre(score: ScoreTick, first: int, stop: int) -> Metre:
+    """The metre of bars `first` (from 0) up to `stop`, in which it must not change."""
     lines = bar_ticks(score)
     changes = [(t.time, (t.numerator, t.denominator)) for t in score.time_signatures] or [(0, (4, 4))]
     _, metre = [change for change in changes if change[0] <= lines[first]][-1]
@@ -162,19 +160,19 @@ def _metre(score: ScoreTick, first: int, stop: int) -> tuple[int, int]:
             bar = int(np.searchsorted(lines, time)) + 1
             raise DataError(
                 f"the metre changes from {metre[0]}/{metre[1]} to {other[0]}/{other[1]} in bar {bar}, "
-                "and a clip has one: choose its first bar with --from-bar"
+                "and a clip has one: choose its first bar with ⟨from-bar⟩"
             )
     return metre
 
 
 def _check_metre(
-    metre: tuple[int, int], tokenizer: Tokenizer, trained: Mapping[str, int] | None, words: list[str]
+    metre: Metre, tokenizer: Tokenizer, trained: Mapping[str, int] | None, remarks: list[str]
 ) -> None:
-    """Refuse a metre that the tokenizer lacks; say where the model was trained on none of it."""
+    """Refuse a metre that the tokenizer lacks, and remark if no training clip has it."""
     name = f"{metre[0]}/{metre[1]}"
     if metre not in tokenizer.time_signatures:
         known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
-        raise DataError(f"the clip is in {name}, which the model does not write; it knows {known}")
+        raise DataError(f"the clip is in {name}, which the model does not write; it writes {known}")
     if trained and name not in trained:
         known = ", ".join(sorted(trained, key=lambda each: -trained[each])[:5])
-        words.append(f"the model was trained on no clip in {name} (on {known}): expect little")
+        remarks.append(f"no training clip is in {name} (they are in {known}): expect poor results")

@@ -1,7 +1,7 @@
-"""Steps of sampling on a processor, compiled: what is around the weights becomes a few loops in C++.
+"""Compiled sampling steps on a CPU: the operations around the matrix products become a few loops in C++.
 
-A step is some 150 operations on arrays of a few numbers, each of which takes longer to call than to do.
-Compiling takes a minute at first, some seconds once torch has it in its cache: it pays where much is written.
+A step is some 150 operations on small arrays, each of which takes longer to call than to compute. Compiling
+takes a minute the first time and some seconds once torch has cached it: it pays off for long output.
 """
 
 import os
@@ -25,16 +25,16 @@ from musegen.models.stepping import mapped, pad_history
 
 Code = Callable[..., Sequence[Tensor]]
 FIRST_WINDOW = 512
-"""Ids of the past that there is room for at first; doubled as they fill."""
+"""Capacity for past ids at first; doubled when it is full."""
 
 
 class Compiled:
-    """Steps on memory of their own, so that one compilation serves all of them.
+    """Steps that work in place on their own memory, so that one compilation serves all of them.
 
     Args:
-        step: its branches must depend on shapes and settings alone, and it must ask for no values.
-        ready: the model that it steps, of `stepping`, not hosted.
-        seen: ids that the rows have read.
+        step: its branches must depend on shapes and settings alone, not on values of tensors.
+        ready: the fused model that it steps, not in numpy.
+        seen: how many ids the rows have read.
 
     Raises:
         ConfigError: there is no C++ compiler.
@@ -43,18 +43,18 @@ class Compiled:
     def __init__(self, step: Step[Any], ready: nn.Module, seen: int) -> None:
         compilers = [os.environ.get("CXX", "g++"), "clang++", "cl"]
         if not any(shutil.which(each) for each in compilers):
-            raise ConfigError("--compiled needs a C++ compiler (g++ or clang): install one or leave it out")
+            raise ConfigError("⟨compiled⟩ needs a C++ compiler (g++ or clang): install one or leave it out")
         self._ready, self._seen, self._window = ready, seen, 0
         self._rows: Any = None
         self._uniform = torch.zeros(0)
-        self._again: Callable[[], Sequence[Tensor]] = list
-        self._step = torch.compile(_in_place(step), fullgraph=True, backend=_remembered)
+        self._repeat: Callable[[], Sequence[Tensor]] = list
+        self._step = torch.compile(_in_place(step), fullgraph=True, backend=_caching_calls)
 
     def __call__(self, rows: Any, uniform: Tensor) -> tuple[Tensor, Any]:
         """(1, B) ids, and the rows after them, which the next call overwrites.
 
         Args:
-            rows: what the last call gave, or other ones.
+            rows: those that the last call returned, or other ones.
             uniform: (1, B) random numbers.
         """
         is_known = rows is self._rows and self._seen < self._window
@@ -63,21 +63,21 @@ class Compiled:
         self._uniform.copy_(uniform[0])
         self._seen += 1
         if is_known:
-            return self._again()[0][None], self._rows
+            return self._repeat()[0][None], self._rows
         try:
             ids = self._step(self._rows, self._uniform)
         except BackendCompilerFailed as error:
             reason = " ".join(str(error).split("\n")[:2])
             raise ConfigError(
-                f"--compiled: the steps do not compile here ({reason}); leave it out"
+                f"⟨compiled⟩: the steps do not compile here ({reason}); leave it out"
             ) from error
-        # Whether the code fits is asked, at some cost, where it may not: when rows have moved. In between,
-        # all that a step reads and writes stays where it is: it can be done again without a question.
-        self._again = _LATEST.pop()
+        # The guards of the compiled code are checked, at some cost, only when rows have moved. In between,
+        # all that a step reads and writes stays where it is: the same call is repeated without a check.
+        self._repeat = _LATEST.pop()
         return ids[None], self._rows
 
     def _settle(self, rows: Any) -> None:
-        """Move rows to memory of their own, with room for what they will write."""
+        """Copy rows to memory of their own, with room for the ids to come."""
         if self._seen >= self._window:
             self._window = max(FIRST_WINDOW, 2 * self._seen)
             rows = rows._replace(state=pad_history(self._ready, rows.state, self._window))
@@ -90,11 +90,11 @@ class Compiled:
 
 
 _LATEST: list[Callable[[], Sequence[Tensor]]] = []
-"""The call of compiled code just made."""
+"""The last call of compiled code."""
 
 
-def _remembered(graph: GraphModule, inputs: Sequence[Any]) -> Code:
-    """The code of a graph, each call of which is remembered."""
+def _caching_calls(graph: GraphModule, inputs: Sequence[Any]) -> Code:
+    """The compiled code of a graph; it stores each of its calls in `_LATEST`."""
     code = cast(Code, compile_fx(graph, inputs, config_patches={"cpp_wrapper": True}))
 
     def called(*given: Any) -> Sequence[Tensor]:
@@ -111,7 +111,7 @@ def _mark_past(place: TrackerState) -> TrackerState:
 
 
 def _in_place(step: Step[Any]) -> Callable[[Any, Tensor], Tensor]:
-    """The step, with the rows after it in the place of those before."""
+    """The step in place: the rows after it overwrite those before."""
 
     def stepped(rows: Any, uniform: Tensor) -> Tensor:
         ids, after = step(rows, uniform)

@@ -1,4 +1,4 @@
-"""The loop: a model, a grammar and a sampler, from a prompt to finished streams."""
+"""The sampling loop: a model, a grammar and a sampler, from a prompt to finished streams."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -21,31 +21,32 @@ from musegen.tokenizers.arrays import Array, numpy_rules
 from musegen.tokenizers.tables import NO_CLASS
 
 CHUNK = 1024
-"""Ids of a prompt that are read at once."""
+"""Tokens of a prompt that the model reads at once."""
 GRAPHS = True
-"""Whether the steps on a GPU are captured; the ids drawn are the same."""
+"""Whether steps on a GPU are captured in a CUDA graph; the sampled ids are the same."""
 MIN_ROWS = 2
-"""Rows below which a batch of compiled steps does not shrink: one row alone would be compiled anew."""
+"""The least number of rows of a batch of compiled steps: for one row they would be compiled again."""
 KEEP_BELOW = 0.9
-"""Rows that have ended leave the batch once no more than this share of it goes on."""
+"""Finished rows leave the batch once no more than this share of it is active."""
+ENDLESS = "{} of {} pieces had not ended after {} tokens; choose fewer ⟨bars⟩ or a lower ⟨temperature⟩"
 
 
 class Rules(Protocol):
-    """What every grammar is: it follows a batch of streams and says what may come next."""
+    """A grammar: it follows a batch of streams and masks the ids that must not come next."""
 
     kind: Array
     """(V,) `Kind` of each id."""
     is_time: Array
-    """(V,) which ids tell time: see `temper`."""
+    """(V,) which ids are of time: see `temper`."""
     pitch_class: Array
-    """(V,) 0 to 11 of pitches, 12 of all else."""
+    """(V,) 0 to 11 for pitches, 12 for all other ids."""
 
     def init_state(self, batch_size: int) -> Any:
         """Before BOS: a NamedTuple of batch-first arrays, `kind` (B,) among them."""
         ...
 
     def advance(self, state: Any, ids: Array) -> Any:
-        """The state after one more id a row, (B,)."""
+        """The state after one more id per row, (B,)."""
         ...
 
     def silence(self, state: Any) -> Any:
@@ -65,17 +66,17 @@ class Stream(NamedTuple):
     """One finished row."""
 
     ids: list[int]
-    """The prompt and what was written after it, without end or padding."""
+    """The prompt and the new ids, without EOS and padding."""
     log_likelihood: float
-    """Of the new ids (the end included) under the model as it is, without masks or filters, in nats."""
+    """Of the new ids (EOS included) under the full-precision model, without masks or filters, in nats."""
     new_ids: int
-    """How many ids are new, the end included."""
+    """How many ids are new, EOS included."""
     precision_gap: float = 0.0
-    """Nats an id by which it is likelier under the rounded weights that drew it."""
+    """Nats per token by which it is more likely under the rounded weights that sampled it."""
 
 
 class _Rows(NamedTuple):
-    """The rows being written."""
+    """The rows being sampled."""
 
     last: Tensor
     """(B, V) logits of the next id."""
@@ -84,7 +85,7 @@ class _Rows(NamedTuple):
     total: Tensor
     """(B,) log-likelihood of its new ids, in nats."""
     seen_classes: Tensor
-    """(B, 13) which pitch classes it has: see `without_unlikely_classes`."""
+    """(B, 13) which pitch classes it has so far: see `without_unlikely_classes`."""
     diatonic_rows: Tensor
     """(B,) whether it keeps to one scale: see `within_scale`."""
     rules: Any
@@ -103,23 +104,21 @@ def sample_streams(
     pitches_alone: bool = False,
     context_classes: Sequence[int] = (),
 ) -> list[Stream]:
-    """Write streams until each has ended.
+    """Sample streams until each has ended.
 
     Args:
         model: any family's decoder, in eval mode.
-        state: its first state: of one row, which reads the prompt once and is then continued B times, or of
-            B rows, one a stream.
-        grammar: what may follow.
+        state: its first state, of B rows, or of one, which reads the prompt once and is continued B times.
+        grammar: of the stream.
         prompt_ids: (T,), from BOS on.
-        sampling: how to draw.
+        sampling: the sampling settings.
         streams: B random streams.
-        max_new_tokens: ids a row may take.
-        pitches_alone: the temperature is of pitches; durations, holds and rests keep their share as bars and
-            positions do.
-        context_classes: pitch classes, 0 to 11, of a tune that sounds with what is written: no new ones.
+        max_new_tokens: the limit per row.
+        pitches_alone: temper pitches only; durations, holds and rests keep their probability, too.
+        context_classes: pitch classes, 0 to 11, of a melody that sounds with the stream; they are not new.
 
     Raises:
-        ConfigError: rounded weights or compiled steps on a GPU; no compiler.
+        ConfigError: rounded weights or compiled steps on a GPU, or no C++ compiler.
         MusegenError: a row has not ended within `max_new_tokens`.
     """
     device, on_cpu = prompt_ids.device, prompt_ids.device.type == "cpu"
@@ -128,50 +127,41 @@ def sample_streams(
         grammar = numpy_rules(grammar)
     is_time, pitch_class = _keeps_share(grammar, pitches_alone=pitches_alone), as_tensor(grammar.pitch_class)
     stepper = _stepper(model, sampling, on_cpu=on_cpu)
-    kept = _Transcript(prompt_ids.tolist(), streams.rows)
+    transcript, min_rows = _Transcript(prompt_ids.tolist(), streams.rows), MIN_ROWS if is_compiled else 1
 
-    def one(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
+    def step(rows: _Rows, uniform: Tensor) -> tuple[Tensor, _Rows]:
         return _step(rows, uniform, stepper, grammar, sampling, is_time, pitch_class)
 
-    block, steps = _machine(one, model, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
+    block, steps = _machine(step, stepper, len(prompt_ids), is_compiled=is_compiled, on_cpu=on_cpu)
     with torch.inference_mode():
-        rows = _after_prompt(
-            model, stepper, state, grammar, prompt_ids, _draw_diatonic_rows(sampling, streams).to(device)
-        )
+        diatonic_rows = _draw_diatonic_rows(sampling, streams).to(device)
+        rows = _after_prompt(model, stepper, state, grammar, prompt_ids, diatonic_rows)
         rows.seen_classes[:, list(context_classes)] = True
         for _ in range(0, max_new_tokens, block):
             uniform = streams.draw_steps(block).to(device)  # (K, B)
             if steps is None:
                 ids, rows = _step(rows, uniform[0], stepper, grammar, sampling, is_time, pitch_class)
-                kept.add(ids[None])
             else:
                 ids, rows = steps(rows, uniform)
-                kept.add(ids)
-            left = len(rows.done) - int(rows.done.sum())
-            if left == 0:
-                kept.flush(rows.total)
-                return _finished(kept.streams(grammar), model, state, grammar, sampling)
-            min_rows = MIN_ROWS if is_compiled else 1
-            if on_cpu and max(left, min_rows) <= KEEP_BELOW * len(rows.done):
+            num_active = transcript.add(ids.view(block, -1), rows.done)
+            if num_active == 0:
+                return _finished(transcript.streams(rows.total, grammar), model, state, grammar, sampling)
+            if on_cpu and max(num_active, min_rows) <= KEEP_BELOW * len(rows.done):
                 active = _active_rows(rows.done, min_rows)
-                kept.flush(rows.total, active)
-                rows = choose_rows(rows, active)
+                transcript.flush(rows.total, active)
+                rows, streams = choose_rows(rows, active), streams.select(active.tolist())
                 grammar = grammar.select(active if is_compiled else active.numpy())
-                streams = streams.select(active.tolist())
-    raise MusegenError(
-        f"{int((~rows.done).sum())} of {kept.rows} pieces had not ended after {max_new_tokens} tokens; "
-        "ask for fewer --bars or lower the --temperature"
-    )
+    raise MusegenError(ENDLESS.format(num_active, transcript.rows, max_new_tokens))
 
 
 def _keeps_share(grammar: Rules, *, pitches_alone: bool) -> Tensor:
-    """(V,) which ids the temperature leaves as likely as they are, all together: see `temper`."""
+    """(V,) ids whose total probability the temperature does not change: see `temper`."""
     is_time = as_tensor(grammar.is_time)
     return is_time | as_tensor(grammar.kind >= Kind.DURATION) if pitches_alone else is_time
 
 
 def _stepper(model: Decoder[Any], sampling: SamplingOptions, *, on_cpu: bool) -> Any:
-    """What takes single steps of a model: it, laid out for them."""
+    """The model, fused for single steps if it is a module."""
     if not on_cpu:
         _check_for_gpu(sampling)
     if not isinstance(model, nn.Module):
@@ -180,32 +170,32 @@ def _stepper(model: Decoder[Any], sampling: SamplingOptions, *, on_cpu: bool) ->
 
 
 def _machine(
-    one: Step[_Rows], model: Decoder[Any], stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
+    step: Step[_Rows], stepper: Any, seen: int, *, is_compiled: bool, on_cpu: bool
 ) -> tuple[int, Steps[_Rows] | None]:
-    """How many steps are taken at once, and by what; None: one after the other, as they are."""
+    """How many steps are taken at once, and what takes them; None: they are taken one by one."""
     if is_compiled:
         from musegen.generation.compiled import Compiled  # torch's compiler takes seconds to import
 
-        return 1, Compiled(one, stepper, seen)
-    if GRAPHS and not on_cpu and isinstance(model, nn.Module):
-        return BLOCK, Graphed(one, stepper, seen)
+        return 1, Compiled(step, stepper, seen)
+    if GRAPHS and not on_cpu and isinstance(stepper, nn.Module):
+        return BLOCK, Graphed(step, stepper, seen)
     return 1, None
 
 
 def _check_for_gpu(sampling: SamplingOptions) -> None:
     if sampling.precision != "float32":
-        raise ConfigError(f"--precision {sampling.precision} is for a processor: leave it out on a GPU")
+        raise ConfigError(f"⟨precision⟩ {sampling.precision} is for a CPU: leave it out on a GPU")
     if sampling.compiled:
-        raise ConfigError("--compiled is for a processor: leave it out on a GPU")
+        raise ConfigError("⟨compiled⟩ is for a CPU: leave it out on a GPU")
 
 
 def _draw_diatonic_rows(sampling: SamplingOptions, streams: RowStreams) -> Tensor:
-    """(B,) which pieces keep to one scale; a number of each row is used up only where some do."""
+    """(B,) which pieces keep to one scale; each row takes a random number only if some do."""
     return streams.draw() < sampling.diatonic if sampling.diatonic else torch.zeros(streams.rows) > 0
 
 
 def _active_rows(done: Tensor, min_rows: int) -> Tensor:
-    """The numbers of the rows that have not ended, and of others where these are fewer than so many."""
+    """The numbers of the rows that have not ended, and of others if these are fewer than `min_rows`."""
     active = torch.nonzero(~done).flatten()
     more = torch.nonzero(done).flatten()[: max(0, min_rows - len(active))]
     return torch.cat([active, more]).sort().values
@@ -214,21 +204,21 @@ def _active_rows(done: Tensor, min_rows: int) -> Tensor:
 def _after_prompt(
     model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, diatonic_rows: Tensor
 ) -> _Rows:
-    """Rows that have read the prompt, to be gone on with by `stepper`; `diatonic_rows` (B,) keep to one scale."""
+    """The rows after the prompt, for `stepper` to continue; `diatonic_rows` (B,) keep to one scale."""
     count = len(diatonic_rows)
     rules = grammar.init_state(1)
     for id_ in prompt_ids.numpy() if prompt_ids.device.type == "cpu" else prompt_ids:
         rules = grammar.advance(rules, id_[None])
-    if bool((rules.kind == Kind.BAR.value).all()):  # the prompt's notes end with its bars, however rounded
+    if bool((rules.kind == Kind.BAR.value).all()):  # notes of the prompt end with its bars, however rounded
         rules = grammar.silence(rules)
     is_stepped = isinstance(model, nn.Module)
-    if is_stepped and len(prompt_ids) == 1:  # BOS alone is a step like others
+    if is_stepped and len(prompt_ids) == 1:  # BOS alone is a step like any other
         state = to_fused_state(stepper, repeat_rows(state, count))
         logits, state = stepper(prompt_ids.expand(count, 1), state)
     else:
-        given = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
+        inputs = prompt_ids.expand(count_rows(state), -1)  # (1 or B, T)
         for start in range(0, len(prompt_ids), CHUNK):
-            logits, state = model(given[:, start : start + CHUNK], state)
+            logits, state = model(inputs[:, start : start + CHUNK], state)
         logits, state = logits.expand(count, -1, -1), repeat_rows(state, count)
         state = to_fused_state(stepper, state) if is_stepped else state
     zeros = torch.zeros(count, dtype=torch.float64, device=prompt_ids.device)
@@ -242,14 +232,14 @@ def _after_prompt(
 def _finished(
     streams: list[Stream], model: Decoder[Any], state: Any, grammar: Rules, sampling: SamplingOptions
 ) -> list[Stream]:
-    """Streams with their log-likelihood under the model as it is, and how far that of others lies above.
+    """Streams with their log-likelihood under the full-precision model, and the precision gap.
 
     Args:
-        streams: as drawn, which is under the model as it is where its weights were not rounded.
-        model: as it is.
-        state: its first, of one row or of all.
-        grammar: knows the end.
-        sampling: how they were drawn.
+        streams: as sampled; nothing changes unless the weights were rounded.
+        model: in full precision.
+        state: its first state, of one row or of all.
+        grammar: of the stream.
+        sampling: the settings with which they were sampled.
     """
     if sampling.precision == "float32":
         return streams
@@ -265,27 +255,28 @@ def _finished(
 
 
 class _Transcript:
-    """What has been written of all rows, those that have ended and left the batch among them.
+    """The ids of all rows so far, also of those that have ended and left the batch.
 
     Args:
-        prompt: with which each begins.
+        prompt: the ids with which each begins.
         rows: how many.
     """
 
     def __init__(self, prompt: list[int], rows: int) -> None:
         self.rows = rows
-        """How many there are in all."""
+        """The total number of rows."""
         self._prompt, self._rows = prompt, list(range(rows))
         self._new: list[list[int]] = [[] for _ in range(rows)]
         self._totals = [0.0] * rows
         self._steps: list[Tensor] = []
 
-    def add(self, ids: Tensor) -> None:
-        """More ids in every row that is left, (K, B)."""
+    def add(self, ids: Tensor, done: Tensor) -> int:
+        """Append ids to every row, (K, B); return how many rows are active, that is, not `done` (B,)."""
         self._steps.append(ids)
+        return len(done) - int(done.sum())
 
     def flush(self, totals: Tensor, active: Tensor | None = None) -> None:
-        """Write down the steps so far, and the log-likelihoods (B,); `active` are the rows from now on."""
+        """Store the steps so far and the log-likelihoods, (B,); `active` are the rows from now on."""
         for row, ids, total in zip(
             self._rows, torch.cat(self._steps).t().tolist(), totals.tolist(), strict=True
         ):
@@ -295,14 +286,15 @@ class _Transcript:
         if active is not None:
             self._rows = [self._rows[i] for i in active.tolist()]
 
-    def streams(self, grammar: Rules) -> list[Stream]:
-        """All rows, each cut at its end."""
+    def streams(self, totals: Tensor, grammar: Rules) -> list[Stream]:
+        """All rows, each cut at EOS; `totals` (B,) are the log-likelihoods of the last rows."""
+        self.flush(totals)
         kind = grammar.kind.tolist()
-        made = []
+        found = []
         for new, total in zip(self._new, self._totals, strict=True):
             end = next(i for i, id_ in enumerate(new) if kind[id_] == Kind.EOS)
-            made.append(Stream(self._prompt + new[:end], total, end + 1))
-        return made
+            found.append(Stream(self._prompt + new[:end], total, end + 1))
+        return found
 
 
 def _step(
@@ -314,7 +306,8 @@ def _step(
     is_time: Tensor,
     pitch_class: Tensor,
 ) -> tuple[Tensor, _Rows]:
-    """One id more in every row, (B,)."""
+    """Sample one more id in every row, (B,)."""
+    # Mask and filter the logits of the last step, (B, V), and sample.
     legal = as_tensor(grammar.mask(rows.rules))
     last, seen_classes = rows.last.float(), rows.seen_classes
     logits = torch.where(legal, last, -torch.inf)
@@ -322,6 +315,7 @@ def _step(
     ids = draw_ids(logits, uniform, sampling, is_time)
     if needs_classes(sampling):
         seen_classes = seen_classes.scatter(1, pitch_class[ids][:, None], value=True)
+    # Log-likelihood under the unfiltered logits, then the next state.
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
     rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)

@@ -1,12 +1,12 @@
-"""What a checkpoint plays: its settings, tempo, instruments and endings, unless something else is asked for.
+"""What a checkpoint generates: with its own settings, tempo and instruments unless others are requested.
 
-Decided here once, for the Python API and the command line, for evaluation, and for the samples of a training.
-Each function is a verb of a family: `families.py` says whose.
+This is decided here once, for the Python API and the command line, for evaluation, and for the samples of a
+training. Each function is a verb of a family: see `families.py`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import cast
 
 from symusic.core import ScoreTick
 
@@ -15,14 +15,13 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
-from musegen.generation.accompany import Accompaniment, TrainingDefaults, accompany
-from musegen.generation.assemble import dress_like
+from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.clips import Clip
-from musegen.generation.interpolate import Interpolation, interpolate_clips
-from musegen.generation.latent import decode_latents, latent_of, sample_clips
+from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
+from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
-from musegen.generation.rejection import Rejection, Wish, at_rest, in_key, novel, once
-from musegen.generation.request import Request, Result
+from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
+from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
 from musegen.models.lm import LanguageModel
@@ -30,81 +29,81 @@ from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE
 
 BARS = 16
-"""Of a piece, where nobody says."""
+"""Default length of a piece."""
 AMOUNT, VARIATIONS = 0.3, 4
-"""Of variations, where nobody says."""
+"""Default amount and number of variations."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What new music is wanted; None leaves the choice to the checkpoint."""
+    """What new music must be like; None leaves the choice to the checkpoint."""
 
     seed: int
     num: int = 1
     bars: int | None = None
     time_signature: tuple[int, int] | None = None
     pitches: frozenset[int] | None = None
-    """MIDI pitches allowed, drums aside."""
+    """The MIDI pitches allowed; drums are not restricted."""
     tempo: float | None = None
-    """Quarters a minute."""
+    """Quarter notes per minute (BPM)."""
     program: int | None = None
     """General MIDI program, from 0."""
     ends: bool = True
-    """Whether the last bar is to be the end of a piece."""
+    """Whether the piece ends with its last bar."""
     prompt: ScoreTick | None = None
-    """A tidy score to be continued."""
+    """A tidy score to continue."""
     key: tuple[int, str] | None = None
-    """The tonic's pitch class and the mode in which pieces are to end."""
+    """The pitch class of the tonic and the mode in which pieces must end."""
     prior: bool = False
-    """Draw clips from all of the latent space."""
+    """Sample clips from the prior instead of the mixture fitted to the training clips."""
     known: NoveltyIndex | None = None
-    """Of music that may not be copied."""
+    """Index of music that must not be copied."""
     max_copy: int = 0
-    """Notes in a row that may be, where there is such an index."""
+    """The longest run of notes that may be copied from it."""
     sampling: SamplingOptions | None = None
 
     def request(self, bars: int) -> Request:
-        """The music of so many new bars."""
+        """The request for `bars` new bars."""
         return Request(bars, self.time_signature, self.pitches, self.tempo, self.program, self.ends)
 
-    def but_for_copies(self, wish: Wish, bars: int, words: list[str]) -> Wish:
-        """The wish, and where that is wanted nothing that copies too much in so many new bars."""
+    def rejecting_copies(self, accept: Filter, bars: int, words: list[str]) -> Filter:
+        """The filter, which also rejects pieces whose new bars copy too much if there is an index."""
         if self.known is None:
-            return wish
-        return novel(wish, self.known, max_copy=self.max_copy, bars=bars, words=words)
+            return accept
+        return novel(accept, self.known, max_copy=self.max_copy, bars=bars, words=words)
 
 
 @dataclass(frozen=True)
-class Written:
-    """What came of it."""
+class Generated:
+    """What was generated."""
 
     results: list[Result]
     words: list[str] = field(default_factory=list)
-    """What there is to say, such as how many were thrown away."""
+    """Remarks for the user, such as how many were rejected."""
 
 
-def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
+def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     """New pieces of a language model, or continuations of a prompt.
 
     Raises:
-        ConfigError: something that the model cannot do, or too few pieces are as wanted.
+        ConfigError: the model cannot do what is requested, or too few pieces are accepted.
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
     if wanted.prior:
         raise ConfigError(
-            f"--prior is for models of clips, and {checkpoint.path.name} writes pieces: leave it out"
+            f"⟨prior⟩ is for clip models (VAEs), and {checkpoint.path.name} writes pieces: leave it out"
         )
     model, tokenizer, data = cast(LanguageModel, checkpoint.model), checkpoint.tokenizer, checkpoint.data
     request, words = wanted.request(wanted.bars or BARS), list[str]()
     if wanted.key is None:
-        wish = at_rest(data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0)
+        accept = on_tonic(data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0)
     else:
         tonic, mode = wanted.key
-        wish = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
-    drawing = Rejection(wanted.but_for_copies(wish, request.bars, words)(wanted.num, wanted.seed))
-    while drawing.wanted:
-        num, seed = drawing.wanted
+        accept = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
+    rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
+    while rejection.wanted:
+        num, seed = rejection.wanted
         results = generate(
             model,
             tokenizer,
@@ -113,50 +112,46 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Written:
             prompt=wanted.prompt,
             sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
             seed=seed,
-            default_tempo=data["tempo"],
-            default_program=data["program"],
-            rosters=[entry["programs"] for entry in data["train"]],
+            defaults=TrainingDefaults.of(data),
         )
-        drawing.take(results)
-    return Written(drawing.results, words)
+        rejection.take(results)
+    return Generated(rejection.results, words)
 
 
-def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Written:
-    """New clips of a model of clips.
+def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
+    """New clips of a VAE.
 
     Raises:
-        ConfigError: something that the model cannot do, or too few clips are as wanted.
+        ConfigError: the model cannot do what is requested, or too few clips are accepted.
         MusegenError: a clip did not end.
     """
     name, settings = checkpoint.path.name, cast(VAEConfig, checkpoint.config.model)
     if wanted.prompt is not None:
-        raise ConfigError(f"--prompt: {name} continues nothing; for clips like one of yours: musegen vary")
+        raise ConfigError(f"⟨prompt⟩: {name} continues no music; for clips like one of yours: musegen vary")
     if wanted.bars not in (None, settings.clip_bars):
         raise ConfigError(
-            f"--bars is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
+            f"⟨bars⟩ is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
         )
     if wanted.key:
         raise ConfigError(
-            "--key is for models that write pieces: clips end anywhere; keep to notes with --scale"
+            "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
-    drawing = Rejection(wanted.but_for_copies(once, request.bars, words)(wanted.num, wanted.seed))
-    while drawing.wanted:
-        num, seed = drawing.wanted
+    rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
+    while rejection.wanted:
+        num, seed = rejection.wanted
         results = sample_clips(
             cast(VAE, checkpoint.model),
             checkpoint.tokenizer,
             request,
             num=num,
-            metres=checkpoint.data.get("metres", ()),
             prior=wanted.prior,
             sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
             seed=seed,
-            default_tempo=checkpoint.data["tempo"],
-            default_program=checkpoint.data["program"],
+            defaults=TrainingDefaults.of(checkpoint.data),
         )
-        drawing.take(results)
-    return Written(drawing.results, words)
+        rejection.take(results)
+    return Generated(rejection.results, words)
 
 
 def generate_accompaniments(
@@ -169,7 +164,7 @@ def generate_accompaniments(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Result]:
-    """Accompaniments alone to a melody, the likeliest first; see `accompany`."""
+    """Accompaniments to a melody, the most likely first; see `accompany`."""
     return accompany(
         cast(Seq2Seq, checkpoint.model),
         checkpoint.tokenizer,
@@ -179,25 +174,16 @@ def generate_accompaniments(
         prompt=prompt,
         sampling=_settings(checkpoint, sampling, wanted.pitches if wanted else None),
         seed=seed,
-        players=TrainingDefaults.of(checkpoint.data),
+        defaults=TrainingDefaults.of(checkpoint.data),
     )
 
 
 def generate_reconstruction(
     checkpoint: Checkpoint, clip: Clip, *, sampling: SamplingOptions | None = None, seed: int = 0
 ) -> Result:
-    """A clip as the model gives it back."""
-    model = cast(VAE, checkpoint.model)
-    [result] = decode_latents(
-        model,
-        checkpoint.tokenizer,
-        latent_of(model, clip.ids)[None],
-        clip.metre,
-        sampling=sampling or _likeliest(checkpoint),
-        streams=RowStreams(seed, range(1)),
-        ticks_per_quarter=clip.score.tpq,
-    )
-    dress_like(result.score, clip.score, checkpoint.tokenizer)
+    """The reconstruction of a clip."""
+    decoder = _clip_decoder(checkpoint, sampling).of(clip)
+    [result] = decoder.decode(latent_of(decoder.model, clip.ids)[None], RowStreams(seed, range(1)))
     return result
 
 
@@ -207,21 +193,13 @@ def generate_interpolation(
     last: Clip,
     num: int,
     *,
-    path: Literal["both", "spherical", "linear"] = "both",
+    path: Route = "both",
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> Interpolation:
-    """What lies between two clips; see `interpolate_clips`."""
-    return interpolate_clips(
-        cast(VAE, checkpoint.model),
-        checkpoint.tokenizer,
-        first,
-        last,
-        num,
-        path=path,
-        sampling=sampling or _likeliest(checkpoint),
-        seed=seed,
-    )
+    """The clips between two; see `interpolate_clips`."""
+    decoder = _clip_decoder(checkpoint, sampling)
+    return interpolate_clips(decoder, first, last, num, path=path, seed=seed)
 
 
 def generate_variations(
@@ -236,25 +214,17 @@ def generate_variations(
 ) -> list[Result]:
     """Clips like one; see `vary_clip`.
 
-    An amount of None is 0.3, or 0 where something is moved; a `num` of None 4, or 1 where nothing is drawn.
+    The default of `amount` is 0.3, or 0 with `moves`; that of `num` is 4, or 1 where nothing is random.
     """
-    settings = sampling or _likeliest(checkpoint)
-    far = amount if amount is not None else 0.0 if moves else AMOUNT
-    is_drawn = far > 0 or settings.temperature > 0
-    return vary_clip(
-        cast(VAE, checkpoint.model),
-        checkpoint.tokenizer,
-        clip,
-        num=num or (VARIATIONS if is_drawn else 1),
-        amount=far,
-        moves=moves,
-        sampling=settings,
-        seed=seed,
-    )
+    decoder = _clip_decoder(checkpoint, sampling)
+    distance = amount if amount is not None else 0.0 if moves else AMOUNT
+    is_drawn = distance > 0 or decoder.sampling.temperature > 0
+    count = num or (VARIATIONS if is_drawn else 1)
+    return vary_clip(decoder, clip, num=count, amount=distance, moves=moves, seed=seed)
 
 
-def own(clip: Clip, bars: int) -> Result:
-    """The user's clip as it is, among what a model wrote."""
+def as_result(clip: Clip, bars: int) -> Result:
+    """The user's own clip as a result."""
     ids = clip.ids[:-1].tolist()
     return Result(clip.score, 0.0, bars, ids, user_tracks=tuple(range(len(clip.score.tracks))))
 
@@ -262,12 +232,13 @@ def own(clip: Clip, bars: int) -> Result:
 def _settings(
     checkpoint: Checkpoint, sampling: SamplingOptions | None, pitches: frozenset[int] | None
 ) -> SamplingOptions:
-    """As asked for, else the checkpoint's; where a scale is asked for no other one is kept to."""
+    """The requested settings, else the checkpoint's; a requested scale replaces the diatonic filter."""
     settings = sampling or checkpoint.config.sampling
     is_scale = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
     return replace(settings, diatonic=0.0) if is_scale else settings
 
 
-def _likeliest(checkpoint: Checkpoint) -> SamplingOptions:
-    """Of clips that are given, the likeliest id each time, as the checkpoint's other settings have it."""
-    return replace(checkpoint.config.sampling, temperature=0.0)
+def _clip_decoder(checkpoint: Checkpoint, sampling: SamplingOptions | None) -> ClipDecoder:
+    """The decoder for clips of the user: by default greedy, with the checkpoint's other settings."""
+    settings = sampling or replace(checkpoint.config.sampling, temperature=0.0)
+    return ClipDecoder(cast(VAE, checkpoint.model), checkpoint.tokenizer, sampling=settings)

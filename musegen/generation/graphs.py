@@ -1,7 +1,7 @@
-"""Steps of sampling on a GPU, launched as one: a CUDA graph of `BLOCK` steps.
+"""Sampling steps on a GPU, launched as one CUDA graph of `BLOCK` steps.
 
 A step is some 250 kernels of a few microseconds, each of which takes longer to launch than to run. A graph
-launches them all at once; whether rows have ended is asked once a block, and what follows an end is padding.
+launches them all at once; whether rows have ended is checked once per block, and ids after EOS are padding.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from musegen.generation.states import filled, parts
 from musegen.models.stepping import pad_history
 
 BLOCK = 16
-"""Steps of a graph."""
+"""Steps per graph."""
 FIRST_WINDOW = 512
-"""Ids of the past that the first graph has room for; doubled as they fill."""
+"""Capacity of the first graph for past ids; doubled when it is full."""
 T = TypeVar("T", bound=Any)
 Step = Callable[[T, Tensor], tuple[Tensor, T]]
 """From the state of all rows and (B,) random numbers to (B,) ids and the state after them."""
@@ -25,7 +25,7 @@ Steps = Callable[[T, Tensor], tuple[Tensor, T]]
 
 
 def one_by_one(step: Step[T]) -> Steps[T]:
-    """So many steps, one after the other."""
+    """Several steps, one after the other."""
 
     def steps(rows: T, uniform: Tensor) -> tuple[Tensor, T]:
         drawn = []
@@ -38,12 +38,12 @@ def one_by_one(step: Step[T]) -> Steps[T]:
 
 
 class Graphed:
-    """`BLOCK` steps at a time, captured anew whenever the past has outgrown its window.
+    """`BLOCK` steps at a time, captured again whenever the past has outgrown its window.
 
     Args:
-        step: its branches must depend on shapes and settings alone, and it must ask for no values.
-        ready: the model that it steps, of `stepping`.
-        seen: ids that the rows have read.
+        step: its branches must depend on shapes and settings alone, not on values of tensors.
+        ready: the fused model that it steps.
+        seen: how many ids the rows have read.
     """
 
     def __init__(self, step: Step[Any], ready: nn.Module, seen: int) -> None:
@@ -67,7 +67,7 @@ class Graphed:
         self._rows, self._uniform = filled(rows, list(own)), uniform.to(own[0].device)
         before = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         before.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(before):  # what libraries set up at their first call is no part of a graph
+        with torch.cuda.stream(before):  # setup of libraries at their first call is no part of the graph
             self._steps(self._rows, self._uniform[:3])
         torch.cuda.current_stream().wait_stream(before)
         self._graph = torch.cuda.CUDAGraph()

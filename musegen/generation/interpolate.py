@@ -1,123 +1,172 @@
 """From one clip to another through the latent space."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from symusic import Tempo
+from torch import Tensor
 
-from musegen.config.options import SamplingOptions
-from musegen.generation.assemble import dress_like
 from musegen.generation.clips import Clip
-from musegen.generation.latent import GREEDY, decode_latents, latent_of
+from musegen.generation.latent import ClipDecoder, latent_of
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
-from musegen.generation.walks import Route, candidates
 from musegen.metrics.smoothness import note_distances
-from musegen.models.vae import VAE
-from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
 
+Route = Literal["both", "spherical", "linear"]
+"""Along the arc, along the straight line, or at each step along whichever changes more evenly."""
+NEIGHBOURS, NEIGHBOUR_DISTANCE = 2, 0.3
+"""Points sampled around each point of a path, and their distance half-way, as a share of its length."""
+PARALLEL = 1e-6
+"""Sine of an angle below which the arc between two directions is undefined."""
 PATH_POINTS = 64
-"""Of a path, from which, and from others beside them, the steps are chosen."""
+"""Points of a path; the steps are chosen from these and from others around them."""
 POWER = 6
-"""How much a long step counts: with 3 the longest is a little longer (see benchmarks/RESULTS.md)."""
-IDLE = 3
-"""How much longer a step counts for each note by which it does not lead on."""
+"""Power of a step's length in the cost: with 3 the longest is longer (see benchmarks/RESULTS.md)."""
+BACKTRACKING = 3
+"""How much longer a step counts for each note by which it makes no progress."""
 
 
 class Interpolation(NamedTuple):
-    """From one clip to another."""
+    """The clips from one to another."""
 
     first: Result
-    """The first clip as the model gives it back."""
+    """The reconstruction of the first clip."""
     between: list[Result]
-    """What lies between the two."""
+    """The clips between the two."""
     last: Result
-    """The last clip as the model gives it back."""
+    """The reconstruction of the last clip."""
 
 
 def interpolate_clips(
-    model: VAE,
-    tokenizer: Tokenizer,
-    first: Clip,
-    last: Clip,
-    num: int,
-    *,
-    path: Route = "both",
-    sampling: SamplingOptions = GREEDY,
-    seed: int = 0,
+    decoder: ClipDecoder, first: Clip, last: Clip, num: int, *, path: Route = "both", seed: int = 0
 ) -> Interpolation:
-    """The clips between two of one metre, with the first one's instrument and a tempo between theirs.
+    """The clips between two of the same metre, with the instrument of the first and a tempo between theirs.
 
-    Equal steps of z are not heard as equal: of `PATH_POINTS` clips on each path, and others beside it, those are
-    taken that lead there most evenly (`choose_steps`). Between two clips that are alike lies that clip.
+    Equal steps of z are not equal steps of music: of `PATH_POINTS` clips on each path, and others around it,
+    those that change most evenly are taken (`choose_steps`). Between two equal clips lies that clip.
 
     Args:
-        model: in eval mode.
-        tokenizer: the model's own.
+        decoder: of the model; the metre is that of the first clip.
         first: where to begin.
         last: where to end.
-        num: clips, both ends included.
+        num: the number of clips, both ends included.
         path: where the points lie.
-        sampling: how ids are drawn; unset, the likeliest each time.
-        seed: fixes everything.
+        seed: of all random numbers.
 
     Raises:
         MusegenError: a clip did not end.
     """
-    ends = latent_of(model, first.ids), latent_of(model, last.ids)
+    ends = latent_of(decoder.model, first.ids), latent_of(decoder.model, last.ids)
     z = candidates(*ends, max(PATH_POINTS, num), path, seed=seed)
-    found = decode_latents(
-        model,
-        tokenizer,
-        z,
-        first.metre,
-        sampling=sampling,
-        streams=RowStreams(seed, range(len(z))),
-        ticks_per_quarter=first.score.ticks_per_quarter,
-    )
-    for result in found:
-        dress_like(result.score, first.score, tokenizer)
+    found = decoder.of(first).decode(z, RowStreams(seed, range(len(z))))
     if np.array_equal(first.ids, last.ids):
         same = replace(found[0], score=first.score, ids=first.ids[:-1].tolist())
         return Interpolation(found[0], [same] * (num - 2), found[-1])
-    apart = note_distances([first.score, *(result.score for result in found), last.score])
-    between = [found[point - 1] for point in choose_steps(apart, num)[1:-1]]
-    return Interpolation(found[0], _paced(between, first, last), found[-1])
+    distances = note_distances([first.score, *(result.score for result in found), last.score])
+    between = [found[point - 1] for point in choose_steps(distances, num)[1:-1]]
+    return Interpolation(found[0], _with_tempos(between, first, last), found[-1])
 
 
-def choose_steps(apart: Ints, num: int) -> list[int]:
-    """Of points in a row, which `num` lead most evenly from the first to the last, both of them included.
+def choose_steps(distances: Ints, num: int) -> list[int]:
+    """The `num` of some points in a row that change most evenly from the first to the last, both included.
 
-    Least is the sum of the sixth powers of the steps' lengths: many small ones, rather than a large one. A
-    step that does not lead away from the first point, or not nearer to the last, counts as so much longer.
+    They minimise the sum of the sixth powers of the steps' lengths, which prefers many small steps to a large
+    one. A step that does not lead away from the first point, or towards the last, counts as longer.
 
     Args:
-        apart: (P, P) distances between the points.
+        distances: (P, P) distances between the points.
         num: from 2 to P.
     """
-    away, near = apart[0], apart[-1]
-    idle = np.maximum(0, 1 + away[:, None] - away) + np.maximum(0, 1 + near - near[:, None])
-    costs = (apart + IDLE * idle).astype(np.float64) ** POWER
-    costs[np.tril_indices(len(apart))] = np.inf  # ever onward
-    best, before = costs[0], []
+    from_first, to_last = distances[0], distances[-1]
+    backtracking = np.maximum(0, 1 + from_first[:, None] - from_first)
+    backtracking += np.maximum(0, 1 + to_last - to_last[:, None])
+    costs = (distances + BACKTRACKING * backtracking).astype(np.float64) ** POWER
+    costs[np.tril_indices(len(distances))] = np.inf  # only forward
+    best, predecessors = costs[0], []
     for _ in range(num - 2):
-        through = best[:, None] + costs  # (P, P): the way to a point, and one step more
-        before.append(through.argmin(axis=0))
+        through = best[:, None] + costs  # (P, P): the cost up to a point and one step more
+        predecessors.append(through.argmin(axis=0))
         best = through.min(axis=0)
-    steps = [len(apart) - 1]
-    for origins in reversed(before):
+    steps = [len(distances) - 1]
+    for origins in reversed(predecessors):
         steps.append(int(origins[steps[-1]]))
     return [0, *reversed(steps)]
 
 
-def _paced(between: list[Result], first: Clip, last: Clip) -> list[Result]:
-    """The clips, each a step nearer in tempo from the first end's to the last end's."""
+def _with_tempos(between: list[Result], first: Clip, last: Clip) -> list[Result]:
+    """The clips with tempos in even steps from that of the first clip to that of the last."""
     begin, end = (clip.score.tempos[0].qpm if clip.score.tempos else 120.0 for clip in (first, last))
-    paced = []
+    results = []
     for step, result in enumerate(between, start=1):
         score = result.score.copy()
         score.tempos = [Tempo(0, qpm=begin + (end - begin) * step / (len(between) + 1))]
-        paced.append(replace(result, score=score))
-    return paced
+        results.append(replace(result, score=score))
+    return results
+
+
+def interpolate(first: Tensor, second: Tensor, num: int, *, spherical: bool = True) -> Tensor:
+    """`num` (2 or more) points from one point, (Z,), to another, both included, (num, Z)."""
+    shares = torch.linspace(0, 1, num, dtype=torch.float64)
+    return slerp(first, second, shares, spherical=spherical)
+
+
+def candidates(first: Tensor, second: Tensor, num: int, path: Route, *, seed: int = 0) -> Tensor:
+    """Points on a path and around it, in order of progress, (N, Z), both ends included.
+
+    Where a clip changes all at once on the path itself, it changes little by little somewhere near it. So
+    `NEIGHBOURS` others are sampled around each of the `num` points of a path but the ends.
+
+    Args:
+        first: (Z,).
+        second: (Z,).
+        num: points of each path.
+        path: where they lie.
+        seed: of the points around the path.
+    """
+    on_path = paths(first, second, num, path)  # (P, Z)
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(on_path), NEIGHBOURS, len(first), generator=random, dtype=torch.float64)
+    share = torch.linspace(0, 1, len(on_path), dtype=torch.float64)
+    length = (second - first).double().norm() / len(first) ** 0.5
+    reach = NEIGHBOUR_DISTANCE * 4 * share * (1 - share) * length
+    neighbours = on_path[:, None] + (reach[:, None, None] * noise).to(on_path)  # (P, NEIGHBOURS, Z)
+    points = torch.cat([on_path[:, None], neighbours], dim=1)
+    return torch.cat([on_path[:1], points[1:-1].flatten(0, 1), on_path[-1:]])
+
+
+def paths(first: Tensor, second: Tensor, num: int, path: Route) -> Tensor:
+    """Points between two, in order of progress: `num` of one path, 2 num of both, (N, Z)."""
+    points = [
+        interpolate(first, second, num, spherical=kind == "spherical")
+        for kind in ("spherical", "linear")
+        if path in (kind, "both")
+    ]
+    return torch.stack(points, dim=1).flatten(0, 1)
+
+
+def slerp(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = True) -> Tensor:
+    """Interpolate between two points, (N, Z).
+
+    On the arc between them (Shoemake 1985, slerp), if they have one; on the straight line if `spherical` is
+    False, if one is zero, or if they lie in the same or in opposite directions. Share 0 is exactly the first
+    point and 1 the second; between equal points every share is that point.
+
+    Args:
+        first: (Z,).
+        second: (Z,).
+        shares: (N,) shares of the distance, from 0 to 1.
+        spherical: on the arc.
+    """
+    a, b = first.double(), second.double()
+    share = shares.to(a)[:, None]  # (N, 1)
+    points = a + share * (b - a)  # (N, Z)
+    length = a.norm() * b.norm()
+    if spherical and length > 0:
+        angle = torch.arccos((a @ b / length).clamp(-1, 1))
+        if angle.sin() > PARALLEL:
+            points = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / angle.sin()
+    points = torch.where(share == 0, a, torch.where(share == 1, b, points))
+    return points.to(first)

@@ -1,4 +1,4 @@
-"""New pieces of a language model, and the continuation of a tune."""
+"""New pieces of a language model, and continuations of a prompt."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,9 +8,9 @@ from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.assemble import append_bars, dress, trim
+from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
-from musegen.generation.request import Request, Result, check_metres
+from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
 from musegen.music.metre import bar_ticks
@@ -25,7 +25,7 @@ from musegen.tokenizers import (
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
-"""A bar that wants more new ids than this has run away."""
+"""A bar with more new tokens than this is taken for an endless one."""
 
 
 def generate(
@@ -37,72 +37,57 @@ def generate(
     prompt: ScoreTick | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
-    default_tempo: float = 120.0,
-    default_program: int = 0,
-    rosters: Sequence[Sequence[int]] = (),
+    defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
-    """Write new pieces, or continue a tune by new bars.
+    """Generate new pieces, or continue a prompt by new bars.
 
     Args:
         model: in eval mode.
         tokenizer: the model's own.
-        request: what music is wanted.
+        request: what the pieces must be like.
         num: how many pieces.
         prompt: a tidy score; its notes stand unchanged before the new bars.
-        sampling: how ids are drawn.
-        seed: fixes everything; piece i of a seed does not depend on `num`.
-        default_tempo: quarters a minute, where neither request nor prompt says.
-        default_program: of the track, where the stream has no programs and there is no prompt.
-        rosters: the instruments of each training piece, as numbered in the stream; each new piece keeps
-            to one of them, drawn at random, unless a program or a prompt says what plays.
+        sampling: the sampling settings.
+        seed: of all random numbers; piece i of a seed does not depend on `num`.
+        defaults: tempo and instruments of the training pieces.
 
     Raises:
-        ConfigError: the tokenizer does not know the metre or program, or no pitch is left.
+        ConfigError: the tokenizer does not know the metre or program, or no pitch is allowed.
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
-    head, prompt_bars = prompt_ids(tokenizer, prompt)
-    bars = prompt_bars + request.bars
+    start, defaults = read_prompt(tokenizer, prompt), defaults or TrainingDefaults()
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
-        head[0] = tokenizer.bos_of(bars)
-    constraints = _constraints(tokenizer, request, prompt, prompt_bars)
+        start.ids[0] = tokenizer.bos_of(start.bars + request.bars)
+    constraints = _constraints(tokenizer, request, start)
     device = next(model.parameters()).device
     results = []
     for rows in row_chunks(num, ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE):
         streams = RowStreams(seed, rows)
-        for stream in sample_streams(
+        rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
+        found = sample_streams(
             model,
             model.init_state(1),
-            make_grammar(
-                tokenizer.tables, with_rosters(constraints, rosters, tokenizer, streams), device=device
-            ),
-            prompt_ids=torch.tensor(head, device=device),
+            make_grammar(tokenizer.tables, rules, device=device),
+            prompt_ids=torch.tensor(start.ids, device=device),
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
-        ):
-            score = tokenizer.decode(
-                stream.ids, ticks_per_quarter=prompt.ticks_per_quarter if prompt else 480
-            )
-            trim(score, bars)
-            if prompt is None:
-                dress(score, stream.ids, tokenizer, request, request.tempo or default_tempo, default_program)
-            else:
-                score = append_bars(prompt, score, prompt_bars, tokenizer, request)
-            results.append(Result.of(stream, score, bars))
+        )
+        results += [to_piece(stream, start, tokenizer, request, defaults) for stream in found]
     return results
 
 
 def with_rosters(
     constraints: Constraints, rosters: Sequence[Sequence[int]], tokenizer: Tokenizer, streams: RowStreams
 ) -> Constraints:
-    """Constraints by which each row keeps to one of the rosters, drawn at random, where none says what plays.
+    """Constraints by which each row keeps to a random one of the rosters, unless they fix the programs.
 
     Args:
         constraints: of all rows.
         rosters: the instruments of each training piece, as numbered in the stream.
-        tokenizer: of the stream; where its streams have no programs, nothing is drawn.
-        streams: of the rows, of which each takes a number where one is drawn.
+        tokenizer: of the stream; if its streams have no programs, nothing is random.
+        streams: of the rows; each takes one number if a roster is chosen.
     """
     if not (rosters and tokenizer.config.programs) or constraints.programs:
         return constraints
@@ -111,17 +96,15 @@ def with_rosters(
 
 
 def longest_bar(tokenizer: Tokenizer) -> int:
-    """Most new ids of a bar: on a grid what it has, else what has surely run away."""
+    """The limit of new tokens per bar: on a grid its length, else `TOKENS_PER_BAR`."""
     tables = tokenizer.tables
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
 
 
-def prompt_ids(
-    tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None
-) -> tuple[list[int], int]:
-    """Ids from BOS to the bar line after the prompt, and the prompt's bars: `bars`, or all it has."""
+def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None) -> Prompt:
+    """The prompt of a stream: the first `bars` bars of a tidy score, or all of them."""
     if prompt is None:
-        return [tokenizer.bos_id], 0
+        return Prompt(None, 0, [tokenizer.bos_id])
     check_metres(prompt, tokenizer, "the prompt")
     ids = whole_tokenizer(tokenizer).encode(prompt)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
@@ -131,30 +114,32 @@ def prompt_ids(
     lines = [index for index, id_ in enumerate(ids) if id_ == bar_id]
     if len(lines) > bars:  # a tempo change after the last note, or an onset rounded up to the bar line
         ids = ids[: lines[bars]]
-    # Bars in which the last note only rings on are not in the stream yet.
-    for _ in range(bars - len(lines)):
-        ids += [bar_id, metre_id]
-    return [*ids, bar_id], bars
+    # Bars in which the last note is only held are not in the stream yet.
+    ids += [bar_id, metre_id] * (bars - len(lines))
+    return Prompt(prompt, bars, [*ids, bar_id])
 
 
-def _constraints(
-    tokenizer: Tokenizer, request: Request, prompt: ScoreTick | None, prompt_bars: int
-) -> Constraints:
-    metre = request.time_signature
-    programs: list[frozenset[int]] = []
-    if prompt is not None:
-        last = prompt.time_signatures[-1]
+def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Constraints:
+    metre, programs = request.time_signature, prompt_programs(tokenizer, prompt)
+    if prompt.score is not None:
+        last = prompt.score.time_signatures[-1]
         metre = metre or (last.numerator, last.denominator)
-        programs = [frozenset(tokenizer.stream_programs([t for t in prompt.tracks if len(t.notes)]))]
     if request.program is not None:
-        programs = [asked_programs(tokenizer, request.program)]
+        programs = [requested_programs(tokenizer, request.program)]
     return Constraints(
-        bars=prompt_bars + request.bars,
+        bars=prompt.bars + request.bars,
         time_signature_id=metre_id(tokenizer, metre) if metre else None,
         pitches=request.pitches,
         programs=programs,
-        tempo=request.tempo is None and prompt is None,
+        tempo=request.tempo is None and prompt.score is None,
     )
+
+
+def prompt_programs(tokenizer: Tokenizer, prompt: Prompt) -> list[frozenset[int]]:
+    """The numbers in the stream of the prompt's programs; none without a prompt."""
+    if prompt.score is None:
+        return []
+    return [frozenset(tokenizer.stream_programs([t for t in prompt.score.tracks if len(t.notes)]))]
 
 
 def metre_id(tokenizer: Tokenizer, metre: tuple[int, int]) -> int:
@@ -166,13 +151,13 @@ def metre_id(tokenizer: Tokenizer, metre: tuple[int, int]) -> int:
     if metre not in tokenizer.time_signatures:
         known = ", ".join(f"{n}/{d}" for n, d in tokenizer.time_signatures)
         raise ConfigError(
-            f"--time-signature {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
+            f"⟨time-signature⟩ {metre[0]}/{metre[1]} is not known to this checkpoint; it knows {known}"
         )
     return tokenizer.vocab.index(f"TimeSig_{metre[0]}/{metre[1]}")
 
 
-def asked_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
-    """The numbers under which a program asked for stands in the stream."""
+def requested_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
+    """The numbers in the stream of a requested program."""
     if program < 0:
         return frozenset({DRUMS})
     if not tokenizer.parts:
@@ -181,6 +166,6 @@ def asked_programs(tokenizer: Tokenizer, program: int) -> frozenset[int]:
     if not found:
         parts = ", ".join(f"{part.name} ({part.program})" for part in tokenizer.parts)
         raise ConfigError(
-            f"--program {program} is played by no part of this checkpoint; its parts are {parts}"
+            f"⟨program⟩ {program} is not the program of any part of this checkpoint; its parts are {parts}"
         )
     return found

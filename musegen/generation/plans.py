@@ -1,71 +1,72 @@
-"""Plans of accompaniments, drawn from a planner."""
+"""Plans of accompaniments, sampled from a chord planner."""
 
 import torch
 from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.generation.sampling import GREEDY_BELOW, RowStreams, draw_ids
-from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
+from musegen.models.chord_planner import Chain, EncodedMelody, Planner, absolute, relative
 
 NOTES_TEMPERATURE = 0.5
-"""At which numbers of notes are drawn: melodies leave them open, and the likeliest are too few."""
+"""Temperature of the note counts: melodies leave them open, and the most likely counts are too low."""
 
 
 @torch.inference_mode()
 def draw_plans(
-    planner: Planner, heard: Heard, streams: RowStreams, *, temperature: float, given: Tensor
+    planner: Planner, melody: EncodedMelody, streams: RowStreams, *, temperature: float, fixed: Tensor
 ) -> Tensor:
-    """One plan a row, (B, K, 2): see `tokenizers/plan.py`.
+    """One plan per row, (B, K, 2): see `tokenizers/chord_plan.py`.
 
     Args:
         planner: in eval mode.
-        heard: the melody, of one row.
-        streams: B random streams; each row takes at most two numbers a span.
+        melody: as the planner has encoded it, of one row.
+        streams: B random streams; each row takes at most two numbers per span.
         temperature: of the chords; see `draw_labels`.
-        given: (K, 2) what of the plan is settled, `UNKNOWN` where it is to be drawn.
+        fixed: (K, 2) the part of the plan that is fixed, `UNKNOWN` where it is sampled.
     """
-    rows, home = streams.rows, heard.home.expand(streams.rows)
-    settled = given.to(home.device).expand(rows, -1, -1)
-    unary = planner.chord_unary(heard).expand(rows, -1, -1)
-    chord = draw_labels(planner.chords, unary, relative(settled[..., 0], home), streams, temperature)
-    heard = Heard(heard.states.expand(rows, -1, -1), home, heard.spans.expand(rows))
-    unary = planner.notes_unary(heard, chord)
-    notes = draw_labels(planner.note_counts, unary, settled[..., 1], streams, NOTES_TEMPERATURE)
-    return torch.stack([absolute(chord, home), notes], dim=2)
+    rows, tonic = streams.rows, melody.tonic.expand(streams.rows)
+    fixed = fixed.to(tonic.device).expand(rows, -1, -1)  # (B, K, 2)
+    unary = planner.chord_unary(melody).expand(rows, -1, -1)
+    chord = draw_labels(planner.chords, unary, relative(fixed[..., 0], tonic), streams, temperature)
+    melody = EncodedMelody(melody.states.expand(rows, -1, -1), tonic, melody.spans.expand(rows))
+    unary = planner.notes_unary(melody, chord)
+    notes = draw_labels(planner.note_counts, unary, fixed[..., 1], streams, NOTES_TEMPERATURE)
+    return torch.stack([absolute(chord, tonic), notes], dim=2)
 
 
 def draw_labels(
-    chain: Chain, unary: Tensor, settled: Tensor, streams: RowStreams, temperature: float
+    chain: Chain, unary: Tensor, fixed: Tensor, streams: RowStreams, temperature: float
 ) -> Tensor:
-    """Labels of whole rows, (B, K), drawn exactly: the sums over all ways forwards, then back through them.
+    """Exact samples of the labels of whole rows, (B, K): sums over all paths forward, then back along them.
 
     The forward-backward algorithm, and forward filtering with backward sampling (Scott 2002).
 
     Args:
         chain: over them.
-        unary: (B, K, C) what speaks for each label.
-        settled: (B, K) labels that are not to be drawn; less than 0 elsewhere.
-        streams: B random streams; each row takes a number a span, none at temperature 0.
-        temperature: of whole labellings; 0 takes the likeliest label of each span over all labellings, which
-            is right more often than the labels of the likeliest labelling are.
+        unary: (B, K, C) logits of each label.
+        fixed: (B, K) labels that are not sampled; less than 0 elsewhere.
+        streams: B random streams; each row takes one number per span, none at temperature 0.
+        temperature: of whole labellings; 0 takes the most likely label of each span, summed over all
+            labellings, which is right more often than the labels of the most likely labelling.
     """
-    is_likeliest = temperature < GREEDY_BELOW
-    scale = 1.0 if is_likeliest else temperature
+    is_greedy = temperature < GREEDY_BELOW
+    scale = 1.0 if is_greedy else temperature
     labels = torch.arange(unary.shape[2], device=unary.device)
-    is_out = (settled >= 0)[..., None] & (labels != settled[..., None])  # (B, K, C)
-    unary = (unary.double() / scale).masked_fill(is_out, -torch.inf)
-    moves = chain.moves.double() / scale
-    ways = [unary[:, 0]]
+    is_excluded = (fixed >= 0)[..., None] & (labels != fixed[..., None])  # (B, K, C)
+    unary = (unary.double() / scale).masked_fill(is_excluded, -torch.inf)
+    transitions = chain.moves.double() / scale  # (C, C)
+    # Log-sums over all labels before each span, (B, C) each.
+    forward = [unary[:, 0]]
     for span in range(1, unary.shape[1]):
-        ways.append((ways[-1][:, :, None] + moves).logsumexp(dim=1) + unary[:, span])
-    if is_likeliest:
-        ahead = [torch.zeros_like(ways[0])]  # the sums over what follows each span
+        forward.append((forward[-1][:, :, None] + transitions).logsumexp(dim=1) + unary[:, span])
+    if is_greedy:
+        backward = [torch.zeros_like(forward[0])]  # the log-sums over what follows each span
         for span in range(unary.shape[1] - 1, 0, -1):
-            ahead.append((moves + (unary[:, span] + ahead[-1])[:, None]).logsumexp(dim=2))
-        both = zip(ways, reversed(ahead), strict=True)
+            backward.append((transitions + (unary[:, span] + backward[-1])[:, None]).logsumexp(dim=2))
+        both = zip(forward, reversed(backward), strict=True)
         return torch.stack([(before + after).argmax(dim=1) for before, after in both], dim=1)
     drawn: list[Tensor] = []
-    for way in reversed(ways):
-        logits = way + moves[:, drawn[-1]].T if drawn else way
-        drawn.append(draw_ids(logits, streams.draw(), SamplingOptions()))
+    for logits in reversed(forward):
+        conditional = logits + transitions[:, drawn[-1]].T if drawn else logits
+        drawn.append(draw_ids(conditional, streams.draw(), SamplingOptions()))
     return torch.stack(drawn[::-1], dim=1)

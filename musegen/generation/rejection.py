@@ -1,12 +1,12 @@
-"""Pieces that are as they are wanted: what is not is thrown away, and others are written instead.
+"""Rejection sampling: pieces that do not meet a condition are rejected, and others are generated instead.
 
-That draws from the model's own law, given that a piece is as wanted: no token is forced. A wish is a
-generator that asks for so many pieces of a seed, is sent them, and returns those it takes; so wishes stand in
-one another (a key, and nothing copied), and whoever writes the pieces calls none of them.
+This samples from the model's own distribution, conditioned on the requirement: no token is forced. A filter
+is a generator that requests a number of pieces of a seed, is sent them, and returns those that it accepts. So
+filters nest (a key, and nothing copied), and whoever generates the pieces calls none of them.
 
-Pieces come to rest, as many of them as end on the tonic of their key as of the training pieces do: most folk
-tunes do, and a small model that is sampled loses sight of the key now and then. So a few candidates are
-written of each, and where an ending on the tonic is wanted the first that has one is taken.
+As many pieces end on the tonic of their key as training pieces do: most folk tunes do, and a small model
+sometimes loses the key. So a few candidates are generated of each piece, and where an ending on the tonic is
+required the first that has one is accepted.
 """
 
 from collections.abc import Callable, Generator
@@ -26,98 +26,94 @@ from musegen.music.notes import transpose
 from musegen.tokenizers import Kind, Tokenizer
 
 TRIES = 10
-"""How often what was thrown away is written anew."""
+"""How many times rejected pieces are replaced."""
 KEY_TRIES = 60
-"""The same where a key is wanted: one tune in ten is in dorian."""
+"""The same if a key is requested: one tune in ten is in dorian."""
 OTHER_SEEDS, KEY_SEEDS = 2**32, 2**40
-"""How far the seeds of the tries lie apart: beyond any seed that can be asked for, and beyond those."""
+"""Distances of the seeds of the tries: beyond any seed that can be requested, and beyond those."""
 CANDIDATES = 3
-"""Of each piece that may have to end on its tonic: enough where every other one does."""
-WISHES = 2**40
-"""Number of the random stream from which is drawn what the first piece is to have: beyond all pieces'."""
+"""Per piece that may have to end on its tonic: enough if every other candidate does."""
+TONIC_STREAM = 2**40
+"""Number of the random stream that decides whether the first piece must end on its tonic."""
 
 Draws = Generator[tuple[int, int], list[Result], list[Result]]
-"""Yields how many pieces of which seed are to be written, is sent them, and returns what is taken."""
-Wish = Callable[[int, int], Draws]
-"""So many pieces of a seed."""
+"""Yields how many pieces of which seed are needed, is sent them, and returns those it accepts."""
+Filter = Callable[[int, int], Draws]
+"""From a number of pieces and a seed."""
 
 
 class Rejection:
-    """Pieces as wished for, while `wanted` says how many of which seed are to be written next.
+    """Accepted pieces; until there are enough, `wanted` is the number and seed of those to generate next.
 
     Args:
-        draws: of a wish.
+        draws: of a filter.
     """
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws
         self.results: list[Result] = []
-        """What was taken, at the end."""
+        """The accepted pieces, at the end."""
         self.wanted: tuple[int, int] | None = next(draws)
 
     def take(self, results: list[Result]) -> None:
-        """What was written, as `wanted` said."""
+        """Pass on the pieces that `wanted` requested."""
         try:
             self.wanted = self._draws.send(results)
         except StopIteration as end:
             self.wanted, self.results = None, end.value
 
 
-def once(num: int, seed: int) -> Draws:
-    """Pieces as they come."""
+def accept_all(num: int, seed: int) -> Draws:
+    """All pieces are accepted."""
     return (yield num, seed)
 
 
-def at_rest(share: float) -> Wish:
-    """Pieces, a share of which ends on the tonic if their candidates do; piece i does not depend on `num`.
+def on_tonic(share: float) -> Filter:
+    """A share of the pieces ends on the tonic if their candidates do; piece i does not depend on `num`.
 
     Args:
-        share: of the pieces that are to end so, 0 to 1; 0 takes them as they come.
+        share: of the pieces that must end so, 0 to 1; 0 accepts all.
     """
 
     def draws(num: int, seed: int) -> Draws:
         candidates = yield num * CANDIDATES, seed
-        wishes = (RowStreams(seed, range(WISHES, WISHES + num)).draw() < share).tolist()
+        must_end = (RowStreams(seed, range(TONIC_STREAM, TONIC_STREAM + num)).draw() < share).tolist()
         groups = (candidates[i * CANDIDATES : (i + 1) * CANDIDATES] for i in range(num))
         return [
-            _first_at_rest(group) if wish else group[0] for group, wish in zip(groups, wishes, strict=True)
+            _first_on_tonic(group) if required else group[0]
+            for group, required in zip(groups, must_end, strict=True)
         ]
 
-    return draws if share else once
+    return draws if share else accept_all
 
 
-def _first_at_rest(candidates: list[Result]) -> Result:
+def _first_on_tonic(candidates: list[Result]) -> Result:
     return next((each for each in candidates if ends_on_tonic(each.score)), candidates[0])
 
 
-def novel(wish: Wish, index: NoveltyIndex, *, max_copy: int, bars: int, words: list[str]) -> Wish:
-    """Pieces whose new bars copy no longer run of notes of an index.
+def novel(inner: Filter, index: NoveltyIndex, *, max_copy: int, bars: int, words: list[str]) -> Filter:
+    """Pieces whose new bars copy no run of more than `max_copy` notes from an index.
 
     Args:
-        wish: what else they are to be.
-        index: of what was learnt.
+        inner: another filter that they must pass.
+        index: of the training music.
         max_copy: how many notes in a row may be copied.
-        bars: new bars of each piece; what stands before them, a prompt, does not count.
-        words: to which is added how many were thrown away.
+        bars: new bars of each piece; the prompt before them does not count.
+        words: where to append how many were rejected.
 
     Raises:
         ConfigError: after `TRIES` rounds there are too few.
     """
 
-    def choose(result: Result) -> Result | None:
+    def accept(result: Result) -> Result | None:
         return result if copied_run(result, index, bars) <= max_copy else None
 
-    def draws(num: int, seed: int) -> Draws:
-        kept, rejected = yield from _chosen(wish, choose, num, seed, tries=TRIES, apart=OTHER_SEEDS)
-        if len(kept) < num:
-            raise ConfigError(
-                f"--max-copy {max_copy} is kept by {len(kept)} of {num} pieces, after {rejected} were thrown "
-                "away: allow longer copies, or raise --temperature"
-            )
-        words.append(f"thrown away, for copying more than {max_copy} notes in a row: {rejected}")
-        return kept
-
-    return draws
+    reason = f"copying more than {max_copy} notes in a row"
+    too_few = (
+        f"⟨max-copy⟩ {max_copy}: {{}} of {{}} pieces were accepted and {{}} rejected: allow longer copies, "
+        "or raise ⟨temperature⟩"
+    )
+    return _accepting(inner, accept, words, reason, too_few, tries=TRIES, apart=OTHER_SEEDS)
 
 
 def in_key(
@@ -128,85 +124,95 @@ def in_key(
     mode: str,
     words: list[str],
     pitches: frozenset[int] | None = None,
-) -> Wish:
+) -> Filter:
     """Pieces in a key, ending on its tonic.
 
-    Pieces are written in whatever key; those of the mode are then moved to the tonic, by half an octave at
-    most. A model trained on transpositions likes all tonics alike.
+    Pieces are generated in any key; those in the mode are then transposed to the tonic, by half an octave at
+    most. A model trained on transpositions gives all tonics the same probability.
 
     Args:
-        model: that writes them.
-        tokenizer: its own.
+        model: that generates them.
+        tokenizer: the model's own.
         tonic: pitch class, 0 is C.
         mode: see `musegen.music.key.tonic_in`.
-        words: to which is added how many were thrown away for being in another mode.
-        pitches: that may sound; a piece that leaves them when it is moved is thrown away.
+        words: where to append how many were rejected for being in another mode.
+        pitches: allowed; a piece that leaves them when it is transposed is rejected.
 
     Raises:
         ConfigError: after `KEY_TRIES` rounds there are too few.
     """
 
-    def choose(result: Result) -> Result | None:
+    def accept(result: Result) -> Result | None:
         found = tonic_in(result.score, mode)
-        there = None if found is None else moved(result, tonic - found, model, tokenizer, pitches)
-        return there and replace(there, score=with_signature(there.score, tonic, mode))
+        result_there = None if found is None else transposed(result, tonic - found, model, tokenizer, pitches)
+        return result_there and replace(result_there, score=with_signature(result_there.score, tonic, mode))
+
+    reason = f"not being in {mode} and ending on the tonic"
+    too_few = (
+        f"⟨key⟩: {{}} of {{}} pieces are in {mode}, and {{}} were rejected: the training music is seldom in "
+        "it; choose another mode or fewer pieces, or restrict the notes with ⟨scale⟩"
+    )
+    return _accepting(accept_all, accept, words, reason, too_few, tries=KEY_TRIES, apart=KEY_SEEDS)
+
+
+def _accepting(
+    inner: Filter,
+    accept: Callable[[Result], Result | None],
+    words: list[str],
+    reason: str,
+    too_few: str,
+    *,
+    tries: int,
+    apart: int,
+) -> Filter:
+    """Pieces that pass `accept`, others being generated instead of those that do not.
+
+    The same arguments give the same pieces; those accepted at the first try are the ones that the seed gives
+    without a filter.
+
+    Args:
+        inner: another filter that they must pass.
+        accept: the accepted piece, perhaps changed, or None.
+        words: where to append how many were rejected.
+        reason: why they were rejected.
+        too_few: the error message, with a place for the numbers of accepted, requested and rejected pieces.
+        tries: how many times rejected pieces are replaced.
+        apart: the distance of the seeds of the tries.
+
+    Raises:
+        ConfigError: after all tries there are too few.
+    """
 
     def draws(num: int, seed: int) -> Draws:
-        kept, rejected = yield from _chosen(once, choose, num, seed, tries=KEY_TRIES, apart=KEY_SEEDS)
-        if len(kept) < num:
-            raise ConfigError(
-                f"--key: {len(kept)} of {num} pieces came out in {mode}, after {rejected} were thrown away: "
-                "the training music is seldom so; ask for another mode or fewer pieces, or keep to notes "
-                "with --scale"
-            )
-        words.append(f"thrown away, for not being in {mode} and ending on the tonic: {rejected}")
-        return kept
+        accepted: list[Result] = []
+        rejected = 0
+        for attempt in range(tries):
+            results = yield from inner(num - len(accepted), seed + attempt * apart)
+            passed = [each for each in map(accept, results) if each is not None]
+            accepted += passed
+            rejected += len(results) - len(passed)
+            if len(accepted) == num:
+                words.append(f"rejected for {reason}: {rejected}")
+                return accepted
+        raise ConfigError(too_few.format(len(accepted), num, rejected))
 
     return draws
 
 
-def _chosen(
-    wish: Wish, choose: Callable[[Result], Result | None], num: int, seed: int, *, tries: int, apart: int
-) -> Generator[tuple[int, int], list[Result], tuple[list[Result], int]]:
-    """Pieces that are as wanted, and how many were thrown away; fewer than `num` if there are no more.
-
-    The same arguments give the same pieces; those that are as wanted at once are the ones that `seed` gives
-    anyway.
-
-    Args:
-        wish: what else they are to be.
-        choose: a piece as it is to be, or None.
-        num: how many pieces.
-        seed: fixes everything.
-        tries: how often what was thrown away is written anew.
-        apart: how far their seeds lie apart.
-    """
-    kept: list[Result] = []
-    rejected = 0
-    for attempt in range(tries):
-        results = yield from wish(num - len(kept), seed + attempt * apart)
-        chosen = [each for each in map(choose, results) if each is not None]
-        kept += chosen
-        rejected += len(results) - len(chosen)
-        if len(kept) == num:
-            break
-    return kept, rejected
-
-
-def moved(
+def transposed(
     result: Result,
     semitones: int,
     model: LanguageModel,
     tokenizer: Tokenizer,
     pitches: frozenset[int] | None,
 ) -> Result | None:
-    """A piece moved by so many semitones, octaves aside, the nearest way; None where it leaves `pitches`.
+    """A piece transposed by `semitones`, at most half an octave; None if it leaves `pitches`.
 
-    Its likelihood is that of the piece as it then stands.
+    Its likelihood is that of the transposed piece.
     """
     semitones = (semitones + 5) % 12 - 5
     tables = tokenizer.tables
-    to = {
+    ids_by_pitch = {
         int(tables.pitch[i]): int(i)
         for i in tables.ids(Kind.PITCH)
         if not tables.is_drum[i] and (pitches is None or int(tables.pitch[i]) in pitches)
@@ -215,8 +221,8 @@ def moved(
     for id_ in result.ids:
         if tables.kind[id_] != Kind.PITCH or tables.is_drum[id_]:
             ids.append(id_)
-        elif int(tables.pitch[id_]) + semitones in to:
-            ids.append(to[int(tables.pitch[id_]) + semitones])
+        elif int(tables.pitch[id_]) + semitones in ids_by_pitch:
+            ids.append(ids_by_pitch[int(tables.pitch[id_]) + semitones])
         else:
             return None
     if not semitones:
@@ -228,7 +234,7 @@ def moved(
 
 
 def copied_run(result: Result, index: NoveltyIndex, bars: int) -> int:
-    """How many notes the longest copied run has in the last so many bars of a piece."""
+    """The number of notes of the longest copied run in the last `bars` bars of a piece."""
     lines = bar_ticks(result.score)
     first = min(result.bars - bars, len(lines) - 1)
     return max_copied_run(result.score, index, since=int(lines[first]))

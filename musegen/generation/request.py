@@ -1,53 +1,82 @@
-"""What is asked for, and what comes back."""
+"""Requests and results of generation."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.errors import DataError
-from musegen.generation.engine import Stream
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
 class Request:
-    """What music is wanted; None leaves the choice to the model."""
+    """What new music must be like; None leaves the choice to the model."""
 
     bars: int
-    """New bars."""
+    """The number of new bars."""
     time_signature: tuple[int, int] | None = None
     pitches: frozenset[int] | None = None
-    """MIDI pitches allowed, drums aside."""
+    """The MIDI pitches allowed; drums are not restricted."""
     tempo: float | None = None
-    """Beats (quarters) a minute."""
+    """Quarter notes per minute (BPM)."""
     program: int | None = None
     """General MIDI program, 0 to 127, or -1 for drums."""
     ends: bool = True
-    """Whether the last bar is to be the end of a piece, where the model can be told."""
+    """Whether the piece ends with its last bar, if the model has tokens for that."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One piece written."""
+    """A generated piece."""
 
     score: ScoreTick
     log_likelihood: float
-    """Of the new ids under the model, in nats."""
+    """Of the new tokens under the model, in nats."""
     bars: int
-    """Bars in all, those of a prompt included."""
+    """The total number of bars, those of a prompt included."""
     ids: list[int]
-    """The whole stream, a prompt's ids included, without the end."""
+    """The whole stream, a prompt's ids included, without EOS."""
     precision_gap: float = 0.0
-    """Nats an id by which it is likelier under the rounded weights that drew it than under the model's."""
+    """Nats per token by which it is more likely under the rounded weights than under the model's."""
     user_tracks: tuple[int, ...] = ()
-    """Numbers of the tracks, from 0, that are the user's own, to be written as they are."""
+    """Numbers (from 0) of the tracks that are the user's own, which are written unchanged."""
+
+
+class Prompt(NamedTuple):
+    """What a stream begins with."""
+
+    score: ScoreTick | None
+    """A tidy score that stands unchanged before the new bars; None: there is none."""
+    bars: int
+    """How many bars of the score are kept."""
+    ids: list[int]
+    """The ids from BOS to the bar line after them."""
+
+
+class TrainingDefaults(NamedTuple):
+    """Tempo and instruments of the training pieces."""
+
+    tempo: float = 120.0
+    """Quarter notes per minute (BPM), where neither request nor prompt has a tempo."""
+    program: int = 0
+    """Of the track, if the stream has no programs and there is no prompt."""
+    rosters: Sequence[Sequence[int]] = ()
+    """The instruments of each training piece, as numbered in the stream; each piece keeps to one of these
+    rosters, chosen at random, unless a program is requested or there is a prompt."""
+    ranges: Sequence[Sequence[int]] = ()
+    """Lowest and highest pitch of each voice of a grid."""
+    metres: Collection[str] = ()
+    """Of the training clips, such as "6/8"; empty: all that the tokenizer has."""
 
     @classmethod
-    def of(cls, stream: Stream, score: ScoreTick, bars: int) -> "Result":
-        """A stream with its score."""
-        return cls(score, stream.log_likelihood, bars, stream.ids, stream.precision_gap)
+    def of(cls, data: Mapping[str, Any]) -> "TrainingDefaults":
+        """Those in a checkpoint's data.json."""
+        rosters = [entry["programs"] for entry in data["train"]]
+        return cls(data["tempo"], data["program"], rosters, data["ranges"], data.get("metres", ()))
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:
@@ -55,11 +84,11 @@ def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:
 
     Args:
         score: tidy, of any length.
-        tokenizer: that is to hear it.
-        what: the music in words, such as "the prompt".
+        tokenizer: of the model that reads it.
+        what: what the music is, such as "the prompt".
 
     Raises:
-        DataError: there is such a metre; the bar in which it begins is named, from 1.
+        DataError: it has such a metre; the message names the bar (from 1) in which it begins.
     """
     for mark in score.time_signatures:
         if (mark.numerator, mark.denominator) not in tokenizer.time_signatures:

@@ -1,11 +1,11 @@
-"""Sliders: clips along one dimension of z, and the one that has what is asked for, as it is heard.
+"""Sliders: decode clips along one dimension of z, and choose the one with the requested attribute.
 
-A decoder follows its sliders' dimensions, but not evenly: between two settings nothing may change, and then
-much at once. So a slider is not set by its dimension but by ear: clips are decoded all along it, their
-attributes measured, and the clip taken that comes nearest to what was asked for and changes least besides.
+A decoder follows the dimensions of its sliders, but not evenly: between two settings nothing may change, and
+then much at once. So a slider is set by a decoding search: clips are decoded all along its dimension, their
+attributes are measured, and the clip is chosen that is closest to the request and otherwise changes least.
 
-The likeliest clip hardly has more notes wherever its point lies, for of all the places where one could be
-added none is likely by itself. So for density rhythms are drawn as well, with the likeliest pitches.
+Greedy decoding hardly adds notes wherever the point lies, since of all positions where one could be added
+none is likely by itself. So for density rhythms are sampled as well, with the most likely pitches.
 """
 
 from collections.abc import Mapping
@@ -18,31 +18,30 @@ from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.latent import GREEDY, Metre, decode_latents
+from musegen.generation.latent import ClipDecoder
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.note_f1 import note_scores
 from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.music.notes import Floats
-from musegen.tokenizers import Tokenizer
 
 SLIDER_POINTS = 33
 REACH = 5.0
-"""Standard deviations of a slider's dimension, over training clips, to either side of where these lie."""
+"""Range of a slider's dimension around its mean, in standard deviations of the training clips."""
 RHYTHMS = {"density": 2}
-"""How many rhythms are drawn at each point of a slider."""
+"""How many rhythms are sampled at each point of a slider."""
 RHYTHM_REACH = 9.0
-"""`REACH` of the points at which rhythms are drawn."""
-LIKELIEST_PITCHES = SamplingOptions(temperature=0.01)
-LEAK = 0.25
-"""How much a move of another attribute counts beside a miss of the one that is set."""
-CHANGE = 0.2
-"""How much the share of notes that change counts beside a miss of one unit."""
+"""`REACH` of the points at which rhythms are sampled."""
+GREEDY_PITCHES = SamplingOptions(temperature=0.01)
+LEAK_WEIGHT = 0.25
+"""Weight of a change of another attribute, relative to an error of the one that is set."""
+CHANGE_WEIGHT = 0.2
+"""Weight of the share of notes that change, relative to an error of one unit."""
 
 
 class SliderCandidates(NamedTuple):
-    """What lies along a slider for one clip: first the clip itself, as it is given back."""
+    """The clips along a slider for one clip, the reconstruction of the clip itself first."""
 
     points: Tensor
     """(C, Z) of the candidates."""
@@ -51,59 +50,41 @@ class SliderCandidates(NamedTuple):
     attributes: Floats
     """(C, 4) of the clips."""
     changed: Floats
-    """(C,) how far each clip is from the first: 1 less the F1 of its notes."""
+    """(C,) distance of each clip from the first: 1 minus the F1 of its notes."""
 
 
-def along_slider(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    metre: Metre,
-    slider: int,
-    *,
-    sampling: SamplingOptions = GREEDY,
-    seed: int = 0,
-    ticks_per_quarter: int = 480,
-) -> list[SliderCandidates]:
+def along_slider(decoder: ClipDecoder, z: Tensor, slider: int, *, seed: int = 0) -> list[SliderCandidates]:
     """Candidates for each of N points, (N, Z).
 
     Args:
-        model: in eval mode.
-        tokenizer: the model's own.
-        z: where the clips are.
-        metre: in which they are decoded.
+        decoder: of the model; its sampling settings are used where no rhythms are sampled.
+        z: the points of the clips.
         slider: number of the attribute.
-        sampling: how ids are drawn where no rhythms are; unset, the likeliest each time.
-        seed: of what is drawn; what belongs to a point does not depend on N.
-        ticks_per_quarter: of the scores.
+        seed: of all random numbers; the candidates of a point do not depend on N.
 
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    points = slider_points(model, z, slider)  # (N, P, Z)
-    further = slider_points(model, z, slider, reach=RHYTHM_REACH)[:, 1:]
-    more = further.repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+    points = slider_points(decoder.model, z, slider)  # (N, P, Z)
+    wide_points = slider_points(decoder.model, z, slider, reach=RHYTHM_REACH)[:, 1:]
+    rhythm_points = wide_points.repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+    rhythmic = replace(decoder, sampling=replace(GREEDY_PITCHES, precision=decoder.sampling.precision))
 
     def clips(z: Tensor, *, rhythms: bool) -> list[list[Result]]:
-        results = decode_latents(
-            model,
-            tokenizer,
-            z.flatten(0, 1),
-            metre,
-            sampling=replace(LIKELIEST_PITCHES, precision=sampling.precision) if rhythms else sampling,
-            streams=RowStreams(seed, range(z.shape[0] * z.shape[1])),
-            ticks_per_quarter=ticks_per_quarter,
-            pitches_alone=rhythms,
-        )
+        streams = RowStreams(seed, range(z.shape[0] * z.shape[1]))
+        which = rhythmic if rhythms else decoder
+        results = which.decode(z.flatten(0, 1), streams, pitches_alone=rhythms)
         return [results[row * z.shape[1] : (row + 1) * z.shape[1]] for row in range(len(z))]
 
-    walks = []
-    plain, drawn = clips(points, rhythms=False), clips(more, rhythms=True)
-    for z_row, results in zip(torch.cat([points, more], dim=1), map(list.__add__, plain, drawn), strict=True):
+    found = []
+    greedy, with_rhythms = clips(points, rhythms=False), clips(rhythm_points, rhythms=True)
+    z = torch.cat([points, rhythm_points], dim=1)  # (N, C, Z)
+    for z_row, results in zip(z, map(list.__add__, greedy, with_rhythms), strict=True):
         scores = [result.score for result in results]
         changed = np.array([1 - note_scores(scores[0], score).f1 for score in scores])
-        walks.append(SliderCandidates(z_row, results, score_attributes(scores, model.clip_bars), changed))
-    return walks
+        attributes = score_attributes(scores, decoder.model.clip_bars)
+        found.append(SliderCandidates(z_row, results, attributes, changed))
+    return found
 
 
 def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -> Tensor:
@@ -113,7 +94,7 @@ def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -
         model: in eval mode.
         z: (N, Z).
         slider: number of the attribute.
-        reach: as `REACH` says.
+        reach: see `REACH`.
 
     Raises:
         ConfigError: the model was trained without sliders.
@@ -121,97 +102,75 @@ def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -
     if not float(model.slider_slope[slider]):
         name = ATTRIBUTES[slider]
         raise ConfigError(
-            f"--{name} moves a slider, and the model was trained without: train one with --latent.sliders 5"
+            f"⟨{name}⟩ needs a slider, and the model was trained without: train one with ⟨latent.sliders⟩ 5"
         )
     mean, deviation = _spread(model)
-    ahead = torch.linspace(-reach, reach, SLIDER_POINTS - 1)
+    offsets = torch.linspace(-reach, reach, SLIDER_POINTS - 1)
     points = z[:, None].repeat(1, SLIDER_POINTS, 1)
-    points[:, 1:, slider] = mean[slider] + deviation[slider] * ahead
+    points[:, 1:, slider] = mean[slider] + deviation[slider] * offsets
     return points
 
 
-def chosen(walk: SliderCandidates, slider: int, value: float, own: Floats, units: Floats) -> int:
-    """Which candidate has the value asked for, or comes nearest to it.
+def best_candidate(row: SliderCandidates, slider: int, value: float, target: Floats, units: Floats) -> int:
+    """The index of the candidate whose attribute is closest to the requested value.
 
     Args:
-        walk: along the slider.
+        row: the candidates.
         slider: number of the attribute.
-        value: asked for.
-        own: (4,) attributes that are to stay as they are, the slider's own aside.
-        units: (4,) what counts as far, of each attribute.
+        value: the requested one.
+        target: (4,) attributes that must not change, except the slider's own.
+        units: (4,) the scale of each attribute.
     """
-    away = np.nan_to_num(np.abs(walk.attributes - own) / units, nan=np.inf)
-    away[:, slider] = np.nan_to_num(np.abs(walk.attributes[:, slider] - value) / units[slider], nan=np.inf)
-    others = np.arange(len(units)) != slider
-    return int((away[:, slider] + LEAK * away[:, others].sum(axis=1) + CHANGE * walk.changed).argmin())
+    target = np.where(np.arange(len(units)) == slider, value, target)
+    errors = np.nan_to_num(np.abs(row.attributes - target) / units, nan=np.inf)  # (C, 4)
+    leaks = np.delete(errors, slider, axis=1).sum(axis=1)
+    return int((errors[:, slider] + LEAK_WEIGHT * leaks + CHANGE_WEIGHT * row.changed).argmin())
 
 
 def attribute_units(model: VAE) -> Floats:
-    """How far apart training clips lie in each attribute, as their sliders' dimensions tell it, (4,)."""
+    """Spread of each attribute over the training clips, as predicted from the sliders' dimensions, (4,)."""
     deviation = _spread(model)[1][: len(ATTRIBUTES)]
     units: Floats = (model.slider_slope.cpu() * deviation).abs().double().clamp(min=1e-6).numpy()
     return units
 
 
 def set_sliders(
-    model: VAE,
-    tokenizer: Tokenizer,
-    z: Tensor,
-    metre: Metre,
-    moves: Mapping[str, float],
-    *,
-    sampling: SamplingOptions = GREEDY,
-    seed: int = 0,
-    ticks_per_quarter: int = 480,
+    decoder: ClipDecoder, z: Tensor, moves: Mapping[str, float], *, seed: int = 0
 ) -> list[Result]:
-    """Clips moved along sliders, one after the other, until each has changed by so much.
+    """Clips with their attributes changed by the sliders, one after the other.
 
     Args:
-        model: in eval mode.
-        tokenizer: the model's own.
-        z: (N, Z) where the clips are.
-        metre: in which they are decoded.
-        moves: by how many units each attribute is to change, at least one: notes a bar (density), semitones
+        decoder: of the model.
+        z: (N, Z) the points of the clips.
+        moves: by how many units to change each attribute, at least one: notes per bar (density), semitones
             (spread and pitch), units of complexity.
-        sampling: how ids are drawn; unset, the likeliest each time.
-        seed: of what is drawn; clip i does not depend on N.
-        ticks_per_quarter: of the scores.
+        seed: of all random numbers; clip i does not depend on N.
 
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    units, results = attribute_units(model), []
-    wanted: list[Floats] = []
-    # The one that draws rhythms comes last: another after it would go back to the likeliest.
+    units, results = attribute_units(decoder.model), []
+    targets: list[Floats] = []
+    # The slider that samples rhythms comes last: one after it would decode greedily again.
     for name in sorted(moves, key=lambda name: RHYTHMS.get(name, 0)):
         slider = ATTRIBUTES.index(name)
-        walks = along_slider(
-            model,
-            tokenizer,
-            z,
-            metre,
-            slider,
-            sampling=sampling,
-            seed=seed,
-            ticks_per_quarter=ticks_per_quarter,
-        )
-        wanted = wanted or [walk.attributes[0].copy() for walk in walks]
-        for own in wanted:
-            own[slider] += moves[name]
-        taken = [
-            chosen(walk, slider, float(own[slider]), own, units)
-            for walk, own in zip(walks, wanted, strict=True)
+        rows = along_slider(decoder, z, slider, seed=seed)
+        targets = targets or [row.attributes[0].copy() for row in rows]
+        for target in targets:
+            target[slider] += moves[name]
+        best = [
+            best_candidate(row, slider, float(target[slider]), target, units)
+            for row, target in zip(rows, targets, strict=True)
         ]
-        z = torch.stack([walk.points[best] for walk, best in zip(walks, taken, strict=True)])
-        results = [walk.results[best] for walk, best in zip(walks, taken, strict=True)]
+        z = torch.stack([row.points[i] for row, i in zip(rows, best, strict=True)])
+        results = [row.results[i] for row, i in zip(rows, best, strict=True)]
     return results
 
 
 def _spread(model: VAE) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each dimension, (Z,), over the mixture that training clips make."""
+    """Mean and standard deviation of each dimension, (Z,), of the mixture fitted to the training clips."""
     shares = model.mixture_log_weights.softmax(dim=0)[:, None].cpu()
     means, scales = model.mixture_means.cpu(), model.mixture_scales.cpu()
     mean = (shares * means).sum(dim=0)
-    return mean, ((shares * (scales.square() + means.square())).sum(dim=0) - mean.square()).clamp(
-        min=0
-    ).sqrt()
+    variance = (shares * (scales.square() + means.square())).sum(dim=0) - mean.square()
+    return mean, variance.clamp(min=0).sqrt()

@@ -1,4 +1,4 @@
-"""States of a batch: NamedTuples, in one another, of batch-first tensors and numpy arrays."""
+"""States of a batch: nested NamedTuples of batch-first tensors and numpy arrays."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def count_rows(state: Any) -> int:
 
 
 def repeat_rows(state: Any, rows: int) -> Any:
-    """A state of one row for `rows` rows; of `rows` rows, as it is."""
+    """A state of one row, expanded to `rows` rows; one of `rows` rows is unchanged."""
     if isinstance(state, Tensor):
         return state.expand(rows, *state.shape[1:])
     if isinstance(state, np.ndarray):
@@ -36,7 +36,7 @@ def parts(state: Any) -> list[Tensor]:
 
 
 def filled(like: Any, tensors: list[Tensor]) -> Any:
-    """A state of the form of `like`; `tensors` is used up."""
+    """A state with the structure of `like`, made of `tensors`, which is emptied."""
     if isinstance(like, Tensor):
         return tensors.pop(0)
     return type(like)(*(filled(part, tensors) for part in like))

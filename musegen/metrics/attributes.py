@@ -34,13 +34,8 @@ def attributes(clip: Ints, onset: Ints, pitch: Ints, *, count: int, bars: int) -
     silent = notes == 0
     with np.errstate(invalid="ignore"):
         mean = np.bincount(clip, pitch, minlength=count) / np.maximum(notes, 1)
-    columns = [
-        notes / bars,
-        np.where(silent, np.nan, high.astype(np.float64) - low),
-        np.where(silent, np.nan, rhythm_changes(clip, onset, count=count)),
-        np.where(silent, np.nan, mean),
-    ]
-    return np.stack(columns, axis=1)
+    columns = [high.astype(np.float64) - low, rhythm_changes(clip, onset, count=count), mean]
+    return np.column_stack([notes / bars, *np.where(silent, np.nan, columns)])
 
 
 def rhythm_changes(clip: Ints, onset: Ints, *, count: int) -> Floats:

@@ -34,16 +34,13 @@ def bootstrap_mean(
     """
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
-    if not len(known):
+    count = len(known)
+    if not count:
         return Interval(*(float("nan"),) * 3)
     rng = np.random.default_rng(seed)
-    step = max(1, _ROOM // len(known))
-    means = np.concatenate(
-        [
-            known[rng.integers(len(known), size=(min(step, DRAWS - done), len(known)))].mean(axis=1)
-            for done in range(0, DRAWS, step)
-        ]
-    )
+    step = max(1, _ROOM // count)
+    sizes = [min(step, DRAWS - done) for done in range(0, DRAWS, step)]
+    means = np.concatenate([known[rng.integers(count, size=(size, count))].mean(axis=1) for size in sizes])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(known.mean()), float(low), float(high))
 
@@ -65,5 +62,4 @@ def _ranks(values: Floats) -> Floats:
     """The rank of each value from 1, ties sharing the mean of theirs, (n,)."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[place]
-    return ranks
+    return np.asarray((last - (counts - 1) / 2)[place], np.float64)

@@ -26,6 +26,12 @@ class Feature(NamedTuple):
 _VALUES = ("1", "1/2", "1/4", "1/8", "1/16", "1/2.", "1/4.", "1/8.", "1/16.", "1/2 t", "1/4 t", "1/8 t")
 _STEPS = ("< -12", *map(str, range(-12, 13)), "> 12")
 
+
+def _similarity(lags: tuple[int, int], meaning: str) -> Feature:
+    similarity = partial(repetition.self_similarity, lags=lags)
+    return Feature(f"similarity, {lags[0]}-{lags[1]} bars", meaning, similarity)
+
+
 FEATURES = {
     "pitch_range": Feature("pitch range", "semitones from the lowest to the highest", pitch.pitch_range),
     "pitches_used": Feature("pitches", "different pitches", pitch.pitches_used),
@@ -54,21 +60,11 @@ FEATURES = {
     "repeated_bars": Feature(
         "repeated bars", "share of the bars that are exactly as an earlier one", repetition.repeated_bars
     ),
-    "similarity_short": Feature(
-        "similarity, 1-3 bars",
-        "share of the notes that stand so in the likest of the bars 1 to 3 before",
-        partial(repetition.self_similarity, lags=repetition.SHORT),
+    "similarity_short": _similarity(
+        repetition.SHORT, "share of the notes that stand so in the likest of the bars 1 to 3 before"
     ),
-    "similarity_middle": Feature(
-        "similarity, 4-7 bars",
-        "the same, 4 to 7 before",
-        partial(repetition.self_similarity, lags=repetition.MIDDLE),
-    ),
-    "similarity_long": Feature(
-        "similarity, 8-16 bars",
-        "the same, 8 to 16 before",
-        partial(repetition.self_similarity, lags=repetition.LONG),
-    ),
+    "similarity_middle": _similarity(repetition.MIDDLE, "the same, 4 to 7 before"),
+    "similarity_long": _similarity(repetition.LONG, "the same, 8 to 16 before"),
     "pitch_classes": Feature(
         "pitch classes", "histogram of the pitch classes", pitch.pitch_class_histogram, PITCH_CLASSES
     ),
@@ -80,9 +76,7 @@ FEATURES = {
     ),
     "durations": Feature("durations", "histogram of the note values", rhythm.duration_histogram, _VALUES),
     "duration_transitions": Feature(
-        "duration steps",
-        "histogram of the steps from value to value",
-        rhythm.duration_transitions,
+        "duration steps", "histogram of the steps from value to value", rhythm.duration_transitions
     ),
 }
 """In the order shown; the definitions in full, with their sources, stand with the functions."""

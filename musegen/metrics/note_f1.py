@@ -77,9 +77,7 @@ def found_again(reference: Notes, found: Notes, count: int, *, with_durations: b
     """Precision, recall and F1 of the notes of each clip, (count, 3); 0 where one side is empty."""
     scores = np.zeros((count, 3))
     for clip in range(count):
-        wanted, there = (
-            note_keys(each.of(clip), with_durations=with_durations) for each in (reference, found)
-        )
+        wanted, there = (note_keys(n.of(clip), with_durations=with_durations) for n in (reference, found))
         hits = len(np.intersect1d(wanted, there))
         scores[clip] = hits / max(1, len(there)), hits / max(1, len(wanted)), 0.0
         scores[clip, 2] = 2 * hits / max(1, len(wanted) + len(there))

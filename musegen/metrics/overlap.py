@@ -65,21 +65,17 @@ def likeness(real: Floats, generated: Floats, *, seed: int = 0) -> Likeness:
     pairs = ((real, real), (generated, generated), (real, generated))
     distances = [_distances(*pair) for pair in pairs]
     widest = max(float(each.max()) for each in distances)
-    bins = [_bins(each, widest) for each in distances]
+    bins = [np.round(each / (widest or 1.0) * (BINS - 1)).astype(np.int64) for each in distances]
     for each in bins[:2]:
         np.fill_diagonal(each, BINS)  # a piece has no distance from itself, also where it is drawn twice
     rng = np.random.default_rng(seed)
     sizes = (len(real), len(generated))
-    drawn = (
-        [np.arange(size) for size in sizes],
-        *([rng.integers(n, size=n) for n in sizes] for _ in range(DRAWS)),
-    )
+    drawn = [[np.arange(n) for n in sizes], *([rng.integers(n, size=n) for n in sizes] for _ in range(DRAWS))]
     counts = np.array([_counts(bins, *each) for each in drawn])  # (1 + draws, 3, bins)
     densities = density(counts, kernel_width(counts[0, 2]))
     within, between = densities[:, :2], densities[:, 2:]
-    figures = np.concatenate(
-        [overlap(within, between), divergence(within, between)], axis=1
-    )  # (1 + draws, 4)
+    # (1 + draws, 4)
+    figures = np.concatenate([overlap(within, between), divergence(within, between)], axis=1)
     low, high = np.nanquantile(figures[1:], [0.025, 0.975], axis=0)
     return Likeness(*(Interval(*map(float, each)) for each in zip(figures[0], low, high, strict=True)))
 
@@ -88,11 +84,6 @@ def _distances(a: Floats, b: Floats) -> Floats:
     """Euclidean, (pieces of a, pieces of b)."""
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
-
-
-def _bins(distances: Floats, widest: float) -> Ints:
-    """The bin of each distance."""
-    return np.round(distances / (widest or 1.0) * (BINS - 1)).astype(np.int64)
 
 
 def _counts(bins: list[Ints], real: Ints, generated: Ints) -> list[Ints]:

@@ -45,11 +45,7 @@ def pitch_class_entropy(score: Score) -> float:
 
     MusPy's `pitch_class_entropy`.
     """
-    return entropy(pitch_class_histogram(score))
-
-
-def entropy(histogram: Floats) -> float:
-    """Shannon's entropy of shares that sum to 1, in bits."""
+    histogram = pitch_class_histogram(score)
     some = histogram[histogram > 0]
     return float(np.sum(some * -np.log2(some))) if len(some) else float("nan")
 

@@ -58,8 +58,7 @@ def _timed_notes(score: Score) -> Ints:
     """Onset in positions and pitch of each note, ascending, (notes, 2)."""
     onsets, _, pitches = pitched_notes(score)
     rows = np.stack([np.round(onsets * GRID / score.tpq).astype(np.int64), pitches], axis=1)
-    ordered: Ints = rows[np.lexsort((pitches, rows[:, 0]))]
-    return ordered
+    return np.asarray(rows[np.lexsort((pitches, rows[:, 0]))], np.int64)
 
 
 def _padded(rows: list[Ints]) -> tuple[Ints, Ints]:

@@ -1,1 +1,1 @@
-"""Decoders: `model(ids, state) -> (logits, state)`, all at once or step by step."""
+"""Models: `model(ids, state) -> (logits, state)`, over a whole sequence or step by step."""

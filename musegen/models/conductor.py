@@ -1,9 +1,9 @@
-"""Clips of many bars: z has a place for each bar and one for the whole, and a conductor reads them.
+"""Hierarchical VAE for clips of many bars: z has dimensions for each bar and for the whole clip.
 
 As in MusicVAE (Roberts 2018, arXiv:1803.05428) a conductor makes an embedding of each bar from z, and the
-decoder sees z through it alone. Its mirror image reads: what the recurrent layers make of each bar is summed
-up, layers over the bars relate it to the other bars, and each bar has dimensions of its own in z, so that no
-bar has to be carried through all those that follow it.
+decoder sees z only through it. The encoder mirrors this: the states of the recurrent layers are summed per
+bar, recurrent layers over the bars add context, and each bar has its own dimensions in z, so that no bar has
+to be remembered through all those that follow it.
 """
 
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from torch.distributions import Normal
 
 from musegen.models.encoder import Encoder
 from musegen.models.position.features import StepFeatures
-from musegen.models.rnn import both_ways, two_stacks
+from musegen.models.rnn import make_two_stacks, run_bidirectional
 
 WHOLE = 8
-"""One dimension of z in so many is for the whole clip."""
+"""One of `WHOLE` dimensions of z is for the whole clip."""
 
 
 class Slots(NamedTuple):
-    """How z is shared out: first the whole clip's dimensions, then each bar's."""
+    """The layout of z: first the dimensions of the whole clip, then those of each bar."""
 
     whole: int
     each: int
@@ -29,7 +29,7 @@ class Slots(NamedTuple):
 
     @classmethod
     def of(cls, latent_dim: int, bars: int) -> "Slots":
-        """The bars get as many dimensions each as leave one in `WHOLE` or more for the whole."""
+        """Each bar gets as many dimensions as leave one in `WHOLE` or more for the whole clip."""
         each = max(1, (latent_dim - latent_dim // WHOLE) // bars)
         return cls(latent_dim - each * bars, each, bars)
 
@@ -39,11 +39,11 @@ class Slots(NamedTuple):
 
 
 class PositionCodes(nn.Module):
-    """A learnt vector for each place in a bar, and for each bar of a clip; random signs to begin with.
+    """A learnt code for each position in a bar, and for each bar of a clip, initialised to random signs.
 
     Args:
-        bars: of a clip, what lies beyond counting as the last; None: all bars are alike.
-        num_places: places of a bar.
+        bars: of a clip; later bars have the code of the last; None: all bars have the same code.
+        num_places: positions of a bar.
         width: Z or E, of the vectors.
     """
 
@@ -53,7 +53,7 @@ class PositionCodes(nn.Module):
         self.places = nn.Parameter(torch.randn(num_places, width).sign())
 
     def of_bar(self, step: StepFeatures) -> Tensor | float:
-        """(B, T, width), or 1 where all bars are alike."""
+        """(B, T, width), or 1 if all bars have the same code."""
         if self.bars is None:
             return 1.0
         return nn.functional.embedding((step.bar - 1).clamp(0, len(self.bars) - 1), self.bars)
@@ -63,19 +63,19 @@ class PositionCodes(nn.Module):
         return nn.functional.embedding(step.place, self.places)
 
 
-class _OverBars(nn.Module):
-    """Relates embeddings of bars, (B, K, E), to each other and adds that to them."""
+class _BarContext(nn.Module):
+    """Adds context from the other bars to embeddings of bars, (B, K, E)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.forwards, self.backwards = two_stacks(
+        self.forwards, self.backwards = make_two_stacks(
             cell="lstm", input_size=width, hidden_size=width // 2, num_layers=1, dropout=0.0
         )
         self.wide, self.back = nn.Linear(2 * width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, bars: Tensor) -> Tensor:
         lengths = torch.full(bars.shape[:1], bars.shape[1], device=bars.device)
-        related = both_ways(self.forwards, self.backwards, bars, lengths)
+        related = run_bidirectional(self.forwards, self.backwards, bars, lengths)
         return torch.add(bars, self.back(torch.relu(self.wide(torch.cat([bars, related], dim=2)))))
 
 
@@ -84,35 +84,37 @@ class BarEncoder(nn.Module):
 
     Args:
         reader: the recurrent layers, E wide.
-        slots: how z is shared out.
+        slots: the layout of z.
     """
 
     def __init__(self, *, reader: Encoder, slots: Slots) -> None:
         super().__init__()
         self.reader, self.slots = reader, slots
         width = reader.hidden_size
-        self.over_bars = _OverBars(width)
+        self.over_bars = _BarContext(width)
         self.mean, self.scale = nn.Linear(width, slots.each), nn.Linear(width, slots.each)
         self.whole_mean, self.whole_scale = nn.Linear(width, slots.whole), nn.Linear(width, slots.whole)
         for scale in (self.scale, self.whole_scale):
             nn.init.constant_(scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, keys: PositionCodes) -> Normal:
+    def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
         """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
 
         Args:
             ids: (B, S).
-            keys: to which what is read is bound.
+            codes: of the positions, by which the states are multiplied.
         """
+        # States times position codes, summed per bar: (B, K, E).
         states, step = self.reader.read(ids)  # (B, S, E)
         mask = (ids != 0)[..., None]
-        bound = states * keys.of_place(step) * mask
+        bound = states * codes.of_place(step) * mask
         number = (step.bar - 1).clamp(0, self.slots.bars - 1)[..., None]
         bars = bound.new_zeros(len(ids), self.slots.bars, bound.shape[2])
         memory = bars.scatter_add(1, number.expand_as(bound), bound)  # (B, K, E)
         sizes = mask.new_zeros(len(ids), self.slots.bars, 1, dtype=bound.dtype)
         counts = sizes.scatter_add(1, number, mask.to(bound.dtype))
         bars = self.over_bars(memory / counts.clamp(min=1).sqrt())
+        # Mean and scale of the dimensions of the whole clip, then of each bar: (B, Z).
         whole = bars.mean(dim=1)
         mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1)
         scale = torch.cat([self.whole_scale(whole), self.scale(bars).flatten(1)], dim=1)
@@ -123,7 +125,7 @@ class Conductor(nn.Module):
     """Makes an embedding of each bar, (B, K, E), from z, (B, Z).
 
     Args:
-        slots: how z is shared out.
+        slots: the layout of z.
         width: E.
     """
 
@@ -131,7 +133,7 @@ class Conductor(nn.Module):
         super().__init__()
         self.slots = slots
         self.bar, self.whole = nn.Linear(slots.each, width), nn.Linear(slots.whole, width)
-        self.over_bars = _OverBars(width)
+        self.over_bars = _BarContext(width)
 
     def forward(self, z: Tensor) -> Tensor:
         """Embeddings of the bars."""

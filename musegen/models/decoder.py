@@ -1,7 +1,7 @@
-"""What every family's decoder is made of: recurrent layers that know the bar and the bars before it.
+"""The decoder of all families: recurrent layers with features of the bar and of the bars before it.
 
-It hears pitches both as they are and as intervals, so that what it learns of a tune in one key it knows
-in all.
+Its inputs and outputs have pitches both as they are and as intervals, so that what it learns in one key it
+knows in all.
 """
 
 from collections.abc import Callable
@@ -10,33 +10,33 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.lookups import Lookups, cut, look_up, tabled
+from musegen.models.lookups import Lookups, look_up, make_lookups, split_lookups
 from musegen.models.position.features import WIDEST, StepFeatures, Tracker, TrackerState
 from musegen.models.rnn import LockedDropout, RNNState, StackedRNN
 
 
 class DecoderState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     rnn: RNNState
     place: TrackerState
 
 
 class Prepared(NamedTuple):
-    """Of a decoder, laid out for steps of one id."""
+    """Weights of a decoder in a layout for single steps."""
 
     tables: Lookups
     """The input layer."""
     heads: Callable[[Tensor], Tensor]
-    """(B, H) to the logits, the leaps and the trust in the look-backs, side by side."""
+    """(B, H) to the token logits, the interval logits and the copy logits, concatenated."""
     widths: list[int]
-    """Of these three."""
-    foretold: Tensor | None
-    """(2L, L) what the look-backs' part of the features adds to the trust; None: there are none."""
+    """The widths of these three."""
+    copy_weight: Tensor | None
+    """(2L, L) from the look-backs' part of the features to the copy logits; None: there are no look-backs."""
 
 
 class StreamDecoder(nn.Module):
-    """The layers between ids and logits; a family calls `follow`, `run` and `score` in turn.
+    """The layers from ids to logits; a family calls `tracker`, `run` and `score` in turn.
 
     Args:
         tracker: follows the stream through its bars.
@@ -46,14 +46,14 @@ class StreamDecoder(nn.Module):
         num_layers: recurrent layers.
         dropout: in the inputs, between the layers and before the logits.
         weight_dropout: of the recurrent weights.
-        more_anchors: pitches beyond the tracker's from which the next may be reckoned.
-        input_dropout: share of the steps at which training hides the ids and tells the place alone.
+        extra_references: reference pitches for intervals beyond the tracker's.
+        input_dropout: share of the steps at which training hides the ids and keeps only the position.
     """
 
     _pitch_ids: Tensor
     pitches: Tensor
-    """(P,) the MIDI pitches that ids strike, ascending in their ids."""
-    _leading: Tensor
+    """(P,) the MIDI pitches of the pitch ids, in the order of the ids."""
+    _interval_index: Tensor
 
     def __init__(
         self,
@@ -65,16 +65,16 @@ class StreamDecoder(nn.Module):
         num_layers: int,
         dropout: float,
         weight_dropout: float = 0.0,
-        more_anchors: int = 0,
+        extra_references: int = 0,
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        layout, references = tracker.layout, tracker.num_references + more_anchors
+        layout, references = tracker.layout, tracker.num_references + extra_references
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
         self.tracker, self.layout, self.input_dropout = tracker, layout, input_dropout
         self.prepared: Prepared | None = None
-        """What is made of the weights, kept where they stay as they are (see models/stepping.py)."""
-        # Rows of the inputs: ids, where they stand, then intervals.
+        """The weights in another layout, for models that are not trained (see models/stepping.py)."""
+        # Embeddings of the inputs: ids, positions, intervals.
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         for name, rows in layout.places.items():
             self.add_module(name, nn.Embedding(rows, hidden_size))
@@ -83,7 +83,7 @@ class StreamDecoder(nn.Module):
         self.dropout = LockedDropout(dropout)
         sizes = {"input_size": hidden_size, "hidden_size": hidden_size, "num_layers": num_layers}
         self.rnn = StackedRNN(cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout)
-        # What is made of them.
+        # Output heads.
         self.logits = nn.Linear(hidden_size, self.vocab_size)
         self.leap = nn.Linear(hidden_size, references * (2 * WIDEST + 1))
         has_others, lags = tracker.knows_motion and references > 1, layout.lookback
@@ -91,31 +91,26 @@ class StreamDecoder(nn.Module):
         self.copy = nn.Linear(hidden_size + 2 * lags, lags) if lags else None
         for name in layout.places:
             nn.init.normal_(getattr(self, name).weight, std=0.05)
-        self._settle_pitches(tracker.pitch)
+        self._register_pitches(tracker.pitch)
 
-    def _settle_pitches(self, pitch: Tensor) -> None:
-        """What follows from the MIDI pitch of each id, (V,), -1 where it is none."""
+    def _register_pitches(self, pitch: Tensor) -> None:
+        """Register the buffers that follow from the MIDI pitch of each id, (V,), -1 where it has none."""
         ids = torch.nonzero(pitch >= 0).flatten()
         self.register_buffer("_pitch_ids", ids, persistent=False)
         self.register_buffer("pitches", pitch[ids], persistent=False)
-        # (129, P) by the pitch from which it is reckoned, of which -1 is the last: which interval leads to
-        # each pitch; one beyond the last where there is none.
+        # (129, P) the interval from each reference pitch, the last of which is -1, to each pitch; without a
+        # reference the index after the last interval.
         start = torch.arange(129)[:, None]
-        apart = (self.pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
-        leading = torch.where(start < 128, apart, 2 * WIDEST + 1)
-        self.register_buffer("_leading", leading, persistent=False)
+        intervals = (self.pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
+        index = torch.where(start < 128, intervals, 2 * WIDEST + 1)
+        self.register_buffer("_interval_index", index, persistent=False)
         first, last = int(ids[0]), int(ids[-1])
         in_a_row = last - first == len(ids) - 1
-        self._struck = slice(first, last + 1) if in_a_row else None  # reads and adds without indices
+        self._pitch_slice = slice(first, last + 1) if in_a_row else None  # a slice needs no indices
 
     def init_state(self, batch_size: int) -> DecoderState:
-        """Silence: the state before the first id."""
+        """The state before the first id."""
         return DecoderState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
-
-    def follow(self, ids: Tensor, state: TrackerState) -> tuple[StepFeatures, TrackerState]:
-        """What is known at each of T more ids, (B, T)."""
-        step, after = self.tracker(ids, state)
-        return step, after
 
     def run(
         self, step: StepFeatures, state: RNNState, context: Tensor | None = None
@@ -124,8 +119,8 @@ class StreamDecoder(nn.Module):
 
         Args:
             step: of the ids.
-            state: after the ids before.
-            context: (B, T, H) what else is known at each.
+            state: after the previous ids.
+            context: (B, T, H) another input, which is added.
 
         Returns:
             (B, T, H), and the state after the last id.
@@ -145,11 +140,11 @@ class StreamDecoder(nn.Module):
         """Logits of the next id after each, (B, T, V).
 
         Args:
-            output: (B, T, H) of `run`, perhaps with more added.
+            output: (B, T, H) of `run`, perhaps changed.
             step: of the ids.
-            references: (B, T, A') more pitches from which the next may be reckoned, -1 where there is none.
+            references: (B, T, A') more reference pitches for intervals, -1 for none.
             motion: (B, T, A') semitones by which each of these has just moved.
-            more: (B, T, P) what else speaks for each of `pitches`.
+            more: (B, T, P) other logits of each of `pitches`.
         """
         logits, intervals, copying = self._heads(output, step.features[..., : 2 * self.layout.lookback])
         known = step.reference_pitches
@@ -160,29 +155,28 @@ class StreamDecoder(nn.Module):
         if self.parallel is not None:
             moved = step.motion if motion is None else torch.cat([step.motion, motion], dim=2)
             pitch_logits = pitch_logits + self._parallels(self.parallel(output), known, moved)
-        if self._struck is None or self.prepared is None:
+        if self._pitch_slice is None or self.prepared is None:
             logits = logits.index_add_(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
-        else:  # quicker, and slower where gradients have to come back
-            logits[..., self._struck].add_(pitch_logits)
+        else:  # faster, but slower with gradients
+            logits[..., self._pitch_slice].add_(pitch_logits)
         if copying is None:
             return logits
-        # A raised logit for the id each look-back points at, by how much the model trusts it:
-        # an RNN alone does not copy eight bars.
+        # Copy logits raise the id that each look-back points at: an RNN alone does not copy eight bars.
         return logits.scatter_add_(-1, step.lookback, copying.to(logits.dtype) * (step.lookback > 0))
 
     def _heads(self, output: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Logits, (B, T, V), of intervals, (B, T, A * (intervals + 1)), and of the look-backs, (B, T, L)."""
+        """Token logits, (B, T, V), interval logits, (B, T, A * (intervals + 1)), copy logits, (B, T, L)."""
         if self.prepared is not None:
-            made = self.prepared.heads(output[:, 0])[:, None]
-            logits, intervals, copying = torch.split(made, self.prepared.widths, dim=-1)
-            known = self.prepared.foretold
+            outputs = self.prepared.heads(output[:, 0])[:, None]
+            logits, intervals, copying = torch.split(outputs, self.prepared.widths, dim=-1)
+            known = self.prepared.copy_weight
             if known is None:
                 return logits, intervals, None
             return logits, intervals, torch.addmm(copying[:, 0], predicted[:, 0], known)[:, None]
         if torch.is_autocast_enabled(output.device.type):  # once for all three
             output = output.to(torch.get_autocast_dtype(output.device.type))
         each = self.leap(output).view(*output.shape[:-1], -1, 2 * WIDEST + 1)
-        intervals = nn.functional.pad(each, (0, 1)).flatten(-2)  # a pitch from which nothing is reckoned
+        intervals = nn.functional.pad(each, (0, 1)).flatten(-2)  # 0 without a reference pitch
         if self.copy is None:
             return self.logits(output), intervals, None
         own, known = self.copy.weight[:, : self.hidden_size], self.copy.weight[:, self.hidden_size :]
@@ -190,7 +184,7 @@ class StreamDecoder(nn.Module):
         return self.logits(output), intervals, copying
 
     def prepare(self, packed: Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]) -> Prepared:
-        """What is made of the weights; `packed` makes a layer of weight and bias."""
+        """The layout for single steps; `packed` makes a linear layer from weight and bias."""
         leap = nn.functional.pad(self.leap.weight.view(-1, 2 * WIDEST + 1, self.hidden_size), (0, 0, 0, 1))
         offset = nn.functional.pad(self.leap.bias.view(-1, 2 * WIDEST + 1), (0, 1))
         weights, biases = [self.logits.weight, leap.flatten(0, 1)], [self.logits.bias, offset.flatten()]
@@ -205,36 +199,36 @@ class StreamDecoder(nn.Module):
         return Prepared(tables, packed(torch.cat(weights), torch.cat(biases)), widths, known)
 
     def _by_interval(self, intervals: Tensor, references: Tensor) -> Tensor:
-        """What speaks for each pitch by its interval from each reference, whatever the key, (B, T, P)."""
+        """Logits of each pitch by its interval from each reference, in any key, (B, T, P)."""
         each = intervals.view(*references.shape, 2 * WIDEST + 2)  # (B, T, A, intervals + 1)
-        logits = each.gather(-1, self._leading[references])
+        logits = each.gather(-1, self._interval_index[references])
         return logits[..., 0, :] if references.shape[-1] == 1 else logits.sum(dim=-2)
 
     def _parallels(self, weights: Tensor, references: Tensor, motion: Tensor) -> Tensor:
-        """What speaks for moving along with another voice, by the interval kept, (B, T, P).
+        """Logits of moving in parallel with another voice, by the interval between them, (B, T, P).
 
         Args:
-            weights: (B, T, 12) by interval, octaves taken off.
+            weights: (B, T, 12) by interval modulo octaves.
             references: (B, T, A) this voice's pitch, then the others'.
             motion: (B, T, A - 1) of the others.
         """
         own, others = references[..., :1], references[..., 1:]
-        along = own + motion  # (B, T, A - 1) where this voice would go
-        logits = weights.gather(-1, (others - along) % 12)
+        moved_to = own + motion  # (B, T, A - 1) where this voice would move
+        logits = weights.gather(-1, (others - moved_to) % 12)
         can_follow = (own >= 0) & (others >= 0) & (motion != 0)
-        is_there = (self.pitches == along[..., None]) & can_follow[..., None]  # (B, T, A - 1, P)
-        return torch.where(is_there, logits[..., None], 0.0).sum(dim=-2)
+        is_target = (self.pitches == moved_to[..., None]) & can_follow[..., None]  # (B, T, A - 1, P)
+        return torch.where(is_target, logits[..., None], 0.0).sum(dim=-2)
 
     def tables(self) -> Lookups:
-        """The input layer as tables."""
+        """The input layer as look-up tables."""
         rows = [(self.embedding, self.layout.ids), (self.interval, self.layout.intervals)]
-        return tabled(self.input, rows, [getattr(self, name) for name in self.layout.places])
+        return make_lookups(self.input, rows, [getattr(self, name) for name in self.layout.places])
 
     def _inputs(self, step: StepFeatures) -> Tensor:
         tables = self.prepared.tables if self.prepared else self.tables()
         if not (self.training and self.input_dropout):
             return look_up(tables, step.inputs, step.features)
         hidden = torch.rand(*step.bar.shape, 1, device=step.bar.device) < self.input_dropout
-        music, where = cut(tables, self.layout.music)
+        music, where = split_lookups(tables, self.layout.music)
         known = look_up(music, step.inputs[..., : self.layout.music], step.features)
         return known.masked_fill(hidden, 0.0) + look_up(where, step.inputs[..., self.layout.music :])

@@ -1,13 +1,13 @@
-"""Layers that read a whole stream in both directions, and what they know of a melody."""
+"""Bidirectional layers over a whole stream, and what the decoder needs of an encoded melody."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from musegen.models.lookups import look_up, tabled
+from musegen.models.lookups import look_up, make_lookups
 from musegen.models.position.features import WIDEST, StepFeatures, Tracker
-from musegen.models.rnn import LockedDropout, both_ways, two_stacks
+from musegen.models.rnn import LockedDropout, make_two_stacks, run_bidirectional
 
 BAR_KEY = 1 << 14
 """More positions than any bar has: a key is bar * BAR_KEY + position."""
@@ -16,34 +16,34 @@ END_KEY = 1 << 40
 
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-"""How well each pitch class fits a key, its tonic first (Krumhansl and Kessler 1982)."""
+"""Key profiles: the weight of each pitch class, the tonic first (Krumhansl and Kessler 1982)."""
 
 
 class Memory(NamedTuple):
-    """The melody as the encoder has read it, S ids."""
+    """An encoded melody of S ids."""
 
     states: Tensor
-    """(B, S, H); of a melody read without the layers, (B, S, 0)."""
+    """(B, S, H); (B, S, 0) without the recurrent layers."""
     keys: Tensor
-    """(B, S) when each id begins, ascending; `END_KEY` at padding."""
+    """(B, S) time at which each id begins, ascending; `END_KEY` for padding."""
     pitch: Tensor
-    """(B, S) the melody's pitch at each id, -1 before the first and in rests that the ids tell."""
+    """(B, S) the melody's pitch at each id, -1 before the first and in rests that have ids."""
     classes: Tensor
-    """(B, 12) share of each pitch class in the melody's notes, C first."""
+    """(B, 12) share of each pitch class in the notes of the melody, C first."""
     tonic: Tensor
     """(B,) pitch class of the tonic of the melody's key, of its relative major where that is minor."""
     bar_positions: Tensor
     """(B, bars) length of each bar; 0 beyond the end."""
     plan: Tensor
-    """(B, K, 2) what the accompaniment is to be like (see `tokenizers/plan.py`); K = 0 without a planner."""
+    """(B, K, 2) plan of the accompaniment (see `tokenizers/chord_plan.py`); K = 0 without a planner."""
 
     def sounding_at(self, when: Tensor) -> Tensor:
-        """Which id sounds then, (B, T), the first where none has begun; `when` is (B, T), as keys."""
+        """The id that sounds at a time, (B, T), the first if none has begun; `when` is (B, T), as keys."""
         return (torch.searchsorted(self.keys.contiguous(), when, right=True) - 1).clamp(min=0)
 
 
 class Encoder(nn.Module):
-    """Reads the melody forwards and backwards.
+    """Reads a stream forwards and backwards.
 
     Args:
         tracker: follows the source through its bars; without look-back.
@@ -51,10 +51,10 @@ class Encoder(nn.Module):
         cell: "lstm", "gru" or "rnn".
         embedding_dim: width of the token embedding.
         hidden_size: H of the states returned, half of it for each direction.
-        num_layers: recurrent layers a direction.
+        num_layers: recurrent layers per direction.
         dropout: in the inputs and between the layers.
         weight_dropout: of the recurrent weights.
-        is_residual: what an id says itself is added to what the layers know of it.
+        is_residual: the inputs are added to the outputs of the layers.
     """
 
     _bar_positions: Tensor
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
         self.input = nn.Linear(tracker.layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
         sizes = {"input_size": hidden_size, "hidden_size": hidden_size // 2, "num_layers": num_layers}
-        self.forwards, self.backwards = two_stacks(
+        self.forwards, self.backwards = make_two_stacks(
             cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout
         )
         for name in tracker.layout.places:
@@ -93,22 +93,22 @@ class Encoder(nn.Module):
         states, step = self.read(ids)
         return self._memory(ids, step, states)
 
-    def listen(self, ids: Tensor) -> Memory:
-        """What is known of melodies, (B, S), without the layers: all that a planner asks for."""
+    def read_without_layers(self, ids: Tensor) -> Memory:
+        """The memory of melodies, (B, S), without the recurrent layers: all that a planner needs."""
         step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
         return self._memory(ids, step, self.input.weight.new_zeros(*ids.shape, 0))
 
     def read(self, ids: Tensor) -> tuple[Tensor, StepFeatures]:
-        """What the layers know at each id, (B, S, H), and what is known without them."""
+        """The states of the layers at each id, (B, S, H), and the features of its step."""
         step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
         inputs = self.dropout(self._inputs(step))
-        states = both_ways(self.forwards, self.backwards, inputs, (ids != 0).sum(dim=1))
+        states = run_bidirectional(self.forwards, self.backwards, inputs, (ids != 0).sum(dim=1))
         return self.dropout(states + inputs if self.is_residual else states), step
 
     def _inputs(self, step: StepFeatures) -> Tensor:
         layout = self.tracker.layout
         rows = [(self.embedding, layout.ids), (self.interval, layout.intervals)]
-        tables = tabled(self.input, rows, [getattr(self, name) for name in layout.places])
+        tables = make_lookups(self.input, rows, [getattr(self, name) for name in layout.places])
         return look_up(tables, step.inputs, step.features)
 
     def _memory(self, ids: Tensor, step: StepFeatures, states: Tensor) -> Memory:
@@ -119,11 +119,11 @@ class Encoder(nn.Module):
         return Memory(states, keys, pitch, classes, tonic_of(classes), self._bars(ids, step), plan)
 
     def _bars(self, ids: Tensor, step: StepFeatures) -> Tensor:
-        """`Memory.bar_positions`: every bar line is followed by its metre."""
+        """`Memory.bar_positions`, from the metre that follows every bar line."""
         lengths = step.bar.new_zeros(len(ids), int(step.bar.max()) + 1)
         is_line = step.bar > nn.functional.pad(step.bar[:, :-1], (1, 0))
-        behind = nn.functional.pad(is_line[:, :-1], (1, 0))  # the metre's id
-        own = torch.where(behind, self._bar_positions[step.metre], 0)
+        is_metre = nn.functional.pad(is_line[:, :-1], (1, 0))  # the id of the metre
+        own = torch.where(is_metre, self._bar_positions[step.metre], 0)
         return lengths.scatter_reduce(1, step.bar, own, "amax")[:, 1:]
 
     def _classes(self, ids: Tensor) -> Tensor:
@@ -137,6 +137,6 @@ def tonic_of(classes: Tensor) -> Tensor:
     """`Memory.tonic`, by the correlation of the shares (B, 12) with the profiles of the keys."""
     major, minor = (torch.tensor(profile, device=classes.device) for profile in (_MAJOR, _MINOR))
     order = (torch.arange(12, device=classes.device) - torch.arange(12, device=classes.device)[:, None]) % 12
-    # Row k: the major key on k, and the minor key three semitones below, which has the same notes.
+    # Row k: the major key on k, and its relative minor three semitones below.
     keys = torch.stack([(major - major.mean())[order], (minor - minor.mean())[(order + 3) % 12]])
     return (classes @ keys.transpose(1, 2)).max(dim=0).values.argmax(dim=1)

@@ -1,8 +1,8 @@
-"""`StepFeatures` one id at a time, for many rows on a processor: what `EventTracker` computes all at once.
+"""`StepFeatures` one id at a time, for many rows on a CPU: what `EventTracker` computes for whole sequences.
 
-Sampling asks for it once a step, of arrays of a few numbers: numpy takes a microsecond for an operation
-where torch takes four, and tables over the vocabulary spare most of the operations. The law of
-`tests/models/test_law.py` holds the two equal.
+Sampling needs it once per step, on small arrays: numpy takes a microsecond for an operation where torch takes
+four, and tables over the vocabulary save most of the operations. `tests/models/test_law.py` checks that the
+two are equal.
 """
 
 from typing import NamedTuple
@@ -27,24 +27,24 @@ from musegen.tokenizers.tables import Kind
 
 Ints = npt.NDArray[np.int64]
 FAR = np.iinfo(np.int64).max
-"""A key after all others: of what has not been written yet."""
+"""A key after all others, for ids to come."""
 ROOM = 512
-"""Ids that a state has room for at first; doubled as they come."""
+"""Capacity of a state at first; doubled when it is full."""
 
 
 class HostState(NamedTuple):
-    """`TrackerState` in numpy; `ids` and `keys` have room for more, and are written in place."""
+    """`TrackerState` in numpy; `ids` and `keys` have spare capacity and are written in place."""
 
     counters: Ints
-    """(B, 8) `position` and `held` of it, side by side."""
+    """(B, 8) its `position` and `held`, concatenated."""
     pitch_classes: Ints
     """(B, 24)"""
     ids: Ints
     """(B, room)"""
     keys: Ints
-    """(B, room), `FAR` where nothing has been written."""
+    """(B, room), `FAR` where nothing is written yet."""
     seen: Ints
-    """(B,) how many have been written, the same in all rows."""
+    """(B,) how many are written, the same in all rows."""
     expected: Ints
     """(B, L)"""
     runs: Ints
@@ -52,7 +52,7 @@ class HostState(NamedTuple):
 
 
 def numpy_state(state: TrackerState, spare: int = ROOM) -> HostState:
-    """The same state, with room for so many ids more."""
+    """The same state, with capacity for `spare` more ids."""
     rows, seen = state.ids.shape
     ids, keys = np.zeros((rows, seen + spare), np.int64), np.full((rows, seen + spare), FAR)
     ids[:, :seen], keys[:, :seen] = state.ids.numpy(), state.keys.numpy()
@@ -67,7 +67,7 @@ class HostTracker(nn.Module):
     """Follows streams of events by single ids.
 
     Args:
-        tracker: what it does the same as.
+        tracker: whose features it computes.
     """
 
     def __init__(self, tracker: EventTracker) -> None:
@@ -83,7 +83,7 @@ class HostTracker(nn.Module):
         self.is_bar = kind == Kind.BAR
         self.line = _Line(tracker) if isinstance(tracker, LineTracker) else None
         ids, sets_place = np.arange(len(kind)), tracker.sets_place.numpy()
-        # What an id makes of the counters: where it sets one, and to what; else what it adds.
+        # The effect of each id on the counters: which it sets, and to what; else what it adds.
         # bar, place, counted, metre, last pitch, the one before, last duration, the first id
         nothing = np.zeros_like(kind)
         is_pitch = pitch >= 0
@@ -110,7 +110,7 @@ class HostTracker(nn.Module):
         self.turns = (np.append(known, -1)[:, None] + np.arange(12)) % 12
 
     def forward(self, ids: Tensor, state: HostState) -> tuple[StepFeatures, HostState]:
-        """Follow one more id a row, (B, 1); the state given is used up."""
+        """Follow one more id per row, (B, 1); the argument `state` is overwritten."""
         new = ids.numpy()[:, 0]
         rows = np.arange(len(new))[:, None]
         counters = np.where(self.sets[new], self.values[new], state.counters + self.adds[new])
@@ -127,11 +127,11 @@ class HostTracker(nn.Module):
         state = self._written(state, new, keys)
         look = self._look_back(bar, keys, state, rows)  # (B, L)
         runs = np.where(state.expected == new[:, None], state.runs + 1, 0)
-        told = self._told(new, where, counters, classes, look, runs, rows)
-        return told, HostState(counters, classes, state.ids, state.keys, state.seen + 1, look, runs)
+        features = self._features(new, where, counters, classes, look, runs, rows)
+        return features, HostState(counters, classes, state.ids, state.keys, state.seen + 1, look, runs)
 
     def _written(self, state: HostState, new: Ints, keys: Ints) -> HostState:
-        """The state with the ids and their keys, (B,), written down."""
+        """The state with the ids and their keys, (B,), appended."""
         at = int(state.seen[0])
         if at == state.ids.shape[1]:
             room = ((0, 0), (0, at))
@@ -147,7 +147,7 @@ class HostTracker(nn.Module):
         pointed: Ints = state.ids[rows, found.numpy()]
         return np.where(bar[:, None] > self.lags, pointed, 0)
 
-    def _told(
+    def _features(
         self, new: Ints, where: Ints, counters: Ints, classes: Ints, look: Ints, runs: Ints, rows: Ints
     ) -> StepFeatures:
         pitches = self.of_pitch[np.concatenate([counters[:, 4:6], look], axis=1)]  # (B, 2 + L)
@@ -156,34 +156,34 @@ class HostTracker(nn.Module):
         intervals[:, 1] = self.semitones[pitches[:, 1], pitches[:, 0]]
         turned = classes[rows, self.turns[last[:, 0]]]
         scale = turned / np.maximum(np.add.reduce(turned, axis=1), 1)[:, None]
-        figures = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
-        heard = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
+        features = np.concatenate([runs > 0, np.log1p(runs) / 4, scale], axis=1)
+        inputs = [new[:, None], counters[:, 4:7], look, intervals[:, 1:]]
         bar, place, metre = where[:, :1], where[:, 1:2], counters[:, 3:4]
         left = []
         if self.bars is not None:
             bars = self.bars[counters[:, 7:]]
             left = [np.where(bars > 0, (bars - bar + 1).clip(1, MOST_LEFT), 0)]
-        side_by_side = np.concatenate([*heard, place, metre, bar % PHRASE_BARS, *left], axis=1)
+        columns = np.concatenate([*inputs, place, metre, bar % PHRASE_BARS, *left], axis=1)
 
-        def told(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
+        def with_step_axis(values: npt.NDArray[np.int64] | npt.NDArray[np.float32]) -> Tensor:
             return torch.from_numpy(values[:, None])
 
         return StepFeatures(
             bar=torch.from_numpy(bar),
             place=torch.from_numpy(place),
             metre=torch.from_numpy(metre),
-            inputs=told(side_by_side),
-            features=told(figures.astype(np.float32)),
-            bar_classes=told(classes[:, :12] - classes[:, 12:]),
+            inputs=with_step_axis(columns),
+            features=with_step_axis(features.astype(np.float32)),
+            bar_classes=with_step_axis(classes[:, :12] - classes[:, 12:]),
             next_position=torch.from_numpy(np.maximum(place - 1, 0)),
-            reference_pitches=told(last),
-            motion=told(last[:, :0]),
-            lookback=told(look),
+            reference_pitches=with_step_axis(last),
+            motion=with_step_axis(last[:, :0]),
+            lookback=with_step_axis(look),
         )
 
 
 class _Line:
-    """Where the clip of a line stands: see `LineTracker`."""
+    """The position in a clip of one line: see `LineTracker`."""
 
     def __init__(self, tracker: LineTracker) -> None:
         self.lasts, self.length = tracker.lasts.numpy(), tracker.bar_positions.numpy()

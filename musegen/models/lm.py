@@ -1,4 +1,4 @@
-"""The language model: music from silence."""
+"""The language model: predicts the next token of a stream."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from musegen.models.decoder import DecoderState, StreamDecoder
 
 
 class LanguageModel(nn.Module):
-    """Next-id model of token streams.
+    """Autoregressive model of token streams.
 
-    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+    A whole sequence equals single steps: however T is divided into chunks, the logits are the same.
 
     Args:
         decoder: its layers.
@@ -19,19 +19,19 @@ class LanguageModel(nn.Module):
         self.decoder = decoder
 
     def init_state(self, batch_size: int) -> DecoderState:
-        """Silence: the state before the first id."""
+        """The state before the first id."""
         return self.decoder.init_state(batch_size)
 
     def forward(self, ids: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Follow T ids.
+        """Process T ids.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        step, place = self.decoder.follow(ids, state.place)
+        step, place = self.decoder.tracker(ids, state.place)
         output, rnn = self.decoder.run(step, state.rnn)
         return self.decoder.score(output, step), DecoderState(rnn, place)

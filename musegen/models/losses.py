@@ -28,13 +28,13 @@ def token_nats(logits: Tensor, target_ids: Tensor) -> Tensor:
 
 @torch.no_grad()
 def stream_nats(model: Decoder[State], state: State, ids: Tensor, *, chunk: int = 1024) -> Tensor:
-    """Negative log-likelihood of every id after the first, the state carried from chunk to chunk.
+    """Negative log-likelihood of every id after the first, with the state carried from chunk to chunk.
 
     Args:
         model: in eval mode.
         state: its first state, for B rows.
         ids: (B, T), padded at the end with 0.
-        chunk: ids at once; bounds memory, and changes nothing else.
+        chunk: ids per call; limits memory and changes nothing else.
 
     Returns:
         (B, T - 1) in nats, 0 at padding.
@@ -49,27 +49,27 @@ def stream_nats(model: Decoder[State], state: State, ids: Tensor, *, chunk: int 
 
 
 def kl_nats(posterior: Normal) -> Tensor:
-    """How far each posterior lies from the prior N(0, I), a dimension, (B, Z), in nats."""
+    """KL divergence of each posterior from the prior N(0, I), per dimension, (B, Z), in nats."""
     mean, scale = posterior.loc, posterior.scale
     return 0.5 * (mean.square() + scale.square() - 1.0) - scale.log()
 
 
 def above_free_bits(kl: Tensor, free_bits: float) -> Tensor:
-    """What of each clip's KL costs anything, (B,), in nats.
+    """The part of each clip's KL above the free bits, (B,), in nats.
 
     Args:
         kl: (B, Z) in nats.
-        free_bits: bits a clip, off the total over the dimensions, as MusicVAE has it.
+        free_bits: bits per clip, subtracted from the sum over the dimensions, as in MusicVAE.
     """
     return (kl.sum(dim=1) - free_bits * math.log(2)).clamp(min=0.0)
 
 
 def beta_at(progress: float, beta: float, schedule: str, cycles: int) -> float:
-    """The weight of the KL at a moment of the training.
+    """The weight of the KL at a step of the training.
 
     Args:
         progress: share of the steps done, 0 to 1.
-        beta: the highest weight.
+        beta: the maximum weight.
         schedule: "linear": rises from 0 through the first quarter of the run, then stays; "cyclical": the
             run is `cycles` equal parts, and in each it rises from 0 through the first half (Fu 2019,
             arXiv:1903.10145); "constant".
@@ -85,9 +85,9 @@ def beta_at(progress: float, beta: float, schedule: str, cycles: int) -> float:
 
 
 def attribute_loss(latents: Tensor, attributes: Tensor, *, steepness: float = 10.0) -> Tensor:
-    """How badly the first latent dimensions order a batch as its attributes do (Pati and Lerch 2020).
+    """Attribute regularisation of the first latent dimensions (Pati and Lerch 2020).
 
-    Of every two clips, tanh of the steepened difference of a dimension is compared with the sign of the
+    For every two clips, tanh of the steepened difference of a dimension is compared with the sign of the
     difference of its attribute; the mean absolute error over pairs, summed over the attributes
     (arXiv:2004.05485, equations 4 to 7).
 

@@ -1,4 +1,4 @@
-"""A mixture of diagonal Gaussians, fitted by expectation and maximisation: what a model's z are like."""
+"""A mixture of diagonal Gaussians, fitted by expectation maximisation to the z of a model."""
 
 import math
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 FLOOR = 1e-3
-"""Least variance: a component cannot close in on one point."""
+"""Minimum variance: a component cannot collapse to one point."""
 
 
 class Mixture(NamedTuple):
@@ -23,15 +23,15 @@ class Mixture(NamedTuple):
 
 @torch.no_grad()
 def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int = 0) -> Mixture:
-    """Fit to points, (N, Z), beginning with points drawn at random as the means.
+    """Fit to points, (N, Z), with random points as the initial means.
 
-    Components that are left without points keep a weight of next to nothing.
+    Components without points keep a weight close to 0.
 
     Args:
         points: at least one.
         components: K.
         rounds: of expectation and maximisation.
-        seed: of the draw.
+        seed: of the initial means.
     """
     points = points.double()
     generator = torch.Generator().manual_seed(seed)
@@ -45,7 +45,7 @@ def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int 
         counts = shares.sum(dim=0) + 1e-9
         means = shares.T @ points / counts[:, None]
         squares = shares.T @ points.square() / counts[:, None]
-        # As if each component had seen one more point, as wide as all: no dimension dies.
+        # As if each component had one more point, with the variance of all: no dimension collapses.
         total = (squares - means.square()).clamp(min=0) * counts[:, None] + spread
         variances = total / (counts[:, None] + 1)
         log_weights = (counts / counts.sum()).log()
@@ -53,7 +53,7 @@ def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int 
 
 
 def log_densities(points: Tensor, means: Tensor, variances: Tensor) -> Tensor:
-    """Of each of N points, (N, Z), under each of K diagonal Gaussians, (K, Z) each: (N, K)."""
+    """Log-densities of N points, (N, Z), under K diagonal Gaussians, (K, Z): (N, K)."""
     inverse = 1 / variances
     distances = points.square() @ inverse.T - 2 * points @ (means * inverse).T
     distances = distances + (means.square() * inverse).sum(dim=1)

@@ -1,12 +1,12 @@
-"""A linear layer laid out for few rows, in single precision or rounded.
+"""A linear layer with a weight layout for small batches, in single precision or rounded.
 
-One row is multiplied by columns, since a linear layer reads its weights for it the slow way round. More rows
-go through oneDNN with the weights in blocks as it wants them: a fifth faster than torch's own product at 64
-rows, twice as fast at 2 to 4.
+One row is multiplied by the transposed weights, since a linear layer reads its weights in the slow order for
+it. More rows go through oneDNN with the weights in its blocked layout: a fifth faster than torch's own
+product at 64 rows, twice as fast at 2 to 4.
 
-In bfloat16 or int8 a step reads a half or a quarter of the bytes, and no longer computes the same: how far it
-strays is measured where it is used. Int8 is of the weights alone, one scale an output, so that a row does not
-depend on the rows beside it.
+In bfloat16 or int8 a step reads a half or a quarter of the bytes, and its results differ: the precision gap
+is measured where it is used. Int8 is for the weights only, with one scale per output, so that a row does not
+depend on the other rows of the batch.
 """
 
 from weakref import WeakValueDictionary
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 class Packed:
-    """A linear layer for few rows.
+    """A linear layer for small batches.
 
     Args:
         weight: (N, M).
@@ -58,21 +58,21 @@ class Packed:
         return result
 
     def blocked(self, inputs: Tensor) -> Tensor:
-        """(B, M) to (B, N) with the weights in blocks."""
+        """(B, M) to (B, N) with blocked weights."""
         return torch.ops.mkldnn._linear_pointwise(inputs, self.blocks, self.bias, "none", [], "")  # type: ignore[no-any-return]  # noqa: SLF001
 
 
 _BLOCKED: WeakValueDictionary[int, Packed] = WeakValueDictionary()
-"""By where their weights by columns begin, which nothing else does while they live."""
+"""By the address of their transposed weights, which is unique while they live."""
 
 
 @torch.library.custom_op("musegen::blocked_linear", mutates_args=())
 def blocked_linear(inputs: Tensor, weight: Tensor) -> Tensor:
-    """What `Packed.blocked` does, as an operator of its own: torch's compiler takes no tensors in blocks.
+    """`Packed.blocked` as a custom operator: torch's compiler does not accept blocked tensors.
 
     Args:
         inputs: (B, M).
-        weight: (M, N), the columns of a `Packed` layer, by which it is found.
+        weight: (M, N), the transposed weights of a `Packed` layer, which identify it.
 
     Returns:
         (B, N).

@@ -1,15 +1,15 @@
-"""What every model is: `model(ids, state) -> (logits, state)`, all at once or step by step."""
+"""The interface of all models: `model(ids, state) -> (logits, state)`."""
 
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
 State = TypeVar("State")
-"""NamedTuples, in one another, of batch-first tensors."""
+"""Nested NamedTuples of batch-first tensors."""
 
 
 class Decoder(Protocol[State]):
-    """What every model is: `nn.LSTM`'s own signature, with ids in and logits out."""
+    """Every model: the signature of `nn.LSTM`, with ids in and logits out."""
 
     def __call__(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, T) ids and a state to (B, T, V) logits and the next state."""
@@ -20,8 +20,8 @@ def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor |
     """The state before the first id.
 
     Args:
-        model: of any family but VAEs.
-        rows: how many.
+        model: of any family except VAEs.
+        rows: the batch size.
         source_ids: melodies, (rows, S); None: there are none.
         plan: of their accompaniments, (rows, K, 2); None: there is none.
     """

@@ -1,4 +1,4 @@
-"""Stacked recurrent cells whose state is one batch-first tensor a part."""
+"""Stacked recurrent layers with a batch-first state."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CALLS: dict[str, Callable[..., Any]] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
-"""What the cells call, with weights that may be others than their own."""
+"""The functions behind the cells, which take the weights as arguments."""
 ONE_LAYER: dict[str, Any] = {
     "has_biases": True, "num_layers": 1, "dropout": 0.0,
     "train": True, "bidirectional": False, "batch_first": True,
@@ -17,7 +17,7 @@ WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class RNNState(NamedTuple):
-    """What the cells carry from step to step."""
+    """The recurrent state."""
 
     hidden: Tensor
     """(B, L, H), L layers."""
@@ -28,7 +28,7 @@ class RNNState(NamedTuple):
 class LockedDropout(nn.Module):
     """Dropout that drops the same features at every step of a sequence (Gal and Ghahramani 2016).
 
-    Suits recurrent models better than fresh masks, and draws T times fewer random numbers.
+    It suits recurrent models better than a new mask at every step and needs T times fewer random numbers.
 
     Args:
         rate: share of features dropped in training.
@@ -50,8 +50,8 @@ class LockedDropout(nn.Module):
 class StackedRNN(nn.Module):
     """`num_layers` recurrent layers, each added to its input where the widths agree, with dropout between.
 
-    The additions let a fresh model learn what follows what from the last id alone, before the
-    recurrent weights have found anything: it learns several times faster in its first minutes.
+    With these residual connections a new model first learns from the last id alone, before the recurrent
+    weights are useful: it learns several times faster in its first minutes.
 
     Each layer is a module of its own with dropout after it: the dropout inside nn.LSTM is not
     reproducible on a GPU (pytorch issue 104697).
@@ -62,8 +62,8 @@ class StackedRNN(nn.Module):
         hidden_size: H.
         num_layers: L.
         dropout: share of activations dropped after each layer but the last, in training.
-        weight_dropout: share of the weights from one step to the next dropped in training, the same ones at
-            all steps of a sequence (Merity 2018).
+        weight_dropout: share of the recurrent weights dropped in training, the same at all steps of a
+            sequence (Merity 2018).
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class StackedRNN(nn.Module):
             h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
             c0 = state.cell[:, index].unsqueeze(0).contiguous()
             before = (h0, c0) if self.cell == "lstm" else h0
-            result, h1, c1 = (*self._steps(layer, output, before), c0)[:3]  # only an lstm has another cell
+            result, h1, c1 = (*self._steps(layer, output, before), c0)[:3]  # only an LSTM has a cell state
             output = result + output if result.shape == output.shape else result
             hidden.append(h1[0])
             cell.append(c1[0])
@@ -126,13 +126,13 @@ class StackedRNN(nn.Module):
         return result
 
 
-def two_stacks(**settings: Any) -> tuple[StackedRNN, StackedRNN]:
-    """Two stacks of one form, with fresh weights each, for `both_ways`."""
+def make_two_stacks(**settings: Any) -> tuple[StackedRNN, StackedRNN]:
+    """Two stacks with the same settings, for `run_bidirectional`."""
     return StackedRNN(**settings), StackedRNN(**settings)
 
 
-def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:
-    """What two stacks know at each step, one having read up to it and one back to it, (B, T, 2H).
+def run_bidirectional(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:
+    """Outputs of two stacks, one of which runs forwards and one backwards, (B, T, 2H).
 
     Args:
         forwards: H wide.
@@ -141,11 +141,11 @@ def both_ways(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengt
         lengths: (B,) steps of each row; what follows is padding.
     """
     ahead, _ = forwards(inputs, forwards.init_state(len(inputs)))
-    back, _ = backwards(_turned(inputs, lengths), backwards.init_state(len(inputs)))
-    return torch.cat([ahead, _turned(back, lengths)], dim=2)
+    back, _ = backwards(_reversed(inputs, lengths), backwards.init_state(len(inputs)))
+    return torch.cat([ahead, _reversed(back, lengths)], dim=2)
 
 
-def _turned(inputs: Tensor, lengths: Tensor) -> Tensor:
+def _reversed(inputs: Tensor, lengths: Tensor) -> Tensor:
     """(B, T, H) with the first `lengths` steps of each row in reverse order."""
     steps = torch.arange(inputs.shape[1], device=inputs.device)
     mirrored = lengths[:, None] - 1 - steps

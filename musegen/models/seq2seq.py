@@ -1,9 +1,8 @@
-"""The accompanist: an encoder over the melody, and a decoder that knows what the melody does now.
+"""The accompaniment model: an encoder of the melody, and a decoder aligned with it in time.
 
-Source and target have the same bars. So each step of the decoder knows, from the ids alone, which id of
-the source sounds at its time: that state of the encoder enters as an input, and soft attention (Luong
-2015, arXiv:1508.04025) over the bars around adds what else it wants to know. There is no input feeding:
-the recurrent layers run over the whole target at once.
+Source and target have the same bars. So the ids alone determine which id of the source sounds at each step of
+the decoder: the encoder state there is an input, and soft attention (Luong 2015, arXiv:1508.04025) covers the
+bars around. There is no input feeding: the recurrent layers run over the whole target at once.
 """
 
 from typing import Literal, NamedTuple
@@ -11,7 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from musegen.models.chord_planner import SAMPLES_PER_HALF, Heard, Planner, PlanReader
+from musegen.models.chord_planner import SAMPLES_PER_HALF, EncodedMelody, Planner, PlanReader
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import BAR_KEY, END_KEY, Encoder, Memory
 from musegen.models.position.features import StepFeatures, rotated_classes, semitones
@@ -21,28 +20,28 @@ Alignment = Literal["none", "bars", "now"]
 
 
 class Seq2SeqState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     memory: Memory
     decoder: DecoderState
 
 
 class Seq2Seq(nn.Module):
-    """Writes an accompaniment, (B, T), to a melody, (B, S).
+    """Predicts an accompaniment, (B, T), to a melody, (B, S).
 
-    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+    A whole sequence equals single steps: however T is divided into chunks, the logits are the same.
 
-    With a planner, an accompaniment follows a plan of chords and of how busy it is, half a bar at a time
-    (see `models/chord_planner.py`); its likelihood is then that of its plan and of its ids given that plan.
+    With a planner, an accompaniment follows a plan of chords and note counts, half a bar at a time (see
+    `models/chord_planner.py`); its likelihood is then that of its plan times that of its ids given the plan.
 
     Args:
-        encoder: reads the melody; its clock is the decoder's.
-        decoder: of the same width; with one more anchor where `alignment` is "now".
-        alignment: "now": the encoder's state of this moment is an input, and attention covers the bars
+        encoder: reads the melody; its positions are those of the decoder.
+        decoder: of the same width; with one more reference pitch if `alignment` is "now".
+        alignment: "now": the encoder state at the same time is an input, and attention covers the bars
             around; "bars": attention over the bars around alone; "none": over the whole melody.
         reach: bars before and after this one that attention covers.
-        planner: foretells the plan; None: there is none.
-        reader: tells it the decoder; None: there is none.
+        planner: predicts the plan; None: there is none.
+        reader: makes inputs of the decoder from the plan; None: there is none.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class Seq2Seq(nn.Module):
         self.encoder, self.decoder = encoder, decoder
         self.planner, self.reader = planner, reader
         self.now = nn.Linear(hidden_size + 4 * width + 12 + 12, hidden_size) if alignment == "now" else None
-        # What the key makes of pitches, the same in all keys: the melody's and this voice's, and the next.
+        # Scale degrees, the same in all keys: of the melody, of this voice, and logits of the next.
         self.degree = nn.Embedding(13, width)
         self.heard_degree = nn.Embedding(13, hidden_size)
         self.next_degree = nn.Linear(hidden_size, 12)
@@ -71,26 +70,21 @@ class Seq2Seq(nn.Module):
         self.near = nn.Parameter(torch.zeros(2 * reach + 1))
 
     def init_state(self, source_ids: Tensor, plan: Tensor | None = None) -> Seq2SeqState:
-        """The melody read, and nothing written yet.
+        """The state after the melody and before the first id.
 
         Args:
             source_ids: (B, S), padded at the end with 0; it begins on the bar on which the target begins.
-            plan: (B, K, 2) of the accompaniment (see `tokenizers/plan.py`); None: of nothing, which a model
-                with a planner has not been trained on.
+            plan: (B, K, 2) of the accompaniment (see `tokenizers/chord_plan.py`); None: no plan, for models
+                without a planner.
         """
         memory: Memory = self.encoder(source_ids)
         states = memory.states + self.heard_degree(degrees_of(memory.pitch, memory.tonic))
         memory = memory._replace(states=states, plan=memory.plan if plan is None else plan)
         return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
 
-    def hear(self, memory: Memory) -> Heard:
-        """The melody as the planner reads it: what sounds at `SAMPLES_PER_HALF` points of each half bar.
-
-        Raises:
-            ValueError: there is no planner.
-        """
-        if self.planner is None:
-            raise ValueError("this model makes no plans")
+    def encode_for_planner(self, memory: Memory) -> EncodedMelody:
+        """The melody, encoded by the planner from `SAMPLES_PER_HALF` points per half bar."""
+        assert self.planner is not None
         lengths = memory.bar_positions  # (B, bars)
         points = torch.arange(HALVES * SAMPLES_PER_HALF, device=lengths.device)
         bars = torch.arange(1, lengths.shape[1] + 1, device=lengths.device)
@@ -100,58 +94,54 @@ class Seq2Seq(nn.Module):
         struck = nn.functional.pad(at[:, 1:] != at[:, :-1], (1, 0), value=True)
         spans = (lengths > 0).sum(dim=1) * HALVES
         shape = (len(at), -1, SAMPLES_PER_HALF)
-        heard: Heard = self.planner(degrees.view(shape), struck.view(shape), memory.tonic, spans)
-        return heard
+        encoded: EncodedMelody = self.planner(degrees.view(shape), struck.view(shape), memory.tonic, spans)
+        return encoded
 
     def plan_nats(self, state: Seq2SeqState) -> Tensor:
         """Negative log-likelihood of each row's plan, (B,), in nats; 0 without a planner."""
         plan = state.memory.plan
         if self.planner is None:
             return torch.zeros(len(plan), device=plan.device)
-        return self.planner.nats(self.hear(state.memory), plan)
+        return self.planner.nats(self.encode_for_planner(state.memory), plan)
 
     def planning_nats(self, source_ids: Tensor, plan: Tensor) -> Tensor:
-        """Negative log-likelihood of each row's plan, (B,), in nats, the melodies listened to alone.
+        """Negative log-likelihood of each row's plan, (B,), in nats, without the encoder.
 
         Args:
             source_ids: (B, S), padded at the end with 0.
             plan: (B, K, 2), padded with `UNKNOWN`.
-
-        Raises:
-            ValueError: there is no planner.
         """
-        heard = self.hear(self.encoder.listen(source_ids))
-        assert self.planner is not None  # or there would be nothing to hear
-        return self.planner.nats(heard, plan)
+        assert self.planner is not None
+        return self.planner.nats(self.encode_for_planner(self.encoder.read_without_layers(source_ids)), plan)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
-        """Follow T ids of the target.
+        """Process T ids of the target.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
         memory = state.memory
-        step, place = self.decoder.follow(ids, state.decoder.place)
+        step, place = self.decoder.tracker(ids, state.decoder.place)
         context, pitch, motion = (None, None, None) if self.now is None else self._melody_now(step, memory)
         span = None
         if self.reader is not None and memory.plan.shape[1]:
             span = self.reader.span(step.bar, step.next_position, step.metre)
-            planned = self.reader.told(memory.plan, memory.tonic, span, step.bar_classes.sum(dim=2))
+            planned = self.reader.inputs(memory.plan, memory.tonic, span, step.bar_classes.sum(dim=2))
             context = planned if context is None else context + planned
         output, rnn = self.decoder.run(step, state.decoder.rnn, context)
         output = output + torch.tanh(self.mix(torch.cat([output, self._attend(output, step, memory)], dim=2)))
         more = self._in_key(output, memory.tonic)
         if self.reader is not None and span is not None:
-            more = more + self.reader.spoken(output, memory.plan, span, self.decoder.pitches)
+            more = more + self.reader.pitch_logits(output, memory.plan, span, self.decoder.pitches)
         logits = self.decoder.score(output, step, pitch, motion, more)
         return logits, Seq2SeqState(memory, DecoderState(rnn, place))
 
     def _melody_now(self, step: StepFeatures, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """What each step is told of the melody, (B, T, H), its pitch, and by how much it moved, (B, T, 1)."""
+        """The melody's input at each step, (B, T, H), its pitch, and the interval it has moved, (B, T, 1)."""
         assert self.now is not None
         # What sounds in the melody now and just before, (B, T) each.
         when = step.bar * BAR_KEY + step.next_position
@@ -159,13 +149,13 @@ class Seq2Seq(nn.Module):
         pitch, before = (memory.pitch.gather(1, i) for i in (at, memory.sounding_at(when - 1)))
         states = memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2]))
 
-        # From this voice's last pitch to the melody's: how the two move, (B, T, 2 * width) each.
+        # Intervals from this voice's last pitch to the melody, and degrees of both: (B, T, 2 * width) each.
         own, melody = step.reference_pitches[..., :1], torch.stack([pitch, before], dim=2)
         motion = self.decoder.interval(semitones(own, melody)).flatten(2)
         pitches = torch.stack([pitch, own[..., 0]], dim=2)
         degrees = self.degree(degrees_of(pitches, memory.tonic)).flatten(2)
 
-        # Pitch classes of this bar seen from the tonic, those of the melody from its pitch, (B, T, 12) each.
+        # Pitch classes of this bar relative to the tonic, of the melody to its pitch: (B, T, 12) each.
         tonic = memory.tonic[:, None, None].expand_as(own)
         bar = rotated_classes(step.bar_classes, tonic).clamp(max=4) / 4
         scale = memory.classes[:, None].expand(-1, pitch.shape[1], -1)
@@ -175,13 +165,13 @@ class Seq2Seq(nn.Module):
         return context, pitch[..., None], moved[..., None]
 
     def _in_key(self, output: Tensor, tonic: Tensor) -> Tensor:
-        """What speaks for each pitch by its degree, whatever the key, (B, T, P)."""
+        """Logits of each pitch by its scale degree, in any key, (B, T, P)."""
         degrees = (self.decoder.pitches - tonic[:, None]) % 12  # (B, P)
         logits: Tensor = self.next_degree(output)
         return logits.gather(2, degrees[:, None].expand(-1, output.shape[1], -1))
 
     def _attend(self, output: Tensor, step: StepFeatures, memory: Memory) -> Tensor:
-        """What of the melody each step asks for, (B, T, H)."""
+        """Attention of each step over the melody, (B, T, H)."""
         scores = self.query(output) @ memory.states.transpose(1, 2)  # (B, T, S)
         scores = scores.float() / memory.states.shape[2] ** 0.5
         apart = (memory.keys // BAR_KEY)[:, None] - step.bar[..., None]  # (B, T, S) bars
@@ -196,6 +186,6 @@ class Seq2Seq(nn.Module):
 
 
 def degrees_of(pitch: Tensor, tonic: Tensor) -> Tensor:
-    """Semitones of each pitch, (B, ...), above the tonic (B,), no octaves, + 1; 0 where there is none."""
+    """Semitones modulo octaves of each pitch, (B, ...), above the tonic (B,), + 1; 0 for none."""
     tonic = tonic.view(-1, *[1] * (pitch.dim() - 1))
     return torch.where(pitch >= 0, (pitch - tonic) % 12 + 1, 0)

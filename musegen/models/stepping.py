@@ -1,8 +1,8 @@
-"""A model made ready for one step after another, at a batch of any size.
+"""A model fused for single sampling steps, at any batch size.
 
-Stepped as it is, nn.LSTM has its weights packed anew at every call. So what every step reads is laid out
-once: the two matrices of a cell side by side, all of them as in `packed`, and the input layer as tables. The
-sums are the same but for their order.
+nn.LSTM packs its weights again at every call. So the weights that a step reads are laid out once: the two
+matrices of a cell concatenated, all of them as in `packed`, and the input layer as look-up tables. The
+results are the same except for the order of the sums.
 """
 
 import copy
@@ -50,47 +50,47 @@ class PackedLSTM(nn.Module):
 
 
 def _gates(layer: nn.LSTM, precision: str) -> Packed:
-    """Input and state, side by side, to the gates i, f, o and then what may be remembered, g."""
+    """From the concatenated input and state to the gates i, f, o and the candidate g."""
     ahead, back, first, second = (
         cast(Tensor, getattr(layer, f"{name}_l0")).detach()
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
 
-    def ordered(weight: Tensor) -> Tensor:
-        i, f, g, o = weight.chunk(4)  # as torch has them
+    def reordered(weight: Tensor) -> Tensor:
+        i, f, g, o = weight.chunk(4)  # in torch's order
         return torch.cat([i, f, o, g])
 
-    return Packed(ordered(torch.cat([ahead, back], dim=1)), ordered(first + second), precision)
+    return Packed(reordered(torch.cat([ahead, back], dim=1)), reordered(first + second), precision)
 
 
-_Kept = tuple[Any, tuple[str, bool], nn.Module]
-"""Marks of the weights, precision and whether as_numpy, and what was made ready of them."""
-_READY: weakref.WeakKeyDictionary[nn.Module, _Kept] = weakref.WeakKeyDictionary()
+_Fused = tuple[Any, tuple[str, bool], nn.Module]
+"""Versions of the weights, precision and `as_numpy`, and the fused model."""
+_FUSED: weakref.WeakKeyDictionary[nn.Module, _Fused] = weakref.WeakKeyDictionary()
 
 
 def fused_model(model: nn.Module, precision: str = "float32", *, as_numpy: bool = True) -> nn.Module:
-    """`fuse_for_sampling`, kept for the next call while the model lives and its weights stay as they are."""
-    marks = [(weight.data_ptr(), weight._version) for weight in model.parameters()]  # noqa: SLF001
-    kept = _READY.get(model)
-    if kept is None or kept[:2] != (marks, (precision, as_numpy)):
-        kept = (marks, (precision, as_numpy), fuse_for_sampling(model, precision, as_numpy=as_numpy))
-        _READY[model] = kept
-    return kept[2]
+    """`fuse_for_sampling`, cached while the model lives and its weights do not change."""
+    versions = [(weight.data_ptr(), weight._version) for weight in model.parameters()]  # noqa: SLF001
+    cached = _FUSED.get(model)
+    if cached is None or cached[:2] != (versions, (precision, as_numpy)):
+        cached = (versions, (precision, as_numpy), fuse_for_sampling(model, precision, as_numpy=as_numpy))
+        _FUSED[model] = cached
+    return cached[2]
 
 
 @torch.no_grad()
 def fuse_for_sampling(model: nn.Module, precision: str, *, as_numpy: bool = True) -> nn.Module:
-    """A copy of a model, for steps of one id, that shares what it need not lay out anew.
+    """A copy of a model for steps of one id, which shares all weights whose layout is unchanged.
 
     Args:
         model: of any family.
-        precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last two are for
-            a processor.
-        as_numpy: whether, on a processor, what follows the stream does so in numpy: see `HostTracker`.
+        precision: of the weights that a step reads: "float32", "bfloat16" or "int8"; the last two are for a
+            CPU.
+        as_numpy: whether the tracker runs in numpy on a CPU: see `HostTracker`.
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    ready = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
-    for module in [*ready.modules()]:
+    fused = copy.deepcopy(model, cast("dict[int, object]", shared)).eval()
+    for module in [*fused.modules()]:
         if isinstance(module, StreamDecoder):
             module.prepared = module.prepare(lambda weight, bias: Packed(weight, bias, precision))
             if module.rnn.cell == "lstm":
@@ -98,25 +98,25 @@ def fuse_for_sampling(model: nn.Module, precision: str, *, as_numpy: bool = True
             tracker = module.tracker
             if as_numpy and isinstance(tracker, EventTracker) and tracker.pitch.device.type == "cpu":
                 module.tracker = HostTracker(tracker)  # type: ignore[assignment]
-    return ready
+    return fused
 
 
-def to_fused_state(ready: nn.Module, state: Any) -> Any:
-    """The state from which the steps of `ready` go on, given that of the model.
+def to_fused_state(fused: nn.Module, state: Any) -> Any:
+    """Convert a state of the model to one of its fused copy.
 
     Args:
-        ready: of `stepping`.
-        state: NamedTuples of tensors in one another.
+        fused: the fused copy.
+        state: nested NamedTuples of tensors.
     """
-    is_hosted = any(isinstance(module, HostTracker) for module in ready.modules())
-    for module in ready.modules():
+    has_numpy_tracker = any(isinstance(module, HostTracker) for module in fused.modules())
+    for module in fused.modules():
         if isinstance(module, StreamDecoder):
             module.tracker.is_windowed = False
-    return mapped(state, numpy_state) if is_hosted else state
+    return mapped(state, numpy_state) if has_numpy_tracker else state
 
 
 def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
-    """A state with another one in the place of what the tracker needs."""
+    """A state in which `change` has replaced the state of the tracker."""
     if isinstance(state, TrackerState):
         return change(state)
     if isinstance(state, Tensor):
@@ -124,21 +124,21 @@ def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
     return type(state)(*(mapped(part, change) for part in state))
 
 
-def pad_history(ready: nn.Module, state: Any, window: int) -> Any:
-    """A state whose past has the same shape after every step, padded in front; `ready` keeps it so.
+def pad_history(fused: nn.Module, state: Any, window: int) -> Any:
+    """A state whose history is padded in front to a fixed shape, which `fused` keeps after every step.
 
     Args:
-        ready: of `stepping`.
-        state: of the model, NamedTuples of tensors in one another.
-        window: at least the ids that have been seen, and will be before the next call.
+        fused: the fused model.
+        state: of the model, nested NamedTuples of tensors.
+        window: at least the number of ids that have been read and will be before the next call.
     """
-    for module in ready.modules():
+    for module in fused.modules():
         if isinstance(module, StreamDecoder):
             module.tracker.is_windowed = True
 
     def padded(place: TrackerState) -> TrackerState:
         front = (window - place.ids.shape[1], 0)
-        keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is asked for
+        keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is looked up
         return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)
 
     return mapped(state, padded)

@@ -1,11 +1,12 @@
-"""The variational autoencoder: a clip of a few bars to a point z of a latent space, and back.
+"""The variational autoencoder (VAE): encodes a clip of a few bars to a point z and decodes it.
 
-z is a memory addressed by place. Each bar and each place in a bar has a key, a vector by which features are
-multiplied: the encoder binds what it has read to the keys of where it stands and adds it all up, the decoder
-multiplies z by the key of where it is, and hears what was bound there above the noise of the rest (Plate
-1995, holographic reduced representations). So no note has to be carried through all the steps between, and
-a fresh model copies after some hundred steps. Beyond that it is MusicVAE (Roberts 2018, arXiv:1803.05428):
-free bits, a small beta, and for long clips a conductor that makes an embedding of each bar.
+z is an associative memory addressed by position. Each bar and each position in a bar has a code, a vector by
+which features are multiplied: the encoder multiplies its states by the codes of their positions and sums
+them, and the decoder multiplies z by the code of its position, which recovers what was stored there plus
+noise from the rest (Plate 1995, holographic reduced representations). So no note has to be remembered through
+all the steps between, and a new model copies clips after some hundred training steps. The rest is MusicVAE
+(Roberts 2018, arXiv:1803.05428): free bits, a small beta, and for long clips a conductor with an embedding of
+each bar.
 """
 
 import math
@@ -22,21 +23,21 @@ from musegen.models.position.features import StepFeatures
 from musegen.models.rnn import RNNState
 
 COMPONENTS = 64
-"""Of the mixture that stands for the posterior of all training clips: too few to be a list of them."""
+"""Number of components of the mixture fitted to all training clips: too few to memorise them."""
 ATTRIBUTES = ("density", "spread", "complexity", "pitch")
-"""What the first latent dimensions stand for in a model with sliders: see metrics/attributes.py."""
+"""Attributes of the first latent dimensions in a model with sliders: see metrics/attributes.py."""
 
 
 class VAEState(NamedTuple):
-    """Everything the next step needs."""
+    """The state between two steps."""
 
     code: Tensor
-    """What the decoder may read: what z holds, (B, 1, Z), or an embedding of each bar, (B, K, E)."""
+    """The decoder's view of z: (B, 1, Z), or with a conductor an embedding of each bar, (B, K, E)."""
     decoder: DecoderState
 
 
-def _carrying(width: int, to: int) -> nn.Linear:
-    """A layer that begins as the identity: features are repeated to fill a wider output, else averaged."""
+def _identity_like(width: int, to: int) -> nn.Linear:
+    """A linear layer initialised to the identity: features are repeated for a wider output, else averaged."""
     layer = nn.Linear(width, to)
     with torch.no_grad():
         apart = torch.arange(width) - torch.arange(to)[:, None]  # (to, width)
@@ -57,23 +58,25 @@ class ClipEncoder(nn.Module):
         super().__init__()
         self.reader = reader
         hidden_size = reader.hidden_size
-        self.write = nn.Identity() if latent_dim == hidden_size else _carrying(hidden_size, latent_dim)
+        self.write = nn.Identity() if latent_dim == hidden_size else _identity_like(hidden_size, latent_dim)
         self.mean = nn.Linear(latent_dim + hidden_size, latent_dim)
         self.scale = nn.Linear(latent_dim + hidden_size, latent_dim)
-        nn.init.eye_(self.mean.weight)  # the memory as it is
+        nn.init.eye_(self.mean.weight)  # the mean is initially the memory
         nn.init.constant_(self.scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, keys: PositionCodes) -> Normal:
+    def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
         """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
 
         Args:
             ids: (B, S).
-            keys: to which what is read is bound.
+            codes: of the positions, by which the states are multiplied.
         """
+        # The memory: states times position codes, summed, (B, Z).
         states, step = self.reader.read(ids)  # (B, S, H)
         mask = (ids != 0)[..., None]
-        bound = self.write(states) * keys.of_bar(step) * keys.of_place(step) * mask  # (B, S, Z)
+        bound = self.write(states) * codes.of_bar(step) * codes.of_place(step) * mask  # (B, S, Z)
         memory = bound.sum(dim=1) / mask.sum(dim=1).sqrt()  # (B, Z)
+        # The last states of both directions, (B, H).
         ahead, back = states.chunk(2, dim=2)
         last = (mask.sum(dim=1) - 1)[..., None].expand(-1, -1, ahead.shape[2])
         ends = torch.cat([ahead.gather(1, last)[:, 0], back[:, 0]], dim=1)  # (B, H)
@@ -82,16 +85,16 @@ class ClipEncoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Writes the clip, (B, T), that a point z, (B, Z), stands for.
+    """Encodes clips to a posterior of z, (B, Z), and decodes z to clips, (B, T).
 
-    All at once equals step by step: for any cutting of T into chunks the logits are the same.
+    A whole sequence equals single steps: however T is divided into chunks, the logits are the same.
 
     Args:
         encoder: from clips to z.
         decoder: from z to clips.
-        conductor: makes an embedding of each bar, through which alone the decoder sees z, and goes with a
-            `BarEncoder` and keys of places alone; None: the decoder sees z.
-        keys: by which encoder and decoder tell places apart.
+        conductor: makes an embedding of each bar, the decoder's only view of z, for a `BarEncoder` and codes
+            without bars; None: the decoder sees z.
+        keys: the position codes of encoder and decoder.
         clip_bars: bars of a clip.
         latent_dim: Z.
     """
@@ -119,7 +122,7 @@ class VAE(nn.Module):
         if conductor is None:
             self.memory = nn.Linear(latent_dim, latent_dim)
             nn.init.eye_(self.memory.weight)
-        self.read = _carrying(width, hidden_size)
+        self.read = _identity_like(width, hidden_size)
         self.whole = nn.Linear(width, hidden_size)
         self.first = nn.Linear(width, 2 * hidden_size * len(decoder.rnn.layers))
         self.register_buffer("mixture_log_weights", torch.full((COMPONENTS,), -math.log(COMPONENTS)))
@@ -129,12 +132,12 @@ class VAE(nn.Module):
         self.register_buffer("slider_offset", torch.zeros(len(ATTRIBUTES)))
 
     def posterior(self, ids: Tensor) -> Normal:
-        """Where clips (B, S), padded at the end with 0, lie: a Normal of (B, Z)."""
+        """The posterior of clips (B, S), padded at the end with 0: a Normal of (B, Z)."""
         normal: Normal = self.encoder(ids, self.keys)
         return normal
 
     def init_state(self, z: Tensor) -> VAEState:
-        """Nothing written yet of the clips that z, (B, Z), stands for."""
+        """The state before the first id of the clips of z, (B, Z)."""
         code = self.memory(z)[:, None] if self.conductor is None else self.conductor(z)  # (B, K, Z or E)
         begin = self.decoder.init_state(len(z))
         layers, width = begin.rnn.hidden.shape[1:]
@@ -142,18 +145,18 @@ class VAE(nn.Module):
         return VAEState(code, DecoderState(RNNState(hidden, cell), begin.place))
 
     def forward(self, ids: Tensor, state: VAEState) -> tuple[Tensor, VAEState]:
-        """Follow T ids.
+        """Process T ids.
 
         Args:
             ids: (B, T).
-            state: after the ids before.
+            state: after the previous ids.
 
         Returns:
             Logits of the next id after each, (B, T, V), and the state after the last.
         """
-        step, place = self.decoder.follow(ids, state.decoder.place)
+        step, place = self.decoder.tracker(ids, state.decoder.place)
         if self.training and self.decoder.input_dropout:
-            # Nor may the next pitch be reckoned from the last: one wrong note would move all that follow.
+            # Hide the reference pitches, too: with intervals one wrong note would shift all that follow.
             hidden = torch.rand(*ids.shape, 1, device=ids.device) < self.decoder.input_dropout
             step = step._replace(reference_pitches=step.reference_pitches.masked_fill(hidden, -1))
         output, rnn = self.decoder.run(step, state.decoder.rnn, self._context(state.code, step))
@@ -161,19 +164,19 @@ class VAE(nn.Module):
         return logits, VAEState(state.code, DecoderState(rnn, place))
 
     def _context(self, code: Tensor, step: StepFeatures) -> Tensor:
-        """What z says at each place, (B, T, H)."""
+        """The input from z at each position, (B, T, H)."""
         bar = (step.bar - 1).clamp(0, code.shape[1] - 1)[..., None]  # (B, T, 1)
         memory = code.gather(1, bar.expand(-1, -1, code.shape[2]))
-        key = self.keys.of_place(step) * self.keys.of_bar(step)
-        context: Tensor = self.read(memory * key) + self.whole(memory)
+        codes = self.keys.of_place(step) * self.keys.of_bar(step)
+        context: Tensor = self.read(memory * codes) + self.whole(memory)
         return context
 
     def sample_latent(self, uniform: Tensor, *, prior: bool = False) -> Tensor:
-        """Points of the latent space, (B, Z): of the mixture fitted to the training clips, or of N(0, I).
+        """Sample points, (B, Z), from the mixture fitted to the training clips or from N(0, I).
 
         Args:
             uniform: (B, 1 + Z) numbers in [0, 1), the first of which chooses the component.
-            prior: of N(0, I).
+            prior: sample from N(0, I).
         """
         uniform = uniform.to(self.mixture_means.device, torch.float64)
         normal: Tensor = torch.special.ndtri(uniform[:, 1:].clamp(1e-9, 1 - 1e-9)).float()  # (B, Z)

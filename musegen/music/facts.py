@@ -58,18 +58,16 @@ def music_facts(score: Score) -> dict[str, Any]:
     bars = bar_ticks(score)
     pitched = [note_arrays(track)[2] for track in score.tracks if not track.is_drum and len(track.notes)]
     pitches = np.concatenate(pitched) if pitched else np.zeros(0, np.int64)
+    metres = [
+        {"bar": int(np.searchsorted(bars, t.time)) + 1, "time_signature": f"{t.numerator}/{t.denominator}"}
+        for t in score.time_signatures
+    ]
     return {
         "bars": len(bars) - 1,
         "notes": int(score.note_num()),
         "seconds": round(float(score.to("second").end()), 2),
-        "time_signature": f"{score.time_signatures[0].numerator}/{score.time_signatures[0].denominator}",
-        "metre_changes": [
-            {
-                "bar": int(np.searchsorted(bars, each.time)) + 1,
-                "time_signature": f"{each.numerator}/{each.denominator}",
-            }
-            for each in score.time_signatures[1:]
-        ],
+        "time_signature": metres[0]["time_signature"],
+        "metre_changes": metres[1:],
         "tempo": round(float(score.tempos[0].qpm), 2) if len(score.tempos) else 120.0,
         "tempo_changes": max(0, len(score.tempos) - 1),
         "key": key_name(score),

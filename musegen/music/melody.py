@@ -121,9 +121,8 @@ def skyline(score: Score) -> Score:
     A note that begins under a higher one, which goes on for at least half of it, is an inner voice and
     left out; less is legato.
     """
-    rows = sorted(
-        (n.time, -n.pitch, n.end, n.velocity) for t in score.tracks for n in t.notes if not t.is_drum
-    )
+    notes = (note for track in score.tracks for note in track.notes if not track.is_drum)
+    rows = sorted((n.time, -n.pitch, n.end, n.velocity) for n in notes)
     line: list[tuple[int, int, int, int]] = []
     for onset, low, end, velocity in rows:
         if line:

@@ -3,6 +3,7 @@
 Times are in ticks. A metre is a pair (beats a bar, beat as a fraction of a whole note), as in 6/8.
 """
 
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,13 @@ def metre_changes(score: Score) -> list[Change]:
     return [Change(t.time, t.numerator, t.denominator) for t in score.time_signatures] or [Change(0, 4, 4)]
 
 
+def metres_at(score: Score, ticks: Ints) -> list[tuple[int, int]]:
+    """Beats and unit of the metre of a tidy Score that holds at each of the `ticks`."""
+    changes = metre_changes(score)
+    rows = np.searchsorted([change.time for change in changes], ticks, side="right") - 1
+    return [changes[max(0, row)][1:] for row in rows.tolist()]
+
+
 def bar_ticks(score: Score) -> Ints:
     """Every bar line of a tidy Score from 0 to the one at or after the end of the last note, (bars + 1,).
 
@@ -95,18 +103,12 @@ def bar_ticks(score: Score) -> Ints:
 def shift(score: Score, ticks: int) -> Score:
     """The Score with everything `ticks` later; tempo, key and controls that stood at tick 0 stay there."""
     later = score.shift_time(ticks)
-    for events in (later.tempos, later.key_signatures, later.time_signatures):
-        _back_to_start(events, ticks)
-    for track in later.tracks:
-        for events in (track.controls, track.pitch_bends):
-            _back_to_start(events, ticks)
-    return later
-
-
-def _back_to_start(events: Any, ticks: int) -> None:
-    for event in events:
+    marks: list[Any] = [later.tempos, later.key_signatures, later.time_signatures]
+    marks += [events for track in later.tracks for events in (track.controls, track.pitch_bends)]
+    for event in chain.from_iterable(marks):
         if event.time == ticks:
             event.time = 0
+    return later
 
 
 def _given(score: Score, repairs: list[str]) -> list[Change]:
@@ -173,7 +175,9 @@ def _on_bar_lines(changes: list[Change], tpq: int, end: int, repairs: list[str])
         repairs.append(f"{own} broken bars given a metre of their own")
     if moved:
         repairs.append(f"{moved} metre changes moved to a bar line")
-    return _needed([placed[0], *(c for c in placed[1:] if c.time < end)])
+    placed = [placed[0], *(c for c in placed[1:] if c.time < end)]
+    # Without the changes to the metre that already holds.
+    return [placed[0], *(c for before, c in pairwise(placed) if c[1:] != before[1:])]
 
 
 def _place(placed: list[Change], change: Change) -> None:
@@ -182,15 +186,6 @@ def _place(placed: list[Change], change: Change) -> None:
         placed[-1] = change._replace(time=placed[-1].time)
     else:
         placed.append(change)
-
-
-def _needed(changes: list[Change]) -> list[Change]:
-    """Without the changes to the metre that already holds."""
-    return [
-        c
-        for before, c in zip([None, *changes], changes, strict=False)
-        if before is None or c[1:] != before[1:]
-    ]
 
 
 def _pickup(changes: list[Change], tpq: int) -> tuple[list[Change], int, int]:
@@ -212,11 +207,8 @@ def strong_beats(score: Score, bars: Ints) -> Ints:
     them (4/4, 12/8), the one in its middle. Compound metres (6, 9, 12, ... of a unit) count dotted
     beats: 6/8 has two.
     """
-    changes = metre_changes(score)
-    metres = np.searchsorted([change.time for change in changes], bars[:-1], side="right") - 1
     ticks = []
-    for begin, metre in zip(bars[:-1].tolist(), metres.tolist(), strict=True):
-        _, units, unit = changes[metre]
+    for begin, (units, unit) in zip(bars[:-1].tolist(), metres_at(score, bars[:-1]), strict=True):
         beats = units // 3 if units > 3 and units % 3 == 0 else units
         ticks.append(begin)
         if beats >= 4 and beats % 2 == 0:

@@ -3,6 +3,7 @@
 Times and durations are in ticks, pitches are MIDI numbers (0 to 127).
 """
 
+from collections import Counter
 from collections.abc import Collection
 
 import numpy as np
@@ -15,41 +16,32 @@ Floats = NDArray[np.float64]
 
 def note_arrays(track: Track) -> tuple[Ints, Ints, Ints, Ints]:
     """Onsets, durations, pitches and velocities of a track, each (notes,) int64, in the track's order."""
-    columns = track.notes.numpy()
-    return (
-        columns["time"].astype(np.int64),
-        columns["duration"].astype(np.int64),
-        columns["pitch"].astype(np.int64),
-        columns["velocity"].astype(np.int64),
-    )
+    columns, names = track.notes.numpy(), ("time", "duration", "pitch", "velocity")
+    onsets, durations, pitches, velocities = (columns[name].astype(np.int64) for name in names)
+    return onsets, durations, pitches, velocities
 
 
 def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, velocities: Ints) -> None:
     """Replace the notes of `track` by those of the arrays, each (notes,)."""
+    onsets, durations = onsets.astype(np.int32), durations.astype(np.int32)
     track.notes = Note.from_numpy(
-        onsets.astype(np.int32),
-        durations.astype(np.int32),
-        pitches.astype(np.int8),
-        velocities.astype(np.int8),
-        "tick",
+        onsets, durations, pitches.astype(np.int8), velocities.astype(np.int8), "tick"
     )
 
 
-def normalise_notes(score: Score, *, given: Collection[int] = ()) -> tuple[Score, list[str]]:
+def normalise_notes(score: Score, *, user_tracks: Collection[int] = ()) -> tuple[Score, list[str]]:
     """The Score with clean notes, and what had to be repaired, in words.
 
     In each track the notes are sorted by (onset, pitch). Dropped: notes before tick 0, of no
     length, out of MIDI's pitches or silent (velocity 0), and all but the longest of those that
     start together on one pitch. A note ends where its pitch starts again in the same track.
-    Tracks whose numbers are `given` stay as they are.
+    Tracks whose numbers are in `user_tracks` stay as they are.
     """
     score = score.copy()
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for number, track in enumerate(score.tracks):
-        if number in given:
-            continue
-        for what, count in _normalise_track(track).items():
-            counts[what] = counts.get(what, 0) + count
+        if number not in user_tracks:
+            counts.update(_normalise_track(track))
     return score, [f"{count} {what}" for what, count in counts.items() if count]
 
 

@@ -3,14 +3,13 @@
 Times are in units of 1/96 of a quarter, on which both 128ths and the triplets of 64ths lie.
 """
 
-from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from symusic import Score
 
-from musegen.music.metre import bar_ticks, metre_changes
+from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import Floats, Ints, normalise_notes, note_arrays, put_notes
 
 UNITS = 96
@@ -71,10 +70,9 @@ def quantise(score: Score) -> tuple[Score, list[str]]:
 
 def find_bars(score: Score) -> list[Bar]:
     """The bars of a tidy Score in units."""
-    lines = [int(line) * UNITS // score.tpq for line in bar_ticks(score)]
-    changes = metre_changes(score)
-    times = [change.time * UNITS // score.tpq for change in changes]
-    return [Bar(begin, end, *changes[bisect_right(times, begin) - 1][1:]) for begin, end in pairwise(lines)]
+    lines = bar_ticks(score)
+    spans = pairwise((lines * UNITS // score.tpq).tolist())
+    return [Bar(*span, *metre) for span, metre in zip(spans, metres_at(score, lines[:-1]), strict=True)]
 
 
 def _snapped(tracks: list[Floats], bars: list[Bar], tolerance: float) -> list[Ints]:

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
 from musegen.tokenizers.grammar import Constraints, Grammar
@@ -14,6 +12,7 @@ from musegen.tokenizers.line import LineTokenizer
 from musegen.tokenizers.line_grammar import LineGrammar
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
+from musegen.tokenizers.stream_state import Device
 from musegen.tokenizers.tables import Kind, Tables, roster, voice_ranges
 
 __all__ = [
@@ -66,14 +65,12 @@ def melody_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
 
 
 def make_grammar(
-    tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
+    tables: Tables, constraints: Constraints, *, device: Device = "cpu"
 ) -> Grammar | GridGrammar | LineGrammar:
     """The grammar of the streams that `tables` describe.
 
     Raises:
         ConfigError: the constraints leave nothing to write.
     """
-    if tables.is_line:
-        return LineGrammar(tables, constraints, device=device)
-    grammar = GridGrammar if tables.voices else Grammar
+    grammar = LineGrammar if tables.is_line else GridGrammar if tables.voices else Grammar
     return grammar(tables, constraints, device=device)

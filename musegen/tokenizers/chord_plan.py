@@ -1,7 +1,6 @@
 """A plan: of each half of each bar of a stream, which chord it has and how many notes begin in it."""
 
 import numpy as np
-import numpy.typing as npt
 
 from musegen.tokenizers.tables import Ints, Kind, Tables
 
@@ -15,15 +14,10 @@ UNKNOWN = -1
 """In a plan: beyond the end of a piece."""
 
 
-def _triads() -> npt.NDArray[np.float64]:
-    triads = np.zeros((CHORDS - 1, 12))
-    for root in range(12):
-        for is_minor in range(2):
-            triads[2 * root + is_minor, [root, (root + 4 - is_minor) % 12, (root + 7) % 12]] = 1.0
-    return triads
-
-
-_TRIADS = _triads()
+_TRIADS = np.zeros((CHORDS - 1, 12))
+for _root in range(12):
+    for _is_minor in range(2):
+        _TRIADS[2 * _root + _is_minor, [_root, (_root + 4 - _is_minor) % 12, (_root + 7) % 12]] = 1.0
 
 
 def stream_plan(ids: Ints, tables: Tables) -> Ints:

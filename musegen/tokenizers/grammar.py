@@ -9,10 +9,8 @@ no note crosses their end, and a note begins in the last one.
 On tensors or numpy arrays alike (see `arrays.py`).
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +18,7 @@ from torch import Tensor
 
 from musegen.errors import ConfigError
 from musegen.tokenizers.arrays import Array, larger, lowest, picked, span, spread, where
-from musegen.tokenizers.stream_state import Columns, Follower, StreamState, of_voice
+from musegen.tokenizers.stream_state import Columns, Device, EventRules, StreamState, of_voice
 from musegen.tokenizers.tables import DRUMS, Kind, Tables
 
 
@@ -47,7 +45,7 @@ class Constraints:
     """A note in any bar will do: clips are cut out of music, so that nothing need begin in their last bar."""
 
 
-class Grammar:
+class Grammar(EventRules):
     """Follows a batch of streams and says what may come next.
 
     Args:
@@ -59,11 +57,11 @@ class Grammar:
         ConfigError: the constraints leave nothing to write.
     """
 
-    def __init__(
-        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
-    ) -> None:
-        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
-        self.constraints = constraints
+    by_row = ("allowed", "spare")
+
+    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+        super().__init__(tables, device)
+        column, self.constraints = self.column, constraints
         self.has_programs = tables.has_programs
         self.ids = {kind: column(tables.ids(kind)) for kind in Kind}
         self.spans = {kind: span(ids) for kind, ids in self.ids.items()}
@@ -87,27 +85,15 @@ class Grammar:
         # Programs that are no voice have the last row.
         row = {voice: index for index, voice in enumerate(voices)}
         self.drums = row.get(DRUMS, -1)
-        self.of = Columns(
-            kind=column(tables.kind),
-            pitch=column(tables.pitch),
-            position=column(tables.position),
-            duration=column(tables.duration),
-            voice=column([row.get(program, len(voices)) for program in tables.program.tolist()]),
-            bar_positions=column(tables.bar_positions),
-            position_ticks=column(tables.position_ticks),
-        )
-        self.kind = self.of.kind
+        columns = {name: column(getattr(tables, name)) for name in Columns._fields if name != "voice"}
+        rows = [row.get(program, len(voices)) for program in tables.program.tolist()]
+        self.of = Columns(**columns, voice=column(rows))
         self.positions = self.of.position[self.spans[Kind.POSITION]]
         self.note_pitches, self.note_is_drum = (
             each[self.ids[Kind.PITCH]] for each in (self.of.pitch, column(tables.is_drum).bool())
         )
-        self.are_all_pitches = self.note_pitches.tolist() == list(range(128)) and not bool(
-            self.note_is_drum.any()
-        )
+        self.are_all_pitches = self.note_pitches.equal(self.pitches) and not bool(self.note_is_drum.any())
         self.lengths = self.of.duration[self.spans[Kind.DURATION]]
-        self.is_time = self.kind < Kind.PROGRAM.value
-        self.pitch_class = column(tables.pitch_class)
-        self.follower = Follower(self.of, self.allowed)
         self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
         # The highest pitch allowed must not ring through to the end: a note begins in the last bar.
         slots = self.allowed.flatten(1)
@@ -157,27 +143,6 @@ class Grammar:
         voices = allowed.any(dim=2).any(dim=0).nonzero().squeeze(1).tolist()
         others = torch.zeros(len(allowed), 1, 128, dtype=torch.bool)
         return voices, torch.cat([allowed[:, voices], others], dim=1)
-
-    def init_state(self, batch_size: int) -> StreamState:
-        """Before BOS."""
-        return self.follower.init_state(batch_size)
-
-    def advance(self, state: StreamState, ids: Array) -> StreamState:
-        """The state after one more id a row, (B,). Ids that break a rule (a prompt's) are followed too."""
-        return self.follower.advance(state, ids)
-
-    def silence(self, state: StreamState) -> StreamState:
-        """The state with every note ended by the last bar line."""
-        return self.follower.silence(state)
-
-    def select(self, rows: Array) -> "Grammar":
-        """The grammar of some of the rows, by number, (B',)."""
-        if len(self.allowed) == 1:
-            return self
-        chosen = copy.copy(self)
-        chosen.allowed, chosen.spare = self.allowed[rows], self.spare[rows]
-        chosen.follower = Follower(self.of, chosen.allowed)
-        return chosen
 
     def mask(self, state: StreamState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""

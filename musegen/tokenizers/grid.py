@@ -18,18 +18,17 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import GRID_POSITIONS, TokenizerConfig
 from musegen.errors import MusegenError, TokenError, attempt
-from musegen.music.metre import bar_ticks, metre_changes
+from musegen.music.metre import bar_ticks, metre_changes, metres_at
 from musegen.music.notes import put_notes
 from musegen.tokenizers.parts import (
-    LONGEST_BAR,
+    Metre,
     Part,
     match_parts,
     reading_saved,
-    saved_metres,
-    saved_parts,
+    sort_metres,
     voice_spans,
+    with_common,
 )
-from musegen.tokenizers.remi import COMMON_TIME_SIGNATURES
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints, Kind, Tables, empty_columns
 
 UNNAMED = "Voice "
@@ -52,24 +51,23 @@ class GridTokenizer:
     kind = "grid"
 
     def __init__(
-        self,
-        config: TokenizerConfig,
-        time_signatures: Iterable[tuple[int, int]],
-        parts: Sequence[Part] = (),
+        self, config: TokenizerConfig, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
     ) -> None:
         assert config.positions is not None
         self.config = config
         self.positions = config.positions
         self.parts = tuple(parts)
         self.voices = max(1, len(self.parts))
-        fits = {(n, d) for n, d in time_signatures if n * 4 * self.positions % d == 0}
-        self.time_signatures = sorted(fits, key=lambda metre: (metre[1], metre[0]))
+        self.time_signatures = sort_metres(
+            m for m in time_signatures if m[0] * 4 * self.positions % m[1] == 0
+        )
         self.vocab = [
             *("PAD_None", "BOS_None", "EOS_None", "Bar_None"),
             *(f"TimeSig_{n}/{d}" for n, d in self.time_signatures),
             *(f"Pitch_{pitch}" for pitch in range(128)),
             *("Hold_None", "Rest_None"),
         ]
+        self.vocab_size = len(self.vocab)
         self.pad_id, self.bos_id, self.eos_id, self.bar_id = range(4)
         self.pitch_id = self.vocab.index("Pitch_0")
         self.hold_id, self.rest_id = len(self.vocab) - 2, len(self.vocab) - 1
@@ -77,11 +75,7 @@ class GridTokenizer:
 
     @classmethod
     def build(
-        cls,
-        config: TokenizerConfig,
-        *,
-        time_signatures: Iterable[tuple[int, int]],
-        parts: Sequence[Part] = (),
+        cls, config: TokenizerConfig, *, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
     ) -> "GridTokenizer":
         """Fit a tokenizer to a dataset.
 
@@ -95,14 +89,8 @@ class GridTokenizer:
         """
         if len(parts) > MAX_VOICES:
             raise TokenError(f"{len(parts)} voices are too many for a grid; at most {MAX_VOICES} are written")
-        own = {(numerator, unit) for numerator, unit in time_signatures if numerator <= LONGEST_BAR}
         config = replace(config, programs=bool(parts), positions=config.positions or 4)
-        return cls(config, COMMON_TIME_SIGNATURES | own, parts)
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of ids."""
-        return len(self.vocab)
+        return cls(config, with_common(time_signatures), parts)
 
     def encode(self, score: ScoreTick, *, lossy: bool = False) -> Ints:
         """Ids of a tidy score, from BOS to EOS, (T,).
@@ -120,7 +108,9 @@ class GridTokenizer:
         if not tracks:
             raise TokenError("the score has no notes that this tokenizer writes (a grid has no drums)")
         lines, metres = self._bars(score)
-        voices = self._voices(tracks)
+        numbered = list(zip(tracks, self.stream_programs(tracks), strict=True))
+        # The tracks of each voice, one at most but for a single line, which all tracks may share.
+        voices = [[track for track, n in numbered if n == voice] for voice in range(self.voices)]
         spans = [voice_spans(voice, score.ticks_per_quarter, self.positions, lossy=lossy) for voice in voices]
         last = max(int(ends[-1]) for _, ends, _ in spans if len(ends))
         while lines[-1] < last:  # an end that was rounded up over the last bar line
@@ -131,44 +121,29 @@ class GridTokenizer:
                 slots[onset, voice] = self.pitch_id + pitch
                 slots[onset + 1 : end, voice] = self.hold_id
         bars = [
-            np.concatenate([[self.bar_id, self._metre_id(metre)], slots[start:stop].ravel()])
+            np.concatenate([[self.bar_id, 4 + self.time_signatures.index(metre)], slots[start:stop].ravel()])
             for start, stop, metre in zip(lines[:-1], lines[1:], metres, strict=True)
         ]
         return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
 
-    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | MusegenError]:
-        """As `encode`, of many scores: the ids of each, or why it has none."""
-        return [attempt(self.encode, score) for score in scores]
+    def encode_all(self, scores: Iterable[ScoreTick | MusegenError]) -> list[Ints | MusegenError]:
+        """As `encode`, of many scores: the ids of each, or why it has none (or an error that was there)."""
+        return [each if isinstance(each, MusegenError) else attempt(self.encode, each) for each in scores]
 
-    def _bars(self, score: ScoreTick) -> tuple[list[int], list[tuple[int, int]]]:
+    def _bars(self, score: ScoreTick) -> tuple[list[int], list[Metre]]:
         """Bar lines in positions, (bars + 1,), and the metre of each bar."""
-        changes = metre_changes(score)
-        for _, beats, unit in changes:
+        for _, beats, unit in metre_changes(score):
             if (beats, unit) not in self.time_signatures:
                 raise TokenError(
                     f"time signature {beats}/{unit} is not one that the tokenizer knows "
                     f"({self.positions} positions a quarter)"
                 )
-        ticks = bar_ticks(score)
-        ordinal = np.searchsorted([change.time for change in changes], ticks[:-1], side="right") - 1
-        metres = [changes[max(0, int(index))][1:] for index in ordinal]
+        metres = metres_at(score, bar_ticks(score)[:-1])
         lines = np.cumsum([0, *(self._bar_positions(metre) for metre in metres)]).tolist()
         return lines, metres
 
-    def _bar_positions(self, metre: tuple[int, int]) -> int:
+    def _bar_positions(self, metre: Metre) -> int:
         return metre[0] * 4 * self.positions // metre[1]
-
-    def _metre_id(self, metre: tuple[int, int]) -> int:
-        return 4 + self.time_signatures.index(metre)
-
-    def _voices(self, tracks: list[TrackTick]) -> list[list[TrackTick]]:
-        """The tracks of each voice, one at most but for a single line, which all tracks may share."""
-        if not self.parts:
-            return [tracks]
-        voices: list[list[TrackTick]] = [[] for _ in self.parts]
-        for track, number in zip(tracks, self.stream_programs(tracks), strict=True):
-            voices[number].append(track)
-        return voices
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
         """The voice of each track, by its name and program; 0 for a single line.
@@ -258,9 +233,8 @@ class GridTokenizer:
         Raises:
             TokenError: an unknown kind, a damaged or impossible setting.
         """
-        with reading_saved(saved, cls.kind):
-            positions, metres, parts = saved["positions"], saved_metres(saved), saved_parts(saved)
-            vocab = saved["vocab"]
+        with reading_saved(saved, cls.kind) as (metres, parts):
+            positions, vocab = saved["positions"], saved["vocab"]
         if positions not in GRID_POSITIONS or len(parts) > MAX_VOICES:
             raise TokenError("tokenizer.json is damaged: its positions or parts are out of range")
         config = TokenizerConfig(kind="grid", positions=positions, programs=bool(parts))

@@ -6,8 +6,6 @@ something sounds in the last one.
 On tensors or numpy arrays alike (see `arrays.py`).
 """
 
-import copy
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from musegen.errors import ConfigError
 from musegen.tokenizers.arrays import Array, picked, replaced, spread, where
 from musegen.tokenizers.grammar import Constraints
+from musegen.tokenizers.stream_state import BatchRules, Device
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -38,7 +37,7 @@ class GridState(NamedTuple):
     """(B, voices) 1 where the voice sounds and could be held."""
 
 
-class GridGrammar:
+class GridGrammar(BatchRules):
     """Follows a batch of streams and says what may come next.
 
     Args:
@@ -50,30 +49,26 @@ class GridGrammar:
         ConfigError: the constraints leave no pitch.
     """
 
-    def __init__(
-        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
-    ) -> None:
-        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
+    by_row = ("sings", "last_singer")
+
+    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+        super().__init__(tables, device)
         self.constraints, self.asks_anew = constraints, not constraints.may_end_silent
         self.voices = tables.voices
-        self.kind = column(tables.kind)
-        self.is_time = self.kind < Kind.PROGRAM.value
-        self.pitch_class = column(tables.pitch_class)
-        self.slots = column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
+        self.slots = self.column(tables.bar_positions) * tables.voices  # of a bar, by the id of its metre
         self.ids = torch.arange(tables.vocab_size, device=device)
-        self.metre_ids = column(constraints.metre_ids)  # (bars,) or (0,)
-        self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
+        self.metre_ids = self.column(constraints.metre_ids)  # (bars,) or (0,)
         pitches = range(128) if constraints.pitches is None else constraints.pitches
-        allowed = torch.isin(column(tables.pitch), column(sorted(pitches))).repeat(self.voices, 1)
+        allowed = torch.isin(self.column(tables.pitch), self.column(sorted(pitches))).repeat(self.voices, 1)
         for part, own in constraints.part_pitches.items():
-            allowed[part] &= torch.isin(column(tables.pitch), column(sorted(own)))
+            allowed[part] &= torch.isin(self.column(tables.pitch), self.column(sorted(own)))
         self.pitches = allowed & self.of_kind[Kind.PITCH]  # (voices, V)
         if not bool(self.pitches.any(dim=1).all()):
             raise ConfigError("the scale and range together leave no pitch to write; widen one of them")
         self.sings = self._singing(device)  # (B or 1, voices)
         self.last_singer = self.voices - 1 - self.sings.flip(1).long().argmax(dim=1)  # (B or 1,)
 
-    def _singing(self, device: torch.device | str) -> Tensor:
+    def _singing(self, device: Device) -> Tensor:
         rosters = self.constraints.programs
         sings = torch.ones(max(1, len(rosters)), self.voices, dtype=torch.bool, device=device)
         for row, roster in enumerate(rosters):
@@ -91,11 +86,8 @@ class GridGrammar:
     def advance(self, state: GridState, ids: Array) -> GridState:
         """The state after one more id a row, (B,)."""
         kind = self.kind[ids]
-        is_bar, is_metre, is_slot = (
-            kind == Kind.BAR.value,
-            kind == Kind.TIME_SIGNATURE.value,
-            kind >= Kind.PITCH.value,
-        )
+        is_bar, is_metre = kind == Kind.BAR.value, kind == Kind.TIME_SIGNATURE.value
+        is_slot = kind >= Kind.PITCH.value
         voice = state.slot % self.voices  # the one this id belongs to
         held = picked(state.sounding, voice)
         sounds = where(kind == Kind.PITCH.value, 1, where(kind == Kind.HOLD.value, held, 0))
@@ -115,14 +107,6 @@ class GridGrammar:
     def silence(self, state: GridState) -> GridState:
         """The state with nothing sounding."""
         return state._replace(sounding=state.sounding * 0)
-
-    def select(self, rows: Array) -> "GridGrammar":
-        """The grammar of some of the rows, by number, (B',)."""
-        if len(self.sings) == 1:
-            return self
-        chosen = copy.copy(self)
-        chosen.sings, chosen.last_singer = self.sings[rows], self.last_singer[rows]
-        return chosen
 
     def mask(self, state: GridState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""

@@ -48,12 +48,10 @@ class LineTokenizer:
         self._here = np.cumsum(is_kept) - 1
         self.vocab = [token for token, kept in zip(events.vocab, is_kept, strict=True) if kept]
         self.vocab.append("Rest_None")
-        columns = {
-            name: column[is_kept] for name, column in events.tables._asdict().items() if name != "voices"
-        }
-        self.tables = Tables(
-            **{name: np.append(column, -(name != "is_drum")) for name, column in columns.items()}, voices=0
-        )
+        self.vocab_size = len(self.vocab)
+        columns = [name for name in Tables._fields if name != "voices"]
+        kept = {n: np.append(getattr(events.tables, n)[is_kept], -(n != "is_drum")) for n in columns}
+        self.tables = Tables(**kept, voices=0)
         self.tables.kind[-1] = Kind.REST
         self.pad_id, self.bos_id, self.eos_id = events.pad_id, events.bos_id, events.eos_id
 
@@ -67,11 +65,6 @@ class LineTokenizer:
         """
         plain = replace(config, kind="remi", programs=False)
         return cls(RemiTokenizer.build(plain, time_signatures=time_signatures, programs=[]))
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of ids."""
-        return len(self.vocab)
 
     def of_events(self, ids: Ints) -> Ints:
         """The ids of tokens, (N,), by their ids in the events' vocabulary; positions have none."""
@@ -98,8 +91,8 @@ class LineTokenizer:
         edges = np.stack([notes.onset, notes.onset + notes.duration]) * ticks_per_quarter / TICKS_PER_QUARTER
         onset, end = np.round(edges).astype(np.int64)
         score = Score(ticks_per_quarter, ttype="Tick")
-        numerator, denominator = self.vocab[array[2]].removeprefix("TimeSig_").split("/")
-        score.time_signatures.append(TimeSignature(0, int(numerator), int(denominator)))
+        beats, unit = map(int, self.vocab[array[2]].removeprefix("TimeSig_").split("/"))
+        score.time_signatures.append(TimeSignature(0, beats, unit))
         track = Track("", 0, is_drum=False, ttype="Tick")
         put_notes(track, onset, end - onset, notes.pitch, np.full(len(onset), VELOCITY))
         if len(track.notes):
@@ -149,9 +142,8 @@ def write_line(notes: Notes, metre: Ints, bars: int, tables: Tables) -> Ints:
     behind[notes.clip[is_last]] -= end[is_last]
     # Silence and sound in their order: what precedes each note, the note, a clip's last silence.
     clip = np.concatenate([notes.clip, notes.clip, np.arange(count)])
-    at = np.concatenate(
-        [2 * np.arange(len(onset)), 2 * np.arange(len(onset)) + 1, np.full(count, 2 * len(onset))]
-    )
+    at = np.arange(2 * len(onset)).reshape(-1, 2).T.ravel()
+    at = np.append(at, np.full(count, 2 * len(onset)))
     lasts = np.concatenate([before, sounding, behind])
     [rest_id] = tables.ids(Kind.REST)
     pitches = tables.by_value(Kind.PITCH, tables.pitch)[notes.pitch]

@@ -5,7 +5,6 @@ are left; a note somewhere; a rest follows another only where that was too long 
 On tensors or numpy arrays alike (see `arrays.py`).
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from musegen.errors import ConfigError
 from musegen.tokenizers.arrays import Array, where
 from musegen.tokenizers.grammar import Constraints
 from musegen.tokenizers.line import EXACT
+from musegen.tokenizers.stream_state import BatchRules, Device
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -32,7 +32,7 @@ class LineState(NamedTuple):
     """1 once a note has been written."""
 
 
-class LineGrammar:
+class LineGrammar(BatchRules):
     """Follows a batch of streams and says what may come next.
 
     Args:
@@ -44,23 +44,17 @@ class LineGrammar:
         ConfigError: the constraints leave no pitch.
     """
 
-    def __init__(
-        self, tables: Tables, constraints: Constraints, *, device: torch.device | str = "cpu"
-    ) -> None:
-        column = partial(torch.as_tensor, dtype=torch.int64, device=device)
+    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+        super().__init__(tables, device)
+        column = self.column
         assert constraints.bars is not None
-        self.kind = column(tables.kind)
-        self.is_time = (self.kind < Kind.PROGRAM.value) | (self.kind == Kind.REST.value)
-        self.pitch_class = column(tables.pitch_class)
+        self.is_time = self.is_time | self.of_kind[Kind.REST]
         self.duration = column(tables.duration)
         self.length = constraints.bars * column(tables.bar_positions)  # of the clip, by the id of its metre
-        self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
         metres = set(constraints.metre_ids) or {constraints.time_signature_id} - {None}
         self.metres = self.of_kind[Kind.TIME_SIGNATURE]
         if metres:
-            self.metres = self.metres & torch.isin(
-                torch.arange(len(self.kind), device=device), column(list(metres))
-            )
+            self.metres = self.metres & torch.isin(column(range(len(self.kind))), column(list(metres)))
         wanted = range(128) if constraints.pitches is None else sorted(constraints.pitches)
         self.pitches = torch.isin(column(tables.pitch), column(list(wanted))) & self.of_kind[Kind.PITCH]
         if not bool(self.pitches.any()):
@@ -86,15 +80,6 @@ class LineGrammar:
             has_note=state.has_note | (kind == Kind.PITCH.value),
         )
 
-    def silence(self, state: LineState) -> LineState:
-        """The same: a clip begins with nothing sounding."""
-        return state
-
-    def select(self, rows: Array) -> "LineGrammar":
-        """The grammar of some of the rows: the same."""
-        del rows
-        return self
-
     def mask(self, state: LineState) -> Array:
         """Which ids may come next, (B, V); at least one a row."""
         of, kind, left = self.of_kind, state.kind[:, None], state.left[:, None]
@@ -103,11 +88,8 @@ class LineGrammar:
         can_rest = (state.may_rest == 1) & (state.left > (state.has_note == 0) * 1)
         sounds = self.pitches | (of[Kind.REST] & can_rest[:, None])
         more = where(left > 0, sounds, of[Kind.EOS])
-        mask = where(
-            (kind == Kind.PITCH.value) | (kind == Kind.REST.value),
-            of[Kind.DURATION] & (self.duration <= room),
-            more,
-        )
+        is_sound = (kind == Kind.PITCH.value) | (kind == Kind.REST.value)
+        mask = where(is_sound, of[Kind.DURATION] & (self.duration <= room), more)
         mask = where(kind == Kind.BOS.value, of[Kind.BAR], mask)
         mask = where(kind == Kind.BAR.value, self.metres, mask)
         return where((kind == Kind.EOS.value) | (kind == Kind.PAD.value), of[Kind.PAD], mask)

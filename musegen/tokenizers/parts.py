@@ -1,7 +1,7 @@
 """Parts, tracks that a whole corpus has by the same names; what one does on a grid; how they are saved."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,6 +11,16 @@ from musegen.errors import TokenError
 
 LONGEST_BAR = 16
 """Beats of the longest bar a tokenizer takes in from a dataset: each beat costs 24 ids."""
+COMMON_TIME_SIGNATURES = frozenset(
+    {(n, 2) for n in (2, 3, 4)}
+    | {(n, 4) for n in range(1, 9)}
+    | {(n, 8) for n in range(2, 13)}
+    | {(n, 16) for n in (2, 3, 4, 5, 6, 7, 9, 12)}
+)
+"""Metres every tokenizer knows, whatever its dataset holds."""
+
+Metre = tuple[int, int]
+"""Beats of a bar, and their unit."""
 
 
 class Part(NamedTuple):
@@ -18,6 +28,16 @@ class Part(NamedTuple):
 
     name: str
     program: int
+
+
+def with_common(metres: Iterable[Metre]) -> frozenset[Metre]:
+    """The metres of a dataset up to `LONGEST_BAR` beats, and the common ones."""
+    return COMMON_TIME_SIGNATURES | {metre for metre in metres if metre[0] <= LONGEST_BAR}
+
+
+def sort_metres(metres: Iterable[Metre]) -> list[Metre]:
+    """Each of the metres once, in the order of the vocabulary: by unit, then beats."""
+    return sorted(set(metres), key=lambda metre: metre[::-1])
 
 
 def match_parts(tracks: Sequence[TrackTick], parts: Sequence[Part]) -> list[int]:
@@ -50,11 +70,11 @@ def voice_spans(
     """
     rows = sorted((note.time, note.end, note.pitch) for track in tracks for note in track.notes)
     _check_one_voice(rows, tracks, ticks_per_quarter / positions / 2)
-    grid = [
-        ((2 * time * positions + ticks_per_quarter) // (2 * ticks_per_quarter),
-         (2 * end * positions + ticks_per_quarter) // (2 * ticks_per_quarter), pitch)
-        for time, end, pitch in rows
-    ]  # fmt: skip
+
+    def position(tick: int) -> int:
+        return (2 * tick * positions + ticks_per_quarter) // (2 * ticks_per_quarter)
+
+    grid = [(position(time), position(end), pitch) for time, end, pitch in rows]
     following = [onset for onset, _, _ in grid[1:]] + [-1] * bool(grid)
     kept = [row for row, onset in zip(grid, following, strict=True) if row[0] != onset]
     if len(kept) < len(grid) and not lossy:
@@ -80,32 +100,18 @@ def _check_one_voice(rows: list[tuple[int, int, int]], tracks: list[TrackTick], 
 
 
 @contextmanager
-def reading_saved(saved: dict[str, Any], kind: str) -> Iterator[None]:
-    """Meanwhile what is odd in a saved tokenizer is a TokenError.
+def reading_saved(saved: dict[str, Any], kind: str) -> Iterator[tuple[list[Metre], list[Part]]]:
+    """The metres and parts of a saved tokenizer; meanwhile what is odd in it is a TokenError.
 
     Raises:
-        TokenError: at once, where it is of another kind or version.
+        TokenError: at once, where it is of another kind or version, or a metre is out of range.
     """
     try:
         if saved["kind"] != kind or saved["format_version"] != 1:
             raise TokenError(f"tokenizer kind {saved['kind']!r} version {saved['format_version']} is unknown")
-        yield
+        metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
+        if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
+            raise TokenError("tokenizer.json is damaged: a time signature is out of range")
+        yield metres, [Part(str(name), int(program)) for name, program in saved["parts"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TokenError(f"tokenizer.json is damaged: {error!r}") from error
-
-
-def saved_metres(saved: dict[str, Any]) -> list[tuple[int, int]]:
-    """The metres that a saved tokenizer knows.
-
-    Raises:
-        TokenError: one is out of range.
-    """
-    metres = [(int(n), int(d)) for n, d in (text.split("/") for text in saved["time_signatures"])]
-    if any(not 1 <= n <= LONGEST_BAR or d not in (1, 2, 4, 8, 16, 32) for n, d in metres):
-        raise TokenError("tokenizer.json is damaged: a time signature is out of range")
-    return metres
-
-
-def saved_parts(saved: dict[str, Any]) -> list[Part]:
-    """The parts of a saved tokenizer."""
-    return [Part(str(name), int(program)) for name, program in saved["parts"]]

@@ -19,18 +19,10 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MusegenError, TokenError, attempt
-from musegen.tokenizers.parts import LONGEST_BAR, Part, match_parts, reading_saved, saved_metres, saved_parts
+from musegen.tokenizers.parts import Metre, Part, match_parts, reading_saved, sort_metres, with_common
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import GridPiece, RemiGrid, Scale
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
-
-COMMON_TIME_SIGNATURES = frozenset(
-    {(n, 2) for n in (2, 3, 4)}
-    | {(n, 4) for n in range(1, 9)}
-    | {(n, 8) for n in range(2, 13)}
-    | {(n, 16) for n in (2, 3, 4, 5, 6, 7, 9, 12)}
-)
-"""Metres every tokenizer knows, whatever its dataset holds."""
 
 MOST_BARS = 128
 """Bars up to which the length of a piece can be told."""
@@ -49,20 +41,17 @@ class RemiTokenizer:
     kind = "remi"
 
     def __init__(
-        self,
-        config: TokenizerConfig,
-        time_signatures: Iterable[tuple[int, int]],
-        parts: Sequence[Part] = (),
+        self, config: TokenizerConfig, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
     ) -> None:
         """Make the tokenizer of `config` (its `programs` set) that knows `time_signatures`."""
         import miditok
 
         self.config = config
         self.parts = tuple(parts)
-        self.time_signatures = sorted(set(time_signatures), key=lambda metre: (metre[1], metre[0]))
-        by_denominator: dict[int, list[int]] = {}
-        for numerator, denominator in self.time_signatures:
-            by_denominator.setdefault(denominator, []).append(numerator)
+        self.time_signatures = sort_metres(time_signatures)
+        numerators = {
+            d: [n for n, unit in self.time_signatures if unit == d] for _, d in self.time_signatures
+        }
         self._remi = miditok.REMI(
             miditok.TokenizerConfig(
                 pitch_range=(0, 127),
@@ -76,7 +65,7 @@ class RemiTokenizer:
                 tempo_range=(30, 300),
                 log_tempos=True,
                 use_time_signatures=True,
-                time_signature_range=by_denominator,
+                time_signature_range=numerators,
                 use_programs=bool(config.programs),
                 one_token_stream_for_programs=True,
                 use_pitchdrum_tokens=bool(config.programs),
@@ -90,11 +79,13 @@ class RemiTokenizer:
         self.vocab: list[str] = sorted(ids, key=lambda token: int(ids[token]))
         if config.lengths:
             self.vocab += [f"BOS_{bars}" for bars in range(1, MOST_BARS + 1)]
+        self.vocab_size = len(self.vocab)
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
-        if self.parts:
-            self.tables = _without_programs(self.tables, len(self.parts))
+        if self.parts:  # programs beyond the parts mean nothing, drums aside
+            unused = (self.tables.program >= len(self.parts)) & (self.tables.program < DRUMS)
+            self.tables = self.tables._replace(program=np.where(unused, -1, self.tables.program))
         self._grid = RemiGrid(
             durations=Scale.of(self.tables.duration[self._ids.duration]),
             velocities=Scale.of(self._remi.velocities),
@@ -106,7 +97,7 @@ class RemiTokenizer:
         cls,
         config: TokenizerConfig,
         *,
-        time_signatures: Iterable[tuple[int, int]],
+        time_signatures: Iterable[Metre],
         programs: Sequence[int],
         parts: Sequence[Part] = (),
     ) -> "RemiTokenizer":
@@ -120,19 +111,10 @@ class RemiTokenizer:
             parts: named tracks that share programs, if the dataset has such; used unless `programs` of
                 the configuration is off.
         """
-        if config.programs is None:
-            wanted = len(programs) > 1 or -1 in programs or bool(parts)
-            config = replace(config, programs=wanted)
-        config = replace(config, kind="remi", lengths=bool(config.lengths))
-        own = {
-            (numerator, denominator) for numerator, denominator in time_signatures if numerator <= LONGEST_BAR
-        }
-        return cls(config, COMMON_TIME_SIGNATURES | own, parts if config.programs else ())
-
-    @property
-    def vocab_size(self) -> int:
-        """V, the number of ids."""
-        return len(self.vocab)
+        several = len(programs) > 1 or -1 in programs or bool(parts)
+        wanted = several if config.programs is None else config.programs
+        config = replace(config, kind="remi", programs=wanted, lengths=bool(config.lengths))
+        return cls(config, with_common(time_signatures), parts if config.programs else ())
 
     def bos_of(self, bars: int) -> int:
         """The id with which a piece of so many bars begins; that of any length where it cannot be told."""
@@ -153,13 +135,13 @@ class RemiTokenizer:
         """
         return encode_music(self._grid.place([self._read(score)]), self._ids)[0]
 
-    def encode_all(self, scores: Iterable[ScoreTick]) -> list[Ints | MusegenError]:
+    def encode_all(self, scores: Iterable[ScoreTick | MusegenError]) -> list[Ints | MusegenError]:
         """As `encode`, of many scores: several times faster where they are short.
 
         Returns:
-            the ids of each score, or why it has none.
+            the ids of each score, or why it has none; what is an error already stays it.
         """
-        read = [attempt(self._read, score) for score in scores]
+        read = [each if isinstance(each, MusegenError) else attempt(self._read, each) for each in scores]
         pieces = [piece for piece in read if not isinstance(piece, MusegenError)]
         streams: list[Ints] = []
         for begin in range(0, len(pieces), TOGETHER_IDS):
@@ -252,24 +234,13 @@ class RemiTokenizer:
         Raises:
             TokenError: an unknown kind, or a vocabulary that this version builds differently.
         """
-        with reading_saved(saved, cls.kind):
-            config = TokenizerConfig(
-                kind="remi",
-                programs=saved["programs"],
-                velocity=saved["velocity"],
-                tempo=saved["tempo"],
-                lengths=bool(saved.get("lengths")),
-            )
-            tokenizer = cls(config, saved_metres(saved), saved_parts(saved))
+        with reading_saved(saved, cls.kind) as (metres, parts):
+            written = {name: saved[name] for name in ("programs", "velocity", "tempo")}
+            config = TokenizerConfig(kind="remi", lengths=bool(saved.get("lengths")), **written)
+            tokenizer = cls(config, metres, parts)
             vocab = saved["vocab"]
         if tokenizer.vocab != vocab:
             raise TokenError(
                 "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
             )
         return tokenizer
-
-
-def _without_programs(tables: Tables, first: int) -> Tables:
-    """The tables with no meaning for the programs from `first` on, drums aside."""
-    melodic = tables.program < DRUMS
-    return tables._replace(program=np.where(melodic & (tables.program >= first), -1, tables.program))

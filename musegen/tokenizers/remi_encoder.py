@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from musegen.tokenizers.remi_grid import TICK_BITS, GridMusic, Metres
 from musegen.tokenizers.tables import DRUMS, Ints, Kind, Tables
-
-Bools = npt.NDArray[np.bool_]
 
 
 class RemiIds(NamedTuple):
@@ -62,7 +59,9 @@ class RemiIds(NamedTuple):
 
 def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     """The ids of each piece, from BOS to EOS, (T,)."""
-    order, time, is_mark = _in_time(music)
+    # All events in order of time, marks before the notes of their tick.
+    order = np.concatenate([music.mark_time, music.time]).argsort(kind="stable")
+    time, is_mark = np.concatenate([music.mark_time, music.time])[order], order < len(music.tempo)
     piece = time >> TICK_BITS
     bar, position = _where(time, music.metres)
     first_bar, metre = _bars(piece, bar, music.metres)
@@ -93,13 +92,6 @@ def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     return np.split(stream, begin[1:])
 
 
-def _in_time(music: GridMusic) -> tuple[Ints, Ints, Bools]:
-    """The order of all events, marks before the notes of their tick; their times; which are marks."""
-    time = np.concatenate([music.mark_time, music.time])
-    order = time.argsort(kind="stable")
-    return order, time[order], order < len(music.tempo)
-
-
 def _where(time: Ints, metres: Metres) -> tuple[Ints, Ints]:
     """The bar of each event in its piece, and its position in the bar."""
     row = metres.at(time)
@@ -124,13 +116,9 @@ def _bars(piece: Ints, bar: Ints, metres: Metres) -> tuple[Ints, Ints]:
 
 def _write_notes(stream: Ints, at: Ints, music: GridMusic, ids: RemiIds) -> None:
     """Write the ids of each note from the place `at` (N,) on."""
-    if len(ids.program):
-        stream[at] = ids.program[music.voice]
-        at = at + 1
-        stream[at] = ids.pitch[(music.voice == DRUMS).astype(np.int64), music.pitch]
-    else:
-        stream[at] = ids.pitch[0, music.pitch]
-    if len(ids.velocity):
-        at = at + 1
-        stream[at] = ids.velocity[music.velocity]
-    stream[at + 1] = ids.duration[music.duration]
+    is_drum = (music.voice == DRUMS).astype(np.int64) if len(ids.program) else 0
+    columns = [ids.program[music.voice]] if len(ids.program) else []
+    columns.append(ids.pitch[is_drum, music.pitch])
+    columns += [ids.velocity[music.velocity]] if len(ids.velocity) else []
+    for step, column in enumerate([*columns, ids.duration[music.duration]]):
+        stream[at + step] = column

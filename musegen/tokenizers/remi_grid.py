@@ -211,8 +211,7 @@ def lay_changes(
 
 def _rescale(ticks: Array, scale: Floats) -> Ints:
     """Ticks of another resolution, halves rounded up as symusic does."""
-    rounded: Ints = (ticks * scale + 0.5).astype(np.int64)
-    return rounded
+    return np.asarray(ticks * scale + 0.5, np.int64)
 
 
 def _place_times(ticks: Array, scale: Floats, number: Ints, metres: Metres) -> Ints:

@@ -5,13 +5,17 @@ table: those that may play, in ascending order, and a last one for all others, w
 On tensors or numpy arrays alike (see `arrays.py`).
 """
 
-from typing import NamedTuple
+import copy
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 
 from musegen.tokenizers.arrays import Array, counted, larger, lowest, picked, replaced, smaller, spread, where
-from musegen.tokenizers.tables import Kind
+from musegen.tokenizers.tables import Kind, Tables
+
+Device = torch.device | str
 
 NEVER = torch.iinfo(torch.int64).max // 4
 """A tick after everything."""
@@ -69,8 +73,34 @@ class StreamState(NamedTuple):
         return self.bar_positions * self.position_ticks
 
 
-class Follower(NamedTuple):
-    """Follows a batch of streams."""
+class BatchRules:
+    """What the grammars of all kinds of stream have: the columns of their tables, and rows of a batch."""
+
+    by_row: ClassVar[tuple[str, ...]] = ()
+    """The attributes that have a row for each row of a batch, or one for all."""
+
+    def __init__(self, tables: Tables, device: Device) -> None:
+        self.column = partial(torch.as_tensor, dtype=torch.int64, device=device)
+        self.kind = self.column(tables.kind)
+        self.is_time = self.kind < Kind.PROGRAM.value
+        self.pitch_class = self.column(tables.pitch_class)
+        self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
+
+    def select(self, rows: Array) -> Self:
+        """The grammar of some of the rows, by number, (B',)."""
+        chosen = copy.copy(self)
+        for name in self.by_row:
+            if len(getattr(self, name)) > 1:
+                setattr(chosen, name, getattr(self, name)[rows])
+        return chosen
+
+    def silence(self, state: Any) -> Any:
+        """The same: a clip begins with nothing sounding."""
+        return state
+
+
+class EventRules(BatchRules):
+    """Follows a batch of streams of events."""
 
     of: Columns
     """Of the tokenizer."""
@@ -81,30 +111,17 @@ class Follower(NamedTuple):
         """Before BOS; as many rows as differ in what is allowed, if those are more."""
         rows = max(batch_size, len(self.allowed))
         zero = self.of.kind[:1].repeat(rows) * 0
-        return StreamState(
-            kind=zero + Kind.BOS,
-            bar=zero,
-            bar_tick=zero,
-            bar_positions=zero,
-            position_ticks=zero,
-            position=zero - 1,
-            voice=zero,
-            last_key=zero - 1,
-            end_tick=zero,
-            begun=zero,
-            sounding=spread(self.allowed * 0, rows),
-            free_tick=spread(where(self.allowed.any(2), 0, NEVER), rows),
-        )
+        sounding, free = self.allowed * 0, where(self.allowed.any(2), 0, NEVER)
+        state = StreamState(*(zero,) * len(StreamState._fields))
+        state = state._replace(kind=zero + Kind.BOS, position=zero - 1, last_key=zero - 1)
+        return state._replace(sounding=spread(sounding, rows), free_tick=spread(free, rows))
 
     def advance(self, state: StreamState, ids: Array) -> StreamState:
         """The state after one more id a row, (B,). Ids that break a rule (a prompt's) are followed too."""
         ids = spread(ids, len(state.kind))
         kind = self.of.kind[ids]
-        is_bar, is_metre, is_position = (
-            kind == Kind.BAR.value,
-            kind == Kind.TIME_SIGNATURE.value,
-            kind == Kind.POSITION.value,
-        )
+        is_bar, is_metre = kind == Kind.BAR.value, kind == Kind.TIME_SIGNATURE.value
+        is_position = kind == Kind.POSITION.value
         bar_tick = where(is_bar & (state.bar > 0), state.bar_tick + state.bar_length, state.bar_tick)
         position_ticks = where(is_metre, self.of.position_ticks[ids], state.position_ticks)
         position = where(is_bar, -1, where(is_position, self.of.position[ids], state.position))

@@ -158,13 +158,9 @@ def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int
     """
     if not tables.voices:
         return []
-    pitches: list[list[Ints]] = [[] for _ in range(tables.voices)]
-    for ids in streams:
-        slots = ids[tables.kind[ids] >= Kind.PITCH]
-        for voice, own in enumerate(pitches):
-            struck = slots[voice :: tables.voices]
-            own.append(tables.pitch[struck[tables.kind[struck] == Kind.PITCH]])
-    sung = [np.concatenate(own) if own else np.zeros(0, np.int64) for own in pitches]
+    # Whole bars, so that counting through all streams keeps the voices apart.
+    slots = np.concatenate([np.zeros(0, np.int64), *(ids[tables.kind[ids] >= Kind.PITCH] for ids in streams)])
+    sung = [tables.pitch[own[tables.kind[own] == Kind.PITCH]] for own in slots.reshape(-1, tables.voices).T]
     return [(int(own.min()), int(own.max())) if len(own) else (0, 127) for own in sung]
 
 
@@ -185,25 +181,18 @@ def build_tables(vocab: list[str]) -> Tables:
     Raises:
         ValueError: a token of an unknown type.
     """
-    kinds = {
-        "PAD": Kind.PAD, "BOS": Kind.BOS, "EOS": Kind.EOS, "Bar": Kind.BAR,
-        "TimeSig": Kind.TIME_SIGNATURE, "Position": Kind.POSITION, "Tempo": Kind.TEMPO,
-        "Program": Kind.PROGRAM, "Pitch": Kind.PITCH, "PitchDrum": Kind.PITCH,
-        "Velocity": Kind.VELOCITY, "Duration": Kind.DURATION,
-    }  # fmt: skip
+    kinds = {kind.name: kind for kind in Kind} | {"TIMESIG": Kind.TIME_SIGNATURE, "PITCHDRUM": Kind.PITCH}
     columns = empty_columns(len(vocab))
     for id_, token in enumerate(vocab):
         type_, _, value = token.partition("_")
-        if type_ not in kinds:
+        if type_.upper() not in kinds:
             raise ValueError(f"token {token!r} is of an unknown type")
-        columns["kind"][id_] = kinds[type_]
+        columns["kind"][id_] = kinds[type_.upper()]
         if type_ in ("Pitch", "PitchDrum"):
             columns["pitch"][id_] = int(value)
             columns["is_drum"][id_] = type_ == "PitchDrum"
-        elif type_ == "Program":
-            columns["program"][id_] = DRUMS if int(value) < 0 else int(value)
-        elif type_ == "Position":
-            columns["position"][id_] = int(value)
+        elif type_ in ("Program", "Position"):
+            columns[type_.lower()][id_] = int(value) if int(value) >= 0 else DRUMS
         elif type_ == "Duration":
             beats, parts, resolution = map(int, value.split("."))
             columns["duration"][id_] = (beats * resolution + parts) * POSITIONS_PER_BEAT // resolution

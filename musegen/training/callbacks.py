@@ -1,4 +1,4 @@
-"""What happens beside the steps: the best checkpoint, a sample to hear, one line a validation."""
+"""Callbacks of a training: the best checkpoint, a sample and a line of metrics per validation."""
 
 import contextlib
 import math
@@ -13,62 +13,58 @@ from torch import Tensor
 
 from musegen.errors import MusegenError
 
-BITS_A_NOTE = {"bits_per_note": "{:.3f} bits a note"}
+BITS_PER_NOTE = {"bits_per_note": "{:.3f} bits per note"}
 
 COLLAPSED = 1.0
-"""Nats a clip below which a latent space says nothing: less than one yes or no."""
+"""KL in nats per clip below which the latent space has collapsed: about one bit."""
 
 
 class StopAtNaN(pl.Callback):
-    """End the run where loss, validation or weights are not numbers; what was kept before stays.
+    """End the run if the loss, the metric or the weights are not finite; saved files are kept.
 
-    On a GPU each loss is looked at one step later, and before anything is compared or kept: to ask for it at
-    once would be to wait for the step, with nothing to do for the GPU meanwhile.
+    On a GPU each loss is checked one step later, and before anything is compared or saved: checking it at
+    once would wait for the step, while the GPU is idle.
 
     Args:
-        names: of the pieces, by which those of the batch are named.
-        figure: of the validation.
+        names: of the pieces, to name those of the batch.
+        figure: the validation metric.
     """
 
     SHOWN = 8
-    """Pieces that are named."""
+    """How many pieces are named."""
 
     def __init__(self, names: Sequence[str], figure: str) -> None:
         self.names, self.figure = names, figure
-        self._last: tuple[int, _Arriving, Tensor] | None = None
+        self._last: tuple[int, _AsyncNumber, Tensor] | None = None
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
+        self, trainer: pl.Trainer, _module: Any, outputs: Any, batch: Any, _index: int
     ) -> None:
-        """Look at every loss."""
-        del module, index
+        """Check every loss."""
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
-        self._look()
-        self._last = trainer.global_step, _Arriving(loss.detach()), batch["piece"]
+        self._check_loss()
+        self._last = trainer.global_step, _AsyncNumber(loss.detach()), batch["piece"]
         if not loss.is_cuda:
-            self._look()
+            self._check_loss()
 
-    def on_validation_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """Look at the last loss before what it led to is compared."""
-        del trainer, module
-        self._look()
+    def on_validation_start(self, _trainer: pl.Trainer, _module: Any) -> None:
+        """Check the last loss before the model is validated."""
+        self._check_loss()
 
-    def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Look at what would be compared."""
-        del module
+    def on_validation_end(self, trainer: pl.Trainer, _module: Any) -> None:
+        """Check the metric."""
         value = float(trainer.callback_metrics[self.figure])
         if not math.isfinite(value):
             raise _diverged(trainer.global_step, f"{self.figure} is {value}")
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
-        """Look at weights that the step just done may have spoilt: no loss has seen them yet."""
-        del checkpoint
-        self._look()
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, _checkpoint: dict[str, Any]) -> None:
+        """Check the weights after the last step, which no loss depends on yet."""
+        self._check_loss()
         if not all(bool(weights.isfinite().all()) for weights in module.parameters()):
-            raise _diverged(trainer.global_step, "some weights are not numbers any more")
+            raise _diverged(trainer.global_step, "some weights are not finite numbers")
 
-    def _look(self) -> None:
-        """Look at the loss that has not been looked at, if there is one."""
+    def _check_loss(self) -> None:
+        """Check the loss that has not been checked yet, if there is one."""
         if self._last is None:
             return
         (step, loss, pieces), self._last = self._last, None
@@ -80,42 +76,42 @@ class StopAtNaN(pl.Callback):
         raise _diverged(step, f"the loss is {value}, on {', '.join(names[: self.SHOWN])}{more}")
 
 
-class _Arriving:
-    """One number on its way from a device, which goes on meanwhile.
+class _AsyncNumber:
+    """One number that is copied from a device asynchronously.
 
     Args:
         number: ().
     """
 
     def __init__(self, number: Tensor) -> None:
-        self._number, self._arrived = number, None
+        self._number, self._copied = number, None
         if number.is_cuda:
             self._number = torch.empty_like(number, device="cpu", pin_memory=True)
             self._number.copy_(number, non_blocking=True)
-            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._arrived.record()
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record()
 
     def value(self) -> float:
-        """Wait for it alone."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
+        """Wait for this copy only."""
+        if self._copied is not None:
+            self._copied.synchronize()
         return float(self._number)
 
 
 def _diverged(step: int, what: str) -> MusegenError:
     return MusegenError(
-        f"training diverged at step {step}: {what}; what was saved before is kept; try a lower --optim.lr"
+        f"training diverged at step {step}: {what}; what was saved before is kept; try a lower ⟨optim.lr⟩"
     )
 
 
 class KeepBest(pl.Callback):
-    """Save the model whenever validation improves, and say how it goes.
+    """Save the model whenever validation improves, and print the metrics.
 
     Args:
-        save: writes the checkpoint folder, given the metrics.
+        save: writes the checkpoint folder with these metrics.
         say: prints one line for the user.
-        figure: what is compared, the lower the better.
-        shown: the figures that are said, and in which words.
+        figure: the metric that is compared; lower is better.
+        shown: the metrics that are printed, and their formats.
     """
 
     def __init__(
@@ -124,23 +120,22 @@ class KeepBest(pl.Callback):
         say: Callable[[str], None],
         *,
         figure: str = "val_bits_per_note",
-        shown: dict[str, str] = BITS_A_NOTE,
+        shown: dict[str, str] = BITS_PER_NOTE,
     ) -> None:
         self.save, self.say, self.figure, self.shown = save, say, figure, shown
         self.best = math.inf
         self.began = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """What an interrupted run needs to go on."""
+        """What an interrupted run needs to resume."""
         return {"best": self.best, "seconds": time.monotonic() - self.began}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on."""
+        """Resume."""
         self.best, self.began = state_dict["best"], time.monotonic() - state_dict["seconds"]
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Compare, save, say."""
-        del module
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Compare, save and print."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         values = {
@@ -150,45 +145,44 @@ class KeepBest(pl.Callback):
         }
         minutes = (time.monotonic() - self.began) / 60
         value = values[self.figure.removeprefix("val_")]
-        better = value < self.best
-        said = ", ".join(words.format(values[name]) for name, words in self.shown.items())
+        is_better = value < self.best
+        metrics = ", ".join(words.format(values[name]) for name, words in self.shown.items())
         self.say(
-            f"step {trainer.global_step}/{trainer.max_steps}  valid {said}"
-            f"{' (best so far)' if better else ''}  {minutes:.1f} min"
+            f"step {trainer.global_step}/{trainer.max_steps}  valid {metrics}"
+            f"{' (best so far)' if is_better else ''}  {minutes:.1f} min"
         )
-        if better:
+        if is_better:
             self.best = value
             self.save({"valid": values, "step": trainer.global_step, "minutes": round(minutes, 2)})
 
 
 class WatchCollapse(pl.Callback):
-    """Say once when a VAE tells its decoder next to nothing, and what to change.
+    """Report once that the latent space of a VAE has collapsed, and what to change.
 
     Args:
         say: prints one line for the user.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.has_said = say, False
+        self.say, self.has_warned = say, False
 
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Look at the KL, once the latent space has had time to fill."""
-        del module
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Check the KL after the first quarter of the run."""
         kl = trainer.callback_metrics.get("val_kl")
         is_early = trainer.global_step < (trainer.max_steps or 0) / 4
-        if kl is None or float(kl) >= COLLAPSED or is_early or self.has_said:
+        if kl is None or float(kl) >= COLLAPSED or is_early or self.has_warned:
             return
         used = int(trainer.callback_metrics["val_active_units"])
-        self.has_said = True
+        self.has_warned = True
         self.say(
             f"the latent space has collapsed: KL {float(kl):.2f} nats, {used} dimensions used, so every clip "
-            "looks alike to the decoder; lower --latent.beta, raise --latent.free-bits, or set "
-            "--model.input-dropout 0.3"
+            "looks alike to the decoder; lower ⟨latent.beta⟩, raise ⟨latent.free-bits⟩, or set "
+            "⟨model.input-dropout⟩ 0.3"
         )
 
 
 class SampleEachValidation(pl.Callback):
-    """Write a short piece after each validation, so that progress can be heard.
+    """Write a sample after each validation, to follow the progress.
 
     Args:
         write: generates and writes one MIDI file.
@@ -199,11 +193,11 @@ class SampleEachValidation(pl.Callback):
         self.write, self.folder = write, folder
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Generate with the weights as they are; the run's random numbers are left alone."""
+        """Generate with the current weights, without the random numbers of the run."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         was_training = module.training
         module.eval()
-        with contextlib.suppress(MusegenError):  # a sample that runs away must not end the training
+        with contextlib.suppress(MusegenError):  # a sample that does not end must not end the training
             self.write(self.folder / f"step-{trainer.global_step:06d}.mid")
         module.train(was_training)

@@ -1,10 +1,11 @@
-"""Batches of clips for a VAE: of like length, transposed at random, made by look-up alone."""
+"""Batches of clips for a VAE: of similar length, randomly transposed by table look-up."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from musegen.config.settings import VAETrainConfig
 from musegen.data.batches import plan_batches
@@ -14,57 +15,45 @@ from musegen.data.views import TokenView
 from musegen.music.notes import Floats
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints
-from musegen.training.sharding import Batch, EpochData, share_of
+from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
 PITCH = 3
 """Column of the attribute that transposition changes."""
 VALIDATION_CLIPS = 512
-"""At most so many, spread evenly over the split: enough to choose a checkpoint by, and cheap."""
+"""At most this many, spread evenly over the split: enough to choose a checkpoint, and cheap."""
 
 
 Change = Callable[[Ints, int], Ints]
-"""Makes of clips, (B, T), of the batch of this number changed ones, (B, S)."""
+"""From clips, (B, T), and the number of the batch to modified clips, (B, S)."""
 
 
-class ClipBatches(Dataset[Batch]):
-    """A list of batches, each made when asked for.
+@dataclass(eq=False)
+class ClipBatches(Batches):
+    """A list of batches, each made on access.
 
     A batch holds `ids` (B, T), padded at the end with 0, `piece` (B,), which of the view's pieces each clip
-    is from, and `attributes` (B, 4) as metrics/attributes.py has them; where sliders are learnt also
-    `changed` (B, S), each clip changed as data/variations.py has it.
-
-    Args:
-        clips: all of them.
-        attributes: of all clips, (C, 4).
-        moves: `transposition_tables`, from as many semitones down as up.
-        plan: which clips each batch has.
-        shifts: by how many semitones each of them is transposed.
-        change: makes the changed clips; None: there are none.
+    is from, and `attributes` (B, 4) of metrics/attributes.py; for models with sliders
+    also `changed` (B, S), each clip modified by data/variations.py.
     """
 
-    def __init__(
-        self,
-        clips: Clips,
-        attributes: Floats,
-        moves: Ints,
-        *,
-        plan: list[Ints],
-        shifts: list[Ints],
-        change: Change | None = None,
-    ) -> None:
-        self.clips, self.attributes, self.moves = clips, attributes, moves
-        self.plan, self.shifts, self.change = plan, shifts, change
-        self.share = 0, 1
-
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self.plan)
+    clips: Clips
+    """All clips of the split."""
+    attributes: Floats
+    """(C, 4) of all clips."""
+    moves: Ints
+    """`transposition_tables`, by as many semitones down as up."""
+    plan: list[Ints]
+    """The clips of each batch."""
+    shifts: list[Ints]
+    """By how many semitones each clip of a batch is transposed."""
+    change: Change | None = None
+    """Makes the modified clips; None: there are none."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
         ids, shifts = self.clips.rows(self.plan[index]), self.shifts[index]
         moved = self.moves[shifts[:, None] + len(self.moves) // 2, ids]
-        fits = np.all(moved >= 0, axis=1)  # else a pitch would leave 0 to 127
+        fits = np.all(moved >= 0, axis=1)  # all pitches stay from 0 to 127
         attributes = self.attributes[self.plan[index]]
         attributes[:, PITCH] += np.where(fits, shifts, 0)
         ids = np.where(fits[:, None], moved, ids)
@@ -80,13 +69,13 @@ class ClipBatches(Dataset[Batch]):
 
 
 class ClipDataModule(EpochData):
-    """Training clips, transposed at random, and some validation clips as they are.
+    """Training clips, randomly transposed, and validation clips, unchanged.
 
     Args:
         view: the token streams.
-        tokenizer: of what the model writes.
+        tokenizer: of the model.
         config: of the run.
-        batch_tokens: ids a batch, padding included.
+        batch_tokens: ids per batch, padding included.
     """
 
     unit = "clip"
@@ -99,7 +88,7 @@ class ClipDataModule(EpochData):
         self.has_sliders = config.latent.sliders > 0
         bars = self.bars = config.model.clip_bars
         self.train_clips = cut_clips(view, tokenizer, bars=bars, split="train")
-        self.left_out = self.train_clips.left_out
+        self.left_out, self.count = self.train_clips.left_out, len(self.train_clips.piece)
         held_out = cut_clips(view, tokenizer, bars=bars, split="valid") if view.indices("valid") else None
         self.valid_clips = held_out if held_out and len(held_out.piece) else self.train_clips
         reach = config.data.transpose
@@ -108,25 +97,14 @@ class ClipDataModule(EpochData):
             clip_attributes(clips, tables, bars) for clips in (self.train_clips, self.valid_clips)
         )
 
-    @property
-    def count(self) -> int:
-        """Clips."""
-        return len(self.train_clips.piece)
-
     def train_batches(self, epoch: int) -> ClipBatches:
         """The batches of one epoch, the same at every call."""
         rng = np.random.default_rng([self.seed, epoch])
         lengths = np.diff(self.train_clips.offsets)
         plan = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         shifts = [rng.integers(-self.reach, self.reach + 1, len(batch)) for batch in plan]
-        return ClipBatches(
-            self.train_clips,
-            self.attributes,
-            self.moves,
-            plan=plan,
-            shifts=shifts,
-            change=self._change(epoch) if self.has_sliders else None,
-        )
+        change = self._change(epoch) if self.has_sliders else None
+        return ClipBatches(self.train_clips, self.attributes, self.moves, plan, shifts, change)
 
     def _change(self, epoch: int) -> Change:
         def change(ids: Ints, index: int) -> Ints:
@@ -136,9 +114,9 @@ class ClipDataModule(EpochData):
         return change
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Validation clips; training clips where the dataset has no validation split."""
+        """Validation clips, or training clips if the dataset has no validation split."""
         chosen = self.valid_clips.spread(VALIDATION_CLIPS)
         plan = np.array_split(chosen, -(-len(chosen) // 128))
         shifts = [np.zeros(len(batch), dtype=np.int64) for batch in plan]
-        batches = ClipBatches(self.valid_clips, self.valid_attributes, self.moves, plan=plan, shifts=shifts)
+        batches = ClipBatches(self.valid_clips, self.valid_attributes, self.moves, plan, shifts)
         return DataLoader(batches, batch_size=None)

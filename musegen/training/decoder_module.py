@@ -1,4 +1,4 @@
-"""The Lightning module of every model that continues token streams, with a melody given or without."""
+"""The Lightning module of language models and accompaniment models."""
 
 import math
 from typing import cast
@@ -9,7 +9,7 @@ from torch import Tensor
 from musegen.models.losses import stream_nats, token_nats
 from musegen.models.protocol import first_state
 from musegen.models.seq2seq import Seq2Seq
-from musegen.training.callbacks import BITS_A_NOTE
+from musegen.training.callbacks import BITS_PER_NOTE
 from musegen.training.learner import Learner
 from musegen.training.sharding import Batch
 
@@ -18,30 +18,28 @@ class DecoderModule(Learner):
     """Trains a decoder on batches of `TokenDataModule`."""
 
     figure = "val_bits_per_note"
-    shown = BITS_A_NOTE
+    shown = BITS_PER_NOTE
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean nats a token of a batch of windows, given their plans where there are any."""
+        """Mean nats per token of a batch of windows, given their plans if they have any."""
         ids, targets = batch["input_ids"], batch["target_ids"]
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
         logits, _ = self.model(ids, state)
         return token_nats(logits, targets).sum() / batch["tokens"]
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on a batch of windows, and on the plans of its excerpts."""
-        loss = super().training_step(batch, batch_idx)
+    def training_step(self, batch: Batch) -> Tensor:
+        """A step on a batch of windows and on the plans of its excerpts."""
+        loss = super().training_step(batch)
         if "excerpt_ids" in batch:
             planner = cast(Seq2Seq, self.model)
-            planning = (
-                planner.planning_nats(batch["excerpt_ids"], batch["excerpt_plan"]).sum() / batch["spans"]
-            )
+            nats = planner.planning_nats(batch["excerpt_ids"], batch["excerpt_plan"])
+            planning = nats.sum() / batch["spans"]
             self.log("train_nats_per_span", planning)
             loss = loss + planning
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add up nats, tokens and notes of whole pieces."""
-        del batch_idx
+    def validation_step(self, batch: Batch) -> None:
+        """Sum nats, tokens and notes of whole pieces."""
         targets = batch["target_ids"]
         ids = torch.cat([batch["input_ids"], targets[:, -1:]], dim=1)
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
@@ -53,11 +51,11 @@ class DecoderModule(Learner):
         )
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the sums of a validation."""
+        """Reset the sums."""
         self._totals = torch.zeros(3, dtype=torch.float64, device=self.device)
 
     def on_validation_epoch_end(self) -> None:
-        """Log nats a token and bits a note over all pieces of all ranks."""
+        """Log nats per token and bits per note over all pieces of all ranks."""
         nats, tokens, notes = self.of_all_ranks(self._totals).tolist()
         self.log("val_nats_per_token", nats / max(tokens, 1), rank_zero_only=True)
         self.log("val_bits_per_note", nats / math.log(2) / max(notes, 1), prog_bar=True, rank_zero_only=True)

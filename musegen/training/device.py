@@ -1,4 +1,4 @@
-"""Where a run computes, in which precision, and how fast that is."""
+"""The device of a run, its precision and its speed."""
 
 import copy
 import time
@@ -11,7 +11,7 @@ from musegen.training.setup import Run
 
 
 def accelerator(config: TrainConfig) -> str:
-    """What Lightning is told: "auto" means CUDA or the CPU, since MPS lacks float64, which sums here want."""
+    """The accelerator for Lightning: "auto" is CUDA or the CPU, since MPS lacks float64 for the sums here."""
     if config.trainer.accelerator == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return config.trainer.accelerator
@@ -22,25 +22,25 @@ def _on_gpu(config: TrainConfig) -> bool:
 
 
 def precision(config: TrainConfig) -> str:
-    """The precision asked for; else bfloat16 where the device computes in it, which halves the time.
+    """The requested precision, else bfloat16 if the device supports it, which halves the time.
 
     Raises:
-        ConfigError: the processor cannot run an LSTM in it.
+        ConfigError: the CPU cannot run an LSTM in it.
     """
-    asked = config.trainer.precision
-    if asked == "bf16-mixed" and not _on_gpu(config) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+    requested = config.trainer.precision
+    if requested == "bf16-mixed" and not _on_gpu(config) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         raise ConfigError(
-            "--trainer.precision bf16-mixed: this processor does not compute in bfloat16; leave it out"
+            "⟨trainer.precision⟩ bf16-mixed: this CPU does not compute in bfloat16; leave it out"
         )
-    if asked:
-        return asked
-    # No public name says it.
+    if requested:
+        return requested
+    # There is no public function for this.
     computes_bf16 = _on_gpu(config) or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
     return "bf16-mixed" if computes_bf16 else "32-true"
 
 
-def seconds_a_step(run: Run) -> float:
-    """Time two steps of a copy of the model, on the CPU or the first GPU; the run's random numbers stay."""
+def seconds_per_step(run: Run) -> float:
+    """Time some steps of a copy of the model, without changing the random numbers of the run."""
     device = "cuda" if _on_gpu(run.config) else "cpu"
     trial = copy.deepcopy(run.module).to(device)
     batches = run.data.train_batches(0)

@@ -1,4 +1,4 @@
-"""What ends a run from outside, in words: settings that do not work here, a full disk, a lost process."""
+"""Messages for faults from outside: unusable settings, a full disk, a process that has died."""
 
 import logging
 import warnings
@@ -14,7 +14,7 @@ from musegen.errors import ConfigError, MusegenError
 
 @contextmanager
 def settings_in_words() -> Iterator[None]:
-    """Say in one line which settings Lightning refuses while it makes its trainer."""
+    """Report in one line the settings that Lightning refuses when it makes its trainer."""
     try:
         yield
     except (MisconfigurationException, ValueError, TypeError) as error:
@@ -23,25 +23,25 @@ def settings_in_words() -> Iterator[None]:
 
 @contextmanager
 def faults_in_words(trainer: pl.Trainer, died: str, following: Callable[[], str]) -> Iterator[None]:
-    """Say what ends a run from outside.
+    """Report in one line a fault that ends a run from outside.
 
     Args:
-        trainer: at work.
-        died: what is said of a process that is lost.
-        following: the command that goes on.
+        trainer: of the run.
+        died: the message about a process that has died.
+        following: the command that resumes the run.
     """
     try:
         yield
     except MisconfigurationException as error:
         raise _unusable(error) from error
-    except BrokenPipeError:  # nobody listens any more
+    except BrokenPipeError:  # stdout or stderr is closed
         raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         where = f": {error.filename}" if error.filename else ""
         raise MusegenError(
             f"training ends at step {trainer.global_step}: {reason}{where}; what was saved before is kept; "
-            f"when that is mended, go on with: {following()}"
+            f"when that is fixed, resume with: {following()}"
         ) from error
     except RuntimeError as error:
         if trainer.world_size == 1 or not _is_lost_connection(error):
@@ -50,29 +50,29 @@ def faults_in_words(trainer: pl.Trainer, died: str, following: Callable[[], str]
 
 
 def _unusable(error: Exception) -> ConfigError:
-    return ConfigError(f"--trainer settings do not work here: {str(error).splitlines()[0]}")
+    return ConfigError(f"⟨trainer⟩ settings do not work here: {str(error).splitlines()[0]}")
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
-    """Whether an error is what a process hears of another's death; gloo's has no type of its own."""
+    """Whether an error means that another process has died; gloo's has no type of its own."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
 
 
 def say_when_one_dies(say: Callable[[str], None], died: str) -> None:
-    """Where a process of a run dies, Lightning kills the others, and says so where nobody listens."""
+    """When a process of a run dies, Lightning kills the others and only logs it: print that, too."""
 
-    def heard(record: logging.LogRecord) -> bool:
+    def report(record: logging.LogRecord) -> bool:
         if "terminated with code" in record.getMessage():
             say(f"error: {died}")
         return False
 
     logger = logging.getLogger("lightning_fabric.strategies.launchers.subprocess_script")
     logger.setLevel(logging.INFO)
-    logger.filters = [heard]
+    logger.filters = [report]
 
 
 def quiet_libraries() -> None:
-    """Lightning's own tips and warnings are about things that are decided here."""
+    """Silence Lightning's tips and warnings about settings that are fixed here."""
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")

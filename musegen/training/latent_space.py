@@ -1,4 +1,4 @@
-"""What a VAE's latent space is like, kept in its checkpoint: the mixture of its z, and the sliders."""
+"""The description of a VAE's latent space in its checkpoint: the mixture of its z, and the sliders."""
 
 import torch
 from torch import Tensor
@@ -10,20 +10,20 @@ from musegen.music.notes import Floats
 from musegen.tokenizers.tables import Ints
 
 FITTED = 4096
-"""Training clips that are encoded, spread evenly over all of them: some seconds on a processor."""
+"""How many training clips are encoded, spread evenly over all of them: some seconds on a CPU."""
 ROWS = 256
 
 
 @torch.no_grad()
 def fit_latent_space(model: VAE, clips: Clips, attributes: Floats, *, sliders: bool, seed: int) -> None:
-    """Fill in the model's buffers: the mixture, and what one unit of each slider's dimension stands for.
+    """Set the model's buffers: the mixture, and the linear map from each slider's dimension to its attribute.
 
     Args:
         model: in eval mode.
         clips: of training.
         attributes: of them, (C, 4).
-        sliders: whether the first dimensions were trained to stand for attributes.
-        seed: of what is drawn.
+        sliders: whether the first dimensions were trained to follow attributes.
+        seed: of all random numbers.
     """
     chosen = clips.spread(FITTED)
     means, scales = encode(model, clips, chosen)
@@ -33,7 +33,7 @@ def fit_latent_space(model: VAE, clips: Clips, attributes: Floats, *, sliders: b
     model.mixture_means.copy_(mixture.means)
     model.mixture_scales.copy_(mixture.scales)
     if sliders:
-        slope, offset = _lines(means.cpu().double(), torch.from_numpy(attributes[chosen]))
+        slope, offset = _regress(means.cpu().double(), torch.from_numpy(attributes[chosen]))
         model.slider_slope.copy_(slope)
         model.slider_offset.copy_(offset)
 
@@ -49,10 +49,10 @@ def encode(model: VAE, clips: Clips, chosen: Ints) -> tuple[Tensor, Tensor]:
     return torch.cat([n.mean for n in normals]), torch.cat([n.stddev for n in normals])
 
 
-def _lines(latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and offset, (A,) each, of the straight line from dimension i, (N, Z), to attribute i, (N, A)."""
+def _regress(latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope and offset, (A,) each, of the regression of attribute i, (N, A), on dimension i, (N, Z)."""
     known = values.isfinite().all(dim=1)
     values, z = values[known], latents[known][:, : values.shape[1]]
-    apart = z - z.mean(dim=0)
-    slope = (apart * values).mean(dim=0) / apart.square().mean(dim=0).clamp(min=1e-9)
+    centred = z - z.mean(dim=0)
+    slope = (centred * values).mean(dim=0) / centred.square().mean(dim=0).clamp(min=1e-9)
     return slope, values.mean(dim=0) - slope * z.mean(dim=0)

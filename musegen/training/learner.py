@@ -1,4 +1,4 @@
-"""What every Lightning module here is: a model, a loss by the step, and figures of a validation."""
+"""The base of the Lightning modules: a model, its loss, and metrics of a validation."""
 
 import math
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from musegen.config.settings import OptimConfig
 from musegen.training.sharding import Batch
 
 FINAL_LR = 0.02
-"""Share of the highest learning rate that is left at the end."""
+"""Learning rate at the end, as a share of the maximum."""
 
 
 class Learner(pl.LightningModule):
     """Trains a model.
 
     Args:
-        model: what is trained.
-        optim: how to fit it.
-        steps: steps of the whole run; the learning rate follows them.
-        is_note: (V,) 1 for each id that stands for one note (its pitch).
+        model: of any family.
+        optim: settings of the optimizer.
+        steps: of the whole run, for the schedule of the learning rate.
+        is_note: (V,) 1 for each id that counts as a note (its pitch).
     """
 
     figure: ClassVar[str]
-    """By which the best checkpoint is chosen, the lower the better."""
+    """The metric by which the best checkpoint is chosen; lower is better."""
     shown: ClassVar[dict[str, str]]
-    """The figures that are said of a validation, and in which words."""
+    """The metrics of a validation that are printed, and their formats."""
 
     def __init__(self, model: nn.Module, *, optim: OptimConfig, steps: int, is_note: Tensor) -> None:
         super().__init__()
@@ -36,31 +36,30 @@ class Learner(pl.LightningModule):
         self.register_buffer("is_note", is_note, persistent=False)
 
     def loss(self, batch: Batch) -> Tensor:
-        """What a step lowers, in nats a token."""
+        """The training loss, in nats per token."""
         raise NotImplementedError
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on a batch."""
-        del batch_idx
+    def training_step(self, batch: Batch) -> Tensor:
+        """A step on a batch."""
         loss = self.loss(batch)
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
 
     def of_all_ranks(self, sums: Tensor) -> Tensor:
-        """What the ranks have added up, (N,), together."""
+        """The sums, (N,), over all ranks."""
         gathered = self.all_gather(sums)
         assert isinstance(gathered, Tensor)
         return gathered.view(-1, len(sums)).sum(dim=0)
 
     def configure_optimizers(self) -> Any:
-        """The optimizer asked for, warmed up and then cooled along a cosine, by the step."""
+        """The optimizer, with a linear warm-up and a cosine decay per step."""
         optimizer = make_optimizer(self.optim, self.model)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:
-    """Share of the highest learning rate at each step: a linear rise, then half a cosine down."""
+    """Factor of the learning rate at each step: a linear rise, then half a cosine down."""
     rising = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:
@@ -74,15 +73,12 @@ def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:
 
 def make_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.Optimizer:
     """The torch optimizer that `config` names, over the weights of `model`."""
-    weights = model.parameters()
-    match config.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(weights, lr=config.lr, weight_decay=config.weight_decay)
-        case "adam":
-            return torch.optim.Adam(weights, lr=config.lr)
-        case "sgd":
-            return torch.optim.SGD(weights, lr=config.lr, momentum=0.9)
-        case "rmsprop":
-            return torch.optim.RMSprop(weights, lr=config.lr)
-        case "adagrad":
-            return torch.optim.Adagrad(weights, lr=config.lr)
+    named: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, float]]] = {
+        "adamw": (torch.optim.AdamW, {"weight_decay": config.weight_decay}),
+        "adam": (torch.optim.Adam, {}),
+        "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+        "rmsprop": (torch.optim.RMSprop, {}),
+        "adagrad": (torch.optim.Adagrad, {}),
+    }
+    kind, settings = named[config.optimizer]
+    return kind(model.parameters(), lr=config.lr, **settings)

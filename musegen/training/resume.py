@@ -1,10 +1,10 @@
-"""Going on with a run that was interrupted, to the same last bit.
+"""Resume an interrupted run with bit-identical results.
 
-What a step does follows from (seed, epoch, step) and the weights before it: the order of the batches, the
-transpositions, and what dropout and sampling draw. So it is enough to keep weights, the optimizer's state,
-the counters and the settings, in `.resume/` of the run's own folder: before the first step, after each
-validation, and when the run is asked to stop. The state before the last stays, in case the last is damaged.
-Lightning's own files are written and read here, and by nothing else.
+A step depends only on (seed, epoch, step) and the weights before it: the order of the batches, the
+transpositions, and the random numbers of dropout and sampling. So it is enough to save the weights, the
+optimizer's state, the counters and the settings, in `.resume/` of the run's folder: before the first step,
+after each validation, and when the run must stop. The second last state is kept in case the last is damaged.
+Lightning's files are written and read only here.
 """
 
 import hashlib
@@ -35,34 +35,34 @@ from musegen.tokenizers import Tokenizer, load_tokenizer
 
 _FOLDER, _STATE, _BEFORE = ".resume", "state.ckpt", "before.ckpt"
 _RUN = "musegen_run"
-"""Key of a state under which the settings of its run stand, as JSON."""
+"""Key of a state for the settings of its run, as JSON."""
 _DIGEST = 32
-"""Bytes of a SHA-256, the last of a state's file; neither torch nor Lightning notices a flipped bit."""
-_AFRESH = "train from the start: leave --resume out and add --force"
+"""Bytes of the SHA-256 at the end of a state's file; torch and Lightning do not detect a flipped bit."""
+_RESTART = "train from the start: leave ⟨resume⟩ out and add ⟨force⟩"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class Interrupted(NamedTuple):
-    """What a run was asked for, and what it made of it."""
+    """The settings of an interrupted run, and its state."""
 
-    asked: TrainConfig
-    """As typed."""
+    typed: TrainConfig
+    """As the user gave them."""
     config: TrainConfig
-    """Fitted to the data."""
+    """Completed from the data."""
     tokenizer: Tokenizer
     state: Path
     """Lightning's file."""
 
 
 def state_path(out: Path) -> Path:
-    """Where the state of the run in `out` lies."""
+    """The path of the state of the run in `out`."""
     return out / _FOLDER / _STATE
 
 
-def describe_run(asked: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> str:
-    """What a run is, as every state of it says: the settings as typed and as fitted, tokenizer, music."""
+def describe_run(typed: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> str:
+    """The description of a run in its states: settings as given and as completed, tokenizer, dataset."""
     configs = {
-        name: {"family": each.family} | asdict(each) for name, each in (("asked", asked), ("config", config))
+        name: {"family": each.family} | asdict(each) for name, each in (("asked", typed), ("config", config))
     }
     return json.dumps(
         configs | {"tokenizer": tokenizer.to_dict(), "dataset": data.name, "dataset_sha256": data.sha256}
@@ -70,37 +70,37 @@ def describe_run(asked: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, 
 
 
 def has_state(out: Path) -> bool:
-    """Whether there is something to go on from in `out`."""
+    """Whether `out` has a state to resume from."""
     return any(path.is_file() for path in _states(out))
 
 
 def _states(out: Path) -> tuple[Path, Path]:
-    """The last state and the one before."""
+    """The paths of the last state and of the one before."""
     return state_path(out), out / _FOLDER / _BEFORE
 
 
 def delete_resume_state(out: Path) -> None:
-    """Remove what a run in `out` would go on from."""
+    """Delete the states of the run in `out`."""
     shutil.rmtree(out / _FOLDER, ignore_errors=True)
 
 
-def load_run(out: Path, asked: TrainConfig, dataset: Dataset, say: Callable[[str], None]) -> Interrupted:
-    """The run in `out` that was interrupted.
+def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str], None]) -> Interrupted:
+    """Load the interrupted run in `out`.
 
     Args:
         out: its folder.
-        asked: what is asked for now: nothing, or the same as then.
+        typed: the settings given now: defaults, or the same as then.
         dataset: its music.
         say: prints one line.
 
     Raises:
-        ConfigError: there is nothing to go on with, or something else is asked for.
-        CheckpointError: what was noted is damaged.
+        ConfigError: there is nothing to resume, or the settings differ.
+        CheckpointError: the states are damaged.
     """
     if not has_state(out):
         whole = (out / "SHA256SUMS").is_file()
         fault = "holds a run that has ended" if whole else "holds no run that was interrupted"
-        raise ConfigError(f"--resume: {out} {fault}; leave --resume out to train from the start")
+        raise ConfigError(f"⟨resume⟩: {out} {fault}; leave ⟨resume⟩ out to train from the start")
     path, state = _whole_state(out, say)
     try:
         facts = json.loads(state[_RUN])
@@ -108,17 +108,17 @@ def load_run(out: Path, asked: TrainConfig, dataset: Dataset, say: Callable[[str
         tokenizer = load_tokenizer(facts["tokenizer"])
         sha256, name = facts["dataset_sha256"], facts["dataset"]
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError, TokenError) as error:
-        raise CheckpointError(f"{path} is no state of a run: {error}; {_AFRESH}") from error
+        raise CheckpointError(f"{path} is not a state of a run: {error}; {_RESTART}") from error
     if sha256 != dataset.sha256:
         raise ConfigError(
-            f"--resume: the run in {out} learns from another state of {name}, not from this music"
+            f"⟨resume⟩: the run in {out} is trained on another version of {name}, not on this music"
         )
-    _check_settings(then, asked)
+    _check_settings(then, typed)
     return Interrupted(then, config, tokenizer, path)
 
 
 def _whole_state(out: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
-    """The last state that is not damaged."""
+    """The last undamaged state."""
     faults = []
     for path in filter(Path.is_file, _states(out)):
         try:
@@ -127,22 +127,22 @@ def _whole_state(out: Path, say: Callable[[str], None]) -> tuple[Path, dict[str,
             faults.append(str(error))
         else:
             if faults:
-                say(f"warning: {faults[0]}; going on from the state before it")
+                say(f"warning: {faults[0]}; resuming from the state before it")
             return path, state
-    raise CheckpointError(f"{'; '.join(faults)}; {_AFRESH}")
+    raise CheckpointError(f"{'; '.join(faults)}; {_RESTART}")
 
 
 def _check_settings(then: TrainConfig, now: TrainConfig) -> None:
-    """Refuse what is typed now, and was not so then; what is not typed now has its default."""
+    """Refuse settings given now that differ from those then; settings not given have their defaults."""
     if then.family != now.family:
-        raise ConfigError(f"--resume: the run is of family {then.family}, not {now.family}")
+        raise ConfigError(f"⟨resume⟩: the run is of family {then.family}, not {now.family}")
     before, after, default = (_flat(asdict(each)) for each in (then, now, type(now)()))
     changed = [name for name, value in after.items() if value not in (before[name], default[name])]
     if changed:
-        name, flag = changed[0], f"--{changed[0].replace('_', '-')}"
+        name, flag = changed[0], f"⟨{changed[0].replace('_', '-')}⟩"
         raise ConfigError(
-            f"--resume goes on with the settings of the run: {flag} was {before[name]}, not {after[name]}; "
-            "leave it out, or train into another --out"
+            f"⟨resume⟩ keeps the settings of the run: {flag} was {before[name]}, not {after[name]}; "
+            "leave it out, or train into another ⟨out⟩"
         )
 
 
@@ -154,10 +154,10 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Lightning's states: whole files beside where they lie, not through $TMPDIR; read as data alone."""
+    """Lightning's states: written atomically without $TMPDIR, and read as plain data."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write through a temporary file beside `path`; what is there becomes the state before."""
+        """Write through a temporary file next to `path`; the file there becomes the state before."""
         del storage_options
         path = Path(path)
         buffer = io.BytesIO()
@@ -174,7 +174,7 @@ class WholeFiles(TorchCheckpointIO):
         map_location: Any = None,
         weights_only: bool | None = None,  # noqa: FBT001 - Lightning's
     ) -> dict[str, Any]:
-        """Read tensors and plain values; nothing else is let in."""
+        """Read tensors and plain values; anything else is refused."""
         del map_location, weights_only
         data = memoryview(Path(path).read_bytes())
         if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
@@ -189,73 +189,69 @@ class WholeFiles(TorchCheckpointIO):
 
 
 class StepSeeds(pl.Callback):
-    """Everything that a step draws at random follows from the seed and the step's number."""
+    """Makes the random numbers of a step depend only on the seed and the step."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, index: int) -> None:
-        """Seed torch anew."""
-        del module, batch, index
+    def on_train_batch_start(self, trainer: pl.Trainer, _module: Any, _batch: Any, _index: int) -> None:
+        """Seed torch for this step."""
         key = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
 
 
 class KeepState(pl.Callback):
-    """Save the state of the run before the first step, after each validation, and when asked to stop.
+    """Save the state of the run before the first step, after each validation, and on a stop signal.
 
-    A state is saved at the end of a step that no validation follows, so that none is left out on going on.
+    A state is saved at the end of a step that no validation follows, so that resuming skips none.
 
     Args:
         path: of the state.
-        run: what `describe_run` says of it.
+        run: its description by `describe_run`.
         every: steps between validations.
         say: prints one line.
-        going_on: the command that goes on.
+        resume_command: the command that resumes the run.
     """
 
     def __init__(
-        self, path: Path, run: str, *, every: int, say: Callable[[str], None], going_on: str
+        self, path: Path, run: str, *, every: int, say: Callable[[str], None], resume_command: str
     ) -> None:
-        self.path, self.run, self.every, self.say, self.going_on = path, run, every, say, going_on
-        self.asked: int | None = None
+        self.path, self.run, self.every, self.say, self.resume_command = path, run, every, say, resume_command
+        self.stop_signal: int | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """Save a fresh run; from here on Ctrl-C and SIGTERM wait for the end of a step."""
-        del module
+    def on_train_start(self, trainer: pl.Trainer, _module: Any) -> None:
+        """Save a new run; from now on Ctrl-C and SIGTERM wait for the end of a step."""
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.path)
         if threading.current_thread() is threading.main_thread():
-            for number in EXIT_CODES:  # Lightning puts the handlers back when it ends
-                signal.signal(number, self._ask)
+            for number in EXIT_CODES:  # Lightning restores the handlers when it ends
+                signal.signal(number, self._on_signal)
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int
+        self, trainer: pl.Trainer, _module: Any, _outputs: Any, _batch: Any, _index: int
     ) -> None:
         """Save if it is time."""
-        del module, outputs, batch, index
         after_validation = trainer.global_step % self.every
-        must_stop = self._is_asked(trainer)
+        must_stop = self._must_stop(trainer)
         if not after_validation or (after_validation != 1 and not must_stop):
             return
         trainer.save_checkpoint(self.path)
         if must_stop:
-            self.say(f"stopped after step {trainer.global_step}; go on with: {self.going_on}")
-            sys.exit(EXIT_CODES[signal.Signals(self.asked or signal.SIGTERM)])
+            self.say(f"stopped after step {trainer.global_step}; resume with: {self.resume_command}")
+            sys.exit(EXIT_CODES[signal.Signals(self.stop_signal or signal.SIGTERM)])
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
-        """Have each state say of what run it is."""
-        del trainer, module
+    def on_save_checkpoint(self, _trainer: pl.Trainer, _module: Any, checkpoint: dict[str, Any]) -> None:
+        """Add the description of the run to each state."""
         checkpoint[_RUN] = self.run
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.asked is not None:
-            raise KeyboardInterrupt  # asked twice: at once
-        self.asked = number
+        if self.stop_signal is not None:
+            raise KeyboardInterrupt  # a second signal stops at once
+        self.stop_signal = number
 
-    def _is_asked(self, trainer: pl.Trainer) -> bool:
-        """Whether this process, or another of the run, is to stop."""
+    def _must_stop(self, trainer: pl.Trainer) -> bool:
+        """Whether this process or another one of the run must stop."""
         if trainer.world_size == 1:
-            return self.asked is not None
-        return bool(trainer.strategy.reduce_boolean_decision(self.asked is not None, all=False))
+            return self.stop_signal is not None
+        return bool(trainer.strategy.reduce_boolean_decision(self.stop_signal is not None, all=False))

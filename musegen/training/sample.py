@@ -1,6 +1,6 @@
-"""What a model in training writes: a file at every validation, to listen to; families.py says whose is which.
+"""Samples of a model in training: a file at every validation, by a function of its family (see families.py).
 
-It is what the checkpoint would play by default, a little of it.
+Each is a short piece with the default settings of the checkpoint.
 """
 
 from contextlib import suppress
@@ -34,14 +34,13 @@ def write_sample(path: Path, checkpoint: Checkpoint, dataset: Dataset) -> None:
     """Write the sample of a checkpoint's family as a MIDI file.
 
     Raises:
-        MusegenError: it did not end, or there is nothing to begin with.
+        MusegenError: it did not end, or the dataset has nothing to start from.
     """
     write_score(load(family_of(checkpoint.config.family).sample)(checkpoint, dataset), path)
 
 
-def sample_piece(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
     """Eight bars of a new piece."""
-    del dataset
     return generate_pieces(checkpoint, Wanted(seed=checkpoint.config.seed, bars=BARS)).results[0].score
 
 
@@ -58,7 +57,7 @@ def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
 
 
 def sample_reconstruction(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
-    """A clip of a validation piece, and after it the same as the model gives it back."""
+    """A clip of a validation piece, followed by its reconstruction."""
     clip = _first_clip(checkpoint, dataset)
     result = generate_reconstruction(checkpoint, clip, seed=checkpoint.config.seed)
     return end_to_end([clip.score, result.score], result.bars)
@@ -67,7 +66,7 @@ def sample_reconstruction(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick
 def _first_clip(checkpoint: Checkpoint, dataset: Dataset) -> Clip:
     data, bars = checkpoint.config.data, cast(VAEConfig, checkpoint.config.model).clip_bars
     for piece in dataset.split("valid") or dataset.split("train"):
-        with suppress(MusegenError):  # of one metre at first, or without a note
+        with suppress(MusegenError):  # the metre changes, or there is no note
             score = select(dataset, piece, data).score
             return take_clip(score, checkpoint.tokenizer, bars, one_line=data.tracks == "melody")
-    raise DataError("no piece begins with a clip")
+    raise DataError("no piece has a clip for a sample")

@@ -1,4 +1,4 @@
-"""What a run is made of: configuration filled in, tokenizer, model, batches, and the module that learns."""
+"""The parts of a run: completed configuration, tokenizer, model, batches, and Lightning module."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,22 +25,22 @@ from musegen.training.sharding import EpochData
 from musegen.training.task import Task
 
 CHOIR = SamplingOptions(temperature=0.6, min_p=0.02)
-"""At 1.0 voices cross and move in parallel more often than Bach's (see benchmarks/RESULTS.md)."""
+"""At temperature 1 voices cross and move in parallel more often than Bach's (see benchmarks/RESULTS.md)."""
 EPOCHS = 30
-FEWEST_STEPS = 200
-"""Of a run that is sized to its data."""
+MIN_STEPS = 200
+"""Minimum of a run whose length depends on its data."""
 VALIDATIONS = 20
-"""Validations of a run that is sized to its data, if that leaves `STEPS_BETWEEN` steps between them."""
+"""Validations of a run whose length depends on its data, at least `STEPS_BETWEEN` steps apart."""
 STEPS_BETWEEN = 25
-HEARD = 512
-"""Training pieces, at most, whose endings are listened to."""
+TONIC_PIECES = 512
+"""The maximum number of training pieces whose endings are analysed."""
 
 
 class Run(NamedTuple):
-    """All that learns and all that is learnt from."""
+    """A training run: the model and its data."""
 
     config: TrainConfig
-    """With nothing left open."""
+    """With all settings filled in."""
     dataset: Dataset
     task: Task
     tokenizer: Tokenizer
@@ -48,20 +48,21 @@ class Run(NamedTuple):
     data: EpochData
     module: Learner
     manifest: dict[str, Any]
-    """What data.json says: names and hashes only."""
+    """The content of data.json: names and hashes only."""
 
     def checkpoint(self, path: Path) -> Checkpoint:
-        """The model as it is by now, before anything is measured or saved."""
-        return Checkpoint(
-            path=path,
-            config=self.config,
-            dataset=self.dataset.name,
-            tokenizer=self.tokenizer,
-            model=self.model,
-            data=self.manifest,
-            metrics={},
-            sha256="",
-        )
+        """The current model as a checkpoint without metrics."""
+        return Checkpoint(path=path, metrics={}, sha256="", **self.kept())
+
+    def kept(self) -> dict[str, Any]:
+        """The content of a checkpoint, except metrics."""
+        return {
+            "config": self.config,
+            "dataset": self.dataset.name,
+            "tokenizer": self.tokenizer,
+            "model": self.model,
+            "data": self.manifest,
+        }
 
 
 def set_up(
@@ -71,13 +72,13 @@ def set_up(
     say: Callable[[str], None],
     tokenizer: Tokenizer | None = None,
 ) -> Run:
-    """Everything a run needs.
+    """Set up a run.
 
     Args:
-        config: of the run; what it leaves open is fitted to the data.
+        config: of the run; unset values are chosen from the data.
         dataset: the music.
         start: a checkpoint whose model and tokenizer are used.
-        say: prints one line about what is left out.
+        say: prints one line about pieces that are left out.
         tokenizer: of an interrupted run; None: fitted to the music.
 
     Raises:
@@ -103,12 +104,12 @@ def set_up(
 def parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None, tokenizer: Tokenizer | None = None
 ) -> tuple[TrainConfig, Tokenizer, nn.Module, TokenView]:
-    """Configuration, tokenizer, model and token streams, those of `start` if there is one."""
+    """Configuration, tokenizer, model and token streams, from `start` if there is one."""
     pairs = config.writes == "accompaniments"
     if start is not None:
         data = replace(config.data, tracks=start.config.data.tracks)
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
-        start.model.train()  # a loaded checkpoint is in eval mode, and Lightning leaves it so
+        start.model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
         view = token_view(dataset, start.tokenizer, data, pairs=pairs)
         return config, start.tokenizer, start.model, view
     tokenizer = tokenizer or fit_tokenizer(
@@ -120,7 +121,7 @@ def parts(
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
-    """The settings asked for; of an accompanist of voices, where none are, what suits voices."""
+    """The sampling settings; by default `CHOIR` for accompaniment models that write voices."""
     is_choir = config.writes == "accompaniments" and tokenizer.tables.voices > 1
     return CHOIR if is_choir and config.sampling == SamplingOptions() else config.sampling
 
@@ -131,23 +132,23 @@ def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None])
 
 
 def _size_run(config: TrainConfig, data: EpochData, most_steps: int) -> TrainConfig:
-    """Fit what the configuration leaves open to the data: batch, steps, validation."""
-    wanted = max(FEWEST_STEPS, min(most_steps, EPOCHS * len(data.train_batches(0))))
+    """Choose unset values from the data: batch size, steps, validation interval."""
+    wanted = max(MIN_STEPS, min(most_steps, EPOCHS * len(data.train_batches(0))))
     steps = config.trainer.max_steps or wanted
     every = config.trainer.val_check_interval or max(STEPS_BETWEEN, steps // VALIDATIONS)
     trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
     return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=data.batch_tokens))
 
 
-def _at_rest(dataset: Dataset, view: TokenView) -> float:
-    """Share of the training pieces, of some hundred spread evenly over them, that end on their tonic."""
+def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:
+    """Share of training pieces that end on their tonic, from a sample spread evenly over them."""
     train = view.indices("train")
-    some = [view.pieces[i] for i in train[:: -(-len(train) // HEARD)]]
-    return round(sum(ends_on_tonic(dataset.score(piece)) for piece in some) / len(some), 3)
+    pieces = [view.pieces[i] for i in train[:: -(-len(train) // TONIC_PIECES)]]
+    return round(sum(ends_on_tonic(dataset.score(piece)) for piece in pieces) / len(pieces), 3)
 
 
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
-    """What data.json says: names and hashes only."""
+    """The content of data.json: names and hashes only."""
     tables = whole_tokenizer(tokenizer).tables
     return {
         "dataset": dataset.name,
@@ -157,7 +158,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "skipped": view.skipped,
         "tempo": view.tempo,
         "program": view.program,
-        "ends_on_tonic": _at_rest(dataset, view),
+        "ends_on_tonic": _share_on_tonic(dataset, view),
         "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {

@@ -1,6 +1,6 @@
-"""What is learnt, and from what: pieces, window by window, or clips, through a latent space.
+"""Training tasks: pieces in windows, or clips through a latent space.
 
-A `Task` is what `families.py` names for how a family learns.
+`families.py` names the `Task` of each family.
 """
 
 from collections import Counter
@@ -23,18 +23,18 @@ from musegen.training.windows import TokenDataModule
 
 @dataclass(frozen=True)
 class Task:
-    """One way of learning; configurations and modules are those of the families that learn so."""
+    """How some families are trained."""
 
     data: Callable[[TokenView, Tokenizer, Any, int], EpochData]
-    """Batches of a view, of a configuration and so many ids each."""
+    """Makes batches from a view, a tokenizer, a configuration and the number of ids per batch."""
     module: Callable[[Any, Any, Tensor], Learner]
-    """The module of a configuration with nothing left open, of a model, and of what ids are notes, (V,)."""
+    """Makes the module from a completed configuration, a model, and the mask of note ids, (V,)."""
     most_steps: int
-    """Of a run that is sized to its data."""
+    """The maximum steps of a run whose length depends on its data."""
     manifest: Callable[[Any, Tokenizer], dict[str, Any]] = lambda _data, _tokenizer: {}
-    """What data.json says besides."""
+    """Additional content of data.json."""
     before_saving: Callable[[Any, Any], dict[str, Any]] = lambda _module, _data: {}
-    """Completes the model before its weights are saved; what there is to add to the validation's figures."""
+    """Completes the model before its weights are saved; returns additional validation metrics."""
 
 
 def _window_data(view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int) -> EpochData:
@@ -51,13 +51,13 @@ def _vae(config: Any, model: Any, is_note: Tensor) -> Learner:
 
 
 def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
-    """How many clips there are of each metre, the most frequent first."""
+    """The number of clips of each metre, the most frequent first."""
     metres = Counter(tokenizer.vocab[id_] for id_ in data.train_clips.metre.tolist())
     return {"metres": {name.removeprefix("TimeSig_"): count for name, count in metres.most_common()}}
 
 
 def _fit(module: VAEModule, data: ClipDataModule) -> dict[str, Any]:
-    """What the latent space is like by now."""
+    """Describe the current latent space."""
     has_sliders = module.latent.sliders > 0
     fit_latent_space(module.model, data.train_clips, data.attributes, sliders=has_sliders, seed=data.seed)
     return {"kl_per_dimension": module.kl_per_dimension}
@@ -67,7 +67,7 @@ PIECES = Task(data=_window_data, module=_decoder, most_steps=20_000)
 CLIPS = Task(
     data=ClipDataModule,
     module=_vae,
-    most_steps=6_000,  # clips overlap, and a VAE learns to copy soon
+    most_steps=6_000,  # clips overlap, and a VAE soon learns to copy
     manifest=_metres,
     before_saving=_fit,
 )

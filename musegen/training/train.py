@@ -16,7 +16,7 @@ from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
-from musegen.training.device import accelerator, precision, seconds_a_step
+from musegen.training.device import accelerator, precision, seconds_per_step
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.resume import (
     KeepState,
@@ -45,12 +45,12 @@ def train(
     """Train a model and leave the best one on the validation split in the folder `out`.
 
     Args:
-        config: of the run; what it leaves open is fitted to the data.
+        config: of the run; unset values are chosen from the data.
         dataset: the music.
         out: checkpoint folder, new or empty unless `force`.
         init: a checkpoint to start from; its model and tokenizer are used.
-        resume: go on with the run in `out` that was interrupted, with the settings it has.
-        force: replace what is in `out`.
+        resume: resume the interrupted run in `out`, with its settings.
+        force: replace the content of `out`.
         say: prints one line.
 
     Returns:
@@ -60,48 +60,43 @@ def train(
         ConfigError: `out` is taken, or a setting does not fit.
         DataError: nothing to train on.
         CheckpointError: `init` cannot be used.
-        MusegenError: the loss is not a number any more.
+        MusegenError: the loss is not finite.
     """
-    say = say if is_first_process() else _nothing
-    if is_first_process():  # the others find what it has begun to write
+    say = say if is_first_process() else lambda _line: None
+    if is_first_process():  # for the others the folder already has its files
         refuse_taken(out, force=force or resume)
     quiet_libraries()
-    asked, before = config, load_run(out, config, dataset, say) if resume else None
+    typed, before = config, load_run(out, config, dataset, say) if resume else None
     config = before.config if before else config
-    precision(config)  # refused before anything is made
+    precision(config)  # raises before anything is written
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
     run = set_up(config, dataset, start, say, before.tokenizer if before else None)
     _announce(run, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    _fit(run, asked, out, state=before.state if before else None, say=say)
+    _fit(run, typed, out, state=before.state if before else None, say=say)
     if is_first_process():
         delete_resume_state(out)
     return out
 
 
-def _fit(run: Run, asked: TrainConfig, out: Path, *, state: Path | None, say: Callable[[str], None]) -> None:
-    """The steps of a run, from the first or from where a state of it was saved; see `train`."""
-    going_on = shlex.join(
+def _fit(run: Run, typed: TrainConfig, out: Path, *, state: Path | None, say: Callable[[str], None]) -> None:
+    """Run the steps, from the first or from a saved state; see `train`."""
+    command = shlex.join(
         ["musegen", "train", run.config.family, str(run.dataset.path), "--out", str(out), "--resume"]
     )
     died = (
-        "another process of this run has died (see what it said above), so the run ends; what was saved "
-        f"before is kept; go on with: {going_on}"
+        "another process of this run has died (see its message above), so the run ends; what was saved "
+        f"before is kept; resume with: {command}"
     )
     say_when_one_dies(say, died)
     every = run.config.trainer.val_check_interval or 1
-    # After the others: what it saves holds what they have seen of the step.
-    last = KeepState(
-        state_path(out),
-        describe_run(asked, run.config, run.tokenizer, run.dataset),
-        every=every,
-        say=say,
-        going_on=going_on,
-    )
+    # The last callback: its states include what the others have stored in the step.
+    described = describe_run(typed, run.config, run.tokenizer, run.dataset)
+    last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
     trainer = _trainer(run.config, [*_callbacks(run, out, say), last], out)
-    with faults_in_words(trainer, died, lambda: going_on if has_state(out) else "the same command again"):
+    with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state)
     if trainer.global_step % every:  # steps since the last validation
         trainer.validate(run.module, datamodule=run.data, verbose=False)
@@ -112,12 +107,7 @@ def _callbacks(run: Run, out: Path, say: Callable[[str], None]) -> list[pl.Callb
     return [
         StepSeeds(run.config.seed),
         StopAtNaN(run.data.names, module.figure),
-        KeepBest(
-            lambda metrics: _save(run, out, metrics),
-            say,
-            figure=module.figure,
-            shown=module.shown,
-        ),
+        KeepBest(lambda metrics: _save(run, out, metrics), say, figure=module.figure, shown=module.shown),
         SampleEachValidation(
             lambda path: write_sample(path, run.checkpoint(out), run.dataset), out / "samples"
         ),
@@ -130,17 +120,17 @@ def _start(init: Path, config: TrainConfig, say: Callable[[str], None]) -> Check
     """The checkpoint to start from."""
     start = load_checkpoint(init)
     if start.config.family != config.family:
-        raise ConfigError(f"--init {start.path.name} is of family {start.config.family}, not {config.family}")
+        raise ConfigError(f"⟨init⟩ {start.path.name} is of family {start.config.family}, not {config.family}")
     if (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
-        say(f"model and tokenizer are those of {start.path.name}, whatever the settings say")
+        say(f"model and tokenizer are those of {start.path.name}, not those of the settings")
     return start
 
 
 def _clear(out: Path, *, is_new: bool) -> None:
-    """Find out whether the folder can be written, before the first epoch, and remove what an old run left.
+    """Check that the folder can be written, before the first epoch, and remove files of an old run.
 
     Raises:
-        OSError: it cannot.
+        OSError: it cannot be written.
     """
     write_atomic(out / ".writable", b"")
     (out / ".writable").unlink()
@@ -152,26 +142,18 @@ def _clear(out: Path, *, is_new: bool) -> None:
 
 
 def _save(run: Run, out: Path, metrics: dict[str, Any]) -> None:
-    """Write the checkpoint, completed as its task wants it."""
+    """Write the checkpoint, completed by its task."""
     metrics["valid"] |= run.task.before_saving(run.module, run.data)
-    save_checkpoint(
-        out,
-        config=run.config,
-        dataset=run.dataset.name,
-        tokenizer=run.tokenizer,
-        model=run.model,
-        data=run.manifest,
-        metrics=metrics,
-    )
+    save_checkpoint(out, metrics=metrics, **run.kept())
 
 
 def _announce(run: Run, say: Callable[[str], None]) -> None:
     weights = sum(p.numel() for p in run.module.parameters())
     steps = run.config.trainer.max_steps or 0
+    minutes = steps * seconds_per_step(run) / 60
     say(
         f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {run.data.batch_tokens} tokens "
-        f"on {run.data.count} {run.data.unit}s: about {steps * seconds_a_step(run) / 60:.1f} minutes at this "
-        "machine's pace"
+        f"on {run.data.count} {run.data.unit}s: about {minutes:.1f} minutes on this machine"
     )
 
 
@@ -207,8 +189,3 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl
                 pl.loggers.TensorBoardLogger(out, name="logs", version="tensorboard"),
             ],
         )
-
-
-def _nothing(line: str) -> None:
-    """What processes but the first say."""
-    del line

@@ -1,4 +1,4 @@
-"""The Lightning module of a VAE: reconstruction, KL with free bits, and the watch over the latent space."""
+"""The Lightning module of a VAE: reconstruction, KL with free bits, and latent space metrics."""
 
 import math
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from musegen.training.learner import Learner
 from musegen.training.sharding import Batch
 
 ACTIVE = 0.01
-"""Nats of KL from which on a dimension counts as used."""
+"""KL in nats above which a dimension counts as active."""
 
 
 class VAEModule(Learner):
@@ -21,17 +21,17 @@ class VAEModule(Learner):
 
     Args:
         model: the VAE.
-        latent: what its latent space is asked for, its free bits included; beta follows the steps.
+        latent: settings of its latent space, free bits included; beta depends on the step.
         others: see `Learner`.
     """
 
     model: VAE
 
     figure = "val_nats_per_clip"
-    """By which the best checkpoint is chosen: what the training lowers, at the full beta, from the mean."""
+    """The metric for the best checkpoint: the loss at the full beta, from the posterior mean."""
     shown: ClassVar = {
-        "nats_per_clip": "{:.2f} nats a clip",
-        "reconstruction_nats": "{:.2f} of them the notes'",
+        "nats_per_clip": "{:.2f} nats per clip",
+        "reconstruction_nats": "{:.2f} of them reconstruction",
         "kl": "KL {:.1f}",
         "active_units": "{:.0f} active units",
         "pitch_accuracy": "pitches {:.1%}",
@@ -45,7 +45,7 @@ class VAEModule(Learner):
         """In nats, of the last validation."""
 
     def loss(self, batch: Batch) -> Tensor:
-        """What a step lowers: nats a token, the KL's share of them included."""
+        """The training loss in nats per token, KL included."""
         ids = batch["ids"]
         posterior = self.model.posterior(ids)
         z = posterior.rsample()
@@ -53,57 +53,57 @@ class VAEModule(Learner):
         beta = beta_at(
             self.global_step / self.steps, self.latent.beta, self.latent.schedule, self.latent.cycles
         )
-        nats = self._told(ids, z, batch.get("changed"))
+        nats = self._reconstruction_nats(ids, z, batch.get("changed"))
         nats = nats + beta * above_free_bits(kl, self.free_bits)
         if self.latent.sliders:
             nats = nats + self.latent.sliders * attribute_loss(z, batch["attributes"])
         return nats.sum() / batch["tokens"]
 
-    def _told(self, ids: Tensor, z: Tensor, changed: Tensor | None) -> Tensor:
-        """Nats of each clip, (B,), from its z; the mean with those from a changed clip's, if there is one.
+    def _reconstruction_nats(self, ids: Tensor, z: Tensor, changed: Tensor | None) -> Tensor:
+        """Reconstruction nats of each clip, (B,), from its z, averaged with those from a modified clip's z.
 
-        Of the changed clip's z the sliders' dimensions are the clip's own: they must tell what it was.
+        In the z of the modified clip the sliders' dimensions are those of the clip itself, so that the
+        decoder must use them.
         """
         if changed is not None:
             sliders = len(ATTRIBUTES)
-            other = self.model.posterior(changed).rsample()
-            z = torch.cat([z, torch.cat([z[:, :sliders], other[:, sliders:]], dim=1)])
+            modified = self.model.posterior(changed).rsample()
+            z = torch.cat([z, torch.cat([z[:, :sliders], modified[:, sliders:]], dim=1)])
             ids = torch.cat([ids, ids])
         logits, _ = self.model(ids[:, :-1], self.model.init_state(z))
         nats = token_nats(logits, ids[:, 1:]).sum(dim=1)
         return nats if changed is None else nats.view(2, -1).mean(dim=0)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add up what some clips cost, decoded from their posterior's mean."""
-        del batch_idx
+    def validation_step(self, batch: Batch) -> None:
+        """Sum the losses of some clips, decoded from the mean of their posterior."""
         ids = batch["ids"]
         posterior = self.model.posterior(ids)
         logits, _ = self.model(ids[:, :-1], self.model.init_state(posterior.mean))
         targets = ids[:, 1:]
-        told = token_nats(logits, targets).sum(dim=1)
+        nats = token_nats(logits, targets).sum(dim=1)
         kl = kl_nats(posterior)
-        beyond = above_free_bits(kl, self.free_bits)
+        excess = above_free_bits(kl, self.free_bits)
         is_pitch = self.is_note[targets] == 1  # type: ignore[index]
         right = (logits.argmax(dim=2) == targets) & is_pitch
-        rows = [told, told + self.latent.beta * beyond, right.sum(1), is_pitch.sum(1), torch.ones_like(told)]
+        rows = [nats, nats + self.latent.beta * excess, right.sum(1), is_pitch.sum(1), torch.ones_like(nats)]
         self._sums += torch.stack([row.double().sum() for row in rows])
         self._kl += kl.double().sum(dim=0)
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the sums of a validation."""
+        """Reset the sums."""
         self._sums = torch.zeros(5, dtype=torch.float64, device=self.device)
         self._kl = torch.zeros(self.model.latent_dim, dtype=torch.float64, device=self.device)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the figures of all clips of all ranks."""
+        """Log the metrics over all clips of all ranks."""
         sums = self.of_all_ranks(torch.cat([self._sums, self._kl]))
-        told, objective, right, notes, clips = sums[:5].tolist()
+        nats, objective, right, notes, clips = sums[:5].tolist()
         kl = sums[5:] / max(clips, 1)
         self.kl_per_dimension = [round(nats, 4) for nats in kl.tolist()]
         figures = {
             "val_nats_per_clip": objective / max(clips, 1),
-            "val_reconstruction_nats": told / max(clips, 1),
-            "val_bits_per_note": told / math.log(2) / max(notes, 1),
+            "val_reconstruction_nats": nats / max(clips, 1),
+            "val_bits_per_note": nats / math.log(2) / max(notes, 1),
             "val_pitch_accuracy": right / max(notes, 1),
             "val_kl": float(kl.sum()),
             "val_active_units": float((kl > ACTIVE).sum()),

@@ -1,15 +1,16 @@
 """Batches of token streams: windows for training, whole pieces for validation.
 
-Everything drawn at random is a function of (seed, epoch), so that a run can be repeated.
+All random choices are functions of (seed, epoch), so that a run can be repeated.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from musegen.config.settings import TrainConfig
 from musegen.data.batches import fill_batches, plan_batches
@@ -18,62 +19,47 @@ from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import Ints
-from musegen.training.sharding import Batch, EpochData, share_of
+from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
 EXCERPT_BARS = 32
-"""Bars of which a planner sees at once in training; windows of tokens are far shorter in busy music."""
+"""Length of a planner's training excerpts; windows of tokens are far shorter in busy music."""
 EXCERPTS = 16
-"""A batch; they cost little, since only the planner reads them."""
-TOLD = 0.8
-"""Share of the pieces whose length is told at their start, where ids tell it; the others leave it open."""
+"""Per batch; they cost little, since only the planner reads them."""
+LENGTH_SHARE = 0.8
+"""Share of the pieces whose first id encodes their length, if there are such ids."""
 
 
-class TokenBatches(Dataset[Batch]):
-    """A list of batches, each made when asked for.
+@dataclass(eq=False)
+class TokenBatches(Batches):
+    """A list of batches, each made on access.
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
-    row is from, tokens, what their sum is divided by (see `share_of`), and where the streams accompany
-    melodies source_ids (B, S): all padded at the end with 0. Where these are events, it also holds the
-    streams' plan (B, K, 2), padded with `UNKNOWN`; and for the planner the melodies of longer excerpts,
-    excerpt_ids (R, S), with their plans, excerpt_plan (R, K, 2), and spans, what their sum is divided by.
-
-    Args:
-        view: the streams.
-        plan: the windows of each batch.
-        shifts: by which row of `moves` each window is transposed.
-        firsts: the id with which each window begins instead of its own, 0 where it keeps that; None: all do.
-        moves: `transposition_tables` of the streams, and of their melodies if there are any.
-        planned: tables by which the streams' plans are read; None: none are wanted.
-        excerpts: of which some are put into each batch, drawn anew by where its first window begins.
-        seed: of the draw.
+    row is from, and tokens, the divisor of the loss (see `share_of`); for accompaniments also the melodies,
+    source_ids (B, S). All are padded at the end with 0. For models with a chord planner it also has the plan
+    of the streams (B, K, 2), padded with `UNKNOWN`, and longer excerpts for the planner: their melodies,
+    excerpt_ids (R, S), their plans, excerpt_plan (R, K, 2), and spans, the divisor of the planner's loss.
     """
 
-    def __init__(
-        self,
-        view: TokenView,
-        plan: list[list[Window]],
-        shifts: list[list[int]],
-        moves: list[Ints],
-        planned: Tables | None = None,
-        *,
-        firsts: list[Ints] | None = None,
-        excerpts: list[Window] | None = None,
-        seed: Sequence[int] = (),
-    ) -> None:
-        self.view, self.plan, self.shifts, self.moves, self.planned = view, plan, shifts, moves, planned
-        self.firsts, self.excerpts, self.seed = firsts, excerpts, seed
-        self.share = 0, 1
-
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self.plan)
+    view: TokenView
+    """The streams."""
+    plan: list[list[Window]]
+    """The windows of each batch."""
+    shifts: list[list[int]]
+    """The row of `moves` by which each window is transposed."""
+    moves: list[Ints]
+    """`transposition_tables` of the streams, and of their melodies if there are any."""
+    planned: Tables | None = None
+    """Tables for reading the streams' plans; None: no plans."""
+    firsts: list[Ints] | None = None
+    """The id that replaces the first one of each window, 0 for none; None: no window has one."""
+    excerpts: list[Window] | None = None
+    """From which some are added to each batch at random, by the start of its first window."""
+    seed: Sequence[int] = ()
+    """Of the choice of excerpts."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
-        rows = [
-            transpose_together(self._streams(window), self.moves, shift)
-            for window, shift in zip(self.plan[index], self.shifts[index], strict=True)
-        ]
+        rows = self._rows(self.plan[index], self.shifts[index])
         if self.firsts is not None:
             for streams, first in zip(rows, self.firsts[index].tolist(), strict=True):
                 streams[0][0] = first or streams[0][0]
@@ -98,16 +84,18 @@ class TokenBatches(Dataset[Batch]):
         rng = np.random.default_rng([*self.seed, key])
         chosen = [excerpts[i] for i in rng.integers(0, len(excerpts), EXCERPTS)]
         shifts = rng.integers(0, len(self.moves[0]), EXCERPTS).tolist()
-        rows = [
-            transpose_together(self._streams(window), self.moves, shift)
-            for window, shift in zip(chosen, shifts, strict=True)
-        ]
+        rows = self._rows(chosen, shifts)
         plans = [stream_plan(streams[0], planned) for streams in rows]
         return {
             "excerpt_ids": _pad([streams[1] for streams in rows]),
             "excerpt_plan": _pad(plans, UNKNOWN),
             "spans": torch.tensor(float(sum(map(len, plans)))),
         }
+
+    def _rows(self, windows: list[Window], shifts: list[int]) -> list[list[Ints]]:
+        """The streams of each window, transposed together."""
+        pairs = zip(windows, shifts, strict=True)
+        return [transpose_together(self._streams(window), self.moves, shift) for window, shift in pairs]
 
     def _streams(self, window: Window) -> list[Ints]:
         streams = [self.view.ids[window.start : window.stop].astype(np.int64)]
@@ -121,43 +109,39 @@ def _pad(rows: list[Ints], value: int = 0) -> Tensor:
     return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value)
 
 
-def _telling_ids(view: TokenView, tables: Tables) -> Ints | None:
-    """The id that tells the length of each piece, (P,), 0 where none does; None: there are no such ids."""
-    told = tables.bars[tables.bars > 0]
-    if not len(told):
+def _length_ids(view: TokenView, tables: Tables) -> Ints | None:
+    """The id that encodes the length of each piece, (P,), 0 for none; None: there are no such ids."""
+    with_length = tables.bars[tables.bars > 0]
+    if not len(with_length):
         return None
-    of_bars = np.zeros(int(told.max()) + 2, dtype=np.int64)  # the last is for longer ones
-    of_bars[told] = np.flatnonzero(tables.bars > 0)
+    of_bars = np.zeros(int(with_length.max()) + 2, dtype=np.int64)  # the last is for longer pieces
+    of_bars[with_length] = np.flatnonzero(tables.bars > 0)
     bars = np.add.reduceat(tables.kind[view.ids] == Kind.BAR, view.offsets[:-1], dtype=np.int64)
     return of_bars[np.minimum(bars, len(of_bars) - 1)]
 
 
 class TokenDataModule(EpochData):
-    """Training windows, transposed at random, and validation pieces of a view.
+    """Training windows, randomly transposed, and validation pieces of a view.
 
     Args:
         view: the token streams.
         tables: of the tokenizer.
         config: of the run.
-        batch_tokens: ids a batch, padding included.
+        batch_tokens: ids per batch, padding included.
     """
 
     def __init__(self, view: TokenView, tables: Tables, config: TrainConfig, batch_tokens: int) -> None:
         super().__init__(view, seed=config.seed, batch_tokens=batch_tokens)
         self.windows = cut_windows(view, tables.kind, split="train", longest=config.data.window)
+        self.count = len(self.windows)
         reach = config.data.transpose
         shifts = range(-reach + 1, reach + 1) if reach else range(1)
-        spoken = [tables] if view.sources is None else [tables, view.sources.tables]
-        self.moves = [transposition_tables(each, shifts) for each in spoken]
-        self.stay = [transposition_tables(each, range(1)) for each in spoken]
+        vocabularies = [tables] if view.sources is None else [tables, view.sources.tables]
+        self.moves = [transposition_tables(each, shifts) for each in vocabularies]
+        self.identity = [transposition_tables(each, range(1)) for each in vocabularies]
         self.planned = tables if config.plans(tables.voices) else None
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
-        self.begins = _telling_ids(view, tables)
-
-    @property
-    def count(self) -> int:
-        """Windows."""
-        return len(self.windows)
+        self.length_ids = _length_ids(view, tables)
 
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
@@ -166,37 +150,32 @@ class TokenDataModule(EpochData):
         batches = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         plan = [[self.windows[i] for i in batch] for batch in batches]
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
-        return TokenBatches(
-            self.view,
-            plan,
-            shifts,
-            self.moves,
-            self.planned,
-            firsts=None if self.begins is None else [self._firsts(batch, self.begins, rng) for batch in plan],
-            excerpts=self.excerpts,
-            seed=(self.seed, epoch),
-        )
+        length_ids = self.length_ids
+        firsts = None if length_ids is None else [self._firsts(batch, length_ids, rng) for batch in plan]
+        own = self.planned, firsts, self.excerpts, (self.seed, epoch)
+        return TokenBatches(self.view, plan, shifts, self.moves, *own)
 
-    def _firsts(self, batch: list[Window], begins: Ints, rng: np.random.Generator) -> Ints:
+    def _firsts(self, batch: list[Window], length_ids: Ints, rng: np.random.Generator) -> Ints:
         """`TokenBatches.firsts` of a batch."""
         starts = np.array([window.start for window in batch])
         piece = np.searchsorted(self.view.offsets, starts, side="right") - 1
-        is_told = (self.view.offsets[piece] == starts) & (rng.random(len(batch)) < TOLD)
-        return np.where(is_told, begins[piece], 0)
+        has_length = (self.view.offsets[piece] == starts) & (rng.random(len(batch)) < LENGTH_SHARE)
+        return np.where(has_length, length_ids[piece], 0)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Whole validation pieces; training pieces where the dataset has no validation split."""
+        """Whole validation pieces, or training pieces if the dataset has no validation split."""
         split = "valid" if self.view.indices("valid") else "train"
         offsets = self.view.offsets
-        heard = self.view.sources.offsets if self.view.sources else np.zeros(len(offsets), dtype=np.int64)
+        sources = self.view.sources
+        source_offsets = sources.offsets if sources else np.zeros(len(offsets), dtype=np.int64)
         pieces = [
-            Window(int(offsets[i]), int(offsets[i + 1]), int(heard[i]), int(heard[i + 1]))
+            Window(int(offsets[i]), int(offsets[i + 1]), int(source_offsets[i]), int(source_offsets[i + 1]))
             for i in self.view.indices(split)
         ]
         lengths = np.array([window.length for window in pieces])
         order = np.argsort(lengths, kind="stable")
         plan = [[pieces[i] for i in batch] for batch in fill_batches(order, lengths, self.batch_tokens)]
-        # Any first few batches, which --trainer.limit-val-batches takes, hold pieces of all lengths.
+        # The first few batches (see limit_val_batches) must hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
-        return DataLoader(TokenBatches(self.view, plan, shifts, self.stay, self.planned), batch_size=None)
+        return DataLoader(TokenBatches(self.view, plan, shifts, self.identity, self.planned), batch_size=None)

@@ -23,9 +23,9 @@ def voices(**changed: float) -> dict[str, np.ndarray]:
     ("changed", "missed"),
     [
         ({}, []),
-        ({"parallel_octaves": 0.45}, ["parallel fifths and octaves a piece"]),
+        ({"parallel_octaves": 0.45}, ["parallel fifths and octaves per piece"]),
         ({"voice_crossing": 0.05}, ["share of frames crossed"]),
-        ({"range_errors": 0.25}, ["notes out of range a piece"]),
+        ({"range_errors": 0.25}, ["notes out of range per piece"]),
         ({"chord_tone_rate": 0.42}, ["chord-tone rate"]),
         ({"chord_tone_rate": 0.58}, ["chord-tone rate"]),
     ],

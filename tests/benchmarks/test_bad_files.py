@@ -16,16 +16,16 @@ REFUSED = Outcome("damaged", 0, [], 1, 90)
     [
         ("ok", 8, USED, []),
         ("ok", 9, USED, ["9 notes expected"]),
-        ("ok", 8, REFUSED, ["refused"]),
+        ("ok", 8, REFUSED, ["rejected"]),
         ("reject", None, REFUSED, []),
         ("reject", None, USED, ["used"]),
         ("either", None, USED, []),
-        ("either", 12, USED, ["12 notes expected, and no line says why"]),
+        ("either", 12, USED, ["12 notes expected, and no line explains the difference"]),
         ("either", 12, USED._replace(repairs=["4 notes without length dropped"]), []),
         ("either", 12, USED._replace(repairs=["12 notes start, 8 could be read"]), []),
         ("limit", 8, REFUSED, []),
         ("limit", 8, REFUSED._replace(seconds=13), ["over the limits"]),
-        ("either", 8, REFUSED._replace(reason="unreadable: KeyError: 1"), ["an unexpected end"]),
+        ("either", 8, REFUSED._replace(reason="unreadable: KeyError: 1"), ["ended unexpectedly"]),
     ],
 )
 def test_violations(expect: str, notes: int | None, outcome: Outcome, found: list[str]) -> None:

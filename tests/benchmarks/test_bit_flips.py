@@ -16,4 +16,4 @@ def test_a_flip_is_one_bit_and_is_taken_back(tmp_path: Path) -> None:
 
 def test_every_flip_is_counted(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(trained), "--flips", "12"]) == 0
-    assert capsys.readouterr().out.endswith("12 of 12 noticed\n")
+    assert capsys.readouterr().out.endswith("12 of 12 detected\n")

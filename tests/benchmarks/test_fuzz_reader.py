@@ -24,4 +24,4 @@ def test_broken_files_are_read_with_a_line_for_each_missing_note_or_refused() ->
 
 def test_a_run_counts_its_cases(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(own_seeds(), ".mid", 10, 60)
-    assert "50 cases from number 10 on, broken from 3 files" in capfd.readouterr().out
+    assert "50 cases from number 10 on, made from 3 files" in capfd.readouterr().out

@@ -20,9 +20,9 @@ def test_a_step_that_ends_well(figures: Path, tmp_path: Path) -> None:
     outcome = run(Step("planted copies", f"json.tool {figures}", wanted), tmp_path)
     assert outcome.values == (99.0, 0.5)
     assert outcome.is_good()
-    assert 0 < outcome.processor < 1
+    assert 0 < outcome.cpu_minutes < 1
     assert '"found": 99' in (tmp_path / "planted-copies.txt").read_text("utf-8")
-    assert table([outcome]).splitlines()[-1].startswith("1 of 1 steps as wanted")
+    assert table([outcome]).splitlines()[-1].startswith("1 of 1 steps within bounds")
 
 
 def test_a_figure_that_is_worse(figures: Path, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_library_that_is_not_there(tmp_path: Path) -> None:
     outcome = run(Step("copies", "json.tool nowhere", needs="no_such_library"), tmp_path)
     assert outcome == Outcome(outcome.step, is_left_out=True)
     assert outcome.is_good()
-    assert "left out: no_such_library is not installed" in table([outcome])
+    assert "skipped: no_such_library is not installed" in table([outcome])
 
 
 def test_numbers_in_text() -> None:

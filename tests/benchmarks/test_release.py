@@ -17,7 +17,7 @@ def test_half_the_bytes_and_the_same_model_within_their_rounding(trained: Path, 
     for old, new in zip(before.model.parameters(), after.model.parameters(), strict=True):
         assert new.dtype == torch.float32
         assert torch.equal(new, old.half().float())
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists already"):
         halve(trained, tmp_path / "small")
 
 

@@ -181,7 +181,7 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
         ("interpolate clips a.mid b.mid --out o --from-bar 1 5", ["b.mid: --from-bar is 5", "from 1 to 2"]),
         ("vary clips a.mid --out o --amount 1.5", ["--amount is 1.5", "from 0", "to 1"]),
         ("vary clips a.mid --out o --density nan", ["--density is nan", "notes a bar"]),
-        ("vary clips a.mid --out o --pitch +7", ["--pitch moves a slider", "trained without"]),
+        ("vary clips a.mid --out o --pitch +7", ["--pitch needs a slider", "trained without"]),
         ("generate clips --out o --bars 8", ["--bars is 8", "clips of 2 bars"]),
         ("generate clips --out o --prompt a.mid", ["--prompt", "musegen vary"]),
         ("accompany clips a.mid --out o", ["of family vae, not seq2seq: use musegen reconstruct"]),
@@ -214,10 +214,10 @@ def test_clips_that_do_not_fit_are_repaired_and_it_is_said(
     write_score(score(line([60] * 14), metres=[(0, 7, 8)]), here / "seven.mid")
     _, err = run(capsys, "reconstruct", "clips", "short.mid", "--out", "o")
     assert "1 bar of silence added: the model's clips have 2" in err
-    assert "the model writes one note at a time: 4 below the tune left out" in err
+    assert "the model writes one note at a time: 4 notes below the tune left out" in err
     assert len([n for n in melody(here / "o" / "all.mid") if n[0] < 1920]) == 4
     _, err = run(capsys, "reconstruct", "clips", "seven.mid", "--out", "o7")
-    assert "the model was trained on no clip in 7/8" in err
+    assert "no training clip is in 7/8" in err
 
 
 def test_a_language_model_has_no_latent_space(
@@ -229,4 +229,4 @@ def test_a_language_model_has_no_latent_space(
     assert "--key is for models that write pieces" in refused(
         capsys, "generate", "clips", "--key", "D", "--out", "o"
     )
-    assert "--prior is for models of clips" in refused(capsys, "generate", trained, "--prior", "--out", "o")
+    assert "--prior is for clip models" in refused(capsys, "generate", trained, "--prior", "--out", "o")

@@ -13,7 +13,7 @@ from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import DataError
-from musegen.evaluation.accompaniment import SYSTEMS, evaluate_accompanist, measure_accompaniments
+from musegen.evaluation.accompaniment import SYSTEMS, evaluate_seq2seq, measure_accompaniments
 from musegen.evaluation.likelihood import evaluate_checkpoint, model_view
 from musegen.evaluation.measures import MEASURES
 from musegen.files import write_json
@@ -53,7 +53,7 @@ def checkpoint(folder: Path) -> Checkpoint:
 @pytest.fixture(scope="module")
 def figures(checkpoint: Checkpoint, short: Dataset) -> dict[str, Any]:
     """Of the validation split, two pieces."""
-    return evaluate_accompanist(checkpoint, short, "valid").figures
+    return evaluate_seq2seq(checkpoint, short, "valid").figures
 
 
 def numbers(found: Any) -> Iterator[float]:
@@ -129,11 +129,11 @@ def test_without_training_pieces_there_is_nothing_to_retrieve(
 ) -> None:
     few = replace(short, path=tmp_path, pieces=[replace(p, split="test") for p in short.pieces[:1]])
     (tmp_path / "scores.bin").write_bytes((short.path / "scores.bin").read_bytes())
-    figures = evaluate_accompanist(checkpoint, few).figures
+    figures = evaluate_seq2seq(checkpoint, few).figures
     assert list(figures["systems"]) == ["model", "human", "block_chords"]
     assert figures["accompanied"] == 1
     with pytest.raises(DataError, match="no valid pieces"):
-        evaluate_accompanist(checkpoint, few, "valid")
+        evaluate_seq2seq(checkpoint, few, "valid")
 
 
 class TestCommand:

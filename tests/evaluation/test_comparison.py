@@ -112,7 +112,7 @@ def test_files_that_cannot_be_read_are_listed(scores: list[Score], tmp_path: Pat
 
 
 def test_too_little_music(scores: list[Score], tunes: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="real: a comparison takes 4 pieces or more, here: 3"):
+    with pytest.raises(DataError, match="real has 3 pieces, a comparison needs 4 or more"):
         compare(music_set("real", scores[:3]), music_set("made", scores))
     with pytest.raises(DataError, match=r"made: .* 2 pieces or more, here: 1"):
         compare(music_set("real", scores), music_set("made", scores[:1]))

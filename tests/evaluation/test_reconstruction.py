@@ -41,7 +41,7 @@ def test_positions_strike_hold_and_rest() -> None:
 
 
 @pytest.fixture(scope="module")
-def open_training_index(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def trained(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     config = VAETrainConfig(
         model=VAEConfig(embedding_dim=32, hidden_size=64, latent_dim=64, clip_bars=1),
         optim=OptimConfig(batch_tokens=2048, lr=1e-2),
@@ -52,18 +52,18 @@ def open_training_index(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def untrained(learnt: Checkpoint, tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def untrained(trained: Checkpoint, tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     from musegen.checkpoint.build import build_model
 
     folder = tmp_path_factory.mktemp("checkpoints") / "fresh"
-    fresh = build_model(learnt.config, learnt.tokenizer)
-    kept = {"config": learnt.config, "tokenizer": learnt.tokenizer, "data": learnt.data}
+    fresh = build_model(trained.config, trained.tokenizer)
+    kept = {"config": trained.config, "tokenizer": trained.tokenizer, "data": trained.data}
     save_checkpoint(folder, dataset=tunes.name, model=fresh, metrics={}, **kept)  # type: ignore[arg-type]
     return load_checkpoint(folder)
 
 
-def test_training_makes_clips_come_back(learnt: Checkpoint, untrained: Checkpoint, tunes: Dataset) -> None:
-    figures = measure_reconstruction(learnt, tunes, limit=60)
+def test_training_makes_clips_come_back(trained: Checkpoint, untrained: Checkpoint, tunes: Dataset) -> None:
+    figures = measure_reconstruction(trained, tunes, limit=60)
     before = measure_reconstruction(untrained, tunes, limit=60)
     f1, fresh_f1 = (found["systems"]["model"]["note_f1"]["mean"] for found in (figures, before))
     assert f1 > fresh_f1 + 0.15
@@ -75,16 +75,16 @@ def test_training_makes_clips_come_back(learnt: Checkpoint, untrained: Checkpoin
     assert holds["positions_24"]["mean"] > holds["positions_16ths"]["mean"] > 0.1
 
 
-def test_the_nearest_training_clip_of_a_training_clip_is_itself(learnt: Checkpoint, tunes: Dataset) -> None:
-    figures = measure_reconstruction(learnt, tunes, "train", limit=20)
+def test_the_nearest_training_clip_of_a_training_clip_is_itself(trained: Checkpoint, tunes: Dataset) -> None:
+    figures = measure_reconstruction(trained, tunes, "train", limit=20)
     assert figures["known_share"] == 1.0
     assert figures["systems"]["nearest_training_clip"]["whole"]["mean"] == 1.0
 
 
-def test_clips_known_from_training_are_left_out(learnt: Checkpoint, tunes: Dataset) -> None:
-    tables = learnt.tokenizer.tables
-    view = model_view(learnt, tunes)
-    training, clips = (cut_clips(view, learnt.tokenizer, bars=1, split=split) for split in ("train", "test"))
+def test_clips_known_from_training_are_left_out(trained: Checkpoint, tunes: Dataset) -> None:
+    tables = trained.tokenizer.tables
+    view = model_view(trained, tunes)
+    training, clips = (cut_clips(view, trained.tokenizer, bars=1, split=split) for split in ("train", "test"))
 
     def shapes(of_clips: object) -> list[bytes]:
         heard = clip_notes(of_clips.ids, of_clips.offsets, tables)  # type: ignore[attr-defined]
@@ -99,11 +99,11 @@ def test_clips_known_from_training_are_left_out(learnt: Checkpoint, tunes: Datas
     assert 0 < len(chosen.which) < len(clips.piece)
 
 
-def test_a_checkpoint_keeps_its_latent_space(learnt: Checkpoint) -> None:
-    assert isinstance(learnt.model, VAE)
-    weights = learnt.model.mixture_log_weights
+def test_a_checkpoint_keeps_its_latent_space(trained: Checkpoint) -> None:
+    assert isinstance(trained.model, VAE)
+    weights = trained.model.mixture_log_weights
     assert weights.exp().sum().item() == pytest.approx(1.0, abs=1e-4)
-    assert learnt.model.mixture_means.abs().max() > 0.1
-    assert len(learnt.metrics["valid"]["kl_per_dimension"]) == 64
-    assert learnt.data["metres"]
-    assert Path(learnt.path / "README.md").read_text("utf-8").startswith("# one-bar")
+    assert trained.model.mixture_means.abs().max() > 0.1
+    assert len(trained.metrics["valid"]["kl_per_dimension"]) == 64
+    assert trained.data["metres"]
+    assert Path(trained.path / "README.md").read_text("utf-8").startswith("# one-bar")

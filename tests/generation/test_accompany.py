@@ -100,7 +100,7 @@ def test_a_prompt_stands_before_what_is_new(checkpoint: Checkpoint, chorales: ob
     for score in play(checkpoint, melody, Accompaniment(prompt_bars=2), prompt=own, num=2):
         [bass] = [track for track in score.tracks if track.name == "Bass"]
         assert rows(bass)[:3] == [(0, 480, 43, 99), (480, 1400, 45, 31), (2400, 480, 47, 64)]
-    with pytest.raises(ConfigError, match="--prompt-bars"):
+    with pytest.raises(ConfigError, match="prompt_bars is 4: it must be from 0 to 3"):
         play(checkpoint, melody, Accompaniment(prompt_bars=4))
 
 

@@ -103,11 +103,11 @@ def test_a_change_of_metre_inside_is_refused(tokenizer: Tokenizer) -> None:
 
 def test_a_metre_nobody_knows_is_refused_and_an_untrained_one_said(tokenizer: Tokenizer) -> None:
     odd = score(line([60] * 8), metres=[(0, 61, 64)])
-    with pytest.raises(DataError, match="in 61/64, which the model does not write; it knows"):
+    with pytest.raises(DataError, match="in 61/64, which the model does not write; it writes"):
         take_clip(odd, tokenizer, 2)
     seven = score(line([60] * 14), metres=[(0, 7, 8)])
     clip = take_clip(seven, tokenizer, 2, metres={"6/8": 30, "4/4": 50})
-    assert clip.words == ["the model was trained on no clip in 7/8 (on 4/4, 6/8): expect little"]
+    assert clip.words == ["no training clip is in 7/8 (they are in 4/4, 6/8): expect poor results"]
     assert not take_clip(seven, tokenizer, 2, metres={"7/8": 1}).words
 
 
@@ -117,7 +117,7 @@ def test_of_several_tracks_the_melody_is_taken(tokenizer: Tokenizer) -> None:
     both = score(low, tune, metres=[(0, 4, 4)])
     clip = take_clip(both, tokenizer, 2)
     assert [t.name for t in clip.score.tracks] == ["Lead"]
-    assert clip.words == ["the tune is taken to be track 2 'Lead'; --melody names another"]
+    assert clip.words == ["the tune is taken to be track 2 'Lead'; ⟨melody⟩ names another"]
     assert take_clip(both, tokenizer, 2, melody="bass").score.tracks[0].name == "Bass"
     with pytest.raises(DataError, match="no melody track 'flute'"):
         take_clip(both, tokenizer, 2, melody="flute")
@@ -130,7 +130,7 @@ def test_of_two_melodies_at_once_the_higher_is_taken(tokenizer: Tokenizer) -> No
     for note in line([60, 62, 64, 65] * 2, step=480).notes:
         both.tracks[0].notes.append(note)
     clip = take_clip(both, tokenizer, 2)
-    assert clip.words == ["the model writes one note at a time: 8 below the tune left out"]
+    assert clip.words == ["the model writes one note at a time: 8 notes below the tune left out"]
     assert [n[2] for n in notes(clip.score.tracks[0])] == [72, 74, 76, 77] * 2
 
 
@@ -147,7 +147,7 @@ def test_what_lies_off_the_grid_is_said() -> None:
     coarse = GridTokenizer.build(TokenizerConfig(kind="grid", positions=4), time_signatures=[])
     triplets = score(line([60, 62, 64] * 8, step=160), metres=[(0, 4, 4)])
     clip = take_clip(triplets, coarse, 2)
-    assert clip.words == ["33% of the notes lie on the model's grid; it hears the others moved to it"]
+    assert clip.words == ["33% of the notes lie on the model's grid; the others are moved to it"]
     assert clip.score.note_num() == 24
 
 

@@ -1,6 +1,7 @@
 """Clips from points of a latent space."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,12 @@ from musegen.config.options import SamplingOptions
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.generation.clips import Clip, take_clip
-from musegen.generation.interpolate import interpolate_clips
-from musegen.generation.latent import decode_latents, draw_latents, latent_of, sample_clips
-from musegen.generation.request import Request
+from musegen.generation.interpolate import Route, interpolate_clips
+from musegen.generation.latent import ClipDecoder, draw_latents, latent_of, sample_clips
+from musegen.generation.request import Request, TrainingDefaults
 from musegen.generation.sampling import RowStreams
-from musegen.generation.sliders import SLIDER_POINTS, SliderCandidates, along_slider, chosen
+from musegen.generation.sliders import SLIDER_POINTS, SliderCandidates, along_slider, best_candidate
 from musegen.generation.vary import vary_clip
-from musegen.generation.walks import Route
 from musegen.metrics.smoothness import note_edit_distance
 from musegen.models.vae import ATTRIBUTES, VAE
 from tests.music.scores import line, notes, score
@@ -38,6 +38,11 @@ def model(checkpoint: Checkpoint) -> VAE:
 
 
 @pytest.fixture(scope="module")
+def decoder(checkpoint: Checkpoint, model: VAE) -> ClipDecoder:
+    return ClipDecoder(model, checkpoint.tokenizer)
+
+
+@pytest.fixture(scope="module")
 def clips(checkpoint: Checkpoint, tunes: Dataset) -> list[Clip]:
     """Two clips in 2/4, of a flute and a fiddle, at 90 and 150 quarters a minute."""
     found = [take_clip(tunes.score(p), checkpoint.tokenizer, 2) for p in tunes.pieces]
@@ -52,31 +57,23 @@ def ids(results: list) -> list[list[int]]:  # type: ignore[type-arg]
     return [result.ids for result in results]
 
 
-def test_every_point_is_a_clip_of_the_metre(checkpoint: Checkpoint, model: VAE) -> None:
+def test_every_point_is_a_clip_of_the_metre(decoder: ClipDecoder, model: VAE) -> None:
     z = 3 * torch.randn(6, model.latent_dim, generator=torch.Generator().manual_seed(0))
     for metre in ((6, 8), (7, 8)):
         for sampling in (SamplingOptions(temperature=0.0), HOT):
-            for result in decode_latents(model, checkpoint.tokenizer, z, metre, sampling=sampling):
+            for result in replace(decoder, metre=metre, sampling=sampling).decode(z):
                 [mark] = result.score.time_signatures
                 assert (mark.numerator, mark.denominator) == metre
                 assert 0 < result.score.end() <= 2 * 480 * 4 * metre[0] // metre[1]
                 assert result.score.note_num() > 0
 
 
-def test_a_point_decodes_alike_alone_and_among_others(checkpoint: Checkpoint, model: VAE) -> None:
+def test_a_point_decodes_alike_alone_and_among_others(decoder: ClipDecoder, model: VAE) -> None:
     z = torch.randn(70, model.latent_dim, generator=torch.Generator().manual_seed(1))  # more than go at once
-    together = decode_latents(
-        model, checkpoint.tokenizer, z, (4, 4), sampling=HOT, streams=RowStreams(3, range(70))
-    )
+    hot = replace(decoder, sampling=HOT)
+    together = hot.decode(z, RowStreams(3, range(70)))
     for row in (0, 65):
-        [alone] = decode_latents(
-            model,
-            checkpoint.tokenizer,
-            z[row : row + 1],
-            (4, 4),
-            sampling=HOT,
-            streams=RowStreams(3, range(row, row + 1)),
-        )
+        [alone] = hot.decode(z[row : row + 1], RowStreams(3, range(row, row + 1)))
         assert alone.ids == together[row].ids
 
 
@@ -104,51 +101,51 @@ def test_new_clips_keep_to_what_is_asked(checkpoint: Checkpoint, model: VAE) -> 
         assert {(t.numerator, t.denominator) for t in clip.score.time_signatures} == {(3, 4)}
         assert {n[2] for t in clip.score.tracks for n in notes(t)} <= set(range(60, 67))
         assert (clip.score.tracks[0].program, round(clip.score.tempos[0].qpm)) == (40, 77)
-    chosen = sample_clips(model, checkpoint.tokenizer, Request(2), num=8, metres=["9/8"])
-    assert all((c.score.time_signatures[0].numerator, c.bars) == (9, 2) for c in chosen)
+    best_candidate = sample_clips(
+        model, checkpoint.tokenizer, Request(2), num=8, defaults=TrainingDefaults(metres=["9/8"])
+    )
+    assert all((c.score.time_signatures[0].numerator, c.bars) == (9, 2) for c in best_candidate)
     with pytest.raises(ConfigError, match="63/64 is not known"):
         sample_clips(model, checkpoint.tokenizer, Request(2, (63, 64)))
 
 
-def test_the_way_between_two_clips(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
-    way = interpolate_clips(model, checkpoint.tokenizer, clips[0], clips[1], 5)
+def test_the_way_between_two_clips(decoder: ClipDecoder, model: VAE, clips: list[Clip]) -> None:
+    way = interpolate_clips(decoder, clips[0], clips[1], 5)
     assert len(way.between) == 3
     assert [round(r.score.tempos[0].qpm) for r in way.between] == [105, 120, 135]
     assert {t.program for r in way.between for t in r.score.tracks} == {73}
     for clip, end in zip(clips, (way.first, way.last), strict=True):
-        [back] = decode_latents(model, checkpoint.tokenizer, latent_of(model, clip.ids)[None], clip.metre)
+        [back] = decoder.of(clip).decode(latent_of(model, clip.ids)[None])
         assert end.ids == back.ids
 
 
 @pytest.mark.parametrize("path", ["both", "spherical", "linear"])
-def test_between_equal_clips_lies_that_clip(
-    checkpoint: Checkpoint, model: VAE, clips: list[Clip], path: Route
-) -> None:
+def test_between_equal_clips_lies_that_clip(decoder: ClipDecoder, clips: list[Clip], path: Route) -> None:
     first = clips[0]
-    way = interpolate_clips(model, checkpoint.tokenizer, first, first, 9, path=path, sampling=HOT)
+    way = interpolate_clips(replace(decoder, sampling=HOT), first, first, 9, path=path)
     assert [notes(r.score.tracks[0]) for r in way.between] == [notes(first.score.tracks[0])] * 7
     assert all(r.ids == first.ids[:-1].tolist() for r in way.between)
 
 
-def test_variations(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+def test_variations(decoder: ClipDecoder, model: VAE, clips: list[Clip]) -> None:
     clip = clips[0]
-    [back] = decode_latents(model, checkpoint.tokenizer, latent_of(model, clip.ids)[None], clip.metre)
-    same = vary_clip(model, checkpoint.tokenizer, clip, num=3, amount=0.0)
+    [back] = decoder.of(clip).decode(latent_of(model, clip.ids)[None])
+    same = vary_clip(decoder, clip, num=3, amount=0.0)
     assert ids(same) == [back.ids] * 3
-    other = vary_clip(model, checkpoint.tokenizer, clip, num=3, amount=1.0, seed=4)
+    other = vary_clip(decoder, clip, num=3, amount=1.0, seed=4)
     drawn = draw_latents(model, RowStreams(4, range(3)))
-    assert ids(other) == ids(decode_latents(model, checkpoint.tokenizer, drawn, clip.metre))
-    some = vary_clip(model, checkpoint.tokenizer, clip, num=2, amount=0.5, seed=4)
-    assert ids(vary_clip(model, checkpoint.tokenizer, clip, num=1, amount=0.5, seed=4)) == ids(some)[:1]
+    assert ids(other) == ids(decoder.of(clip).decode(drawn))
+    some = vary_clip(decoder, clip, num=2, amount=0.5, seed=4)
+    assert ids(vary_clip(decoder, clip, num=1, amount=0.5, seed=4)) == ids(some)[:1]
     for between, far in zip(some, other, strict=False):
         near = note_edit_distance(back.score, between.score)
         assert 0 < near < note_edit_distance(back.score, far.score)
     assert other[0].score.tracks[0].program == 73
 
 
-def test_a_model_without_sliders_refuses_them(checkpoint: Checkpoint, model: VAE, clips: list[Clip]) -> None:
+def test_a_model_without_sliders_refuses_them(decoder: ClipDecoder, clips: list[Clip]) -> None:
     with pytest.raises(ConfigError, match="trained without"):
-        vary_clip(model, checkpoint.tokenizer, clips[0], moves={"density": 2.0})
+        vary_clip(decoder, clips[0], moves={"density": 2.0})
 
 
 @pytest.fixture
@@ -159,34 +156,34 @@ def slidable(model: VAE) -> Iterator[VAE]:
     model.slider_slope.zero_()
 
 
-def test_candidates_lie_along_one_dimension(checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]) -> None:
+def test_candidates_lie_along_one_dimension(decoder: ClipDecoder, slidable: VAE, clips: list[Clip]) -> None:
     z = latent_of(slidable, clips[0].ids)[None].repeat(2, 1)
     for slider, count in ((ATTRIBUTES.index("density"), 3 * SLIDER_POINTS - 2), (1, SLIDER_POINTS)):
-        walks = along_slider(slidable, checkpoint.tokenizer, z, clips[0].metre, slider)
+        walks = along_slider(decoder.of(clips[0]), z, slider)
         for walk in walks:
             assert len(walk.points) == len(walk.results) == len(walk.attributes) == count
             assert torch.equal(walk.points[0], z[0])
             others = [dimension for dimension in range(z.shape[1]) if dimension != slider]
             assert torch.equal(walk.points[:, others], z[:1, others].expand(count, -1))
             assert walk.changed[0] == 0
-        plain = decode_latents(
-            slidable, checkpoint.tokenizer, walks[0].points[:SLIDER_POINTS], clips[0].metre
-        )
+        plain = decoder.of(clips[0]).decode(walks[0].points[:SLIDER_POINTS])
         assert ids(walks[0].results[:SLIDER_POINTS]) == ids(walks[1].results[:SLIDER_POINTS]) == ids(plain)
-        alone = along_slider(slidable, checkpoint.tokenizer, z[:1], clips[0].metre, slider)
+        alone = along_slider(decoder.of(clips[0]), z[:1], slider)
         assert ids(alone[0].results) == ids(walks[0].results)
 
 
-def test_a_slider_is_set_by_ear(checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]) -> None:
+def test_a_slider_is_set_by_ear(
+    decoder: ClipDecoder, checkpoint: Checkpoint, slidable: VAE, clips: list[Clip]
+) -> None:
     """However little the dimension does, the clip comes nearer to what is asked for than it was."""
     tokenizer, clip = checkpoint.tokenizer, clips[0]
-    [plain] = decode_latents(slidable, tokenizer, latent_of(slidable, clip.ids)[None], clip.metre)
+    [plain] = decoder.of(clip).decode(latent_of(slidable, clip.ids)[None])
     for move in (2.0, -1.0):
-        [found, other] = vary_clip(slidable, tokenizer, clip, moves={"density": move}, num=2, seed=3)
+        [found, other] = vary_clip(decoder, clip, moves={"density": move}, num=2, seed=3)
         assert (found.score.note_num() - plain.score.note_num()) * np.sign(move) > 0
-        assert ids(vary_clip(slidable, tokenizer, clip, moves={"density": move}, seed=3)) == [found.ids]
+        assert ids(vary_clip(decoder, clip, moves={"density": move}, seed=3)) == [found.ids]
         assert tokenizer.decode(other.ids).note_num() == other.score.note_num()
-    [both] = vary_clip(slidable, tokenizer, clip, moves={"density": 2.0, "pitch": 3.0})
+    [both] = vary_clip(decoder, clip, moves={"density": 2.0, "pitch": 3.0})
     assert both.score.note_num() > plain.score.note_num()
 
 
@@ -197,9 +194,9 @@ def test_of_candidates_alike_the_one_that_changes_least_besides_is_chosen() -> N
     changed = np.array([0.0, 0.1, 0.6, 0.0, 0.5])
     walk = SliderCandidates(torch.zeros(5, 8), [], attributes, changed)
     units = np.array([1.0, 4.0, 0.2, 5.0])
-    assert chosen(walk, 0, 6.0, attributes[0], units) == 4
-    assert chosen(walk, 0, 4.1, attributes[0], units) == 0
-    assert chosen(walk, 1, 11.0, attributes[0], units) == 1
+    assert best_candidate(walk, 0, 6.0, attributes[0], units) == 4
+    assert best_candidate(walk, 0, 4.1, attributes[0], units) == 0
+    assert best_candidate(walk, 1, 11.0, attributes[0], units) == 1
 
 
 def test_a_clip_of_another_metre_is_told_apart(checkpoint: Checkpoint, model: VAE) -> None:

@@ -13,7 +13,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
 from musegen.generation.pieces import generate
-from musegen.generation.request import Request
+from musegen.generation.request import Request, TrainingDefaults
 from musegen.metrics.pitch import scale_consistency
 from musegen.music.metre import bar_ticks
 from musegen.music.writing.midi import midi_bytes
@@ -131,7 +131,9 @@ def test_any_resolution_of_a_prompt_gives_exactly_the_bars(checkpoint: Checkpoin
 
 
 def test_without_a_tempo_asked_for_it_is_that_of_the_training_data(checkpoint: Checkpoint) -> None:
-    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=1), default_tempo=77.0)
+    [result] = generate(
+        checkpoint.model, checkpoint.tokenizer, Request(bars=1), defaults=TrainingDefaults(tempo=77.0)
+    )
     assert [(t.time, round(t.qpm)) for t in result.score.tempos] == [(0, 77)]
 
 

@@ -13,7 +13,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.plans import draw_labels, draw_plans
 from musegen.generation.sampling import RowStreams
-from musegen.models.chord_planner import Chain, Heard, Planner, absolute, relative
+from musegen.models.chord_planner import Chain, EncodedMelody, Planner, absolute, relative
 from musegen.models.seq2seq import Seq2Seq
 from musegen.music.metre import bar_ticks
 from musegen.music.writing.midi import write_score
@@ -30,20 +30,20 @@ def planner() -> Planner:
     return made.eval()
 
 
-def heard(spans: int = 12) -> Heard:
+def heard(spans: int = 12) -> EncodedMelody:
     states = torch.randn(1, spans, 16, generator=torch.Generator().manual_seed(1)) * 3
-    return Heard(states, torch.tensor([7]), torch.tensor([spans]))
+    return EncodedMelody(states, torch.tensor([7]), torch.tensor([spans]))
 
 
 NOTHING = torch.full((12, 2), UNKNOWN)
 
 
 def test_plans_are_whole_and_do_not_depend_on_how_many_there_are(planner: Planner) -> None:
-    eight = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=NOTHING)
+    eight = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, fixed=NOTHING)
     assert eight.shape == (8, 12, 2)
     assert 0 <= int(eight[..., 0].min()) <= int(eight[..., 0].max()) < CHORDS
     assert 0 <= int(eight[..., 1].min()) <= int(eight[..., 1].max()) < len(NOTE_COUNTS)
-    alone = draw_plans(planner, heard(), RowStreams(4, range(5, 6)), temperature=1.0, user_tracks=NOTHING)
+    alone = draw_plans(planner, heard(), RowStreams(4, range(5, 6)), temperature=1.0, fixed=NOTHING)
     assert torch.equal(alone[0], eight[5])
     assert not torch.equal(eight[4], eight[5])
 
@@ -52,10 +52,10 @@ def test_what_is_settled_stays_and_the_rest_follows_it(planner: Planner) -> None
     given = NOTHING.clone()
     given[:3] = torch.tensor([[1, 4], [20, 2], [0, 0]])
     given[6, 0] = 13
-    plans = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=given)
+    plans = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, fixed=given)
     settled = given != UNKNOWN
     assert torch.equal(plans[:, settled], given[settled].expand(8, -1))
-    free = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, user_tracks=NOTHING)
+    free = draw_plans(planner, heard(), RowStreams(4, range(8)), temperature=1.0, fixed=NOTHING)
     assert not torch.equal(plans[:, 3:6], free[:, 3:6])
 
 
@@ -171,7 +171,7 @@ def test_the_command_takes_chords(
     for path, flags, words in (
         (pianist, ["--chords", "C H"], "which is not a chord"),
         (pianist, ["--plan-temperature", "-1"], "--plan-temperature is -1.0"),
-        (accompanist, ["--chords", "C"], "--chords is for models that plan"),
+        (accompanist, ["--chords", "C"], "--chords needs a chord planner"),
         (accompanist, ["--plan-temperature", "1"], "--plan-temperature is for models that plan"),
     ):
         out = ["--out", str(tmp_path / "no"), *flags]

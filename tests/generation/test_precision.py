@@ -97,7 +97,7 @@ def test_rows_that_have_ended_leave_and_nothing_changes(
     from musegen.generation import engine
 
     left_early = generate(model, plain, Request(bars=2), num=20, seed=1)
-    monkeypatch.setattr(engine, "LEFT", 0.0)
+    monkeypatch.setattr(engine, "KEEP_BELOW", 0.0)
     stayed = generate(model, plain, Request(bars=2), num=20, seed=1)
     assert [each.ids for each in left_early] == [each.ids for each in stayed]
     assert len({len(each.ids) for each in stayed}) > 5

@@ -15,11 +15,11 @@ from musegen.generation.rejection import (
     CANDIDATES,
     Draws,
     Rejection,
-    at_rest,
+    accept_all,
     copied_run,
     in_key,
     novel,
-    once,
+    on_tonic,
 )
 from musegen.generation.request import Request, Result
 from musegen.models.lm import LanguageModel
@@ -38,7 +38,7 @@ def written(draws: Draws, write: Callable[[int, int], list[Result]]) -> list[Res
     return drawing.results
 
 
-def test_copies_are_thrown_away_and_others_written(trained: Path) -> None:
+def test_copies_are_rejected_and_others_generated(trained: Path) -> None:
     checkpoint = load_checkpoint(trained)
 
     def write(num: int, seed: int) -> list[Result]:
@@ -51,23 +51,21 @@ def test_copies_are_thrown_away_and_others_written(trained: Path) -> None:
     lengths = [copied_run(each, index, 3) for each in first]
     assert min(lengths[:2]) > max(lengths[2:])
     words: list[str] = []
-    wish = novel(once, index, max_copy=max(lengths[2:]), bars=3, words=words)
-    kept = written(wish(4, 7), write)
-    assert [each.ids for each in kept[:2]] == [each.ids for each in first[2:]]
-    assert len(kept) == 4
+    inner = novel(accept_all, index, max_copy=max(lengths[2:]), bars=3, words=words)
+    accepted = written(inner(4, 7), write)
+    assert [each.ids for each in accepted[:2]] == [each.ids for each in first[2:]]
+    assert len(accepted) == 4
     [line] = words
     assert int(line.rpartition(" ")[2]) >= 2
-    assert all(copied_run(each, index, 3) <= max(lengths[2:]) for each in kept)
-    again = written(wish(4, 7), write)
-    assert [each.ids for each in again] == [each.ids for each in kept]
-    with pytest.raises(
-        ConfigError, match=r"--max-copy 0 is kept by [01] of 2 pieces, after \d+ were thrown away"
-    ):
-        written(novel(once, index, max_copy=0, bars=3, words=words)(2, 0), write)
+    assert all(copied_run(each, index, 3) <= max(lengths[2:]) for each in accepted)
+    again = written(inner(4, 7), write)
+    assert [each.ids for each in again] == [each.ids for each in accepted]
+    with pytest.raises(ConfigError, match=r"max_copy 0: [01] of 2 pieces were accepted and \d+ rejected"):
+        written(novel(accept_all, index, max_copy=0, bars=3, words=words)(2, 0), write)
 
 
 def test_wishes_stand_in_one_another(trained: Path) -> None:
-    """Of a share that ends on its tonic, what copies nothing: the lines say what was thrown away."""
+    """Of a share that ends on its tonic, what copies nothing: the lines say how many were rejected."""
     checkpoint = load_checkpoint(trained)
     model = checkpoint.model
     assert isinstance(model, LanguageModel)
@@ -77,16 +75,16 @@ def test_wishes_stand_in_one_another(trained: Path) -> None:
         asked.append((num, seed))
         return generate(model, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
 
-    first = written(at_rest(0.5)(3, 5), write)
+    first = written(on_tonic(0.5)(3, 5), write)
     index = build_index([first[0].score], ["first"])
     shortest = max(copied_run(each, index, 2) for each in first[1:])
     assert copied_run(first[0], index, 2) > shortest
     words: list[str] = []
-    kept = written(novel(at_rest(0.5), index, max_copy=shortest, bars=2, words=words)(3, 5), write)
-    assert [each.ids for each in kept[:2]] == [each.ids for each in first[1:]]
+    accepted = written(novel(on_tonic(0.5), index, max_copy=shortest, bars=2, words=words)(3, 5), write)
+    assert [each.ids for each in accepted[:2]] == [each.ids for each in first[1:]]
     assert asked[0] == asked[1] == (3 * CANDIDATES, 5)
     assert asked[2] == (CANDIDATES, 5 + 2**32)
-    assert words == [f"thrown away, for copying more than {shortest} notes in a row: {len(asked) - 2}"]
+    assert words == [f"rejected for copying more than {shortest} notes in a row: {len(asked) - 2}"]
 
 
 def test_a_prompt_may_be_a_copy(trained: Path, tunes: Dataset) -> None:
@@ -103,7 +101,7 @@ def struck(result: Result) -> list[int]:
     return [pitch for _, _, pitch in notes(result.score.tracks[0])]
 
 
-def test_a_key_is_kept_and_what_is_in_another_mode_thrown_away(trained: Path) -> None:
+def test_a_key_is_kept_and_what_is_in_another_mode_rejected(trained: Path) -> None:
     """Pieces are those of the same seed, moved; their likelihood is that of the piece as it stands."""
     checkpoint = load_checkpoint(trained)
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
@@ -117,19 +115,19 @@ def test_a_key_is_kept_and_what_is_in_another_mode_thrown_away(trained: Path) ->
     mode = max(MODES, key=lambda mode: sum(tonic_in(each.score, mode) is not None for each in first))
     wanted = [each for each in first[:2] if tonic_in(each.score, mode) is not None]
     words: list[str] = []
-    kept = written(in_key(model, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
-    assert len(kept) == 2
+    accepted = written(in_key(model, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
+    assert len(accepted) == 2
     assert int(words[0].rpartition(" ")[2]) > 0
-    for before, after in zip(wanted, kept, strict=False):
+    for before, after in zip(wanted, accepted, strict=False):
         moved_by = {high - low for low, high in zip(struck(before), struck(after), strict=True)}
         assert len(moved_by) == 1
         assert abs(moved_by.pop()) <= 6
-    for each in kept:
+    for each in accepted:
         assert tonic_in(each.score, mode) == final_class(each.score) == 2
         assert notes(tokenizer.decode(each.ids).tracks[0]) == notes(each.score.tracks[0])
         nats = stream_nats(model, model.init_state(1), torch.tensor([[*each.ids, tokenizer.eos_id]]))
         assert each.log_likelihood == pytest.approx(-float(nats.sum()), rel=1e-4)
-    with pytest.raises(ConfigError, match="0 of 1 pieces came out in locrian"):
+    with pytest.raises(ConfigError, match="0 of 1 pieces are in locrian"):
         written(in_key(model, tokenizer, tonic=2, mode="locrian", words=words)(1, 0), lambda *_: [])
 
 
@@ -151,13 +149,13 @@ def test_the_first_candidate_at_rest_is_taken_where_one_is_wished_for(checkpoint
     groups = [candidates[i : i + CANDIDATES] for i in range(0, len(candidates), CANDIDATES)]
     resting = [[each for each in group if ends_on_tonic(each.score)] for group in groups]
     assert any(resting)
-    always = written(at_rest(1.0)(12, 4), write)
+    always = written(on_tonic(1.0)(12, 4), write)
     expected = [(found or group)[0].ids for found, group in zip(resting, groups, strict=True)]
     assert [each.ids for each in always] == expected
     assert expected != [group[0].ids for group in groups]
-    assert [each.ids for each in written(at_rest(0.0)(3, 4), write)] == [each.ids for each in write(3, 4)]
-    some = written(at_rest(0.5)(12, 4), write)
-    assert [each.ids for each in written(at_rest(0.5)(5, 4), write)] == [each.ids for each in some[:5]]
+    assert [each.ids for each in written(on_tonic(0.0)(3, 4), write)] == [each.ids for each in write(3, 4)]
+    some = written(on_tonic(0.5)(12, 4), write)
+    assert [each.ids for each in written(on_tonic(0.5)(5, 4), write)] == [each.ids for each in some[:5]]
 
 
 def test_how_often_training_pieces_come_to_rest_is_kept(checkpoint: Checkpoint) -> None:

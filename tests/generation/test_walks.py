@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from musegen.generation.interpolate import choose_steps
-from musegen.generation.walks import ASIDE, BESIDE, along, candidates, interpolate
+from musegen.generation.interpolate import (
+    NEIGHBOUR_DISTANCE,
+    NEIGHBOURS,
+    candidates,
+    choose_steps,
+    interpolate,
+    paths,
+)
 
 NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3).map(torch.tensor)
 
@@ -65,17 +71,17 @@ def test_candidates_lead_from_end_to_end_and_lie_beside_the_way() -> None:
     generator = torch.Generator().manual_seed(3)
     a, b = torch.randn(2, 64, generator=generator)
     points = candidates(a, b, 5, "both", seed=1)
-    assert len(points) == 2 + (2 * 5 - 2) * (1 + BESIDE)
+    assert len(points) == 2 + (2 * 5 - 2) * (1 + NEIGHBOURS)
     assert torch.equal(points[0], a)
     assert torch.equal(points[-1], b)
-    way = along(a, b, 5, "both")
-    assert torch.equal(points[1:-1][:: 1 + BESIDE], way[1:-1])
+    way = paths(a, b, 5, "both")
+    assert torch.equal(points[1:-1][:: 1 + NEIGHBOURS], way[1:-1])
     apart = (points[2] - way[1]).norm() / (b - a).norm()
-    assert 0 < apart < 2 * ASIDE
+    assert 0 < apart < 2 * NEIGHBOUR_DISTANCE
     assert torch.equal(points, candidates(a, b, 5, "both", seed=1))
     assert not torch.equal(points, candidates(a, b, 5, "both", seed=2))
 
 
 def test_beside_a_way_of_no_length_lies_nothing_else() -> None:
     a = torch.randn(64, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(candidates(a, a, 4, "both"), a.expand(2 + 6 * (1 + BESIDE), -1))
+    assert torch.equal(candidates(a, a, 4, "both"), a.expand(2 + 6 * (1 + NEIGHBOURS), -1))

@@ -85,7 +85,7 @@ def test_the_melody_of_this_moment_is_heard(chorales: Dataset) -> None:
     model, tokenizer, view = made(chorales, "grid")
     source, target = view.source(0), view.stream(0)
     memory = model.encoder(torch.from_numpy(source)[None])
-    place, _ = model.decoder.follow(torch.from_numpy(target)[None], model.decoder.init_state(1).place)
+    place, _ = model.decoder.tracker(torch.from_numpy(target)[None], model.decoder.init_state(1).place)
     at = memory.sounding_at(place.bar * BAR_KEY + place.next_position)[0].tolist()
     assert tokenizer.tables.voices == 3
     position = 0

@@ -94,7 +94,7 @@ def test_dropped_inputs_still_tell_the_place(tunes: Dataset) -> None:
     z = torch.zeros(1, model.latent_dim)
 
     def inside(clip: Tensor) -> Tensor:
-        place, _ = model.decoder.follow(clip, model.init_state(z).decoder.place)
+        place, _ = model.decoder.tracker(clip, model.init_state(z).decoder.place)
         return model.decoder.run(place, model.init_state(z).decoder.rnn)[0]
 
     assert not torch.allclose(inside(row), inside(moved), atol=1e-5)

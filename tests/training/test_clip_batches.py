@@ -114,4 +114,4 @@ def test_a_collapse_is_said_once_and_late() -> None:
     validate(100, 0.1)
     assert len(said) == 1
     assert "3 dimensions" in said[0]
-    assert "--latent.beta" in said[0]
+    assert "⟨latent.beta⟩" in said[0]

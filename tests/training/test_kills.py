@@ -144,7 +144,7 @@ def test_a_run_that_is_asked_to_stop(
         time.sleep(0.01)
     assert process.exitcode == code, said.read_text("utf-8")
     assert taken < 5
-    assert "go on with: musegen train lm" in said.read_text("utf-8").splitlines()[-1]
+    assert "resume with: musegen train lm" in said.read_text("utf-8").splitlines()[-1]
     finish(tunes, out, LONGER)
     assert weights(out) == longer
 

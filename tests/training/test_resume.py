@@ -77,7 +77,7 @@ def test_other_settings_or_other_music_are_refused(
         assert main(["train", "lm", str(tunes.path), "--out", str(out), "--resume", *flags]) == 2
         assert words in capsys.readouterr().err
     assert main(["train", "lm", str(chorales.path), "--out", str(out), "--resume"]) == 2
-    assert "not from this music" in capsys.readouterr().err
+    assert "not on this music" in capsys.readouterr().err
 
 
 def test_nothing_to_go_on_with_is_an_error(
@@ -121,7 +121,7 @@ def test_a_flipped_bit_in_a_state_is_noticed_and_the_one_before_is_taken(
     said: list[str] = []
     train(TrainConfig(), tunes, out, resume=True, say=said.append)
     assert "state.ckpt is damaged" in said[0]
-    assert said[0].endswith("going on from the state before it")
+    assert said[0].endswith("resuming from the state before it")
     assert weights(out) == whole
 
     with pytest.raises(CutError):

@@ -1,4 +1,4 @@
-"""Where each id of a stream stands in the music, and what is known there: see `features`."""
+"""The musical position of each id of a stream and the features at it: see `features`."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from musegen.tokenizers.tables import Tables
 
 
 def make_tracker(tables: Tables, lookback: Sequence[int], *, is_reader: bool = False) -> Tracker:
-    """What follows a stream of this vocabulary through its bars, as its writer or its reader wants it."""
+    """The tracker for streams of this vocabulary, for a decoder or, with `is_reader`, for an encoder."""
     if tables.voices:
         return GridTracker(tables, lookback)
     if tables.is_line:

@@ -1,4 +1,4 @@
-"""Where a stream of events is in the music: its bar lines and positions say it."""
+"""The position in a stream of events, from its bar lines and positions."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from musegen.tokenizers.tables import Kind, Tables
 
 
 class EventTracker(Tracker):
-    """Follows notes written as events, one after another; it counts those at one place.
+    """Follows notes encoded as events, one after another; it counts those at one position.
 
-    Of late: the last pitch, the one before it, the last duration. Intervals: from the one pitch to the other.
+    Recent ids: the last pitch, the one before it, the last duration. Intervals: between the two pitches.
     """
 
     place: Tensor
     sets_place: Tensor
     starts_note: Tensor
-    bars: Tensor  # (V,) of the whole piece that begins with each id, -1 where it does not say
+    bars: Tensor  # (V,) bars of the piece for ids that encode its length, else -1
     num_held = 4
 
     def __init__(self, tables: Tables, lookback: Sequence[int], *, places: int | None = None) -> None:
@@ -30,8 +30,7 @@ class EventTracker(Tracker):
         self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH))
         self.buffer("bars", torch.from_numpy(tables.bars))
 
-    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
-        del metre
+    def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         sets_place = self.sets_place[ids]
         place = hold(self.place[ids], sets_place, before[:, 1])
         notes = count_since(self.starts_note[ids], sets_place, before[:, 2])

@@ -1,9 +1,9 @@
-"""What is known at each id of a stream, from the ids alone: where it stands, and what stood there before.
+"""Features of each id of a stream, from the ids alone: its position, and the ids at that position before.
 
-Every id has a key that grows along the stream: its bar, its place in the bar, its order at that place. What
-stood `n` bars ago is then the first id whose key is greater than this id's key less `n` bars: one binary
-search, the same all at once and step by step. The look-back inputs of Magenta's Lookback RNN (Waite 2016)
-are the idea's ancestor; these follow the bar line in any metre, and point at the id that came next there.
+Every id has a key that ascends along the stream: its bar, its place in the bar, its order at that place. The
+id `n` bars ago is then the first one whose key is greater than this id's key minus `n` bars: one binary
+search, equal for whole sequences and single steps. The idea comes from the look-back inputs of Magenta's
+Lookback RNN (Waite 2016); these follow the bar line in any metre, and point at the id that came next there.
 """
 
 from collections.abc import Sequence
@@ -16,89 +16,89 @@ from torch import Tensor, nn
 from musegen.models.position.scans import delayed, hold, ids_after, run_lengths
 from musegen.tokenizers.tables import Kind, Tables
 
-KINDS, NOTES = 16, 1 << 15  # kinds of token, and notes at one place, that a key tells apart
-WIDEST = 36  # semitones: wider intervals count as this
-MOST_LEFT = 65  # bars left, this one included: more count as this
-PHRASE_BARS = 16  # bars are counted modulo this: tunes are built of phrases of 2, 4, 8 and 16 bars
+KINDS, NOTES = 16, 1 << 15  # kinds of token, and notes at one place, in a key
+WIDEST = 36  # semitones: wider intervals are clipped to this
+MOST_LEFT = 65  # bars left, this one included: more are clipped to this
+PHRASE_BARS = 16  # bars are counted modulo this: tunes consist of phrases of 2, 4, 8 and 16 bars
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputLayout:
-    """How many columns of `StepFeatures.inputs` each named feature has, side by side in this order."""
+    """The columns of `StepFeatures.inputs`: how many each named feature has, in this order."""
 
     id: int = 1
-    recent: int  # ids of late, as the tracker has them; 0 where there is none yet
+    recent: int  # recent ids of the tracker; 0 where there is none yet
     lookback: int  # L, of `StepFeatures.lookback`
-    intervals: int  # `semitones`, as the tracker has them, then from the last pitch to that of each look-back
-    places: dict[str, int]  # a column each: how many values it has
+    intervals: int  # `semitones` of the tracker, then from the last pitch to that of each look-back
+    places: dict[str, int]  # a column each, by its number of values
 
     @property
     def ids(self) -> int:
-        """Columns of ids, which are the first."""
+        """The number of columns of ids, which come first."""
         return self.id + self.recent + self.lookback
 
     @property
     def music(self) -> int:
-        """Columns of ids and intervals; those after them say where a step stands."""
+        """The number of columns of ids and intervals; those after them are of the position."""
         return self.ids + self.intervals
 
     def width(self, embedding_dim: int) -> int:
-        """Of what an input layer reads: ids, intervals half as wide, and `StepFeatures.features`."""
+        """Input width of a layer: ids, intervals half as wide, and `StepFeatures.features`."""
         return embedding_dim * self.ids + embedding_dim // 2 * self.intervals + 2 * self.lookback + 12
 
 
 class TrackerState(NamedTuple):
-    """What of the stream so far the next ids need; N ids have been seen."""
+    """The state of a tracker after N ids."""
 
-    position: Tensor  # (B, 4) bar, place, what is counted, metre
+    position: Tensor  # (B, 4) bar, place, count, metre
     held: Tensor  # (B, C) ids that the tracker holds
-    pitch_classes: Tensor  # (B, 24) how many notes of each pitch class, C first: so far, and before this bar
-    ids: Tensor  # (B, N) all so far, or a window of the last ones, the first of which may be padding
+    pitch_classes: Tensor  # (B, 24) notes of each pitch class, C first: so far, and before this bar
+    ids: Tensor  # (B, N) all so far, or a window of the last ones, which may begin with padding
     keys: Tensor  # (B, N) of these ids
     expected: Tensor  # (B, L) the id that each look-back pointed at after the last id
     runs: Tensor  # (B, L) how many ids in a row each look-back has predicted
 
 
 class StepFeatures(NamedTuple):
-    """What a model knows at each id."""
+    """The features of each id."""
 
-    bar: Tensor  # (B, T) bars begun so far, 0 before the first
+    bar: Tensor  # (B, T) bars so far, 0 before the first
     place: Tensor  # (B, T) 0 on a bar line, else position in the bar + 1; on a grid, voices' ids since it
     metre: Tensor  # (B, T) 0 before the first, else its rank among the metres + 1
     inputs: Tensor  # (B, T, S) rows of embeddings: see `InputLayout`
-    # (B, T, 2L + 12) whether each look-back predicted this id; how many in a row, growing slowly; the share
-    # of each pitch class so far, the last pitch's first, so that the same tune in another key looks the same.
+    # (B, T, 2L + 12) whether each look-back predicted this id; the logarithm of how many in a row; the share
+    # of each pitch class so far, relative to the last pitch, so that it is the same in every key.
     features: Tensor
-    bar_classes: Tensor  # (B, T, 12) how many notes of each pitch class, C first, in this bar so far
-    next_position: Tensor  # (B, T) position in the bar of the id that comes next, as far as the ids tell
-    reference_pitches: Tensor  # (B, T, A) the last, on a grid each voice's, the next one's first; -1: none
+    bar_classes: Tensor  # (B, T, 12) notes of each pitch class, C first, in this bar so far
+    next_position: Tensor  # (B, T) position in the bar of the next id, as far as the ids determine it
+    reference_pitches: Tensor  # (B, T, A) the last, of each voice on a grid, the next voice first; -1: none
     motion: Tensor  # (B, T, A - 1) semitones by which each of the other voices has moved at this position
-    lookback: Tensor  # (B, T, L) the id that came next at this place so many bars ago, padding for none
+    lookback: Tensor  # (B, T, L) the id that came next at this place some bars ago, padding for none
 
 
 class Position(NamedTuple):
-    """Where ids stand, (B, T) each: what differs from one kind of stream to another."""
+    """Positions of ids, (B, T) each: what differs from one kind of stream to another."""
 
     bar: Tensor
     place: Tensor
-    counted: Tensor  # whatever is counted along the stream
+    counted: Tensor  # what the tracker counts along the stream
     order: Tensor  # among the ids of one place
     next_position: Tensor
 
 
 class Recent(NamedTuple):
-    """What is known of late: what differs from one kind of stream to another."""
+    """Recent ids and pitches: what differs from one kind of stream to another."""
 
     held: Tensor  # (B, T, C) `TrackerState.held` after each id
     ids: Tensor  # (B, T, R)
     reference_pitches: Tensor
     motion: Tensor
     intervals: list[Tensor]  # (B, T, ...) each
-    left: list[Tensor]  # (B, T, 1) bars left, this one included; none where ids never tell it
+    left: list[Tensor]  # (B, T, 1) bars left, this one included; empty if no ids encode the length
 
 
 class Tracker(nn.Module):
-    """Computes `StepFeatures` from ids, looking back by so many bars; it has buffers and no weights."""
+    """Computes `StepFeatures` from ids, with look-backs of given numbers of bars; it has no weights."""
 
     num_held: int  # C
     num_references = 1  # A
@@ -127,7 +127,7 @@ class Tracker(nn.Module):
         self.buffer("lags", torch.tensor(lookback, dtype=torch.int64))
 
     def buffer(self, name: str, values: Tensor) -> None:
-        """Keep values that go where the module goes, and into no checkpoint."""
+        """Register values that follow the module to its device, but are in no checkpoint."""
         self.register_buffer(name, values.clone(), persistent=False)
 
     def init_state(self, batch_size: int) -> TrackerState:
@@ -136,15 +136,15 @@ class Tracker(nn.Module):
         return TrackerState(*(self.kind.new_zeros(batch_size, width) for width in widths))
 
     def sounding(self, step: StepFeatures) -> tuple[Tensor, Tensor]:
-        """(B, T) position at which each id begins, and the last pitch then: events tell no rests."""
+        """(B, T) position at which each id begins, and the last pitch: events have no rests."""
         return step.next_position, step.reference_pitches[..., 0]
 
     def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
-        """Where ids stand given bars and metre so far, (B, T) each, and the last `TrackerState.position`."""
+        """Positions of ids given bars and metre so far, (B, T) each, and the last `TrackerState.position`."""
         raise NotImplementedError
 
     def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
-        """What is known of late at ids of these kinds, (B, T) each; `held` is that of `TrackerState`."""
+        """Recent ids at ids of these kinds, (B, T) each; `held` is that of `TrackerState`."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -156,7 +156,7 @@ class Tracker(nn.Module):
         position = self._locate(ids, state.position[:, :1] + is_bar.cumsum(1), metre, state.position)
         recent = self._recall(ids, kind, position, state.held)
 
-        # What came next at this place some bars ago, and for how long that has been right: (B, T, L).
+        # The id that came next at this place some bars ago, and how long such ids were right: (B, T, L).
         bar, place, counted, order, next_position = position
         span = self.num_places * NOTES * KINDS
         keys = bar * span + place * (NOTES * KINDS) + order
@@ -167,7 +167,7 @@ class Tracker(nn.Module):
         lookback = torch.where(bar[..., None] > self.lags, ids_after(wanted, all_ids, all_keys), 0)
         runs = run_lengths(delayed(lookback, state.expected) == ids[..., None], state.runs)
 
-        # How the pitches lie to each other, (B, T, I) and (B, T, 12).
+        # Intervals, (B, T, I), and shares of the pitch classes, (B, T, 12).
         last = recent.reference_pitches[..., :1]
         intervals = [*recent.intervals, semitones(last, self.pitch[lookback])]
         counts, before_bar = count_classes(self.pitch[ids], is_bar, state.pitch_classes)
@@ -201,5 +201,5 @@ def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> tuple[Tensor
 
 
 def rotated_classes(classes: Tensor, first: Tensor) -> Tensor:
-    """Values of pitch classes, (B, T, 12) with C first, seen from others, (B, T, 1): those first."""
+    """Values of pitch classes, (B, T, 12) with C first, rotated to begin at `first`, (B, T, 1)."""
     return classes.gather(2, (first + torch.arange(12, device=classes.device)) % 12)

@@ -1,6 +1,6 @@
-"""Where a grid stream is in the music, and what each voice did of late.
+"""The position in a grid stream, and the recent ids of each voice.
 
-On a grid the place is the number of ids of voices since the bar line: position and voice follow from it.
+On a grid the place is the number of voices' ids since the bar line: position and voice follow from it.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from musegen.tokenizers.tables import Kind, Tables
 
 
 class GridTracker(Tracker):
-    """Follows voices on a grid, the one whose turn is next first.
+    """Follows voices on a grid, the voice of the next id first.
 
-    Of late: the last id of each voice, then the pitch it struck last. Intervals: from the pitch before to the
-    last pitch of the next voice; from there to each other voice, and to where that was before this position.
+    Recent ids: the last id of each voice, then its last pitch. Intervals: between the last two pitches of the
+    next voice; from its last pitch to each other voice, and to that voice before this position.
     """
 
     order_of_voices: Tensor
@@ -28,33 +28,32 @@ class GridTracker(Tracker):
         sizes = {"places": positions * voices + 1, "recent": 2 * voices, "intervals": 2 * voices - 1}
         super().__init__(tables, lookback, **sizes)
         self.voices, self.num_references, self.num_held = voices, voices, 3 * voices
-        self.order[self.kind >= Kind.PITCH] = 0  # each has a place of its own
+        self.order[self.kind >= Kind.PITCH] = 0  # each id has its own place
         self.buffer("order_of_voices", torch.arange(voices))
 
     def sounding(self, step: StepFeatures) -> tuple[Tensor, Tensor]:
         """(B, T) position at which each id begins, and the pitch of the first voice, -1 where it rests."""
-        first = (-step.place % self.voices)[..., None]  # where it stands among those whose turn comes
+        first = (-step.place % self.voices)[..., None]  # the first voice's index in the order of turns
         last = step.inputs[..., self.layout.id :].gather(2, first).squeeze(2)
         pitch = step.reference_pitches.gather(2, first).squeeze(2)
         begins = (step.place - 1).clamp(min=0) // self.voices
         return begins, torch.where(self.kind[last] == Kind.REST, -1, pitch)
 
-    def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
-        del metre
+    def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         kind = self.kind[ids]
         place = count_since(kind >= Kind.PITCH, kind == Kind.BAR, before[:, 1])
         place = place.clamp(max=self.num_places - 1)
         return Position(bar, place, place, self.order[ids], place // self.voices)
 
     def _recall(self, ids: Tensor, kind: Tensor, position: Position, held: Tensor) -> Recent:
-        turn = (position.place % self.voices)[..., None]  # (B, T, 1) whose id comes next
+        turn = (position.place % self.voices)[..., None]  # (B, T, 1) voice of the next id
         turns = (turn + self.order_of_voices) % self.voices  # (B, T, voices)
         last, struck, earlier = self._voices(ids, kind, position.place, held)
         struck_in_turn = struck.gather(2, turns)
         sounding = self.pitch[struck_in_turn]
         own, others = sounding[..., :1], sounding[..., 1:]
         own_before = self.pitch[earlier.gather(2, turn)]
-        # Where the others stood before they moved at this position: what makes a motion parallel or contrary.
+        # The others' pitches before they moved at this position, for parallel and contrary motion.
         has_moved = (self.kind[last] == Kind.PITCH) & (self.order_of_voices < turn)
         stood = self.pitch[torch.where(has_moved, earlier, struck).gather(2, turns)][..., 1:]
         motion = torch.where((others >= 0) & (stood >= 0), others - stood, 0)
@@ -63,7 +62,7 @@ class GridTracker(Tracker):
         return Recent(torch.cat([last, struck, earlier], dim=2), recent, sounding, motion, intervals, [])
 
     def _voices(self, ids: Tensor, kind: Tensor, place: Tensor, held: Tensor) -> tuple[Tensor, ...]:
-        """For each voice its last id, the pitch it struck last (a rest leaves it), and the one before."""
+        """For each voice its last id, its last pitch (kept during rests), and the pitch before that."""
         last, struck, earlier = held.chunk(3, dim=1)
         is_own = (place[..., None] - 1) % self.voices == self.order_of_voices  # (B, T, voices)
         is_own = is_own & (kind >= Kind.PITCH)[..., None]

@@ -1,4 +1,4 @@
-"""What has happened so far at each step of a stream: the same all at once and one step at a time."""
+"""Scans over the steps of a stream, equal for whole sequences and single steps."""
 
 import torch
 from torch import Tensor
@@ -19,13 +19,13 @@ def delayed(values: Tensor, before: Tensor) -> Tensor:
 
 
 def count_since(is_counted: Tensor, is_reset: Tensor, before: Tensor) -> Tensor:
-    """How many have been counted since the last reset, (B, T), of which `before` (B,) were before."""
+    """The count since the last reset, (B, T), starting from `before` (B,)."""
     counted = before[:, None] + is_counted.cumsum(1)
     return counted - hold(counted, is_reset, torch.zeros_like(before))
 
 
 def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
-    """Length of the run of hits that ends at each step, (B, T, L), `before` (B, L) going on."""
+    """Length of the run of hits that ends at each step, (B, T, L), continuing `before` (B, L)."""
     if hits.shape[1] == 1:
         return torch.where(hits, before[:, None] + 1, 0)
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
@@ -34,6 +34,6 @@ def run_lengths(hits: Tensor, before: Tensor) -> Tensor:
 
 
 def ids_after(wanted: Tensor, ids: Tensor, keys: Tensor) -> Tensor:
-    """The first id whose key is greater, (B, T, L): of ids (B, N), by their ascending keys (B, N)."""
+    """The first of the ids (B, N) whose key is greater than `wanted`, (B, T, L); keys (B, N) ascend."""
     found = torch.searchsorted(keys.contiguous(), wanted.flatten(1), right=True)
     return ids.gather(1, found.clamp(max=keys.shape[1] - 1)).view(wanted.shape)

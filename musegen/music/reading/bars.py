@@ -145,29 +145,20 @@ def _long(plan: Plan, measure: NotatedBar, now: Fraction) -> Fraction:
 
 
 def _short(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
-    bar = quarters(measures[i].metre)
+    this, bar = measures[i], quarters(measures[i].metre)
     filled, end = Fraction(0), i
-    while (
-        end < len(measures)
-        and measures[end].metre == measures[i].metre
-        and filled + measures[end].length <= bar
-    ):
-        filled += measures[end].length
-        end += 1
-        if filled == bar:
+    for measure in measures[i:]:
+        if filled == bar or measure.metre != this.metre or filled + measure.length > bar:
             break
+        filled += measure.length
+        end += 1
     if filled == bar or end == len(measures):  # it is completed, or the piece ends in it
         at = now
         for measure in measures[i:end]:
             at = _put(plan, at, measure, measure.metre)
         return now + bar
     plan.repairs["short bars padded with rests"] += 1
-    _put(
-        plan,
-        now + bar - measures[i].length if _leads_in(measures, i) else now,
-        measures[i],
-        measures[i].metre,
-    )
+    _put(plan, now + bar - this.length if _leads_in(measures, i) else now, this, this.metre)
     if plan.metres[-1][0] > now:
-        plan.metres[-1] = (now, measures[i].metre)
+        plan.metres[-1] = (now, this.metre)
     return now + bar

@@ -82,13 +82,9 @@ def xml_text(data: bytes) -> str:
     if data.startswith(b"PK"):
         data = _unzip(data)
     declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", data[:200])
-    encoding = (
-        "utf-16"
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        else declared[1].decode()
-        if declared
-        else "utf-8-sig"
-    )
+    encoding = declared[1].decode() if declared else "utf-8-sig"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
     if not _ENCODINGS.fullmatch(encoding):
         raise MidiError(f"XML in an encoding that is not read: {encoding}; save it as UTF-8")
     try:

@@ -202,17 +202,13 @@ def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> 
     sounds = []
     velocity = VELOCITY
     for measure in measures:
-        loudness = [(Fraction(0), velocity), *_loudness(measure)]
+        # Velocities from the dynamic marks, with their offsets in quarters.
+        dynamics = [mark for mark in measure.getElementsByClass("Dynamic") if mark.value in LOUDNESS]
+        loudness = [(Fraction(0), velocity), *((Fraction(d.offset), LOUDNESS[d.value]) for d in dynamics)]
         sounds.append(_sounds(measure, loudness, dropped))
         velocity = loudness[-1][1]
     sounds += [[] for _ in range(count - len(sounds))]
     return NotatedPart(str(part.partName or ""), 0 if drums else int(program), drums, sounds)
-
-
-def _loudness(measure: Any) -> list[tuple[Fraction, int]]:
-    """Velocities from the dynamic marks of a measure, with their offsets in quarters."""
-    marks = measure.getElementsByClass("Dynamic")
-    return [(Fraction(m.offset), LOUDNESS[m.value]) for m in marks if m.value in LOUDNESS]
 
 
 def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter[str]) -> list[Sound]:

@@ -82,10 +82,8 @@ def close_tracks(smf: Smf) -> Smf:
         MidiError: it is too large.
     """
     _check_walkable(sum(map(len, smf.tracks)))
-    faults, tracks = smf.faults.copy(), []
-    for track in smf.tracks:
-        read = walk(track, 0, len(track))
-        tracks.append(_closed(read, smf.division, faults))
+    faults = smf.faults.copy()
+    tracks = [_closed(walk(track, 0, len(track)), smf.division, faults) for track in smf.tracks]
     return smf._replace(tracks=tracks, faults=faults)
 
 

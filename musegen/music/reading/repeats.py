@@ -73,10 +73,10 @@ def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
 
     After the jump nothing is repeated, and the last endings are taken.
     """
-    jumps = [i for i, measure in enumerate(measures) if measure.jump]
-    segnos = [i for i, measure in enumerate(measures) if measure.segno]
-    codas = [i for i, measure in enumerate(measures) if measure.coda]
-    fines = [i for i, measure in enumerate(measures) if measure.fine]
+    jumps, segnos, codas, fines = (
+        [i for i, measure in enumerate(measures) if getattr(measure, sign)]
+        for sign in ("jump", "segno", "coda", "fine")
+    )
     if len(jumps) != 1:
         return None
     (jump,), goal = jumps, measures[jumps[0]].jump

@@ -184,10 +184,9 @@ def _serve(pipe: Connection, home: str, seconds: float, idle_s: float | None) ->
     """The life of the process: `home` is its empty folder."""
     global _inside  # noqa: PLW0603  that is what it is
     _inside = True
-    for name in ("HOME", "USERPROFILE", "APPDATA"):
-        os.environ[name] = home
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # many cores, each with its buffers, would be memory for nothing
+    os.environ.update(dict.fromkeys(("HOME", "USERPROFILE", "APPDATA"), home))
+    # Many cores, each with its buffers, would be memory for nothing.
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     sys.dont_write_bytecode = True
     _limit_memory()
     reading = threading.Event()

@@ -6,6 +6,7 @@ channel of a track and the place of the tempo map cannot be asked of symusic.
 
 import struct
 from collections.abc import Collection
+from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def write_score(score: Score, path: Path, *, user_tracks: Collection[int] = ()) 
 
 def _prepared(score: Score, user_tracks: Collection[int]) -> tuple[Score, list[str]]:
     """The Score as it will be written, and what was changed."""
-    clean, words = normalise_notes(score, given=user_tracks)
+    clean, words = normalise_notes(score, user_tracks=user_tracks)
     tracks = [split_overlaps(t) if i in user_tracks else [t] for i, t in enumerate(clean.tracks)]
     clean.tracks = [track for several in tracks for track in several if len(track.notes)]
     if not clean.tracks:
@@ -82,10 +83,8 @@ def _prepared(score: Score, user_tracks: Collection[int]) -> tuple[Score, list[s
 
 def _encoded(score: Score) -> bytes:
     """The bytes of a prepared Score."""
-    chunks = [_conductor(score)]
-    chunks += [
-        _chunk(score, track, slot) for track, slot in zip(score.tracks, _slots(score.tracks), strict=True)
-    ]
+    slots = _slots(score.tracks)
+    chunks = [_conductor(score), *map(_chunk, repeat(score), score.tracks, slots)]
     data = b"MThd" + struct.pack(">IHHH", 6, 1, len(chunks), score.tpq) + b"".join(chunks)
     if _music(Score.from_midi(data)) != _music(score):
         raise MidiError("the score cannot be written as MIDI: its notes, tempos or metres would change")
@@ -109,11 +108,8 @@ def _slots(tracks: list[Track]) -> list[int]:
 
 def _clashes(score: Score) -> list[str]:
     """What players cannot tell apart, in words."""
-    programs: dict[tuple[bool, int], set[int]] = {}
-    for track, slot in zip(score.tracks, _slots(score.tracks), strict=True):
-        programs.setdefault((track.is_drum, slot), set()).add(track.program)
     count = len({t.program for t in score.tracks if not t.is_drum})
-    if not any(len(several) > 1 for (drums, _), several in programs.items() if not drums):
+    if count <= CHANNELS:
         return []
     return [
         f"{count} instruments on the {CHANNELS} channels that MIDI has: "

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+import numpy as np
 from symusic import Score, Track
 
 from musegen.music.key import pitch_class_weights
@@ -56,9 +57,7 @@ def voices(track: Track) -> list[list[Chord]]:
     """The notes of a track as lines in which nothing overlaps, the highest note in the first that is free."""
     onsets, durations, pitches, _ = note_arrays(track)
     together: dict[tuple[int, int], list[int]] = {}
-    for onset, end, pitch in zip(
-        onsets.tolist(), (onsets + durations).tolist(), pitches.tolist(), strict=True
-    ):
+    for onset, end, pitch in np.stack([onsets, onsets + durations, pitches], axis=1).tolist():
         together.setdefault((onset, end), []).append(pitch)
     chords = [Chord(onset, end, tuple(sorted(found))) for (onset, end), found in together.items()]
     lines: list[list[Chord]] = []

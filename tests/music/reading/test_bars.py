@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musegen.music.reading.bars import Measure, Plan, plan_bars
+from musegen.music.reading.bars import NotatedBar, Plan, plan_bars
 
 F = Fraction
 
@@ -15,7 +15,7 @@ def plan(*lengths: float | str, metre: tuple[int, int] = (4, 4), slack: int = 0)
     measures = []
     for length in lengths:
         text = str(length)
-        measures.append(Measure(F(text.rstrip("|")), metre, text.endswith("|"), F(slack)))
+        measures.append(NotatedBar(F(text.rstrip("|")), metre, text.endswith("|"), F(slack)))
     return plan_bars(measures)
 
 
@@ -85,7 +85,7 @@ def test_measures_never_overlap_and_full_ones_stand_on_bar_lines(
     eighths = st.integers(1, int(bar * 4)).map(lambda n: F(n, 2))
     lengths = data.draw(st.lists(st.one_of(st.just(bar), eighths), min_size=1, max_size=12))
     closes = data.draw(st.lists(st.booleans(), min_size=len(lengths), max_size=len(lengths)))
-    measures = [Measure(n, metre, c, n / 8) for n, c in zip(lengths, closes, strict=True)]
+    measures = [NotatedBar(n, metre, c, n / 8) for n, c in zip(lengths, closes, strict=True)]
     result = plan_bars(measures)
     assert len(result.spans) == len(measures)
     now = F(0)
