@@ -180,7 +180,7 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
         ("interpolate clips a.mid b.mid --out o --from-bar 1 2 3", ["--from-bar has 3 numbers"]),
         ("interpolate clips a.mid b.mid --out o --from-bar 1 5", ["b.mid: --from-bar is 5", "from 1 to 2"]),
         ("vary clips a.mid --out o --amount 1.5", ["--amount is 1.5", "from 0", "to 1"]),
-        ("vary clips a.mid --out o --density nan", ["--density is nan", "notes a bar"]),
+        ("vary clips a.mid --out o --density nan", ["--density is nan", "notes per bar"]),
         ("vary clips a.mid --out o --pitch +7", ["--pitch needs a slider", "trained without"]),
         ("generate clips --out o --bars 8", ["--bars is 8", "clips of 2 bars"]),
         ("generate clips --out o --prompt a.mid", ["--prompt", "musegen vary"]),
