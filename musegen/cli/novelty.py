@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
 
 def print_novelty(result: dict[str, Any]) -> None:
     """Print the result to stdout, a row per file."""
-    titles = ("", "longest run", "in bar", f"in runs of {result['min_run']}+", "as much in real", "from")
+    titles = ("", "longest run", "in bar", f"in runs of {result['min_run']}+", "as long in real", "from")
     rows = [
         (
             file["path"],
@@ -87,13 +87,13 @@ def _summary(result: dict[str, Any]) -> list[str]:
     return [
         *lines,
         f"{base['pieces']} real {base['split']} pieces: {_facts(base, min_run)}",
-        f"less than 5% of those copy {base['threshold']} notes in a row; {files['copies']} of the files do",
+        f"less than 5% of these share a run of {base['threshold']} notes; {files['copies']} of the files do",
     ]
 
 
 def _facts(of: dict[str, Any], min_run: int) -> str:
     longest, share = of["longest"], of["share"]
     return (
-        f"longest run {longest['median']:.0f} notes in the median, {longest['most']:.0f} at most; "
+        f"longest run: median {longest['median']:.0f} notes, maximum {longest['most']:.0f}; "
         f"{share['mean']:.1%} of the notes in runs of {min_run} or more"
     )
