@@ -140,8 +140,8 @@ def read_clip(
         )
     except (DataError, TokenError) as error:
         raise DataError(f"{_label(music)}: {error}") from error
-    for words in clip.words:
-        say(f"{_label(music)}: {words}")
+    for message in clip.words:
+        say(f"{_label(music)}: {message}")
     return clip
 
 

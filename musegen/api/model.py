@@ -228,18 +228,13 @@ class Model:
         """
         verb, options, sampling, seed = self._call("interpolate", InterpolateOptions, arguments)
         ends = read_ends(first, last, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
-        interpolation = verb(
-            self.checkpoint, *ends, options.num, path=options.path, sampling=sampling, seed=seed
-        )
+        steps = verb(self.checkpoint, *ends, options.num, path=options.path, sampling=sampling, seed=seed)
         begin, end = (self._own(name, clip) for name, clip in zip("AB", ends, strict=True))
-        between = (
-            Piece(str(step), result, seed) for step, result in enumerate(interpolation.between, start=2)
-        )
+        between = (Piece(str(step), result, seed) for step, result in enumerate(steps.between, start=2))
         pieces = [begin, *between, end]
+        reconstructions = [steps.first.score, steps.last.score]
         measured = of_interpolation(
-            [piece.score for piece in pieces],
-            [clip.score for clip in ends],
-            [interpolation.first.score, interpolation.last.score],
+            [piece.score for piece in pieces], [begin.score, end.score], reconstructions
         )
         return Pieces(pieces, seed=seed, measured=measured, precision=sampling.precision)
 
@@ -264,14 +259,9 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
-        scores = [source.score, *(result.score for result in results)]
-        return _numbered(
-            results,
-            seed,
-            source=self._own("yours", source),
-            measured=of_variations(scores, self.clip_bars),
-            precision=sampling.precision,
-        )
+        measured = of_variations([source.score, *(each.score for each in results)], self.clip_bars)
+        own = self._own("yours", source)
+        return _numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
 
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]

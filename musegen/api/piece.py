@@ -82,16 +82,16 @@ class Piece:
         path = Path(path)
         if path.suffix.lower() not in EXTENSIONS:
             raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(EXTENSIONS)}")
-        for words in write_music(self.score, path, title=self.title, user_tracks=self.result.user_tracks):
-            say(f"{path}: {words}")
+        for message in write_music(self.score, path, title=self.title, user_tracks=self.result.user_tracks):
+            say(f"{path}: {message}")
         return path
 
     def __repr__(self) -> str:
         facts = music_facts(self.score)
-        words = [f"{self.result.bars} bars", facts["time_signature"], facts["key"], f"{facts['notes']} notes"]
+        shown = [f"{self.result.bars} bars", facts["time_signature"], facts["key"], f"{facts['notes']} notes"]
         if self.seed is not None:
-            words += [f"seed {self.seed}", f"log-likelihood {self.log_likelihood:.1f} nats"]
-        return f"<{self.title}: {', '.join(filter(None, words))}>"
+            shown += [f"seed {self.seed}", f"log-likelihood {self.log_likelihood:.1f} nats"]
+        return f"<{self.title}: {', '.join(filter(None, shown))}>"
 
     def _repr_html_(self) -> str:
         return _frame([self], self.title)

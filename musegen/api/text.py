@@ -21,8 +21,8 @@ def metre_of(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
-    numerator, denominator = map(int, found.groups()) if found else (0, 0)
+    match = re.fullmatch(r"(\d{1,2})/(\d{1,2})", text.strip(), re.ASCII)
+    numerator, denominator = map(int, match.groups()) if match else (0, 0)
     if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32, 64):
         raise ConfigError(
             f"⟨time-signature⟩ is {text!r}: it must be beats/unit, such as 4/4, 6/8 or 7/8, "
@@ -110,10 +110,10 @@ def _parse_scale(text: str) -> frozenset[int]:
 
 
 def _tonic_and_mode(option: str, text: str, modes: Sequence[str]) -> tuple[int, str]:
-    found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(?:\s+(.+))?", text.strip())
-    if not found:
+    match = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(?:\s+(.+))?", text.strip())
+    if not match:
         raise ConfigError(f"⟨{option}⟩ is {text!r}: it must be a tonic and a mode, such as 'D dorian'")
-    letter, sign, mode = found.groups()
+    letter, sign, mode = match.groups()
     mode = " ".join((mode or "major").lower().split())
     if mode not in modes:
         near = get_close_matches(mode, modes, n=1)
@@ -135,10 +135,10 @@ def _parse_pitch(text: str) -> int | None:
     """Parse a MIDI number, or a note name with octave: C4 is 60. None if it is neither."""
     if re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII):
         return int(text)
-    found = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-1|\d)", text.strip(), re.ASCII)
-    if not found:
+    match = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-1|\d)", text.strip(), re.ASCII)
+    if not match:
         return None
-    letter, sign, octave = found.groups()
+    letter, sign, octave = match.groups()
     return 12 * (int(octave) + 1) + LETTERS[letter.upper()] + SIGNS[sign]
 
 

@@ -61,17 +61,17 @@ def main(argv: list[str]) -> None:
 
     with output_folder(arguments.out) if arguments.out else nullcontext():
         real, generated = (_music(name, arguments.split) for name in (arguments.real, arguments.generated))
-        found = compare(real, generated, seed=arguments.seed)
+        comparison = compare(real, generated, seed=arguments.seed)
         if arguments.out:
-            write_json(arguments.out / "comparison.json", found)
+            write_json(arguments.out / "comparison.json", comparison)
             write_distributions(real, generated, arguments.out / "comparison.png")
     for music in (real, generated):
         for path, reason in music.unreadable:
             say(f"not read: {path}: {reason}")
     if arguments.json:
-        print_json(found)
+        print_json(comparison)
     else:
-        print_comparison(found)
+        print_comparison(comparison)
 
 
 def _music(name: str, split: str) -> MusicSet:
@@ -93,20 +93,36 @@ def _music(name: str, split: str) -> MusicSet:
     return measure_files(path)
 
 
-def print_comparison(found: dict[str, Any]) -> None:
+def print_comparison(comparison: dict[str, Any]) -> None:
     """Print a comparison to stdout, a row per feature, and below the definitions of the features."""
     from musegen.metrics.features import FEATURES
 
-    titles = ("", _title(found["real"]), _title(found["generated"]), "overlap", "KL", "of halves", "KL")
+    titles = (
+        "",
+        _title(comparison["real"]),
+        _title(comparison["generated"]),
+        "overlap",
+        "KL",
+        "of halves",
+        "KL",
+    )
     rows = []
-    for name, each in found["features"].items():
+    for name, each in comparison["features"].items():
         halves = each["halves"]
         shown = [_cell(each[column]) for column in ("real", "generated", "overlap")]
         rest = (each["kl"], halves["overlap"], halves["kl"])
         rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
     notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
     whole = ("", "overlap", "KL", "of halves")
-    total = ("geometric mean", "", "", f"{found['overlap']:.3f}", "", f"{found['halves_overlap']:.3f}", "")
+    total = (
+        "geometric mean",
+        "",
+        "",
+        f"{comparison['overlap']:.3f}",
+        "",
+        f"{comparison['halves_overlap']:.3f}",
+        "",
+    )
     print_table(titles, rows, notes, total=total, whole=whole, width=120, caption=INTERVALS)
 
 
@@ -114,6 +130,6 @@ def _title(facts: dict[str, Any]) -> str:
     return f"{facts['name']} ({facts['pieces']:,})"
 
 
-def _cell(found: dict[str, Any]) -> str:
+def _cell(comparison: dict[str, Any]) -> str:
     """A mean with its interval; empty for a histogram, which has no single mean."""
-    return interval(found, ".3g") if "low" in found else ""
+    return interval(comparison, ".3g") if "low" in comparison else ""

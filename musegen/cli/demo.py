@@ -34,16 +34,16 @@ TRAIN = TrainConfig(
 )
 """A fixed number of steps, so that every demo gives the same model; a minute or two on two free cores."""
 
-CLOSING = """\
-done in {minutes:.1f} minutes. The results:
-  {page}        open it in a browser: {num_pieces} pieces with piano rolls and playback
-  {out}/001.mid ...      {num} tunes of {bars} bars; open them in any notation program or DAW
-  {out}/001.png ...      their piano rolls
-  {out}/1-folk/ ...      pieces of the bundled models (musegen models)
-  {checkpoint}/       the model; generation needs this folder and nothing else
-  {dataset}/   the training tunes, checked and split
+CLOSING = f"""\
+done in {{minutes:.1f}} minutes. The results:
+  {PAGE}        open it in a browser: {{num_pieces}} pieces with piano rolls and playback
+  {OUT}/001.mid ...      {NUM} tunes of {BARS} bars; open them in any notation program or DAW
+  {OUT}/001.png ...      their piano rolls
+  {OUT}/1-folk/ ...      pieces of the bundled models (musegen models)
+  {CHECKPOINT}/       the model; generation needs this folder and nothing else
+  {DATASET}/   the training tunes, checked and split
 next steps:
-  musegen generate {checkpoint} --bars 16 --num 4 --time-signature 6/8 --temperature 1.1 --out out/jigs
+  musegen generate {CHECKPOINT} --bars 16 --num 4 --time-signature 6/8 --temperature 1.1 --out out/jigs
   musegen prepare my_midis/ --out datasets/mine
   musegen train lm datasets/mine --out checkpoints/mine"""
 
@@ -81,18 +81,7 @@ def main(argv: list[str]) -> None:
     write_page(pieces, PAGE, title="musegen demo")
     say("5/5 evaluation: how well the model of step 2 predicts held-out tunes")
     evaluate.main([str(CHECKPOINT), str(DATASET), "--samples", str(SAMPLES)])
-    say(
-        CLOSING.format(
-            minutes=(time.monotonic() - started) / 60,
-            page=PAGE,
-            num_pieces=len(pieces),
-            out=OUT,
-            num=NUM,
-            bars=BARS,
-            checkpoint=CHECKPOINT,
-            dataset=DATASET,
-        )
-    )
+    say(CLOSING.format(minutes=(time.monotonic() - started) / 60, num_pieces=len(pieces)))
 
 
 def _tunes() -> list[tuple[str, Score]]:

@@ -130,10 +130,10 @@ def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> d
 
 def _print_latent_space(figures: dict[str, Any]) -> None:
     print_rows(figures["samples"], "sampled clips against real ones: overlap of features, and copying")
-    found = figures["interpolation"]
-    if found["pairs"]:
-        title = f"interpolation, {found['pairs']} pairs, {found['num']} steps: Spearman of step and distance"
-        print_rows(found["systems"], title)
+    paths = figures["interpolation"]
+    if paths["pairs"]:
+        title = f"interpolation, {paths['pairs']} pairs, {paths['num']} steps: Spearman of step and distance"
+        print_rows(paths["systems"], title)
     if "sliders" in figures:
         rows = {
             name: row["spearman"] | {"missed": row["missed"], "notes": row["notes"]}

@@ -31,7 +31,7 @@ class Novelty:
     against: Annotated[str, tyro.conf.arg(metavar="DATA")]
     """The training data: a dataset, or a checkpoint, whose dataset is expected under ./datasets."""
     min_run: int = setting(12, (lambda value: 2 <= value <= 10_000, "from 2 to 10000 notes"))
-    """Runs of at least this many notes count as copied, in the percentage of notes."""
+    """Runs of at min_run this many notes count as copied, in the percentage of notes."""
     json: Flag = False
     """Print the result as JSON."""
 
@@ -48,52 +48,52 @@ def main(argv: list[str]) -> None:
     from musegen.api.datasets import training_dataset
     from musegen.evaluation.copies import novelty
 
-    found = novelty(arguments.files, training_dataset(arguments.against), min_run=arguments.min_run)
-    for each in found["unreadable"]:
+    result = novelty(arguments.files, training_dataset(arguments.against), min_run=arguments.min_run)
+    for each in result["unreadable"]:
         say(f"not read: {each['path']}: {each['reason']}")
-    if not found["files"]:
+    if not result["files"]:
         raise DataError("none of the FILES can be read, for the reasons above")
     if arguments.json:
-        print_json(found)
+        print_json(result)
     else:
-        print_novelty(found)
+        print_novelty(result)
 
 
-def print_novelty(found: dict[str, Any]) -> None:
+def print_novelty(result: dict[str, Any]) -> None:
     """Print the result to stdout, a row per file."""
-    titles = ("", "longest run", "in bar", f"in runs of {found['min_run']}+", "as much in real", "from")
+    titles = ("", "longest run", "in bar", f"in runs of {result['min_run']}+", "as long in real", "from")
     rows = [
         (
             file["path"],
             str(file["longest"]),
             str(file["bar"]),
             f"{file['share']:.0%}",
-            "–" if found["held_out"] is None else f"{file['held_out_as_long']:.0%}",
+            "–" if result["held_out"] is None else f"{file['held_out_as_long']:.0%}",
             ", ".join(file["pieces"][:3]) + (", ..." if len(file["pieces"]) > 3 else ""),
         )
-        for file in found["files"]
+        for file in result["files"]
     ]
-    print_table(titles, rows, _summary(found), left=("", "from"), whole=(), width=120)
+    print_table(titles, rows, _summary(result), left=("", "from"), whole=(), width=120)
 
 
-def _summary(found: dict[str, Any]) -> list[str]:
-    least, base, own = found["min_run"], found["held_out"], found["all_files"]
-    lines = [f"{own['files']} files: {_facts(own, least)}"]
+def _summary(result: dict[str, Any]) -> list[str]:
+    min_run, base, files = result["min_run"], result["held_out"], result["all_files"]
+    lines = [f"{files['files']} files: {_facts(files, min_run)}"]
     if base is None:
         return [
             *lines,
-            f"dataset {found['dataset']} has no held-out pieces, so there is no base rate of real music",
+            f"dataset {result['dataset']} has no held-out pieces, so there is no base rate of real music",
         ]
     return [
         *lines,
-        f"{base['pieces']} real {base['split']} pieces: {_facts(base, least)}",
-        f"less than 5% of those copy {base['threshold']} notes in a row; {own['copies']} of the files do",
+        f"{base['pieces']} real {base['split']} pieces: {_facts(base, min_run)}",
+        f"less than 5% of these share a run of {base['threshold']} notes; {files['copies']} of the files do",
     ]
 
 
-def _facts(of: dict[str, Any], least: int) -> str:
+def _facts(of: dict[str, Any], min_run: int) -> str:
     longest, share = of["longest"], of["share"]
     return (
-        f"longest run {longest['median']:.0f} notes in the median, {longest['most']:.0f} at most; "
-        f"{share['mean']:.1%} of the notes in runs of {least} or more"
+        f"longest run: median {longest['median']:.0f} notes, maximum {longest['most']:.0f}; "
+        f"{share['mean']:.1%} of the notes in runs of {min_run} or more"
     )

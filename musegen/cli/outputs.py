@@ -69,8 +69,8 @@ def sampling_run(
     out, run = arguments.out, Run(Model.load(arguments.checkpoint))
     with output_folder(out):
         yield run
-        for words in run.pieces.words:
-            say(words)
+        for message in run.pieces.words:
+            say(message)
         manifest = write_outputs(
             run.model, run.pieces, out, [verb, *argv], pictures=pictures, together=together
         )
@@ -162,8 +162,8 @@ def _write_together(clips: Sequence[Piece], bars: int, path: Path) -> None:
     from musegen.music.writing.midi import write_score
 
     scores = [piece.score for piece in clips]
-    for words in write_score(end_to_end(scores, bars), path):
-        say(f"{path}: {words}")
+    for message in write_score(end_to_end(scores, bars), path):
+        say(f"{path}: {message}")
     write_roll_row(scores, [piece.title for piece in clips], path.with_suffix(".png"), bars=bars)
 
 

@@ -48,11 +48,11 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
             flat,
             prog=prog,
             args=list(argv),
-            default=tyro.MISSING_NONPROP if default is None else flat(**vars(default)),
+            default=flat(**vars(default)) if default else tyro.MISSING_NONPROP,
             config=(tyro.conf.DisallowNone,),
         )
-    for flag, (value, allowed) in ((flag, _found(arguments, path)) for flag, path in paths.items()):
-        check_range(flag.removeprefix("--"), value, allowed)
+    for flag, path in paths.items():
+        check_range(flag.removeprefix("--"), *_value_of(arguments, path))
     return _gathered(kind, vars(arguments))
 
 
@@ -88,14 +88,12 @@ def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, 
     """The flags that override the sampling settings of a checkpoint."""
     hints, texts = get_type_hints(group), field_help(group)
     for each in dataclasses.fields(group):
-        own, text = defaults.get(each.name), texts[each.name]
-        help_ = (
-            tyro.conf.arg(help=f"{text} Default: the checkpoint's setting.", help_behavior_hint="")
-            if own is None
-            else tyro.conf.arg(help=text)
-        )
+        own, text, default_hint = defaults.get(each.name), texts[each.name], None
+        if own is None:
+            text, default_hint = f"{text} Default: the checkpoint's setting.", ""
+        arg = tyro.conf.arg(help=text, help_behavior_hint=default_hint)
         default = dataclasses.field(default=own, metadata=each.metadata)
-        yield each.name, Annotated[hints[each.name] | None, help_], default
+        yield each.name, Annotated[hints[each.name] | None, arg], default
 
 
 def _gathered(kind: type[T], values: dict[str, Any]) -> T:
@@ -127,7 +125,7 @@ def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[
 POSITIONAL = get_args(tyro.conf.Positional[int])[1]
 
 
-def _found(arguments: Any, path: tuple[str, ...]) -> tuple[Any, Check | None]:
+def _value_of(arguments: Any, path: tuple[str, ...]) -> tuple[Any, Check | None]:
     """The value of a flag, and its allowed values."""
     for name in path[:-1]:
         arguments = getattr(arguments, name)

@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
     stems = [(arguments.out or path.parent) / path.stem for path in files]
     results = [[stem.with_name(stem.name + suffix) for suffix in suffixes] for stem in stems]
     _refuse_clashes(files, results)
-    results = _without_taken(results, force=arguments.force)
+    results = _without_existing_pictures(results, force=arguments.force)
     if page:
         _refuse_page(page, force=arguments.force)
 
@@ -139,20 +139,20 @@ def _written(result: Path, hint: str) -> Iterator[None]:
 
 
 def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
-    taken: dict[Path, Path] = {}
+    sources: dict[Path, Path] = {}
     for path, outputs in zip(files, results, strict=True):
         for result in outputs:
-            if result in taken:
+            if result in sources:
                 raise ConfigError(
-                    f"{taken[result]} and {path} would both become {result}: "
+                    f"{sources[result]} and {path} would both become {result}: "
                     "render them into folders of their own"
                 )
             if result == path:
                 raise ConfigError(f"{path} would be replaced by its own rendering: name a folder with --out")
-            taken[result] = path
+            sources[result] = path
 
 
-def _without_taken(results: list[list[Path]], *, force: bool) -> list[list[Path]]:
+def _without_existing_pictures(results: list[list[Path]], *, force: bool) -> list[list[Path]]:
     """The results without existing pictures, such as those of `accompany`, if other results are requested.
 
     Raises:
@@ -163,7 +163,7 @@ def _without_taken(results: list[list[Path]], *, force: bool) -> list[list[Path]
         if result.suffix == ".png" and len(results[0]) > 1 and result.is_file() and not force:
             kept.append(result)
         else:
-            _refuse_taken(result, "--out", force=force)
+            _refuse_existing(result, "--out", force=force)
     if kept:
         names = ", ".join(map(str, kept))
         say(f"existing pictures left unchanged: {names}; add --force to replace them")
@@ -175,9 +175,9 @@ def _refuse_page(page: Path, *, force: bool) -> None:
         raise ConfigError(f"--html {page} is a folder: name a file in it, such as {page / 'page.html'}")
     if page.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--html {page} is not a page: name a file that ends with .html")
-    _refuse_taken(page, "--html", force=force)
+    _refuse_existing(page, "--html", force=force)
 
 
-def _refuse_taken(result: Path, flag: str, *, force: bool) -> None:
+def _refuse_existing(result: Path, flag: str, *, force: bool) -> None:
     if result.exists() and not force:
         raise ConfigError(f"{result} exists already: add --force to replace it, or name another {flag}")

@@ -43,19 +43,11 @@ class Item(NamedTuple):
 
 REPERTOIRE = (
     Item("A jig in D major", "generate folk --key 'D major' --time-signature 6/8 --bars 16 --seed 1"),
+    Item("A reel in E minor", "generate folk --key 'E minor' --time-signature 4/4 --bars 32 --seed 2"),
+    Item("Continuation of a traditional tune", f"generate folk --prompt INPUTS/{TUNE} --bars 8 --seed 3"),
+    Item("A soprano by Bach, harmonised", f"accompany chorale INPUTS/{CHORALE} --seed 4 --no-picture"),
     Item(
-        "A reel in E minor, 32 bars", "generate folk --key 'E minor' --time-signature 4/4 --bars 32 --seed 2"
-    ),
-    Item(
-        "Eight bars of a traditional tune, continued for eight bars",
-        f"generate folk --prompt INPUTS/{TUNE} --bars 8 --seed 3",
-    ),
-    Item(
-        "A soprano by Bach, with three generated voices",
-        f"accompany chorale INPUTS/{CHORALE} --seed 4 --no-picture",
-    ),
-    Item(
-        "Interpolation between two traditional tunes in nine steps",
+        "Interpolation between two traditional tunes",
         f"interpolate folk-vae INPUTS/{FIRST} INPUTS/{LAST} --num 9 --seed 5",
         "all.mid",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from musegen.evaluation.measures import Measure
 
-Found = Mapping[str, Mapping[str, float]]
+Values = Mapping[str, Mapping[str, float]]
 """Mean, low and high of each measure."""
 
 
@@ -95,26 +95,26 @@ def _cell(value: Any) -> str:
             return str(value)
 
 
-def print_systems(systems: Mapping[str, Found], measures: Mapping[str, Measure]) -> None:
+def print_systems(systems: Mapping[str, Values], measures: Mapping[str, Measure]) -> None:
     """Print the measures of several systems side by side, and below the definitions of the measures.
 
     Args:
         systems: the measures of each system.
         measures: label and definition of each, in order.
     """
-    shown = [name for name in measures if any(name in found for found in systems.values())]
+    shown = [name for name in measures if any(name in values for values in systems.values())]
     rows = []
     for name in shown:
         form = (".1f", 100) if measures[name].is_share else (".2f", 1)
-        cells = [interval(found[name], *form) if name in found else "–" for found in systems.values()]
+        cells = [interval(values[name], *form) if name in values else "–" for values in systems.values()]
         rows.append([measures[name].label, *cells])
     notes = [f"{measures[name].label}: {measures[name].meaning}" for name in shown]
     print_table(["", *map(_plain, systems)], rows, notes, caption=INTERVALS)
 
 
-def interval(found: Mapping[str, float], form: str, scale: int = 1) -> str:
+def interval(values: Mapping[str, float], form: str, scale: int = 1) -> str:
     """A mean with its interval, in a number format such as .3g."""
-    mean, low, high = (f"{scale * found[name]:{form}}" for name in ("mean", "low", "high"))
+    mean, low, high = (f"{scale * values[name]:{form}}" for name in ("mean", "low", "high"))
     return mean if low == high else f"{mean} ({low}–{high})"
 
 

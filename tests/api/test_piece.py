@@ -74,7 +74,7 @@ def test_a_hostile_title_stays_inside(piece: Piece) -> None:
 
 def test_silence_is_shown_and_not_saved(piece: Piece, tmp_path: Path) -> None:
     silent = replace(piece, result=replace(piece.result, score=score(metres=[(0, 4, 4)])))
-    assert silent._repr_html_() == "<p>folk: not one note</p>"
+    assert silent._repr_html_() == "<p>folk: no notes</p>"
     assert framed(Pieces([silent, piece])._repr_html_()) == page([("folk", piece.score)], title="2 pieces")
     with pytest.raises(MidiError):
         silent.save(tmp_path / "silent.mid")

@@ -78,7 +78,7 @@ def test_an_unknown_format_is_refused(copy: Path) -> None:
     [
         ({"hidden_size": 48}, "do not fit"),
         ({"hiden_size": 48}, r"did you mean model\.hidden_size"),
-        ({"hidden_size": 0}, "--model.hidden-size is 0: it must be 1 or more"),
+        ({"hidden_size": 0}, "model.hidden_size is 0: it must be 1 or more"),
         ({"cell": "abacus"}, "lstm"),
     ],
 )

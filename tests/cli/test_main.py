@@ -304,8 +304,8 @@ class TestFaults:
             done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
             assert done.returncode == 1
             assert done.stderr.splitlines()[-1] == (
-                "error: a fault of musegen, not of yours: RuntimeError: two lines; "
-                "please report it, with what MUSEGEN_DEBUG=1 prints"
+                "error: a bug in musegen: RuntimeError: two lines; "
+                "please report it, with the output under MUSEGEN_DEBUG=1"
             )
             assert ("Traceback" in done.stderr) == (debug == "1")
 
@@ -496,7 +496,7 @@ class TestWork:
             write_score(tunes.score(piece), here / "raw" / f"{number}.mid")
         line = "train lm raw --out c --trainer.max-steps 1 --model.hidden-size 8 --model.embedding-dim 8"
         assert main(line.split()) == 0
-        assert "raw is prepared: datasets/raw" in capsys.readouterr().err
+        assert "prepared raw: datasets/raw" in capsys.readouterr().err
         assert len(Dataset.open(here / "datasets" / "raw").pieces) == 6
         assert "datasets/raw" in refused(capsys, *line.replace("--out c", "--out d").split())
 
