@@ -52,17 +52,14 @@ class Run:
 
 
 @contextmanager
-def sampling_run(
-    verb: str, argv: Sequence[str], arguments: Any, *, pictures: bool = False, together: bool = False
-) -> Iterator[Run]:
+def sampling_run(verb: str, argv: Sequence[str], arguments: Any, **how: bool) -> Iterator[Run]:
     """Shared by the verbs that sample: load the model before, write files and print their paths after.
 
     Args:
         verb: its name.
         argv: as typed after the verb.
         arguments: of the verb, with `checkpoint`, `out` and `writing`.
-        pictures: see `write_outputs`.
-        together: see `write_outputs`.
+        **how: `pictures` and `together`, see `write_outputs`.
     """
     from musegen.api.model import Model  # imports torch
 
@@ -71,9 +68,7 @@ def sampling_run(
         yield run
         for message in run.pieces.words:
             say(message)
-        manifest = write_outputs(
-            run.model, run.pieces, out, [verb, *argv], pictures=pictures, together=together
-        )
+        manifest = write_outputs(run.model, run.pieces, out, [verb, *argv], **how)
     for line in run.report:
         say(line)
     if arguments.writing.json:

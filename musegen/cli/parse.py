@@ -48,7 +48,7 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
             flat,
             prog=prog,
             args=list(argv),
-            default=flat(**vars(default)) if default else tyro.MISSING_NONPROP,
+            default=flat(**_for_tyro(vars(default))) if default else tyro.MISSING_NONPROP,
             config=(tyro.conf.DisallowNone,),
         )
     for flag, path in paths.items():
@@ -73,15 +73,52 @@ def _flat_fields(kind: type) -> Iterator[tuple[str, Any, Any]]:
         elif group:
             yield from _overrides(group, kind().sampling)
         else:
-            marks: dict[str, Any] = {"help": texts[each.name]} if each.name in texts else {}
-            # the text has the default in words
-            marks |= {"help_behavior_hint": ""} if each.default is None or each.default == () else {}
-            marks |= {"metavar": each.metadata["metavar"]} if "metavar" in each.metadata else {}
-            hint = each.metadata.get("typed", hints[each.name])
-            hint = hint | None if "typed" in each.metadata else hint
-            conf = [tyro.conf.arg(**marks)] if marks else []
-            conf += [tyro.conf.FlagCreatePairsOff] if each.metadata.get("switch") else []
-            yield each.name, Annotated[hint, *conf] if conf else hint, copy(each)
+            yield (
+                each.name,
+                _with_help(each, hints[each.name], texts.get(each.name), each.default),
+                copy(each),
+            )
+
+
+def _with_help(field: "dataclasses.Field[Any]", hint: Any, text: str | None, default: Any) -> Any:
+    """The type of a field for tyro, annotated with help text and placeholder."""
+    marks: dict[str, Any] = {"help": text} if text else {}
+    if text and (default is None or default == ()):
+        marks["help_behavior_hint"] = ""  # the text has the default in words
+    marks |= {"metavar": field.metadata["metavar"]} if "metavar" in field.metadata else {}
+    hint = field.metadata["typed"] | None if "typed" in field.metadata else hint
+    conf = [tyro.conf.arg(**marks)] if marks else []
+    conf += [tyro.conf.FlagCreatePairsOff] if field.metadata.get("switch") else []
+    return Annotated[hint, *conf] if conf else hint
+
+
+def _for_tyro(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name, groups of settings as instances of subclasses whose fields have their help texts."""
+    return {
+        name: _settings_for_tyro(value) if dataclasses.is_dataclass(value) else value
+        for name, value in values.items()
+    }
+
+
+def _settings_for_tyro(settings: Any) -> Any:
+    kind: type = type(settings)
+    hints, texts, values = get_type_hints(kind), field_help(kind), _for_tyro(vars(settings))
+    fields = [
+        (each.name, _with_help(each, hints[each.name], texts.get(each.name), values[each.name]), copy(each))
+        for each in dataclasses.fields(kind)
+        if not dataclasses.is_dataclass(values[each.name])
+    ]
+    twin = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True)
+    twin.__doc__ = kind.__doc__
+    return twin(**values)
+
+
+def _settings_from_tyro(settings: Any) -> Any:
+    """The inverse of `_settings_for_tyro`; other values stay as they are."""
+    if not dataclasses.is_dataclass(settings):
+        return settings
+    kind = type(settings).__bases__[0]
+    return kind(**{name: _settings_from_tyro(value) for name, value in vars(settings).items()})
 
 
 def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -107,7 +144,7 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
         elif dataclasses.is_dataclass(hints[each.name]):
             made[each.name] = _gathered(hints[each.name], values)
         else:
-            made[each.name] = values[each.name]
+            made[each.name] = _settings_from_tyro(values[each.name])
     return kind(**made)
 
 

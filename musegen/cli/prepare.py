@@ -49,15 +49,8 @@ def main(argv: list[str]) -> None:
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
 
-    dataset = prepare(
-        arguments.source,
-        arguments.out,
-        split=arguments.split,
-        melody=arguments.melody,
-        workers=arguments.workers,
-        limit=arguments.limit,
-        force=arguments.force,
-    )
+    options = {name: getattr(arguments, name) for name in ("split", "melody", "workers", "limit", "force")}
+    dataset = prepare(arguments.source, arguments.out, **options)
     facts = dataset_facts(dataset)
     if arguments.json:
         print_json(facts)

@@ -328,15 +328,18 @@ def as_arguments(options: VerbOptions) -> dict[str, Any]:
 
 @cache
 def field_help(kind: type) -> dict[str, str]:
-    """The help text of each field of a dataclass: the string under it, on one line."""
-    [body] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(body, ast.ClassDef)
-    return {
-        node.target.id: " ".join(after.value.value.split())
-        for node, after in zip(body.body, body.body[1:], strict=False)
-        if isinstance(node, ast.AnnAssign)
-        and isinstance(node.target, ast.Name)
-        and isinstance(after, ast.Expr)
-        and isinstance(after.value, ast.Constant)
-        and isinstance(after.value.value, str)
-    }
+    """The help text of each field of a dataclass: the string under it, on one line; bases included."""
+    texts: dict[str, str] = {}
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
+        [body] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(body, ast.ClassDef)
+        texts |= {
+            node.target.id: " ".join(after.value.value.split())
+            for node, after in zip(body.body, body.body[1:], strict=False)
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        }
+    return texts
