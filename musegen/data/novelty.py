@@ -201,16 +201,13 @@ def sort_suffixes(text: Codes, longest: int) -> NDArray[np.int32]:
 def longest_matches(text: Codes, order: NDArray[np.int32], sought: Codes, at: Ints) -> tuple[Ints, Ints]:
     """For positions of `sought` two positions each of the text: those sorted just before and just after.
 
-    No other position of the text has a longer common prefix than the better of the two.
+    Also the lengths of their common prefixes, both (2, M): no other position has a longer one.
 
     Args:
         text: (N,), at least one code.
         order: by `sort_suffixes`.
         sought: a text whose last code is not in `text`, and vice versa.
         at: (M,) positions in `sought`.
-
-    Returns:
-        positions in the text, and lengths of the common prefixes, both (2, M).
     """
     low, high = np.full(len(at), -1), np.full(len(at), len(text))
     agree_low, agree_high = np.zeros((2, len(at)), np.int64)

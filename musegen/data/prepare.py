@@ -204,8 +204,7 @@ def _read_pieces(
     pieces: list[IndexEntry] = []
     audit: list[dict[str, Any]] = []
     first: dict[str, str] = {}
-    digest = hashlib.sha256()
-    offset, off_grid = 0, 0.0
+    digest, off_grid = hashlib.sha256(), 0.0
     for read in _read_all(sources, workers):
         verdict, reason, piece = "used", read.reason, read.piece
         if piece is None:
@@ -216,10 +215,9 @@ def _read_pieces(
             first.setdefault(piece.fingerprint, read.source)
             if any(not repair.endswith(ORDINARY) for repair in read.repairs):
                 verdict = "repaired"
+            pieces.append(replace(piece, offset=scores.tell()))
             scores.write(read.data)
             digest.update(read.data)
-            pieces.append(replace(piece, offset=offset))
-            offset += piece.size
             off_grid += read.off_grid * piece.notes
         facts = {"path": read.source, "verdict": verdict, "reason": reason}
         audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(read.repairs)})
