@@ -121,7 +121,7 @@ def _sampling(
             rates["bare"].append(theirs)
             rates["ratio"].append(sum(lengths) / taken / theirs)
     medians = {name: median(values) for name, values in rates.items()}
-    return {**medians, "ids a piece": sum(lengths) / batch, "longest": max(lengths)}
+    return {**medians, "ids per piece": sum(lengths) / batch, "longest": max(lengths)}
 
 
 @contextmanager

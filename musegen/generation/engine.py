@@ -14,7 +14,7 @@ from musegen.generation.graphs import BLOCK, Graphed, Step, Steps
 from musegen.generation.sampling import RowStreams, draw_ids, filter_classes, needs_classes
 from musegen.generation.states import as_tensor, choose_rows, count_rows, repeat_rows
 from musegen.models.losses import token_nats
-from musegen.models.protocol import Decoder
+from musegen.models.protocol import Decoder, State
 from musegen.models.stepping import fused_model, to_fused_state
 from musegen.tokenizers import Kind
 from musegen.tokenizers.arrays import Array, numpy_rules
@@ -93,8 +93,8 @@ class _Rows(NamedTuple):
 
 
 def sample_streams(
-    model: Decoder[Any],
-    state: Any,
+    model: Decoder[State],
+    state: State,
     grammar: Rules,
     *,
     prompt_ids: Tensor,
@@ -202,7 +202,12 @@ def _active_rows(done: Tensor, min_rows: int) -> Tensor:
 
 
 def _after_prompt(
-    model: Decoder[Any], stepper: Any, state: Any, grammar: Rules, prompt_ids: Tensor, diatonic_rows: Tensor
+    model: Decoder[State],
+    stepper: Any,
+    state: State,
+    grammar: Rules,
+    prompt_ids: Tensor,
+    diatonic_rows: Tensor,
 ) -> _Rows:
     """The rows after the prompt, for `stepper` to continue; `diatonic_rows` (B,) keep to one scale."""
     count = len(diatonic_rows)
@@ -230,7 +235,7 @@ def _after_prompt(
 
 
 def _finished(
-    streams: list[Stream], model: Decoder[Any], state: Any, grammar: Rules, sampling: SamplingOptions
+    streams: list[Stream], model: Decoder[State], state: State, grammar: Rules, sampling: SamplingOptions
 ) -> list[Stream]:
     """Streams with their log-likelihood under the full-precision model, and the precision gap.
 

@@ -39,7 +39,7 @@ class Slots(NamedTuple):
 
 
 class PositionCodes(nn.Module):
-    """A learnt code for each position in a bar, and for each bar of a clip, initialised to random signs.
+    """A learned code for each position in a bar, and for each bar of a clip, initialised to random signs.
 
     Args:
         bars: of a clip; later bars have the code of the last; None: all bars have the same code.

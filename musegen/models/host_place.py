@@ -17,12 +17,12 @@ from musegen.models.position.features import (
     KINDS,
     MOST_LEFT,
     NOTES,
-    PHRASE_BARS,
     WIDEST,
     StepFeatures,
     TrackerState,
 )
 from musegen.models.position.line import LineTracker
+from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers.tables import Kind
 
 Ints = npt.NDArray[np.int64]

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.position.scans import count_runs, delayed, hold, ids_after
+from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers.tables import Kind, Tables
 
 KINDS, NOTES = 16, 1 << 15  # kinds of token, and notes at one place, in a key
 WIDEST = 36  # semitones: wider intervals are clipped to this
 MOST_LEFT = 65  # bars left, this one included: more are clipped to this
-PHRASE_BARS = 16  # bars are counted modulo this: tunes consist of phrases of 2, 4, 8 and 16 bars
 
 
 @dataclass(frozen=True, kw_only=True)
