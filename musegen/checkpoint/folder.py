@@ -162,9 +162,8 @@ def _check_sums(path: Path, names: Sequence[str]) -> None:
         )
     text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
     lines = (line.partition(" ") for line in text.splitlines())
-    listed = {
-        name.strip().lstrip("*"): digest for digest, _, name in lines
-    }  # "*" marks binary, as sha256sum has it
+    # "*" marks binary files, as in the output of sha256sum
+    listed = {name.strip().lstrip("*"): digest for digest, _, name in lines}
     for name in names:
         found = _sha256(path / name)
         if listed.get(name) != found:

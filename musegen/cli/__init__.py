@@ -58,9 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         try:
             _dispatch(sys.argv[1:] if argv is None else argv)
         except SystemExit as stop:
-            if isinstance(
-                stop.__context__, KeyboardInterrupt
-            ):  # Lightning turns Ctrl-C into an exit with code 1
+            # Lightning turns Ctrl-C into an exit with code 1
+            if isinstance(stop.__context__, KeyboardInterrupt):
                 return _fail(130, "interrupted; what was saved before is kept")
             return stop.code if isinstance(stop.code, int) else 0  # --help, SIGTERM
         except MusegenError as error:

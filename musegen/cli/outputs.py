@@ -183,9 +183,8 @@ def _remove_earlier(out: Path) -> None:
         return  # no manifest, or not one of musegen: remove nothing
     for name in listed:
         path = out / name
-        if (
-            path.parent == out and path.suffix == ".mid"
-        ):  # never outside the folder, whatever the manifest lists
+        # never outside the folder, whatever the manifest lists
+        if path.parent == out and path.suffix == ".mid":
             path.unlink(missing_ok=True)
             path.with_suffix(".png").unlink(missing_ok=True)
     (out / MANIFEST).unlink()
