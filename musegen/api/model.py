@@ -292,7 +292,6 @@ class Model:
 
     def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
         """The requested accompaniment of a melody, parsed from the options."""
-        temperature = options.plan_temperature
         parts = [part.name for part in self.checkpoint.tokenizer.parts]
         bars = len(bar_ticks(tune.melody)) - 1
         return Accompaniment(
@@ -300,7 +299,7 @@ class Model:
             part_pitches=part_pitches(options.pitch_range, parts),
             prompt_bars=options.prompt_bars,
             chords=chords_of(options.chords, bars) if options.chords is not None else (),
-            plan_temperature=PLAN_TEMPERATURE if temperature is None else temperature,
+            plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
         )
 
     def _only(self, pieces: Pieces) -> Piece:

@@ -78,6 +78,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
         )
         card = (folder / "README.md").read_text("utf-8")
         split = "test" if "test" in metrics else "valid"
+        licence = [row for row in card.splitlines() if row.startswith("Licence:")]
         return {
             "name": folder.name,
             "family": config["family"],
@@ -85,7 +86,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
             "bytes": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
             "data": config["dataset"],
             "pieces": data["splits"],
-            "licence": _line(card, "Licence:") or data.get("licence", ""),
+            "licence": licence[0].removeprefix("Licence:").strip() if licence else data.get("licence", ""),
             "split": split,
             "figures": _figures(metrics.get(split, {})),
         }
@@ -126,10 +127,6 @@ def _first_paragraph(card: str) -> str:
         if lines:
             return " ".join(lines)
     return ""
-
-
-def _line(card: str, label: str) -> str:
-    return next((row.removeprefix(label).strip() for row in card.splitlines() if row.startswith(label)), "")
 
 
 def _figures(measured: dict[str, Any]) -> dict[str, float]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from musegen.api.inputs import read_melody
 from musegen.api.text import common_pitches
-from musegen.cli.outputs import CheckpointName, Writing, sampling_run
+from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import Flag, parse
 from musegen.config.options import AccompanyOptions, as_arguments
 from musegen.console import say
@@ -29,7 +26,7 @@ class Accompany:
 
     checkpoint: CheckpointName
     """A checkpoint folder, its name under ./checkpoints, or a bundled model (`musegen models`)."""
-    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    file: MusicFile
     """A music file with the melody: MIDI, MusicXML, ABC or kern."""
     out: Path
     """Output folder."""

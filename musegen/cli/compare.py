@@ -109,7 +109,8 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     rows = []
     for name, each in comparison["features"].items():
         halves = each["halves"]
-        shown = [_cell(each[column]) for column in ("real", "generated", "overlap")]
+        cells = [each[column] for column in ("real", "generated", "overlap")]
+        shown = [interval(cell, ".3g") if "low" in cell else "" for cell in cells]  # a histogram has no mean
         rest = (each["kl"], halves["overlap"], halves["kl"])
         rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
     notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
@@ -128,8 +129,3 @@ def print_comparison(comparison: dict[str, Any]) -> None:
 
 def _title(facts: dict[str, Any]) -> str:
     return f"{facts['name']} ({facts['pieces']:,})"
-
-
-def _cell(comparison: dict[str, Any]) -> str:
-    """A mean with its interval; empty for a histogram, which has no single mean."""
-    return interval(comparison, ".3g") if "low" in comparison else ""

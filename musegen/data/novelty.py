@@ -84,17 +84,16 @@ def copied(score: Score, index: NoveltyIndex, *, since: int = 0) -> Copied:
         index: with at least one piece.
         since: ignore notes before this tick, such as those of a prompt.
     """
-    found = [_copied([_later(line, since) for line in lines], index) for lines in readings(score)]
+    found = [
+        _copied([Line(*(column[line.onsets >= since] for column in line)) for line in lines], index)
+        for lines in readings(score)
+    ]
     return max(found, key=lambda each: (each.longest, each.share(each.longest)))
 
 
 def max_copied_run(score: Score, index: NoveltyIndex, *, since: int = 0) -> int:
     """The length of the longest copied run in notes; the arguments are those of `copied`."""
     return copied(score, index, since=since).longest
-
-
-def _later(line: Line, since: int) -> Line:
-    return Line(*(column[line.onsets >= since] for column in line))
 
 
 def _copied(lines: list[Line], index: NoveltyIndex) -> Copied:

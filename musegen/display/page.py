@@ -48,7 +48,8 @@ def page(pieces: Sequence[tuple[str, Score]], *, title: str) -> str:
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        music=_inert(json.dumps(music, separators=(",", ":"))),
+        # JSON that cannot close its HTML element: `<` occurs only in its strings
+        music=json.dumps(music, separators=(",", ":")).replace("<", "\\u003c"),
     )
 
 
@@ -98,8 +99,3 @@ def _facts(score: Score) -> str:
 def _hash(text: str) -> str:
     """The hash of an inline text in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _inert(text: str) -> str:
-    """JSON that cannot close its HTML element: `<` occurs only in its strings."""
-    return text.replace("<", "\\u003c")

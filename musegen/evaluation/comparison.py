@@ -187,8 +187,11 @@ def _halves(music: MusicSet, seed: int) -> tuple[MusicSet, MusicSet]:
 
 def _side_by_side(name: str, sets: Sequence[MusicSet], labels: tuple[str, str], seed: int) -> dict[str, Any]:
     """The means (or mean histograms) of a feature in both sets, and their overlap and divergence."""
-    values = [_finite(music.values[name]) for music in sets]
-    drawn = [each[_choose(len(each), seed)] for each in values]
+    values = [each[~np.isnan(each).any(axis=1)] for each in (music.values[name] for music in sets)]
+    # At most `MAX_PIECES` of each set, in their order.
+    drawn = [
+        each[np.sort(np.random.default_rng(seed).permutation(len(each))[:MAX_PIECES])] for each in values
+    ]
     similarity = likeness(*drawn, seed=seed)
     means = (
         {"mean": each.mean(axis=0).tolist() if len(each) else []}
@@ -208,15 +211,6 @@ def _similarity(similarity: Likeness, labels: tuple[str, str]) -> dict[str, Any]
             labels[1]: {"overlap": similarity.overlap_generated.mean, "kl": similarity.kl_generated.mean},
         },
     }
-
-
-def _finite(values: Floats) -> Floats:
-    return values[~np.isnan(values).any(axis=1)]
-
-
-def _choose(count: int, seed: int) -> NDArray[np.int64]:
-    """The numbers of at most `MAX_PIECES` of `count` pieces."""
-    return np.sort(np.random.default_rng(seed).permutation(count)[:MAX_PIECES])
 
 
 def _mean(found: Iterable[dict[str, Any]]) -> float:

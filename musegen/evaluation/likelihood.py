@@ -114,7 +114,8 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     """
     indices = view.indices(split)
     if not indices:
-        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {_splits(dataset)}")
+        sizes = ", ".join(f"{name} ({len(dataset.split(name))})" for name in ("train", "valid", "test"))
+        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {sizes}")
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
     nats, bars = np.zeros(len(view.pieces)), np.zeros(len(view.pieces))
     kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
@@ -196,7 +197,3 @@ def _bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
     metres = ids[tables.kind[ids] == Kind.TIME_SIGNATURE]
     ticks = tables.bar_positions[metres] * tables.position_ticks[metres]
     return np.asarray(ticks / TICKS_PER_QUARTER, np.float64)
-
-
-def _splits(dataset: Dataset) -> str:
-    return ", ".join(f"{name} ({len(dataset.split(name))})" for name in ("train", "valid", "test"))

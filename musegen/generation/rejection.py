@@ -80,15 +80,11 @@ def on_tonic(share: float) -> Filter:
         must_end = (RowStreams(seed, range(TONIC_STREAM, TONIC_STREAM + num)).draw() < share).tolist()
         groups = (candidates[i * CANDIDATES : (i + 1) * CANDIDATES] for i in range(num))
         return [
-            _first_on_tonic(group) if required else group[0]
+            next((each for each in group if required and ends_on_tonic(each.score)), group[0])
             for group, required in zip(groups, must_end, strict=True)
         ]
 
     return draws if share else accept_all
-
-
-def _first_on_tonic(candidates: list[Result]) -> Result:
-    return next((each for each in candidates if ends_on_tonic(each.score)), candidates[0])
 
 
 def novel(inner: Filter, index: NoveltyIndex, *, max_copy: int, bars: int, words: list[str]) -> Filter:

@@ -111,13 +111,9 @@ def tonic_in(score: Score, mode: str) -> int | None:
 
 def with_signature(score: Score, tonic: int, mode: str) -> Score:
     """The score with the signature of a key, one of `MODES`, at the start and no other."""
-    degree = SCALES["major"].index(next(i for i in range(12) if _above(i) == SCALES[mode]))
+    above = [tuple(sorted((each - step) % 12 for each in SCALES["major"])) for step in range(12)]
+    degree = SCALES["major"].index(above.index(SCALES[mode]))
     fifths = ((tonic - SCALES["major"][degree]) * 7 + 5) % 12 - 5  # of the major scale of the same notes
     score = score.copy()
     score.key_signatures = [KeySignature(0, fifths, int(SCALES[mode] == SCALES["minor"]), "tick")]
     return score
-
-
-def _above(step: int) -> tuple[int, ...]:
-    """The intervals of the major scale above one of its notes."""
-    return tuple(sorted((each - step) % 12 for each in SCALES["major"]))
