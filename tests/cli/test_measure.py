@@ -64,7 +64,7 @@ class TestCompare:
         [
             ("compare real", "GENERATED"),
             ("compare real nowhere --out o", "nowhere does not exist"),
-            ("compare real/0.mid made --out o", "has 1 pieces, a comparison needs 4 or more"),
+            ("compare real/0.mid made --out o", "needs 4 pieces or more, here: 1"),
             ("compare real made --split dev", "train, valid, test"),
             ("novelty --against x", "FILES must be given"),
             ("novelty real", "--against"),
