@@ -162,4 +162,4 @@ class TestCommand:
         self, trained: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["evaluate", str(trained), str(tunes.path), "--limit", "2"]) == 2
-        assert "--limit is for accompanists" in capsys.readouterr().err
+        assert "--limit is for accompaniment and clip models" in capsys.readouterr().err

@@ -134,7 +134,7 @@ def test_chords_seen_from_a_tonic_and_back() -> None:
 def test_chords_as_they_are_written() -> None:
     assert chords_of("C Am,G7", 3) == [1, 1, 20, 15, 1, 1]
     assert chords_of("F#m Bb N Cmaj7", 4) == [14, 14, 21, 21, 0, 0, 1, 1]
-    for text, words in (("H", "no chord"), ("", "is empty"), ("C,F,G", "at most 2")):
+    for text, words in (("H", "not a chord"), ("", "is empty"), ("C,F,G", "at most 2")):
         with pytest.raises(ConfigError, match=words):
             chords_of(text, 2)
 

@@ -94,7 +94,7 @@ def test_sliders_are_calibrated_in_the_checkpoint(tunes: Dataset, tmp_path: Path
     ],
 )
 def test_sliders_of_anything_but_a_line_are_refused(data: DataConfig, tokenizer: TokenizerConfig) -> None:
-    with pytest.raises(ConfigError, match="one line of notes"):
+    with pytest.raises(ConfigError, match="monophonic clips"):
         replace(SLIDERS, data=data, tokenizer=tokenizer)
 
 
