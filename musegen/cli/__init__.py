@@ -1,4 +1,4 @@
-"""The command line: `musegen VERB ...`. Each verb is a module here, loaded only when it is called.
+"""The command line: `musegen COMMAND ...`. Each is a module here, loaded only when it is called.
 
 Exit codes: 0 success, 1 a bug in musegen, 2 an error that the user can fix, 130 Ctrl-C, 143 SIGTERM.
 Results go to stdout; progress, messages and errors go to stderr.
@@ -32,7 +32,7 @@ VERBS = {
     "models": "list the bundled models, which can be named in place of a checkpoint",
     "info": "describe a music file, a dataset or a checkpoint",
     "render": "render music files as pictures, notation, sound, or a page that plays them",
-    "demo": "train a small model on 1,059 fiddle tunes, and try the bundled models",
+    "demo": "train a small model on fiddle tunes, and try the bundled models",
 }
 
 EXAMPLES = """\
@@ -44,7 +44,7 @@ examples:
   musegen prepare my_midis/ --out datasets/mine
   musegen train lm datasets/mine --out checkpoints/mine
   musegen generate checkpoints/mine --bars 16 --num 8 --out out/
-  musegen train seq2seq bach-chorales --out checkpoints/choir
+  musegen train seq2seq bach-chorales --out checkpoints/bach
   musegen train vae folk --out checkpoints/clips"""
 
 
@@ -127,17 +127,17 @@ def _dispatch(argv: list[str]) -> None:
     elif verb in VERBS:
         importlib.import_module(f"musegen.cli.{verb}").main(rest)
     else:
-        kind = "flag" if verb.startswith("-") else "verb"
+        kind = "flag" if verb.startswith("-") else "command"
         near = get_close_matches(verb, [*VERBS, "--help", "--version"], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
+        hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(VERBS)}"
         raise ConfigError(f"unknown {kind} {verb}: {hint} (musegen --help)")
 
 
 def _help() -> str:
     verbs = "\n".join(f"  {verb:<13}{what}" for verb, what in VERBS.items())
     about = "Train small models on your own music, and generate new pieces as MIDI."
-    usage = "usage: musegen VERB ...   (more: musegen VERB --help)"
-    return f"{usage}\n\n{about}\n\nverbs:\n{verbs}\n\n{EXAMPLES}"
+    usage = "usage: musegen COMMAND ...   (more: musegen COMMAND --help)"
+    return f"{usage}\n\n{about}\n\ncommands:\n{verbs}\n\n{EXAMPLES}"
 
 
 def _describe(error: OSError) -> str:

@@ -41,7 +41,7 @@ class Compare:
     split: Literal["all", "train", "valid", "test"] = "all"
     """The split of a dataset."""
     seed: int = setting(0, SEED)
-    """Random seed of the halves, of the sample of 300 pieces from larger sets, and of the intervals."""
+    """Random seed of the halves, of the sample of 300 pieces from larger sets, and of the bootstrap."""
     out: Path | None = None
     """Output folder for comparison.json and comparison.png, which shows the distributions."""
     force: Flag = False

@@ -50,7 +50,7 @@ next steps:
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a small model on 1,059 fiddle tunes, generate four tunes, and try the bundled models.
+    """Train a small model on fiddle tunes, generate four tunes, and try the bundled models.
 
     Writes datasets/ryans-mammoth, checkpoints/demo and out/demo in the current folder. An existing dataset
     and checkpoint are reused; the music is generated again.

@@ -37,12 +37,13 @@ class Evaluate:
     compared with that of the nearest training clip. Samples from its latent space, the smoothness of its
     interpolations and its sliders are measured too.
 
-    An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three baselines: the
-    human accompaniment, that of a random training piece transposed into the key, and rule-based block chords.
+    An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three references:
+    the human accompaniment, that of a random training piece transposed into the key, and rule-based block
+    chords.
 
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
-    $ musegen evaluate folk my-midis --split all
+    $ musegen evaluate folk my_midis/ --split all
     $ musegen evaluate checkpoints/chorale --samples 4
     """
 
@@ -59,7 +60,7 @@ class Evaluate:
     """Random seed of the samples. Default: 0."""
     limit: int | None = setting(None, ONE_UP)
     """Maximum number of melodies to accompany, or of clips to reconstruct, spread evenly over the split.
-    Default: as many as take a few minutes: 77 chorales, a third of 100 songs, or 1,000 clips."""
+    Default: as many as take a few minutes: for example 77 chorales, about 33 songs or 1,000 clips."""
     out: Path | None = None
     """Output folder for evaluation.json and, for language models, comparison.png with the distributions."""
     force: Flag = False

@@ -31,7 +31,7 @@ class Novelty:
     against: Annotated[str, tyro.conf.arg(metavar="DATA")]
     """The training data: a dataset, or a checkpoint, whose dataset is expected under ./datasets."""
     min_run: int = setting(12, (lambda value: 2 <= value <= 10_000, "from 2 to 10000 notes"))
-    """Runs of at min_run this many notes count as copied, in the percentage of notes."""
+    """Runs of at least this many notes count as copied in the reported percentage of copied notes."""
     json: Flag = False
     """Print the result as JSON."""
 

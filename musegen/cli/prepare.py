@@ -15,7 +15,7 @@ from musegen.console import print_json, say
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make a dataset: check every file, repair its metre, drop duplicates, split off validation and test.
+    """Make a dataset: check every file, repair bars and time signatures, drop duplicates, and split.
 
     $ musegen prepare my_midis/ --out datasets/mine
     $ musegen prepare folk --out datasets/folk

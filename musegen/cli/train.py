@@ -32,7 +32,7 @@ class Train:
     $ musegen train seq2seq songs/ --melody MELODY --out checkpoints/pop
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
-    $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/choir
+    $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
 

@@ -18,7 +18,8 @@ from musegen.files import refuse_taken
 class Vary:
     """Generate variations of a clip with a clip model (VAE); its metre and tempo are kept.
 
-    Each variation lies between your clip and a random clip: --amount is the fraction of notes that change.
+    Each variation lies between the reconstruction of your clip and a random clip: --amount is the fraction of
+    the note edits between the two.
     Sliders (--density, --spread, --complexity, --pitch) change an attribute, with models trained with
     --latent.sliders. With sliders alone there is one variation, and nothing is random.
 

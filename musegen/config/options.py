@@ -122,7 +122,8 @@ class GenerateOptions(VerbOptions):
     """Clip models (VAE) only: sample z from the standard normal prior, not from a fit to training clips."""
     max_copy: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000 notes"))
     """Reject pieces that copy more consecutive notes than this from a training piece, in any key and at any
-    tempo, and sample others; needs the dataset. Half of all real folk tunes share 12 with another tune."""
+    tempo, and sample others; needs the dataset. Half of all real folk
+    tunes share a run of at least 12 notes with another."""
     against: str | None = None
     """For --max-copy: the dataset to compare with, if it is no longer at ./datasets/NAME."""
 
@@ -222,7 +223,8 @@ class InterpolateOptions(VerbOptions):
     melody: str | None = setting(None, MELODY)
     """The melody track in both files, by name or by number from 1. Default: detected and reported."""
     path: Literal["both", "spherical", "linear"] = "both"
-    """Path through the latent space: the arc (spherical), the line, or at each step the smoother of both."""
+    """Path through the latent space: spherical or linear interpolation, or the smoother of both, step by
+    step."""
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""

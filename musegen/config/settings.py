@@ -117,7 +117,7 @@ class LMConfig(Checked, prefix="model."):
     weight_dropout: float = setting(0.0, BELOW_ONE)
     """Dropout probability of the recurrent weights (weight drop): useful with only a few hundred pieces."""
     lookback: tuple[int, ...] = setting((1, 2, 4, 8), BARS_BACK)
-    """The decoder sees what the piece had at the same position this many bars ago."""
+    """Extra input: the tokens at the same position in the bar, this many bars earlier."""
 
 
 @dataclass(frozen=True)
