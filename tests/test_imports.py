@@ -76,3 +76,17 @@ def test_models_know_torch_and_numpy_alone(path: Path) -> None:
 def test_settings_need_the_standard_library_alone(path: Path) -> None:
     libraries = {name.partition(".")[0] for name in imports(path)}
     assert libraries - set(sys.stdlib_module_names) <= {"musegen"}
+
+
+def test_modules_and_functions_stay_small() -> None:
+    """No module above 350 lines, no function above 60, no file name in more than two packages."""
+    packages: dict[str, set[Path]] = {}
+    for path in MODULES:
+        text = path.read_text("utf-8")
+        assert len(text.splitlines()) <= 350, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+        if path.name != "__init__.py":
+            packages.setdefault(path.name, set()).add(path.parent)
+    assert not [name for name, found in packages.items() if len(found) > 2]
