@@ -251,4 +251,4 @@ def test_a_bit_flipped_anywhere_is_noticed(folder: Path) -> None:
 def test_a_thousand_flipped_bits(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In every file that is summed, and in the sums."""
     assert bit_flips.main([str(trained), "--flips", "1000"]) == 0
-    assert capsys.readouterr().out.endswith("1000 of 1000 noticed\n")
+    assert capsys.readouterr().out.endswith("1000 of 1000 detected\n")
