@@ -26,8 +26,8 @@ class EventTracker(Tracker):
         position = torch.from_numpy(tables.position)
         super().__init__(tables, lookback, places=places or int(position.max()) + 2, recent=3, intervals=1)
         self.buffer("place", (position + 1).clamp(min=0))
-        self.buffer("sets_place", (self.kind == Kind.BAR) | (self.kind == Kind.POSITION))
-        self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH))
+        self.buffer("sets_place", (self.kind == Kind.BAR.value) | (self.kind == Kind.POSITION.value))
+        self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH).value)
         self.buffer("bars", torch.from_numpy(tables.bars))
 
     def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
@@ -42,8 +42,8 @@ class EventTracker(Tracker):
         is_pitch = self.pitch[ids] >= 0
         pitch = hold(ids, is_pitch, pitch0)  # (B, T), as those below
         earlier = hold(delayed(pitch, pitch0), is_pitch, earlier0)
-        duration = hold(ids, kind == Kind.DURATION, duration0)
-        first = hold(ids, kind == Kind.BOS, first0)
+        duration = hold(ids, kind == Kind.DURATION.value, duration0)
+        first = hold(ids, kind == Kind.BOS.value, first0)
         held = torch.stack([pitch, earlier, duration, first], dim=2)
         last, before = self.pitch[pitch][..., None], self.pitch[earlier][..., None]
         left = []

@@ -115,7 +115,7 @@ class Tracker(nn.Module):
     ) -> None:
         super().__init__()
         kind, pitch = torch.from_numpy(tables.kind), torch.from_numpy(tables.pitch)
-        is_metre, lags = kind == Kind.TIME_SIGNATURE, len(lookback)
+        is_metre, lags = kind == Kind.TIME_SIGNATURE.value, len(lookback)
         self.vocab_size, self.num_places, self.tells_bars = len(kind), places, bool((tables.bars > 0).any())
         sizes = {"place": places, "metre": int(is_metre.sum()) + 1, "phrase": PHRASE_BARS}
         sizes |= {"left": MOST_LEFT + 1} if self.tells_bars else {}
@@ -123,7 +123,7 @@ class Tracker(nn.Module):
         self.buffer("kind", kind)
         self.buffer("metre", torch.where(is_metre, is_metre.cumsum(0), 0))
         self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) == 1, -1))
-        self.buffer("order", torch.where(kind == Kind.PAD, KINDS - 1, kind))  # padding comes last
+        self.buffer("order", torch.where(kind == Kind.PAD.value, KINDS - 1, kind))  # padding comes last
         self.buffer("lags", torch.tensor(lookback, dtype=torch.int64))
 
     def buffer(self, name: str, values: Tensor) -> None:
@@ -151,8 +151,8 @@ class Tracker(nn.Module):
     def forward(self, ids: Tensor, state: TrackerState) -> tuple[StepFeatures, TrackerState]:
         """Follow T more ids, (B, T), in grammatical order, padded at the end, from the state before them."""
         kind = self.kind[ids]  # (B, T)
-        is_bar = kind == Kind.BAR
-        metre = hold(self.metre[ids], kind == Kind.TIME_SIGNATURE, state.position[:, 3])
+        is_bar = kind == Kind.BAR.value  # a number: torch's compiler does not compare with an enum
+        metre = hold(self.metre[ids], kind == Kind.TIME_SIGNATURE.value, state.position[:, 3])
         position = self._locate(ids, state.position[:, :1] + is_bar.cumsum(1), metre, state.position)
         recent = self._recall(ids, kind, position, state.held)
 

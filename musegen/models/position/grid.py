@@ -28,7 +28,7 @@ class GridTracker(Tracker):
         sizes = {"places": positions * voices + 1, "recent": 2 * voices, "intervals": 2 * voices - 1}
         super().__init__(tables, lookback, **sizes)
         self.voices, self.num_references, self.num_held = voices, voices, 3 * voices
-        self.order[self.kind >= Kind.PITCH] = 0  # each id has its own place
+        self.order[self.kind >= Kind.PITCH.value] = 0  # each id has its own place
         self.buffer("order_of_voices", torch.arange(voices))
 
     def sounding(self, step: StepFeatures) -> tuple[Tensor, Tensor]:
@@ -37,11 +37,11 @@ class GridTracker(Tracker):
         last = step.inputs[..., self.layout.id :].gather(2, first).squeeze(2)
         pitch = step.reference_pitches.gather(2, first).squeeze(2)
         begins = (step.place - 1).clamp(min=0) // self.voices
-        return begins, torch.where(self.kind[last] == Kind.REST, -1, pitch)
+        return begins, torch.where(self.kind[last] == Kind.REST.value, -1, pitch)
 
     def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         kind = self.kind[ids]
-        place = count_since(kind >= Kind.PITCH, kind == Kind.BAR, before[:, 1])
+        place = count_since(kind >= Kind.PITCH.value, kind == Kind.BAR.value, before[:, 1])
         place = place.clamp(max=self.num_places - 1)
         return Position(bar, place, place, self.order[ids], place // self.voices)
 
@@ -54,7 +54,7 @@ class GridTracker(Tracker):
         own, others = sounding[..., :1], sounding[..., 1:]
         own_before = self.pitch[earlier.gather(2, turn)]
         # The others' pitches before they moved at this position, for parallel and contrary motion.
-        has_moved = (self.kind[last] == Kind.PITCH) & (self.order_of_voices < turn)
+        has_moved = (self.kind[last] == Kind.PITCH.value) & (self.order_of_voices < turn)
         stood = self.pitch[torch.where(has_moved, earlier, struck).gather(2, turns)][..., 1:]
         motion = torch.where((others >= 0) & (stood >= 0), others - stood, 0)
         intervals = [semitones(own_before, own), semitones(own, others), semitones(own, stood)]
@@ -65,8 +65,8 @@ class GridTracker(Tracker):
         """For each voice its last id, its last pitch (kept during rests), and the pitch before that."""
         last, struck, earlier = held.chunk(3, dim=1)
         is_own = (place[..., None] - 1) % self.voices == self.order_of_voices  # (B, T, voices)
-        is_own = is_own & (kind >= Kind.PITCH)[..., None]
-        is_new = is_own & (kind == Kind.PITCH)[..., None]
+        is_own = is_own & (kind >= Kind.PITCH.value)[..., None]
+        is_new = is_own & (kind == Kind.PITCH.value)[..., None]
         each = ids[..., None].expand_as(is_own)
         pitch = hold(each, is_new, struck)
         return hold(each, is_own, last), pitch, hold(delayed(pitch, struck), is_new, earlier)

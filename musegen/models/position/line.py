@@ -26,7 +26,7 @@ class LineTracker(EventTracker):
         self.buffer("bar_positions", torch.tensor([1 << 20, *lengths]))
         self.buffer("lasts", torch.from_numpy(tables.duration).clamp(min=0))
         # A decoder's duration comes before the ids of the same position.
-        self.order += torch.where(self.kind == Kind.DURATION, int(is_reader), 1) * KINDS
+        self.order += torch.where(self.kind == Kind.DURATION.value, int(is_reader), 1) * KINDS
 
     def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
         lasts = self.lasts[ids]
