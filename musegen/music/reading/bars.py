@@ -1,4 +1,4 @@
-"""Places the measures of a notated piece in bars of its actual metre.
+"""Places the measures of a notated piece in bars of its actual metre, without moving a note in time.
 
 Printed measures are often shorter or longer than their metre: pickups, bars that a repeat cuts in
 two, forgotten bar lines. Lengths and times are in quarter notes, as exact fractions.
@@ -22,8 +22,6 @@ class NotatedBar(NamedTuple):
     """Its notated metre."""
     closes: bool = False
     """Whether a section ends with it: a repeat, a double barline, or a jump after it."""
-    slack: Fraction = Fraction(0)
-    """How much of its end may give way to the pickup of the next section: rests, up to half its last note."""
 
 
 class Plan(NamedTuple):
@@ -42,17 +40,15 @@ def quarters(metre: Metre) -> Fraction:
 
 
 def plan_bars(measures: list[NotatedBar]) -> Plan:
-    """Place measures in playing order on bar lines.
+    """Place measures in playing order on bar lines; each begins where the one before it ends.
 
-    - A first measure of at most half a bar is a pickup.
-    - Short measures that complete each other form one bar; so do the end of a section and the pickup
-      of the next: a gap between them is a rest, and a last note too long for the pickup is
-      shortened, as players do.
-    - Any other short measure is padded with a rest: before it if it has at most half a bar and
-      leads into a full one, else after it.
-    - A long measure of several bars is several bars; with a neighbour that makes whole bars with
-      it, its bar line was misplaced; else it gets its own metre (n/2 to n/16); else its last note
-      is shortened, or it is padded.
+    - A first measure of at most half a bar is a pickup, and so is one that the next does not complete.
+    - Short measures that complete each other form one bar; the end of a section and the pickup of the next
+      share a bar too if together they are shorter than one.
+    - A long measure of several bars is several bars; with a neighbour that makes whole bars with it, its bar
+      line was misplaced.
+    - Any other measure gets its own metre (n/2 to n/16). Where none lasts as long (triplets that are not
+      complete, mistaken 32nds), it is filled up with a rest to whole bars: only there time is added.
     """
     plan = Plan([], [], Counter())
     now = Fraction(0)
@@ -65,35 +61,48 @@ def _next_bar(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> 
     """Place measure `i` and those that share its bar; returns the begin of the next bar."""
     this = measures[i]
     bar = quarters(this.metre)
-    following = measures[i + 1] if i + 1 < len(measures) and measures[i + 1].metre == this.metre else None
     if this.length == 0:
         plan.spans.append((now, now))
         return now
-    if i == 0 and this.length * 2 <= bar:
-        return _pickup(plan, this, now)
-    if this.closes and following and _leads_in(measures, i + 1) and _joined(plan, this, following, now):
-        return plan.spans[-1][1]
     if this.length < bar:
         return _short(plan, measures, i, now)
-    if this.length == bar:
-        return _put(plan, now, this, this.metre)
+    following = measures[i + 1] if i + 1 < len(measures) and measures[i + 1].metre == this.metre else None
     if (this.length / bar).denominator == 1:
         plan.repairs["missing bar lines put in"] += int(this.length / bar) - 1
-        return _put(plan, now, this, this.metre)
+        return _put(plan, now, [this], this.metre)
     if following and following.length != bar and this.length + following.length == 2 * bar:
         plan.repairs["misplaced bar lines moved"] += 1
-        return _put(plan, _put(plan, now, this, this.metre), following, this.metre)
-    return _long(plan, this, now)
+        return _put(plan, now, [this, following], this.metre)
+    return _own_metre(plan, [this], now, "long")
 
 
-def _put(
-    plan: Plan, now: Fraction, measure: NotatedBar, metre: Metre, length: Fraction | None = None
-) -> Fraction:
+def _put(plan: Plan, now: Fraction, measures: list[NotatedBar], metre: Metre) -> Fraction:
+    """Place measures one after another in bars of `metre`; returns their end."""
     if not plan.metres or plan.metres[-1][1] != metre:
         plan.metres.append((now, metre))
-    end = now + (measure.length if length is None else length)
-    plan.spans.append((now, end))
-    return end
+    for measure in measures:
+        plan.spans.append((now, now + measure.length))
+        now += measure.length
+    return now
+
+
+def _short(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
+    this, bar = measures[i], quarters(measures[i].metre)
+    if i == 0 and this.length * 2 <= bar:
+        return _pickup(plan, this, now)
+    filled, end = Fraction(0), i
+    for measure in measures[i:]:
+        if filled == bar or measure.metre != this.metre or filled + measure.length > bar:
+            break
+        filled += measure.length
+        end += 1
+    if filled == bar or end == len(measures):  # the bar is complete, or the piece ends in it
+        _put(plan, now, measures[i:end], this.metre)
+        return now + bar
+    if i == 0:
+        return _pickup(plan, this, now)
+    shared = this.closes and i + 1 < end and _leads_in(measures, i + 1)
+    return _own_metre(plan, measures[i : i + 1 + shared], now, "short")
 
 
 def _leads_in(measures: list[NotatedBar], i: int) -> bool:
@@ -101,21 +110,6 @@ def _leads_in(measures: list[NotatedBar], i: int) -> bool:
     size = measures[i].length
     more = i + 1 < len(measures) and measures[i + 1].length > size
     return 0 < size * 2 <= quarters(measures[i].metre) and more and not measures[i].closes
-
-
-def _joined(plan: Plan, last: NotatedBar, pickup: NotatedBar, now: Fraction) -> bool:
-    """Place the end of a section and the pickup of the next in whole bars, if they fit."""
-    bar = quarters(last.metre)
-    room = bar * -(-last.length // bar) - pickup.length  # for the end of the section
-    if room >= last.length:
-        plan.repairs["short bars padded with rests"] += room > last.length
-    elif last.length - room <= last.slack:
-        plan.repairs["last notes of a section shortened for a pickup"] += 1
-    else:
-        return False
-    _put(plan, now, last, last.metre, min(room, last.length))
-    _put(plan, now + room, pickup, last.metre)
-    return True
 
 
 def _pickup(plan: Plan, first: NotatedBar, now: Fraction) -> Fraction:
@@ -129,36 +123,13 @@ def _pickup(plan: Plan, first: NotatedBar, now: Fraction) -> Fraction:
     return now + size
 
 
-def _long(plan: Plan, measure: NotatedBar, now: Fraction) -> Fraction:
-    bar = quarters(measure.metre)
-    metre = express(int(measure.length * 4), 4) if (measure.length * 4).denominator == 1 else None
+def _own_metre(plan: Plan, measures: list[NotatedBar], now: Fraction, size: str) -> Fraction:
+    """Place measures in one bar of their own metre; without one, in bars as notated, with a rest."""
+    length = sum((m.length for m in measures), Fraction(0))
+    metre = express(int(length * 4), 4) if (length * 4).denominator == 1 else None
     if metre:
-        plan.repairs["long bars given their own metre"] += 1
-        return _put(plan, now, measure, metre)
-    whole = bar * (measure.length // bar)
-    if measure.length - whole <= measure.slack:
-        plan.repairs["long bars cut to their metre"] += 1
-        return _put(plan, now, measure, measure.metre, whole)
-    plan.repairs["long bars padded with rests"] += 1
-    _put(plan, now, measure, measure.metre)
-    return now + whole + bar
-
-
-def _short(plan: Plan, measures: list[NotatedBar], i: int, now: Fraction) -> Fraction:
-    this, bar = measures[i], quarters(measures[i].metre)
-    filled, end = Fraction(0), i
-    for measure in measures[i:]:
-        if filled == bar or measure.metre != this.metre or filled + measure.length > bar:
-            break
-        filled += measure.length
-        end += 1
-    if filled == bar or end == len(measures):  # the bar is complete, or the piece ends in it
-        at = now
-        for measure in measures[i:end]:
-            at = _put(plan, at, measure, measure.metre)
-        return now + bar
-    plan.repairs["short bars padded with rests"] += 1
-    _put(plan, now + bar - this.length if _leads_in(measures, i) else now, this, this.metre)
-    if plan.metres[-1][0] > now:
-        plan.metres[-1] = (now, this.metre)
-    return now + bar
+        plan.repairs[f"{size} bars given their own metre"] += 1
+        return _put(plan, now, measures, metre)
+    plan.repairs[f"{size} bars padded with rests"] += 1
+    _put(plan, now, measures, measures[0].metre)
+    return now + quarters(measures[0].metre) * -(-length // quarters(measures[0].metre))

@@ -13,22 +13,27 @@ from fractions import Fraction
 from io import StringIO
 from typing import Any, NamedTuple, TypeVar
 
-from symusic import KeySignature, Score, Tempo
+from symusic import Score
 
 from musegen.errors import MidiError
 from musegen.music.reading.abc import part_orders, plain_abc, split_voices
 from musegen.music.reading.bars import Metre
-from musegen.music.reading.notated import Notated, NotatedPart, Sound, play
+from musegen.music.reading.notated import (
+    LOUDNESS,
+    VELOCITY,
+    KeyMark,
+    Mark,
+    Notated,
+    NotatedPart,
+    Sound,
+    TempoMark,
+    play,
+)
 from musegen.music.reading.repeats import Printed
 from musegen.music.reading.xml import plain_xml
 
 Result = TypeVar("Result")
-VELOCITY = 80
-LOUDNESS = {
-    "pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
-}  # fmt: skip
-"""Velocities of dynamic marks: the even steps that notation programs play."""
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 """Part of the key of every cache of parsed music: increase it when the same text gives other notes."""
 _NOTE = re.compile(r"[A-Ga-g]")
 
@@ -235,19 +240,19 @@ def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter
     return sounds
 
 
-def _marks(measure: Any) -> list[tuple[Fraction, Any]]:
-    """Tempo and key marks of a measure as symusic events, with their offsets in quarter notes."""
+def _marks(measure: Any) -> list[tuple[Fraction, Mark]]:
+    """Tempo and key marks of a measure, with their offsets in quarter notes."""
     from music21 import key, tempo
 
-    marks: list[tuple[Fraction, Any]] = []
+    marks: list[tuple[Fraction, Mark]] = []
     for element in measure.getElementsByClass((key.KeySignature, tempo.MetronomeMark)):
         if isinstance(element, tempo.MetronomeMark):
             speed = element.getQuarterBPM()
             if speed and 4 <= speed <= 1000:
-                marks.append((Fraction(element.offset), Tempo(0, float(speed))))
+                marks.append((Fraction(element.offset), TempoMark(float(speed))))
         elif -7 <= element.sharps <= 7:
             minor = getattr(element, "mode", None) == "minor"
-            marks.append((Fraction(element.offset), KeySignature(0, element.sharps, int(minor))))
+            marks.append((Fraction(element.offset), KeyMark(element.sharps, minor)))
     return marks
 
 

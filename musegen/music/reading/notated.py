@@ -1,18 +1,44 @@
 """A notated piece and its performance: repeats unrolled, placed on bar lines, as a Score."""
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from symusic import Note, Score, Tempo, TimeSignature, Track
+from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
 
 from musegen.errors import MidiError
+from musegen.music.chord_symbols import ChordSymbol, symbol_marker
 from musegen.music.reading.bars import Metre, NotatedBar, Plan, plan_bars
-from musegen.music.reading.repeats import Printed, follow_jump, unroll
+from musegen.music.reading.repeats import Printed, follow_jump, in_order, unroll
 
 JUMPS = "jumps (da capo, dal segno) not played"
+ORDERS = "orders of parts not followed"
 TPQ = 480
 MAX_QUARTERS = 20_000
+VELOCITY = 80
+LOUDNESS = {
+    "pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
+}  # fmt: skip
+"""Velocities of dynamic marks: the even steps that notation programs play."""
+
+
+class TempoMark(NamedTuple):
+    """A tempo."""
+
+    qpm: float
+    """Quarter notes a minute."""
+
+
+class KeyMark(NamedTuple):
+    """A key signature."""
+
+    sharps: int
+    """-7 to 7; below zero: flats."""
+    minor: bool = False
+
+
+Mark = TempoMark | KeyMark | ChordSymbol
 
 
 class Sound(NamedTuple):
@@ -21,9 +47,11 @@ class Sound(NamedTuple):
     onset: Fraction
     duration: Fraction
     pitch: int
-    velocity: int
-    tie: str | None
+    velocity: int = VELOCITY
+    tie: str | None = None
     """One of "start", "continue", "stop" or None."""
+    voice: str = ""
+    """Its voice within the part: a tie goes on there if it can."""
 
 
 class NotatedPart(NamedTuple):
@@ -36,15 +64,17 @@ class NotatedPart(NamedTuple):
 
 
 class Notated(NamedTuple):
-    """A piece as notated; every list has one entry per measure."""
+    """A piece as notated; every list but the last has one entry per measure."""
 
     parts: list[NotatedPart]
     lengths: list[Fraction]
     """The length of each measure (of the longest part), in quarter notes."""
     metres: list[Metre]
     printed: list[Printed]
-    marks: list[list[tuple[Fraction, Any]]]
-    """Tempo and key as symusic events, with their times in quarter notes from the start of the measure."""
+    marks: list[list[tuple[Fraction, Mark]]]
+    """Marks with their times in quarter notes from the start of the measure."""
+    order: Sequence[str] = ()
+    """The labels of the parts of the piece as they are played; (): as printed."""
 
 
 def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
@@ -58,16 +88,21 @@ def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
     Raises:
         MidiError: far too long.
     """
-    order = _order(piece.printed, repairs, abc=abc)
-    measures = _played(piece, order)
-    if sum(m.length for m in measures) > MAX_QUARTERS:
+    order = _order(piece, repairs, abc=abc)
+    if sum(piece.lengths[i] for i in order) > MAX_QUARTERS:
         raise MidiError(f"absurdly long: more than {MAX_QUARTERS} quarters")
-    plan = plan_bars(measures)
+    plan = plan_bars(_played(piece, order))
     repairs.update(plan.repairs)
     return _score(piece, order, plan)
 
 
-def _order(printed: list[Printed], repairs: Counter[str], *, abc: bool) -> list[int]:
+def _order(piece: Notated, repairs: Counter[str], *, abc: bool) -> list[int]:
+    printed = piece.printed
+    if piece.order:
+        ordered = in_order(printed, piece.order, sections_start=abc)
+        if ordered is not None:
+            return ordered
+        repairs[ORDERS] += 1
     order = unroll(printed, sections_start=abc)
     if order is None:
         repairs["repeats left as printed"] += 1
@@ -81,14 +116,10 @@ def _order(printed: list[Printed], repairs: Counter[str], *, abc: bool) -> list[
 
 
 def _played(piece: Notated, order: list[int]) -> list[NotatedBar]:
-    sounds = [[s for part in piece.parts for s in part.measures[i]] for i in range(len(piece.printed))]
     played = []
     for i, after in zip(order, [*order[1:], len(piece.printed)], strict=True):
         closes = after != i + 1 or bool(piece.printed[i].end) or piece.printed[i].section
-        last_onset = max((s.onset for s in sounds[i]), default=Fraction(0))
-        end = max((s.onset + s.duration for s in sounds[i]), default=Fraction(0))
-        slack = piece.lengths[i] - end + (end - last_onset) / 2
-        played.append(NotatedBar(piece.lengths[i], piece.metres[i], closes, slack))
+        played.append(NotatedBar(piece.lengths[i], piece.metres[i], closes))
     return played
 
 
@@ -100,7 +131,7 @@ def _score(piece: Notated, order: list[int], plan: Plan) -> Score:
             _put_mark(score, _ticks(start + offset), mark)
     for part in piece.parts:
         track = Track(part.name, part.program, part.drums)
-        track.notes.extend(_join(plan.spans, [part.measures[i] for i in order]))
+        track.notes.extend(_restruck(_join(plan.spans, [part.measures[i] for i in order])))
         score.tracks.append(track)
     return score
 
@@ -109,29 +140,64 @@ def _ticks(quarter: Fraction) -> int:
     return round(quarter * TPQ)
 
 
-def _put_mark(score: Score, time: int, mark: Any) -> None:
-    mark = mark.copy()
-    mark.time = time
-    if isinstance(mark, Tempo):
-        if not score.tempos or score.tempos[-1].qpm != mark.qpm:
-            score.tempos.append(mark)
-    elif not score.key_signatures or score.key_signatures[-1].key != mark.key:
-        score.key_signatures.append(mark)
+def _put_mark(score: Score, time: int, mark: Mark) -> None:
+    if isinstance(mark, ChordSymbol):
+        score.markers.append(symbol_marker(time, mark))
+    elif isinstance(mark, KeyMark):
+        if not score.key_signatures or score.key_signatures[-1].key != mark.sharps:
+            score.key_signatures.append(KeySignature(time, mark.sharps, int(mark.minor)))
+    elif not score.tempos or abs(score.tempos[-1].qpm - mark.qpm) > 1e-3:
+        score.tempos.append(Tempo(time, mark.qpm))
+
+
+class _Tie(NamedTuple):
+    """A note whose tie goes on."""
+
+    note: Note
+    voice: str
+    measure: int
 
 
 def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -> list[Note]:
-    """Notes in ticks: tied ones are joined, and notes are cut at the end of their measure."""
+    """Notes in ticks: tied ones are joined, and notes are cut at the end of their measure.
+
+    A tie goes on in its voice, else in any, where it ends; else, at most a measure later, over a gap or
+    other notes, as the notes of an arpeggio are tied into a chord.
+    """
     notes: list[Note] = []
-    open_ties: dict[int, int] = {}  # pitch -> index of the note with an open tie
-    for (start, stop), sounds in zip(spans, measures, strict=True):
+    ties: dict[int, list[_Tie]] = {}  # pitch -> notes whose tie goes on
+    for number, ((start, stop), sounds) in enumerate(zip(spans, measures, strict=True)):
         for sound in sorted(sounds, key=lambda s: (s.onset, s.pitch)):
             onset, end = _ticks(start + sound.onset), _ticks(min(stop, start + sound.onset + sound.duration))
-            held = open_ties.pop(sound.pitch, None)
-            if held is not None and sound.tie in ("stop", "continue") and notes[held].end >= onset:
-                notes[held].duration = max(notes[held].duration, end - notes[held].time)
+            tied = _tied(ties, sound, onset, number) if sound.tie in ("stop", "continue") else None
+            note = tied.note if tied else Note(onset, end - onset, sound.pitch, sound.velocity)
+            if tied:
+                note.duration = max(note.duration, end - note.time)
             else:
-                held = len(notes)
-                notes.append(Note(onset, end - onset, sound.pitch, sound.velocity))
+                notes.append(note)
             if sound.tie in ("start", "continue"):
-                open_ties[sound.pitch] = held
+                ties.setdefault(sound.pitch, []).append(_Tie(note, sound.voice, number))
+    return notes
+
+
+def _tied(ties: dict[int, list[_Tie]], sound: Sound, onset: int, measure: int) -> _Tie | None:
+    """The open tie that `sound` continues, taken from `ties`."""
+    there = [t for t in ties.get(sound.pitch, ()) if t.measure >= measure - 1 and t.note.time < onset]
+    if not there:
+        return None
+    best = max(there, key=lambda t: (t.note.end == onset, t.voice == sound.voice, t.note.end))
+    ties[sound.pitch] = [t for t in there if t is not best]
+    return best
+
+
+def _restruck(notes: list[Note]) -> list[Note]:
+    """Notes that are struck again while they sound (by another voice) end there; the new ones last as long."""
+    last: dict[int, Note] = {}
+    for note in sorted(notes, key=lambda n: (n.time, -n.duration)):
+        before = last.get(note.pitch)
+        if before is not None and before.time < note.time < before.end:
+            note.duration = max(before.end, note.end) - note.time
+            before.duration = note.time - before.time
+        if before is None or before.time < note.time:
+            last[note.pitch] = note
     return notes

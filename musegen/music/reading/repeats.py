@@ -1,5 +1,6 @@
 """The playing order of notated measures."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -22,56 +23,93 @@ class Printed(NamedTuple):
     """It starts with a coda sign: after the jump, playing goes from the first of two to the second."""
     fine: bool = False
     """Fine: after a jump, the piece ends with it."""
+    label: str = ""
+    """The name of the part of the piece that starts with it; see `in_order`."""
 
 
-def unroll(measures: list[Printed], *, sections_start: bool) -> list[int] | None:
+def in_order(measures: Sequence[Printed], parts: Sequence[str], *, sections_start: bool) -> list[int] | None:
+    """Indices of the measures in playing order: each labelled part as often as `parts` names it.
+
+    What precedes the first label is played once. None if a part is missing, is never played, or has endings
+    that do not match its repeats.
+    """
+    begins = [i for i, measure in enumerate(measures) if measure.label]
+    ends = [*begins[1:], len(measures)]
+    spans = {measures[a].label: (a, b) for a, b in zip(begins, ends, strict=True)}
+    if len(spans) < len(begins) or set(spans) != set(parts):
+        return None
+    order: list[int] = []
+    for first, last in [(0, begins[0]), *(spans[part] for part in parts)]:
+        inside = unroll(measures[first:last], sections_start=sections_start)
+        if inside is None:
+            return None
+        order += [first + i for i in inside]
+    return order
+
+
+def unroll(measures: Sequence[Printed], *, sections_start: bool) -> list[int] | None:
     """Indices of the measures in playing order, or None if the endings do not match the repeats.
 
     A repeat goes back to the last start, the end of the last repeat, or the beginning.
 
     Args:
         measures: as notated.
-        sections_start: a double barline also starts a repeat, as in ABC.
+        sections_start: outside a repeat whose start is marked, a double barline starts one, as in ABC.
     """
     order: list[int] = []
-    start, turn, i = 0, 1, 0
+    start, turn, marked, i = 0, 1, False, 0
     while i < len(measures):
         measure = measures[i]
-        after_endings = i > 0 and bool(measures[i - 1].endings) and not measure.endings
-        if i > start and turn == 1 and sections_start and measures[i - 1].section and not measure.endings:
+        before = measures[i - 1] if i > start else None
+        if before and before.endings and not measure.endings:
+            start, turn, marked = i, 1, measure.start
+        elif before and measure.start and turn == 1:
+            start, marked = i, True
+        elif before and turn == 1 and sections_start and before.section and not (marked or measure.endings):
             start = i
-        if i > start and (measure.start or after_endings):
-            start, turn = i, 1
+        marked |= measure.start
         if measure.endings and turn not in measure.endings:
             i += 1
             continue
         order.append(i)
-        if measure.end and turn < _turns(measures, i):
+        if turn < _turns(measures, i):
             turn += 1
             i = start
             continue
         if measure.end and not (i + 1 < len(measures) and measures[i + 1].endings):
-            start, turn = i + 1, 1
+            start, turn, marked = i + 1, 1, False
         i += 1
     return order if set(order) == set(range(len(measures))) else None
 
 
-def _turns(measures: list[Printed], i: int) -> int:
-    """Number of passes of the repeat that ends at measure `i`: by its endings, else as marked."""
-    if not measures[i].endings:
-        return measures[i].end
+def _turns(measures: Sequence[Printed], i: int) -> int:
+    """Number of passes of the repeat whose end measure `i` is, by its endings or as marked; 0: of none."""
+    this = measures[i]
+    if not this.endings:
+        return this.end
+    first, last = _bracketed(measures, i)
+    if last > i and measures[i + 1].endings == this.endings and not this.end:
+        return 0  # the ending goes on
+    if not any(m.end for m in measures[first : last + 1]):
+        return 0
+    return max(*(max(m.endings) for m in measures[first : last + 1]), 2)
+
+
+def _bracketed(measures: Sequence[Printed], i: int) -> tuple[int, int]:
+    """The first and the last of the measures with endings about measure `i`."""
     first = last = i
     while first > 0 and measures[first - 1].endings:
         first -= 1
     while last + 1 < len(measures) and measures[last + 1].endings:
         last += 1
-    return max(max(m.endings) for m in measures[first : last + 1])
+    return first, last
 
 
-def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
+def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | None:
     """The `order` of `unroll` with its jump; None if there are several, or their signs are missing.
 
-    After the jump nothing is repeated, and the last endings are played.
+    After the jump nothing is repeated, and the last endings are played. A jump that does not say where it
+    ends goes to a Fine if there is one on its way.
     """
     jumps, segnos, codas, fines = (
         [i for i, measure in enumerate(measures) if getattr(measure, sign)]
@@ -84,19 +122,21 @@ def follow_jump(measures: list[Printed], order: list[int]) -> list[int] | None:
         return None
     start = segnos[0] if goal.startswith("DalSegno") else 0
     again = list(range(start, len(measures)))
-    if goal.endswith("AlFine"):
-        if not fines:
-            return None
-        again = list(range(start, fines[0] + 1))
-    elif goal.endswith("AlCoda"):
+    ends = [fine for fine in fines if fine >= start]
+    if goal.endswith("AlCoda"):
         if len(codas) != 2:
             return None
         again = [*range(start, codas[0]), *range(codas[1], len(measures))]
+    elif ends:
+        again = list(range(start, ends[0] + 1))
+    elif goal.endswith("AlFine"):
+        return None
     before = order[: len(order) - order[::-1].index(jump)]
     played = before + [i for i in again if not measures[i].endings or _is_last(measures, i)]
     return played if set(played) == set(order) else None
 
 
-def _is_last(measures: list[Printed], i: int) -> bool:
-    """Whether measure `i` belongs to the last ending of its repeat."""
-    return max(measures[i].endings) == _turns(measures, i)
+def _is_last(measures: Sequence[Printed], i: int) -> bool:
+    """Whether measure `i` belongs to the last ending of its repeat; a first ending alone has no last."""
+    first, last = _bracketed(measures, i)
+    return max(measures[i].endings) == max(2, *(max(m.endings) for m in measures[first : last + 1]))

@@ -10,12 +10,12 @@ from musegen.music.reading.bars import NotatedBar, Plan, plan_bars
 F = Fraction
 
 
-def plan(*lengths: float | str, metre: tuple[int, int] = (4, 4), slack: int = 0) -> Plan:
+def plan(*lengths: float | str, metre: tuple[int, int] = (4, 4)) -> Plan:
     """A plan for measures of lengths in quarters; "3|" closes a section."""
     measures = []
     for length in lengths:
         text = str(length)
-        measures.append(NotatedBar(F(text.rstrip("|")), metre, text.endswith("|"), F(slack)))
+        measures.append(NotatedBar(F(text.rstrip("|")), metre, text.endswith("|")))
     return plan_bars(measures)
 
 
@@ -49,21 +49,27 @@ def test_a_bar_cut_by_a_repeat_is_one_bar() -> None:
     assert +result.repairs == {}
 
 
-def test_a_rest_stands_between_a_short_end_and_a_short_pickup() -> None:
+def test_a_short_end_and_a_pickup_share_a_bar() -> None:
     result = plan(4, "2|", 1, 4)
-    assert starts(result) == [0, 4, 7, 8]
-    assert +result.repairs == {"short bars padded with rests": 1}
+    assert (starts(result), metres(result)) == ([0, 4, 6, 7], [(0, "4/4"), (4, "3/4"), (7, "4/4")])
 
 
-def test_a_last_note_gives_way_to_a_pickup() -> None:
-    result = plan(4, "4|", 1, 4, slack=1)
-    assert spans(result) == [(0, 4), (4, 7), (7, 8), (8, 12)]
-    assert +result.repairs == {"last notes of a section shortened for a pickup": 1}
+def test_a_full_bar_before_a_short_one_keeps_its_length() -> None:
+    result = plan(4, "4|", 1, 4)
+    assert spans(result) == [(0, 4), (4, 8), (8, 9), (9, 13)]
+    assert metres(result) == [(0, "4/4"), (8, "1/4"), (9, "4/4")]
+    assert +result.repairs == {"short bars given their own metre": 1}
 
 
-def test_lone_short_measures_are_filled_up() -> None:
-    assert starts(plan(4, 1, 4)) == [0, 7, 8]  # leads into a full bar: the rest stands before it
-    assert starts(plan(4, 3, 4)) == [0, 4, 8]
+def test_lone_short_measures_take_their_own_time() -> None:
+    assert starts(plan(4, 1, 4)) == [0, 4, 5]
+    assert metres(plan(4, 3, 4)) == [(0, "4/4"), (4, "3/4"), (7, "4/4")]
+    assert starts(plan(4, "7/3", 4)) == [0, 4, 8]  # no metre lasts as long
+
+
+def test_a_first_measure_of_more_than_half_a_bar_is_a_pickup_or_half_of_a_split_bar() -> None:
+    assert metres(plan(3, 4, 4)) == [(0, "3/4"), (3, "4/4")]
+    assert metres(plan(3, 1, 4)) == [(0, "4/4")]
 
 
 def test_long_measures() -> None:
@@ -71,8 +77,8 @@ def test_long_measures() -> None:
     assert plan(4, 8, 4).repairs["missing bar lines put in"] == 1
     assert metres(plan(4, 5, 4)) == [(0, "4/4"), (4, "5/4"), (9, "4/4")]
     assert starts(plan(4, 5, 3, 4)) == [0, 4, 9, 12]
-    assert spans(plan(4, "33/8", 4, slack=1))[1] == (4, 8)
     assert starts(plan(4, "33/8", 4)) == [0, 4, 12]
+    assert starts(plan(4, "13/3", 4)) == [0, 4, 12]
 
 
 @pytest.mark.parametrize("metre", [(4, 4), (3, 4), (6, 8), (9, 8), (2, 2), (5, 8)])
@@ -85,7 +91,7 @@ def test_measures_never_overlap_and_full_ones_stand_on_bar_lines(
     eighths = st.integers(1, int(bar * 4)).map(lambda n: F(n, 2))
     lengths = data.draw(st.lists(st.one_of(st.just(bar), eighths), min_size=1, max_size=12))
     closes = data.draw(st.lists(st.booleans(), min_size=len(lengths), max_size=len(lengths)))
-    measures = [NotatedBar(n, metre, c, n / 8) for n, c in zip(lengths, closes, strict=True)]
+    measures = [NotatedBar(n, metre, c) for n, c in zip(lengths, closes, strict=True)]
     result = plan_bars(measures)
     assert len(result.spans) == len(measures)
     now = F(0)

@@ -1,6 +1,6 @@
 import pytest
 
-from musegen.music.reading.repeats import Printed, follow_jump, unroll
+from musegen.music.reading.repeats import Printed, follow_jump, in_order, unroll
 
 P = Printed
 S, E = P(start=True), P(end=2)
@@ -28,6 +28,30 @@ def test_endings_are_played_in_their_passes() -> None:
     assert unroll([P(), first, second, P(), E], sections_start=True) == [0, 1, 0, 2, 3, 4, 3, 4]
     third = P(end=2, endings=(1, 3))
     assert unroll([P(), third, P(end=2, endings=(2,)), P()], sections_start=True) == [0, 1, 0, 2, 0, 1, 3]
+
+
+def test_a_first_ending_may_stand_alone() -> None:
+    assert unroll([P(), P(end=2, endings=(1,)), P()], sections_start=False) == [0, 1, 0, 2]
+
+
+def test_an_ending_in_the_middle_goes_back_without_a_sign_of_its_own() -> None:
+    odd, even = P(end=2, endings=(1, 3)), P(endings=(2, 4))
+    assert unroll([P(), odd, even, P()], sections_start=True) == [0, 1, 0, 2, 0, 1, 0, 2, 3]
+    two_bars = [P(), P(endings=(1, 2)), P(end=2, endings=(1, 2)), P(endings=(3,))]
+    assert unroll(two_bars, sections_start=True) == [0, 1, 2, 0, 1, 2, 0, 3]
+
+
+def test_a_double_barline_inside_a_marked_repeat_is_no_start() -> None:
+    assert unroll([P(start=True), P(section=True), E], sections_start=True) == [0, 1, 2, 0, 1, 2]
+    after = [P(start=True, end=2), P(section=True), E]
+    assert unroll(after, sections_start=True) == [0, 0, 1, 2, 2]
+
+
+def test_parts_are_played_in_their_order() -> None:
+    piece = [P(), P(label="A", end=2), P(label="B"), P()]
+    assert in_order(piece, "AABA", sections_start=True) == [0, 1, 1, 1, 1, 2, 3, 1, 1]
+    assert in_order(piece, "AC", sections_start=True) is None
+    assert in_order([*piece, P(label="A")], "AB", sections_start=True) is None
 
 
 def test_endings_without_a_repeat_are_refused() -> None:
@@ -58,6 +82,10 @@ def test_dal_segno_leaves_at_the_first_coda_for_the_second() -> None:
 @pytest.mark.parametrize("jump", ["DaCapoAlFine", "DaCapoAlCoda", "DalSegno"])
 def test_a_jump_without_its_sign_is_not_followed(jump: str) -> None:
     assert jumped(P(), P(jump=jump)) is None
+
+
+def test_a_plain_da_capo_ends_at_a_fine() -> None:
+    assert jumped(P(fine=True), P(jump="DaCapo")) == [0, 1, 0]
 
 
 def test_a_plain_da_capo_plays_all_again() -> None:
