@@ -130,7 +130,7 @@ def _book(book: str, names: frozenset[str], workers: int | None, limit: int | No
 
 def _jobs(folder: Path, book: str, names: frozenset[str]) -> list[tuple[str, str | Path]]:
     """The pieces to parse, (source, text of an ABC tune or path of a MusicXML file); only `names` if any."""
-    from musegen.music.reading.abc import split_abc
+    from musegen.music.reading.abc.tunebook import split_abc
 
     jobs: list[tuple[str, str | Path]] = []
     paths = (p for p in folder.iterdir() if p.suffix in (".abc", ".mxl", ".xml"))
@@ -146,8 +146,9 @@ def _jobs(folder: Path, book: str, names: frozenset[str]) -> list[tuple[str, str
 
 def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
     """One piece, or none if a MusicXML file does not have four named voices."""
+    from musegen.music.reading.abc.tune import parse_abc
     from musegen.music.reading.guard import read_bytes, xml_text
-    from musegen.music.reading.interop import parse_abc, parse_music21
+    from musegen.music.reading.interop import parse_music21
     from musegen.music.writing.midi import midi_bytes
 
     source, music = job

@@ -1,4 +1,4 @@
-"""Reading with music21: MusicXML, ABC, Humdrum.
+"""Reading with music21: MusicXML, Humdrum.
 
 This must run in a limited process (see `sandbox`): untrusted text can make music21 hang or use too much
 memory. The input is text, never a path: for files music21 unpickles a cache with a predictable name.
@@ -7,8 +7,8 @@ memory. The input is text, never a path: for files music21 unpickles a cache wit
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from fractions import Fraction
 from io import StringIO
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeVar
 from symusic import Score
 
 from musegen.errors import MidiError
-from musegen.music.reading.abc import part_orders, plain_abc, split_voices
 from musegen.music.reading.bars import Metre
 from musegen.music.reading.notated import (
     LOUDNESS,
@@ -27,6 +26,7 @@ from musegen.music.reading.notated import (
     NotatedPart,
     Sound,
     TempoMark,
+    Tune,
     play,
 )
 from musegen.music.reading.repeats import Printed
@@ -38,14 +38,6 @@ PARSER_VERSION = 4
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
-class Tune(NamedTuple):
-    """One piece of a file as notated, before its metre is tidied."""
-
-    title: str
-    score: Score
-    repairs: list[str]
-
-
 class Text(NamedTuple):
     """A parsed text, with facts about it."""
 
@@ -55,25 +47,6 @@ class Text(NamedTuple):
     written: int
     """Number of notes in the text, grace notes included."""
     left_out: Counter[str]
-
-
-def parse_abc(tune: str) -> Tune:
-    """One ABC tune (see `split_abc`), with repeats unrolled and one track per voice.
-
-    Raises:
-        MidiError: music21 cannot read it, or it has no measures.
-    """
-    voices = []
-    written = 0
-    left_out = Counter({"orders of parts (P:) not followed": part_orders(tune)})
-    for voice in split_voices(tune):
-        text, notes, unsounded = plain_abc(voice)
-        written += notes
-        left_out += unsounded
-        with _true_measures():
-            voices.append(_parsed(text, "abc"))
-    parts = [part for voice in voices for part in voice.parts]
-    return _readable("ABC", lambda: _tune(Text(voices[0], parts, written, left_out), abc=True))
 
 
 def parse_music21(text: str, form: str) -> Tune:
@@ -90,7 +63,7 @@ def parse_music21(text: str, form: str) -> Tune:
 
     def tune() -> Tune:
         parsed.toSoundingPitch(inPlace=True)
-        return _tune(Text(parsed, list(parsed.parts), written, left_out), abc=False)
+        return _tune(Text(parsed, list(parsed.parts), written, left_out))
 
     return _readable(form, tune)
 
@@ -115,20 +88,7 @@ def _readable(form: str, read: Callable[[], Result]) -> Result:
         raise MidiError(f"not readable as {form}: {reason or type(error).__name__}") from error
 
 
-@contextmanager
-def _true_measures() -> Iterator[None]:
-    """Keeps music21's ABC reader from splitting long measures and inventing a metre for the rest."""
-    from music21.abcFormat import translate
-
-    rebar = translate.reBar
-    translate.reBar = lambda part, *, inPlace=False: None if inPlace else part
-    try:
-        yield
-    finally:
-        translate.reBar = rebar
-
-
-def _tune(text: Text, *, abc: bool) -> Tune:
+def _tune(text: Text) -> Tune:
     parts = [p if p.hasMeasures() else p.makeMeasures() for p in text.parts]
     measured = [(p, list(p.getElementsByClass("Measure"))) for p in parts]
     measured = [(p, measures) for p, measures in measured if measures]
@@ -147,7 +107,7 @@ def _tune(text: Text, *, abc: bool) -> Tune:
     if played + read.total() != text.written:
         repairs[f"notes read of {text.written} written"] += played
     repairs += read
-    score = play(piece, repairs, abc=abc)
+    score = play(piece, repairs, abc=False)
     metadata = text.parsed.metadata
     words = [f"{n} {what}" for what, n in (+repairs).items()]
     return Tune((metadata.title if metadata is not None else None) or "", score, words)

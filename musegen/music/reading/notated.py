@@ -77,6 +77,14 @@ class Notated(NamedTuple):
     """The labels of the parts of the piece as they are played; (): as printed."""
 
 
+class Tune(NamedTuple):
+    """A piece as played, before its metre is tidied."""
+
+    title: str
+    score: Score
+    repairs: list[str]
+
+
 def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
     """The piece as performed; repairs are added to `repairs`.
 
@@ -144,10 +152,15 @@ def _put_mark(score: Score, time: int, mark: Mark) -> None:
     if isinstance(mark, ChordSymbol):
         score.markers.append(symbol_marker(time, mark))
     elif isinstance(mark, KeyMark):
+        if score.key_signatures and score.key_signatures[-1].time == time:
+            del score.key_signatures[-1]
         if not score.key_signatures or score.key_signatures[-1].key != mark.sharps:
             score.key_signatures.append(KeySignature(time, mark.sharps, int(mark.minor)))
-    elif not score.tempos or abs(score.tempos[-1].qpm - mark.qpm) > 1e-3:
-        score.tempos.append(Tempo(time, mark.qpm))
+    else:
+        if score.tempos and score.tempos[-1].time == time:
+            del score.tempos[-1]
+        if not score.tempos or abs(score.tempos[-1].qpm - mark.qpm) > 1e-3:
+            score.tempos.append(Tempo(time, mark.qpm))
 
 
 class _Tie(NamedTuple):

@@ -1,6 +1,6 @@
 """Reading any music file into a tidy Score.
 
-MIDI is read in this process; formats read by music21 in a limited process (see `sandbox`).
+MIDI and ABC are read in this process; formats read by music21 in a limited process (see `sandbox`).
 """
 
 from functools import partial
@@ -11,7 +11,8 @@ from symusic import Score
 from musegen.errors import MidiError
 from musegen.music.metre import tidy_metre
 from musegen.music.notes import last_end, normalise_notes, note_arrays
-from musegen.music.reading.abc import split_abc
+from musegen.music.reading.abc.tune import parse_abc
+from musegen.music.reading.abc.tunebook import split_abc
 from musegen.music.reading.guard import read_bytes, what_is, xml_text
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.sandbox import limited
@@ -103,9 +104,7 @@ def read_tune(text: str) -> tuple[Score, list[str]]:
     Raises:
         MidiError: it cannot be read.
     """
-    from musegen.music.reading.interop import parse_abc
-
-    _, score, repairs = limited(parse_abc, text)
+    _, score, repairs = parse_abc(text)
     return score, repairs
 
 

@@ -1,7 +1,12 @@
 """The playing order of notated measures."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+_JUMP = re.compile(r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda|segno))?(?:(?:poi|then|eal|and|senza|al).*)?")
+_LIKE_JUMP = re.compile(r"\bd\.? ?[cs]\b|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b", re.IGNORECASE)
+UNCLEAR = "unclear"
 
 
 class Printed(NamedTuple):
@@ -25,6 +30,23 @@ class Printed(NamedTuple):
     """Fine: after a jump, the piece ends with it."""
     label: str = ""
     """The name of the part of the piece that starts with it; see `in_order`."""
+
+
+def read_jump(words: str) -> str:
+    """What words say about the order of playing.
+
+    Returns:
+        a jump as in `Printed`, "fine", "segno", "coda" (where the coda begins), "tocoda" (where it is left for),
+        UNCLEAR for a jump that is not understood, or "".
+    """
+    plain = re.sub(r"[^a-z]", "", words.lower())
+    found = _JUMP.fullmatch(plain)
+    if found:
+        goal = {"fine": "AlFine", "coda": "AlCoda"}.get(found[2] or "", "")
+        return ("DaCapo" if found[1] in ("dc", "dacapo") else "DalSegno") + goal
+    if plain in ("fine", "segno", "coda", "tocoda", "dacoda", "alcoda"):
+        return "tocoda" if plain in ("dacoda", "alcoda") else plain
+    return UNCLEAR if _LIKE_JUMP.search(words) else ""
 
 
 def in_order(measures: Sequence[Printed], parts: Sequence[str], *, sections_start: bool) -> list[int] | None:
