@@ -106,7 +106,7 @@ def cache_folder() -> Path:
 
 
 def _book(book: str, names: frozenset[str], workers: int | None, limit: int | None) -> list[CorpusFile]:
-    from musegen.music.reading.interop import PARSER_VERSION
+    from musegen.music.reading.notated import PARSER_VERSION
 
     package = distribution("music21")
     chosen = "-" + hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:8] if names else ""
@@ -148,7 +148,7 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
     """One piece, or none if a MusicXML file does not have four named voices."""
     from musegen.music.reading.abc.tune import parse_abc
     from musegen.music.reading.guard import read_bytes, xml_text
-    from musegen.music.reading.interop import parse_music21
+    from musegen.music.reading.musicxml.score import parse_musicxml
     from musegen.music.writing.midi import midi_bytes
 
     source, music = job
@@ -158,7 +158,7 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
             if len(score.tracks) == 1 and not score.tracks[0].name:
                 score.tracks[0].name = title
         else:
-            _, score, repairs = parse_music21(xml_text(read_bytes(music)), "musicxml")
+            _, score, repairs = parse_musicxml(xml_text(read_bytes(music)))
             score.tracks = _voices(score)
             if not score.tracks:
                 return []

@@ -32,7 +32,8 @@ def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, veloci
 def normalise_notes(score: Score, *, user_tracks: Collection[int] = ()) -> tuple[Score, list[str]]:
     """The Score with normalised notes, and descriptions of the repairs.
 
-    In each track notes are sorted by (onset, pitch). Notes before tick 0, without length, outside MIDI's
+    In each track notes are sorted by (onset, pitch). Drum hits without length get an eighth of a quarter note.
+    Notes before tick 0, without length, outside MIDI's
     pitches or silent (velocity 0) are dropped, and all but the longest of notes with equal onset and
     pitch. A note ends where its pitch starts again in the same track.
     Tracks whose numbers are in `user_tracks` are not changed.
@@ -41,18 +42,23 @@ def normalise_notes(score: Score, *, user_tracks: Collection[int] = ()) -> tuple
     counts: Counter[str] = Counter()
     for number, track in enumerate(score.tracks):
         if number not in user_tracks:
-            counts.update(_normalise_track(track))
+            counts.update(_normalise_track(track, max(1, score.tpq // 8)))
     return score, [f"{count} {what}" for what, count in counts.items() if count]
 
 
-def _normalise_track(track: Track) -> dict[str, int]:
+def _normalise_track(track: Track, hit: int) -> dict[str, int]:
+    """Normalise a track in place; the repairs. Drum hits without length get `hit` ticks."""
     onsets, durations, pitches, velocities = note_arrays(track)
+    struck = (durations == 0) & track.is_drum
+    durations[struck] = hit
     counts = {
+        "drum hits of no length given one": int(struck.sum()),
         "notes before the start dropped": int((onsets < 0).sum()),
         "notes without length dropped": int(((onsets >= 0) & (durations <= 0)).sum()),
     }
+    dropped = sum(counts.values()) - counts["drum hits of no length given one"]
     keep = (onsets >= 0) & (durations > 0) & (velocities > 0) & (pitches >= 0)
-    counts["silent or impossible notes dropped"] = int((~keep).sum()) - sum(counts.values())
+    counts["silent or impossible notes dropped"] = int((~keep).sum()) - dropped
     onsets, durations, pitches, velocities = (x[keep] for x in (onsets, durations, pitches, velocities))
 
     order = np.lexsort((-velocities, -durations, onsets, pitches))  # by pitch, then onset, longest first

@@ -13,6 +13,14 @@ from musegen.music.metre import express
 Metre = tuple[int, int]
 
 
+FINEST = 10**6
+
+
+def snap(time: Fraction) -> Fraction:
+    """The time, or one next to it whose denominator is small: sums of odd fractions would grow without end."""
+    return time if time.denominator <= FINEST else time.limit_denominator(FINEST)
+
+
 class NotatedBar(NamedTuple):
     """A measure as played."""
 
@@ -82,7 +90,7 @@ def _put(plan: Plan, now: Fraction, measures: list[NotatedBar], metre: Metre) ->
         plan.metres.append((now, metre))
     for measure in measures:
         plan.spans.append((now, now + measure.length))
-        now += measure.length
+        now = snap(now + measure.length)
     return now
 
 

@@ -19,6 +19,11 @@ _ENCODINGS = re.compile(
     re.IGNORECASE,
 )
 """Common encodings; some others that Python supports take quadratic time."""
+_ROOT_FILE = re.compile(r"<(?:[\w.-]+:)?rootfile\b[^<>]*?full-path=[\"']([^\"']+)[\"']")
+_NO_SCORES = ("meta-inf/", "__macosx/")
+_ZIP = b"PK\x03\x04"
+_JUNK = 4096
+"""How many bytes may stand before a zip archive."""
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -79,7 +84,7 @@ def xml_text(data: bytes) -> str:
     Raises:
         MidiError: not MusicXML, wrongly encoded, with its own entities, or a zip without a score.
     """
-    if data.startswith(b"PK"):
+    if not data.lstrip().startswith(b"<") and _ZIP in data[:_JUNK]:
         data = _unzip(data)
     declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", data[:200])
     encoding = declared[1].decode() if declared else "utf-8-sig"
@@ -99,22 +104,19 @@ def xml_text(data: bytes) -> str:
 
 
 def _unzip(data: bytes) -> bytes:
-    """The score inside an .mxl archive."""
+    """The score inside an .mxl archive: the first that the container names, else the first there is."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             infos = archive.infolist()
             if len(infos) > MAX_ENTRIES:
                 raise MidiError(f"an archive of {len(infos)} files; at most {MAX_ENTRIES} are read")
-            names = [i.filename for i in infos]
-            root = ""
-            if "META-INF/container.xml" in names:
-                container = _member(archive, "META-INF/container.xml").decode("utf-8", errors="replace")
-                found = re.search(r"<rootfile\b[^<>]*full-path=[\"']([^\"']+)[\"']", container)
-                root = found[1] if found else ""
-            scores = [n for n in names if n.endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
-            if root not in names and not scores:
-                raise MidiError("an archive without a score")
-            return _member(archive, root if root in names else scores[0])
+            names = {i.filename.lower(): i.filename for i in infos}
+            container = names.get("meta-inf/container.xml")
+            listed = _ROOT_FILE.findall(_member(archive, container).decode(errors="replace")) if container else []
+            for name in [*map(str.lower, listed), *(n for n in names if not n.startswith(_NO_SCORES))]:
+                if name in names and name.endswith((".xml", ".musicxml")) and "/._" not in f"/{name}":
+                    return _member(archive, names[name])
+            raise MidiError("an archive without a score")
     except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError) as error:
         raise MidiError(f"damaged archive: {error}") from error
 

@@ -13,6 +13,7 @@ from symusic import Score
 
 from musegen.errors import MidiError
 from musegen.music.reading.guard import what_is
+from musegen.music.reading.midi_channels import carry_channels
 from musegen.music.reading.midi_events import Walk, close_hanging, count_notes, plain_notes, track_bytes, walk
 
 MAX_TRACKS = 1024
@@ -68,6 +69,7 @@ def read_smf(data: bytes) -> Smf:
         begin = 14
     faults: Counter[str] = Counter()
     tracks, notes = _read_tracks(data, begin, division, faults)
+    tracks = carry_channels(tracks, faults)
     if not tracks:
         raise MidiError("no notes: the file has no tracks")
     if len(tracks) != count:

@@ -16,6 +16,12 @@ JUMPS = "jumps (da capo, dal segno) not played"
 ORDERS = "orders of parts not followed"
 TPQ = 480
 MAX_QUARTERS = 20_000
+MAX_PLAYED = 200_000
+"""Notes, and measures, as played."""
+MAX_TIES = 16
+"""Open ties of one pitch."""
+PARSER_VERSION = 4
+"""Part of the key of every cache of parsed music: increase it when the same text gives other notes."""
 VELOCITY = 80
 LOUDNESS = {
     "pppp": 8, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
@@ -97,8 +103,11 @@ def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
         MidiError: far too long.
     """
     order = _order(piece, repairs, abc=abc)
-    if sum(piece.lengths[i] for i in order) > MAX_QUARTERS:
+    if sum(float(piece.lengths[i]) for i in order) > MAX_QUARTERS:
         raise MidiError(f"absurdly long: more than {MAX_QUARTERS} quarters")
+    notes = [sum(len(part.measures[i]) for part in piece.parts) for i in range(len(piece.printed))]
+    if len(order) > MAX_PLAYED or sum(notes[i] for i in order) > MAX_PLAYED:
+        raise MidiError(f"absurdly long: more than {MAX_PLAYED} notes or measures")
     plan = plan_bars(_played(piece, order))
     repairs.update(plan.repairs)
     return _score(piece, order, plan)
@@ -189,7 +198,7 @@ def _join(spans: list[tuple[Fraction, Fraction]], measures: list[list[Sound]]) -
             else:
                 notes.append(note)
             if sound.tie in ("start", "continue"):
-                ties.setdefault(sound.pitch, []).append(_Tie(note, sound.voice, number))
+                ties[sound.pitch] = [*ties.get(sound.pitch, []), _Tie(note, sound.voice, number)][-MAX_TIES:]
     return notes
 
 

@@ -1,9 +1,9 @@
 """Reading any music file into a tidy Score.
 
-MIDI and ABC are read in this process; formats read by music21 in a limited process (see `sandbox`).
+MIDI, ABC and MusicXML of common size are read in this process; kern and large MusicXML in a limited one (see
+`sandbox`).
 """
 
-from functools import partial
 from pathlib import Path
 
 from symusic import Score
@@ -14,16 +14,20 @@ from musegen.music.notes import last_end, normalise_notes, note_arrays
 from musegen.music.reading.abc.tune import parse_abc
 from musegen.music.reading.abc.tunebook import split_abc
 from musegen.music.reading.guard import read_bytes, what_is, xml_text
+from musegen.music.reading.kern import parse_kern
 from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.musicxml.score import parse_musicxml
 from musegen.music.reading.sandbox import limited
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
-FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "humdrum"}
+FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".abc": "abc", ".krn": "kern"}
 SUFFIXES = (*MIDI_SUFFIXES, *FORMATS)
 MAX_TICKS = 10**7
 MAX_SECONDS = 2 * 3600
 MAX_NOTES = 200_000
 MAX_TEMPOS = 10_000
+LARGE = 2**21
+"""Characters above which a text is read in a limited process."""
 
 
 def read_score(path: Path) -> tuple[Score, list[str]]:
@@ -82,10 +86,9 @@ def read_piece(path: Path) -> tuple[Score, list[str]]:
     data = read_bytes(path)
     if form is None:
         return parse_midi(data)
-    from musegen.music.reading.interop import parse_music21
-
     text = xml_text(data) if form == "musicxml" else _text(data)
-    _, score, repairs = limited(partial(parse_music21, form=form), text)
+    parse = parse_musicxml if form == "musicxml" else parse_kern
+    _, score, repairs = limited(parse, text) if form == "kern" or len(text) > LARGE else parse(text)
     return score, repairs
 
 

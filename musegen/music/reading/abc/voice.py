@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 from typing import NamedTuple
 
 from musegen.errors import MidiError
 from musegen.music.reading.abc.fields import Key, VoiceOptions
 from musegen.music.reading.abc.lexer import read_note, step_pitch
-from musegen.music.reading.bars import Metre, quarters
+from musegen.music.reading.bars import Metre, quarters, snap
 from musegen.music.reading.notated import VELOCITY, Mark, Sound
 from musegen.music.reading.repeats import Printed
 
@@ -65,7 +66,7 @@ class Measure:
     @property
     def length(self) -> Fraction:
         """Of its longest layer."""
-        return max(sum((e.length for e in layer), Fraction(0)) for layer in self.layers)
+        return max(reduce(lambda now, e: snap(now + e.length), layer, Fraction(0)) for layer in self.layers)
 
     def sounds(self, voice: str) -> Iterator[Sound]:
         """Its notes."""
@@ -75,7 +76,7 @@ class Measure:
                 for tone in element.tones:
                     name = f"{voice}&{number}"
                     yield Sound(now, tone.length, tone.pitch, tone.velocity, tone.tie, name)
-                now += element.length
+                now = snap(now + element.length)
 
     def marks(self) -> Iterator[tuple[Fraction, Mark]]:
         """Its marks and their times from its start."""
@@ -84,7 +85,7 @@ class Measure:
             for element in layer:
                 if element.mark is not None:
                     yield now, element.mark
-                now += element.length
+                now = snap(now + element.length)
 
 
 class Context(NamedTuple):
@@ -337,9 +338,9 @@ class Voice:
         for ratio, _ in self._tuplets:
             factor *= ratio
         self._tuplets = [(ratio, left - 1) for ratio, left in self._tuplets if left > 1]
-        element.length *= factor
+        element.length = snap(element.length * factor)
         for tone in element.tones:
-            tone.length *= factor
+            tone.length = snap(tone.length * factor)
         self.current.layers[-1].append(element)
         self.last = element
         if element.tones and self._playing is None:

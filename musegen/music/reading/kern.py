@@ -1,22 +1,20 @@
-"""Reading with music21: MusicXML, Humdrum.
+"""Reading Humdrum **kern with converter21, which replaces music21's reader and gives music21's streams.
 
-This must run in a limited process (see `sandbox`): untrusted text can make music21 hang or use too much
-memory. The input is text, never a path: for files music21 unpickles a cache with a predictable name.
+This must run in a limited process (see `sandbox`): untrusted text can make the libraries hang or use too
+much memory. The input is text, never a path: for files music21 unpickles a cache with a predictable name.
 """
 
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from fractions import Fraction
 from io import StringIO
-from typing import Any, NamedTuple, TypeVar
-
-from symusic import Score
+from typing import Any
 
 from musegen.errors import MidiError
 from musegen.music.reading.bars import Metre
+from musegen.music.reading.instruments import DRUM_CHANNEL, drum_placed, program_named
 from musegen.music.reading.notated import (
     LOUDNESS,
     VELOCITY,
@@ -30,87 +28,87 @@ from musegen.music.reading.notated import (
     play,
 )
 from musegen.music.reading.repeats import Printed
-from musegen.music.reading.xml import plain_xml
 
-Result = TypeVar("Result")
-PARSER_VERSION = 4
-"""Part of the key of every cache of parsed music: increase it when the same text gives other notes."""
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
-class Text(NamedTuple):
-    """A parsed text, with facts about it."""
-
-    parsed: Any
-    """The music21 stream."""
-    parts: list[Any]
-    written: int
-    """Number of notes in the text, grace notes included."""
-    left_out: Counter[str]
-
-
-def parse_music21(text: str, form: str) -> Tune:
-    """One piece of text in another format of music21: "musicxml" or "humdrum".
+def parse_kern(text: str) -> Tune:
+    """The **kern spines of a Humdrum file as they are played, with one track per part.
 
     Raises:
-        MidiError: music21 cannot read it, or it has no measures.
+        MidiError: it cannot be read, has no measures, or notes of it were lost.
     """
-    if form == "musicxml":
-        text, written, left_out = plain_xml(text)
-    else:
-        written, left_out = count_kern(text)
-    parsed = _parsed(text, form)
-
-    def tune() -> Tune:
-        parsed.toSoundingPitch(inPlace=True)
-        return _tune(Text(parsed, list(parsed.parts), written, left_out))
-
-    return _readable(form, tune)
-
-
-def _parsed(text: str, form: str) -> Any:
-    from music21 import converter, stream
-
-    with redirect_stderr(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what music21 warns about is counted in the repairs, or rejected
-        parsed = _readable(form, lambda: converter.parseData(text, format=form))
-    return parsed.scores[0] if isinstance(parsed, stream.Opus) else parsed
-
-
-def _readable(form: str, read: Callable[[], Result]) -> Result:
-    """The result of `read`; any exception becomes a MidiError."""
     try:
-        return read()
+        return _tune(text)
     except (MidiError, MemoryError):
         raise
-    except Exception as error:  # music21 raises many types on odd input (Index, Key, Type, Zero, own)
+    except Exception as error:  # the libraries raise many types on odd input (Index, Key, Type, Zero, own)
         reason = " ".join(str(error).split())[:120]
-        raise MidiError(f"not readable as {form}: {reason or type(error).__name__}") from error
+        raise MidiError(f"not readable as kern: {reason or type(error).__name__}") from error
 
 
-def _tune(text: Text) -> Tune:
-    parts = [p if p.hasMeasures() else p.makeMeasures() for p in text.parts]
+def _tune(text: str) -> Tune:
+    written = count_notes(text)
+    stream = _stream(text)
+    parts = [p if p.hasMeasures() else p.makeMeasures() for p in stream.parts]
     measured = [(p, list(p.getElementsByClass("Measure"))) for p in parts]
     measured = [(p, measures) for p, measures in measured if measures]
     if not measured:
         raise MidiError("no measures")
     lead, longest = max(measured, key=lambda m: len(m[1]))  # the first of the longest
     count = len(longest)
-    repairs = Counter(text.left_out)
-    read: Counter[str] = Counter()
-    players = [_part(p, measures, count, read) for p, measures in measured]
-    played = sum(len(sounds) for player in players for sounds in player.measures)
+    repairs: Counter[str] = Counter()
+    players = [_part(p, measures, count, repairs) for p, measures in measured]
+    read = sum(len(sounds) for player in players for sounds in player.measures) + repairs.total()
+    if read != written:
+        raise MidiError(f"{written} notes are written, {read} could be read: its spines are not followed rightly")
     lengths, metres = _measures([measures for _, measures in measured], count)
-    printed = _printed(lead, longest)
+    printed, order = _ordered(text, _printed(lead, longest))
     marks = [_marks(m) for m in longest]
-    piece = Notated(players, lengths, metres, printed, marks)
-    if played + read.total() != text.written:
-        repairs[f"notes read of {text.written} written"] += played
-    repairs += read
-    score = play(piece, repairs, abc=False)
-    metadata = text.parsed.metadata
-    words = [f"{n} {what}" for what, n in (+repairs).items()]
-    return Tune((metadata.title if metadata is not None else None) or "", score, words)
+    score = play(Notated(players, lengths, metres, printed, marks, order), repairs, abc=False)
+    title = stream.metadata.title if stream.metadata is not None else None
+    return Tune(title or "", score, [f"{n} {what}" for what, n in (+repairs).items()])
+
+
+def _stream(text: str) -> Any:
+    """The music21 stream of a text, at sounding pitch."""
+    from converter21 import HumdrumConverter
+
+    with redirect_stderr(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is lost is counted, or the file rejected
+        converter = HumdrumConverter()
+        converter.parseData(text)
+        return converter.stream.toSoundingPitch()
+
+
+def _ordered(text: str, printed: list[Printed]) -> tuple[list[Printed], list[str]]:
+    """The signs with labels, and their order, where the text gives one (*>[A,A,B]): it includes all repeats."""
+    found = re.search(r"^\*>\[([^\]\t]*)\]", text, re.MULTILINE)
+    order = [label.strip() for label in found[1].split(",")] if found else []
+    if not order:
+        return printed, []
+    labels = measure_labels(text)
+    plain = [Printed(label=labels.get(i, ""), section=p.section) for i, p in enumerate(printed)]
+    return plain, order
+
+
+def measure_labels(text: str) -> dict[int, str]:
+    """The labels of sections (*>A) by the number of the measure that begins with them, from 0."""
+    labels: dict[int, str] = {}
+    number, is_new, pending = -1, True, ""
+    for line in text.splitlines():
+        if line.startswith("="):
+            is_new = True
+        elif re.match(r"\*>[^\[]+", line):
+            label = line.split("\t")[0][2:].strip()
+            pending = "" if "[" in label else label
+        elif line and line[0] not in "!*":
+            number += is_new
+            is_new = False
+            if pending:
+                labels[number] = pending
+                pending = ""
+    return labels
 
 
 def _printed(part: Any, measures: list[Any]) -> list[Printed]:
@@ -161,21 +159,26 @@ def _measures(measured: list[list[Any]], count: int) -> tuple[list[Fraction], li
 def _part(part: Any, measures: list[Any], count: int, dropped: Counter[str]) -> NotatedPart:
     """The part with its notes in `count` measures; what does not sound is counted in `dropped`."""
     instrument = part.getInstrument()
-    program = instrument.midiProgram if instrument is not None and instrument.midiProgram is not None else 0
-    drums = instrument is not None and instrument.midiChannel == 9
+    program = instrument.midiProgram if instrument is not None else None
+    if program is None:
+        program = program_named(str(part.partName or ""))
+    drums = any(True for _ in part.recurse().getElementsByClass("PercussionClef"))
+    drums |= instrument is not None and instrument.midiChannel == DRUM_CHANNEL - 1
     sounds = []
     velocity = VELOCITY
     for measure in measures:
         # Velocities of the dynamic marks, with their offsets in quarter notes.
         dynamics = [mark for mark in measure.getElementsByClass("Dynamic") if mark.value in LOUDNESS]
         loudness = [(Fraction(0), velocity), *((Fraction(d.offset), LOUDNESS[d.value]) for d in dynamics)]
-        sounds.append(_sounds(measure, loudness, dropped))
+        sounds.append(_sounds(measure, loudness, dropped, is_drum=drums))
         velocity = loudness[-1][1]
     sounds += [[] for _ in range(count - len(sounds))]
     return NotatedPart(str(part.partName or ""), 0 if drums else int(program), drums, sounds)
 
 
-def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter[str]) -> list[Sound]:
+def _sounds(
+    measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter[str], *, is_drum: bool
+) -> list[Sound]:
     from music21 import harmony
 
     sounds = []
@@ -192,12 +195,21 @@ def _sounds(measure: Any, loudness: list[tuple[Fraction, int]], dropped: Counter
             velocity = next((v for offset, v in reversed(loudness) if offset <= onset), VELOCITY)
             for note in notes:
                 tie = (note.tie or element.tie).type if (note.tie or element.tie) else None
-                if 0 <= note.pitch.midi <= 127:
+                pitch = _pitch(note, is_drum=is_drum)
+                if 0 <= pitch <= 127:
                     length = Fraction(element.quarterLength)
-                    sounds.append(Sound(onset, length, int(note.pitch.midi), velocity, tie))
+                    sounds.append(Sound(onset, length, pitch, velocity, tie, str(voice.id)))
                 else:
                     dropped["notes outside MIDI's range dropped"] += 1
     return sounds
+
+
+def _pitch(note: Any, *, is_drum: bool) -> int:
+    if not is_drum:
+        return int(note.pitch.midi)
+    place = getattr(note, "pitch", None)
+    step, octave = (place.step, place.octave) if place is not None else (note.displayStep, note.displayOctave)
+    return drum_placed(step, str(octave), str(getattr(note, "notehead", "") or ""))
 
 
 def _marks(measure: Any) -> list[tuple[Fraction, Mark]]:
@@ -216,8 +228,8 @@ def _marks(measure: Any) -> list[tuple[Fraction, Mark]]:
     return marks
 
 
-def count_kern(text: str) -> tuple[int, Counter[str]]:
-    """The number of notes in the **kern spines (grace notes included), and what is not played."""
+def count_notes(text: str) -> int:
+    """The number of notes in the **kern spines, grace notes included."""
     written = 0
     spines: list[str] = []
     for line in text.splitlines():
@@ -229,8 +241,7 @@ def count_kern(text: str) -> tuple[int, Counter[str]]:
         elif not line.startswith("="):
             kern = (cell for spine, cell in zip(spines, cells, strict=False) if spine == "**kern")
             written += sum("r" not in note and bool(_NOTE.search(note)) for c in kern for note in c.split())
-    orders = len(re.findall(r"^\*>\[", text, re.MULTILINE))
-    return written, Counter({"orders of sections (*>[...]) not followed": orders})
+    return written
 
 
 def _follow(spines: list[str], cells: list[str]) -> list[str]:
