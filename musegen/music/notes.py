@@ -32,10 +32,10 @@ def put_notes(track: Track, onsets: Ints, durations: Ints, pitches: Ints, veloci
 def normalise_notes(score: Score, *, user_tracks: Collection[int] = ()) -> tuple[Score, list[str]]:
     """The Score with normalised notes, and descriptions of the repairs.
 
-    In each track notes are sorted by (onset, pitch). Drum hits without length get an eighth of a quarter note.
-    Notes before tick 0, without length, outside MIDI's
-    pitches or silent (velocity 0) are dropped, and all but the longest of notes with equal onset and
-    pitch. A note ends where its pitch starts again in the same track.
+    In each track notes are sorted by (onset, pitch). Drum hits without length last a 32nd. Other notes
+    without length, notes before tick 0, outside MIDI's pitches or silent (velocity 0) are dropped, and all
+    but the longest of notes with equal onset and pitch. A note ends where its pitch starts again in the
+    same track.
     Tracks whose numbers are in `user_tracks` are not changed.
     """
     score = score.copy()

@@ -17,7 +17,7 @@ FINEST = 10**6
 
 
 def snap(time: Fraction) -> Fraction:
-    """The time, or one next to it whose denominator is small: sums of odd fractions would grow without end."""
+    """The time, or one beside it with a small denominator: sums of odd fractions would grow without end."""
     return time if time.denominator <= FINEST else time.limit_denominator(FINEST)
 
 

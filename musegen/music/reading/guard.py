@@ -112,7 +112,9 @@ def _unzip(data: bytes) -> bytes:
                 raise MidiError(f"an archive of {len(infos)} files; at most {MAX_ENTRIES} are read")
             names = {i.filename.lower(): i.filename for i in infos}
             container = names.get("meta-inf/container.xml")
-            listed = _ROOT_FILE.findall(_member(archive, container).decode(errors="replace")) if container else []
+            listed = (
+                _ROOT_FILE.findall(_member(archive, container).decode(errors="replace")) if container else []
+            )
             for name in [*map(str.lower, listed), *(n for n in names if not n.startswith(_NO_SCORES))]:
                 if name in names and name.endswith((".xml", ".musicxml")) and "/._" not in f"/{name}":
                     return _member(archive, names[name])

@@ -1,4 +1,4 @@
-"""Programs and drums of notated instruments, by their numbers in MusicXML, their names and places on the staff."""
+"""Programs and drums of notated instruments: by number, name, or place on a staff."""
 
 import re
 from typing import NamedTuple
@@ -10,31 +10,35 @@ SNARE = 38
 DRUM_CHANNEL = 10
 _DRUMS = (
     ("bass drum|kick", 36), ("side ?stick|rim ?(shot|click)?|cross ?stick", 37), ("snare|side drum", 38),
-    ("pedal.*hat|hat.*(pedal|foot)", 44), ("open.*hat|hat.*open", 46), ("hat", 42), ("ride.*bell|bell.*ride", 53),
-    ("ride", 51), ("crash", 49), ("china|chinese", 52), ("splash", 55), ("(floor|low).*tom|tom.*(floor|low)", 41),
-    ("high.*tom|tom.*high", 50), ("tom", 47), ("cow ?bell", 56), ("tambourin", 54), ("clap", 39),
-    ("triangle", 81), ("wood ?block|temple ?block", 76), ("claves?", 75), ("maracas?", 70), ("high.*bongo", 60),
-    ("bongo", 61), ("high.*conga", 63), ("conga", 64), ("high.*timbale", 65), ("timbale", 66), ("agogo", 67),
-    ("cabasa|shekere", 69), ("shaker|caxixi", 82), ("guiro", 73), ("whistle", 71), ("vibraslap", 58),
-    ("cuica", 79), ("castanet", 85), ("sleigh|jingle", 83), ("gong|tam ?tam", 52), ("cymbal", 49), ("drum", 38),
+    ("pedal.*hat|hat.*(pedal|foot)", 44), ("open.*hat|hat.*open", 46), ("hat", 42),
+    ("ride.*bell|bell.*ride", 53), ("ride", 51), ("crash", 49), ("china|chinese", 52), ("splash", 55),
+    ("(floor|low).*tom|tom.*(floor|low)", 41), ("high.*tom|tom.*high", 50), ("tom", 47),
+    ("cow ?bell", 56), ("tambourin", 54), ("clap", 39), ("triangle", 81),
+    ("wood ?block|temple ?block", 76), ("claves?", 75), ("maracas?", 70), ("high.*bongo", 60),
+    ("bongo", 61), ("high.*conga", 63), ("conga", 64), ("high.*timbale", 65), ("timbale", 66),
+    ("agogo", 67), ("cabasa|shekere", 69), ("shaker|caxixi", 82), ("guiro", 73), ("whistle", 71),
+    ("vibraslap", 58), ("cuica", 79), ("castanet", 85), ("sleigh|jingle", 83), ("gong|tam ?tam", 52),
+    ("cymbal", 49), ("drum", 38),
 )  # fmt: skip
-"""Words in the name or sound of an instrument and their General MIDI drums; the first that is found counts."""
+"""Words in the name or sound of an instrument, and General MIDI drums; the first that is found counts."""
 _POSITIONS = {
-    "D4": 44, "E4": 35, "F4": 36, "A4": 41, "B4": 45, "C5": 38, "D5": 47, "E5": 50, "F5": 51, "G5": 42, "A5": 49,
+    "D4": 44, "E4": 35, "F4": 36, "A4": 41, "B4": 45, "C5": 38, "D5": 47, "E5": 50, "F5": 51, "G5": 42,
+    "A5": 49,
 }  # fmt: skip
-"""Drums by their place on the staff, as drum sets are commonly written (Weinberg, "Norman Weinberg's Guide")."""
+"""Drums by their place on the staff, as drum sets are commonly written (Weinberg 1998)."""
 _CROSSES = {"C5": 37, "F5": 51, "G5": 42, "A5": 49, "D4": 44}
 """The same with crosses for heads."""
 _PROGRAMS = (
     ("piccolo", 72), ("flute|flauto|flöte", 73), ("oboe|hautbois", 68), ("english horn|cor anglais", 69),
     ("bass clarinet|clarinet|klarinette", 71), ("bassoon|fagott", 70), ("recorder|blockfl", 74),
     ("soprano sax", 64), ("alto sax", 65), ("tenor sax", 66), ("bari.* sax", 67), ("sax", 65),
-    ("trumpet|tromba|trompete|cornet", 56), ("trombone|posaune", 57), ("tuba", 58), ("french horn|horn|corno", 60),
-    ("viola d|viola|bratsche", 41), ("violoncello|cello", 42), ("contrabass|double bass|kontrabass", 43),
-    ("violin|violon", 40), ("harpsichord|cembalo|clavecin", 6), ("celesta", 8), ("glockenspiel", 9),
-    ("vibraphone", 11), ("marimba", 12), ("xylophone", 13), ("timpani|pauken", 47), ("harmonica", 22),
-    ("accordion", 21), ("organ|orgel", 19), ("electric guitar", 27), ("guitar|gitarre", 24),
-    ("(electric|e-?) ?bass", 33), ("bass guitar", 33), ("harp|harfe", 46), ("banjo", 105), ("mandolin", 24),
+    ("trumpet|tromba|trompete|cornet", 56), ("trombone|posaune", 57), ("tuba", 58),
+    ("french horn|horn|corno", 60), ("viola d|viola|bratsche", 41), ("violoncello|cello", 42),
+    ("contrabass|double bass|kontrabass", 43), ("violin|violon", 40), ("harpsichord|cembalo|clavecin", 6),
+    ("celesta", 8), ("glockenspiel", 9), ("vibraphone", 11), ("marimba", 12), ("xylophone", 13),
+    ("timpani|pauken", 47), ("harmonica", 22), ("accordion", 21), ("organ|orgel", 19),
+    ("electric guitar", 27), ("guitar|gitarre", 24), ("(electric|e-?) ?bass", 33), ("bass guitar", 33),
+    ("harp|harfe", 46), ("banjo", 105), ("mandolin", 24),
     ("soprano|alto|tenor|baritone|bass voice|voice|vocal|choir|chorus|mezzo|canto|gesang|stimme", 52),
     ("bass", 43), ("strings", 48),
 )  # fmt: skip
@@ -74,7 +78,11 @@ def part_list(root: Element) -> dict[str, PartInfo]:
 
 
 def _instrument(part: str, named: Element | None, played: Element | None) -> Instrument:
-    words = [named.findtext(tag) or "" for tag in ("instrument-sound", "instrument-name")] if named is not None else []
+    words = (
+        [named.findtext(tag) or "" for tag in ("instrument-sound", "instrument-name")]
+        if named is not None
+        else []
+    )
     unpitched = int(as_number(played.findtext("midi-unpitched"))) if played is not None else 0
     channel = int(as_number(played.findtext("midi-channel"))) if played is not None else 0
     program = int(as_number(played.findtext("midi-program"))) if played is not None else 0

@@ -61,7 +61,9 @@ def _tune(text: str) -> Tune:
     players = [_part(p, measures, count, repairs) for p, measures in measured]
     read = sum(len(sounds) for player in players for sounds in player.measures) + repairs.total()
     if read != written:
-        raise MidiError(f"{written} notes are written, {read} could be read: its spines are not followed rightly")
+        raise MidiError(
+            f"{written} notes are written, {read} could be read: its spines are not followed rightly"
+        )
     lengths, metres = _measures([measures for _, measures in measured], count)
     printed, order = _ordered(text, _printed(lead, longest))
     marks = [_marks(m) for m in longest]
@@ -82,7 +84,7 @@ def _stream(text: str) -> Any:
 
 
 def _ordered(text: str, printed: list[Printed]) -> tuple[list[Printed], list[str]]:
-    """The signs with labels, and their order, where the text gives one (*>[A,A,B]): it includes all repeats."""
+    """The signs with labels and their order, if the text gives one (*>[A,A,B]): it includes all repeats."""
     found = re.search(r"^\*>\[([^\]\t]*)\]", text, re.MULTILINE)
     order = [label.strip() for label in found[1].split(",")] if found else []
     if not order:

@@ -17,6 +17,7 @@ _PROGRAM = re.compile(rb"([\xc0-\xcf])[\x00-\x7f]")
 _BANK = re.compile(rb"[\xb0-\xbf]\x00[\x78\x7e\x7f]")
 _GS_PART = re.compile(rb"\x41.\x42\x12\x40([\x10-\x1f])\x15([\x00-\x02]).\xf7", re.DOTALL)
 """Use of a part for rhythm: part (the first is channel 10, then 1 to 9, 11 to 16) and map (0: none)."""
+_GS_CHANNELS = (DRUMS, *range(9), *range(10, 16))
 _XG_ON = re.compile(rb"\x43.\x4c\x00\x00\x7e\x00\xf7", re.DOTALL)
 _XG_PART = re.compile(rb"\x43.\x4c\x08([\x00-\x0f])\x07([\x00-\x05])\xf7", re.DOTALL)
 """Mode of a part (its channel, from 0): 0 is melodic, others are drums."""
@@ -54,12 +55,14 @@ def carry_channels(tracks: list[bytes], faults: Counter[str]) -> list[bytes]:
 
 
 def _needs_it(tracks: list[bytes]) -> bool:
-    """Whether something is set that a parser would overlook; quick, and true too often rather than too rarely."""
+    """Whether something is set that a parser would overlook; quick, and true rather too often."""
     setting = [Counter(status & 15 for [status] in _PROGRAM.findall(track)) for track in tracks]
     if any(count > 1 for channels in setting for count in channels.values()):
         return True
     for number, track in enumerate(tracks):
-        elsewhere = {channel for other, channels in enumerate(setting) if other != number for channel in channels}
+        elsewhere = {
+            channel for other, channels in enumerate(setting) if other != number for channel in channels
+        }
         playing = {byte & 15 for byte in set(track) if 0x90 <= byte <= 0x9F}
         if playing & elsewhere - set(setting[number]):
             return True
@@ -70,7 +73,10 @@ def _drum_channels(tracks: list[bytes]) -> tuple[set[int], bool]:
     """The channels that SysEx makes drums, with the usual one, and whether XG is switched on."""
     drums = {DRUMS}
     for track in tracks:
-        modes = [((DRUMS, *range(9), *range(10, 16))[part[0] & 15], mode[0]) for part, mode in _GS_PART.findall(track)]
+        modes = [
+            ((DRUMS, *range(9), *range(10, 16))[part[0] & 15], mode[0])
+            for part, mode in _GS_PART.findall(track)
+        ]
         modes += [(part[0], mode[0]) for part, mode in _XG_PART.findall(track)]
         for channel, mode in modes:
             drums = drums | {channel} if mode else drums - {channel}
@@ -105,9 +111,9 @@ def _parts(walked: list[list[Event]], drums: set[int], *, is_xg: bool) -> dict[t
 def _carry(events: list[Event], own: dict[int, _Part], free: int, faults: Counter[str]) -> list[Event]:
     """The events of a track with one program for each of its parts, and drums on their channel."""
     carried: list[Event] = []
-    for channel, part in own.items():
-        if part.program is not None:
-            carried.append((0, bytes([0xC0 | _channel(channel, part, free), part.program])))
+    for channel, its in own.items():
+        if its.program is not None:
+            carried.append((0, bytes([0xC0 | _channel(channel, its, free), its.program])))
     started: set[int] = set()
     for tick, message in events:
         kind, channel = message[0] & 0xF0, message[0] & 15
@@ -116,7 +122,9 @@ def _carry(events: list[Event], own: dict[int, _Part], free: int, faults: Counte
             carried.append((tick, message))
             continue
         if kind == 0xC0:
-            faults["program changes within a part not followed"] += channel in started and message[1] != part.program
+            faults["program changes within a part not followed"] += (
+                channel in started and message[1] != part.program
+            )
             continue
         if kind == 0x90:
             started.add(channel)

@@ -213,7 +213,7 @@ def _tied(ties: dict[int, list[_Tie]], sound: Sound, onset: int, measure: int) -
 
 
 def _restruck(notes: list[Note]) -> list[Note]:
-    """Notes that are struck again while they sound (by another voice) end there; the new ones last as long."""
+    """Notes struck again while they sound (by another voice) end there, and the new ones last as long."""
     last: dict[int, Note] = {}
     for note in sorted(notes, key=lambda n: (n.time, -n.duration)):
         before = last.get(note.pitch)

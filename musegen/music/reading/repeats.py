@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_JUMP = re.compile(r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda|segno))?(?:(?:poi|then|eal|and|senza|al).*)?")
+_JUMP = re.compile(
+    r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda|segno))?(?:(?:poi|then|eal|and|senza|al).*)?"
+)
 _LIKE_JUMP = re.compile(r"\bd\.? ?[cs]\b|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b", re.IGNORECASE)
 UNCLEAR = "unclear"
 
@@ -36,7 +38,7 @@ def read_jump(words: str) -> str:
     """What words say about the order of playing.
 
     Returns:
-        a jump as in `Printed`, "fine", "segno", "coda" (where the coda begins), "tocoda" (where it is left for),
+        a jump as in `Printed`, "fine", "segno", "coda" (it begins here), "tocoda" (here one leaves for it),
         UNCLEAR for a jump that is not understood, or "".
     """
     plain = re.sub(r"[^a-z]", "", words.lower())

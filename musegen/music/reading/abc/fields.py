@@ -10,7 +10,8 @@ SHARPS = "FCGDAEB"
 """The order of the sharps in key signatures; flats in reverse."""
 _TONICS = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F": -1}
 _MODES = {
-    "": 0, "maj": 0, "ion": 0, "m": -3, "min": -3, "aeo": -3, "mix": -1, "dor": -2, "phr": -4, "lyd": 1, "loc": -5,
+    "": 0, "maj": 0, "ion": 0, "m": -3, "min": -3, "aeo": -3, "mix": -1, "dor": -2, "phr": -4, "lyd": 1,
+    "loc": -5,
 }  # fmt: skip
 """Mode: how many sharps its signature has more than that of major on the same tonic."""
 _KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)")
@@ -44,7 +45,7 @@ class VoiceOptions(NamedTuple):
 
 
 def read_key(value: str) -> Key | None:
-    """The key of a K: field; None if it names none (a clef alone). Not understood: C major, by `is_known_key`."""
+    """The key of a K: field; None if it names none (a clef alone). See also `is_known_key`."""
     value = value.strip()
     if re.match(r"h\.?p", value, re.IGNORECASE):
         return Key({"F": 1, "C": 1}, 2, minor=False)
@@ -76,7 +77,7 @@ def read_key(value: str) -> Key | None:
 
 def is_known_key(value: str) -> bool:
     """Whether all of a K: field is understood."""
-    value = re.sub(_OPTION, "", value.split("%")[0]).strip()
+    value = re.sub(_OPTION, "", value.split("%", maxsplit=1)[0]).strip()
     value = re.sub(_SIGN, "", re.sub(r"\bexp\b", "", value))
     value = value[:2] + re.sub(_CLEF, "", value[2:])
     found = _KEY.match(value)
@@ -96,7 +97,7 @@ def signature(sharps: int) -> dict[str, int]:
 
 def read_metre(value: str) -> Metre | None:
     """The metre of an M: field, additive ones summed up; None: free, or not understood."""
-    value = value.split("%")[0].strip()
+    value = value.split("%", maxsplit=1)[0].strip()
     if value.startswith("C|"):
         return 2, 2
     if value.startswith("C"):
@@ -123,7 +124,7 @@ def read_unit(value: str) -> Fraction | None:
 
 
 def default_unit(metre: Metre | None) -> Fraction:
-    """The unit length without an L: field, in quarter notes: a sixteenth if a bar is below 3/4, else an eighth."""
+    """The unit without an L: field, in quarter notes: a sixteenth if a bar is below 3/4, else an eighth."""
     return Fraction(1, 4) if metre and Fraction(*metre) < Fraction(3, 4) else Fraction(1, 2)
 
 
@@ -133,7 +134,7 @@ def read_tempo(value: str, unit: Fraction) -> float | None:
     The forms are `1/4=120`, `3/8 1/4=40` (the sum a beat), `C=120` and `C3=40` (in unit lengths), `120` (unit
     lengths a minute), all with words in quotes before or after.
     """
-    value = re.sub(r'"[^"]*"', "", value.split("%")[0])
+    value = re.sub(r'"[^"]*"', "", value.split("%", maxsplit=1)[0])
     beat, equals, rest = value.partition("=")
     number = re.search(r"\d{1,4}(?:\.\d{1,3})?", rest if equals else beat)
     if not number or not float(number[0]) or re.match(r"\s*\d+\s*/", rest):
@@ -149,7 +150,7 @@ def read_tempo(value: str, unit: Fraction) -> float | None:
 
 def read_voice(value: str) -> VoiceOptions:
     """What follows the name of the voice in a V: field, or the key in a K: field."""
-    value = value.split("%")[0]
+    value = value.split("%", maxsplit=1)[0]
     options = {name.lower(): text.strip('"') for name, text in _OPTION.findall(value)}
     bare = re.sub(_SIGN, " ", re.sub(_OPTION, " ", value))
     clef = _CLEF.search(options.get("clef", "") or re.sub(r"^\s*[A-G][#b]?\S*", "", bare))
@@ -170,7 +171,7 @@ def _number(text: str | None) -> int | None:
 def read_parts(value: str) -> list[str]:
     """The order of parts of a P: field, such as A2B or (AB)2C; at most MAX_PARTS of them."""
     order: list[list[str]] = [[]]
-    text = re.sub(r"[^A-Za-z()\d]", "", value.split("%")[0])
+    text = re.sub(r"[^A-Za-z()\d]", "", value.split("%", maxsplit=1)[0])
     for name, bracket, number in re.findall(r"([A-Za-z])|([()])|(\d{1,3})", text):
         if bracket == "(":
             order.append([])

@@ -62,7 +62,7 @@ def read_length(text: str) -> Fraction:
 
 
 def read_note(text: str) -> tuple[str, int, Fraction | None, Fraction]:
-    """A note: its letter (A to G), its octave (4 for C to B, 5 for c to b), its own accidental and its length.
+    """A note: its letter (A to G), its octave (4 for C to B), its own accidental and its length.
 
     The accidental is in semitones, half ones for quarter tones; None if it has none. The length is in units.
     """

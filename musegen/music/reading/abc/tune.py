@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from musegen.errors import MidiError
@@ -10,20 +10,11 @@ from musegen.music.chord_symbols import parse_symbol
 from musegen.music.reading.abc import fields
 from musegen.music.reading.abc.fields import VoiceOptions
 from musegen.music.reading.abc.lexer import read_length, read_note, step_pitch, tokens
+from musegen.music.reading.abc.piece import put_together
 from musegen.music.reading.abc.tunebook import FIELD, tune_lines
-from musegen.music.reading.abc.voice import Context, Measure, Voice
-from musegen.music.reading.notated import (
-    JUMPS,
-    LOUDNESS,
-    KeyMark,
-    Mark,
-    Notated,
-    NotatedPart,
-    TempoMark,
-    Tune,
-    play,
-)
-from musegen.music.reading.repeats import UNCLEAR, Printed, read_jump
+from musegen.music.reading.abc.voice import Context, Voice
+from musegen.music.reading.notated import JUMPS, LOUDNESS, KeyMark, Mark, TempoMark, Tune, play
+from musegen.music.reading.repeats import UNCLEAR, read_jump
 
 MAX_VOICES = 64
 UNREAD = "signs not understood"
@@ -50,9 +41,32 @@ def parse_abc(tune: str, propagate: str = "pitch") -> Tune:
     reader.read_header(lines.header)
     for line in lines.body:
         reader.read_line(line)
-    piece = reader.notated()
+    for voice in reader.voices.values():
+        voice.close()
+    piece = put_together([*reader.voices.values()], reader.opening, reader.order, reader.counts)
     score = play(piece, reader.counts, abc=True)
     return Tune(reader.title, score, [f"{n} {what}" for what, n in (+reader.counts).items()])
+
+
+def _rest(voice: Voice, text: str) -> None:
+    length = read_length(text[1:])
+    if text[0] in "ZX" and length.denominator == 1:
+        voice.bars_of_rest(int(length))
+    else:
+        voice.rest(length, is_invisible=text[0] == "x")
+
+
+_OF_VOICE: dict[str, Callable[[Voice, str], None]] = {
+    "note": Voice.note,
+    "rest": _rest,
+    "open": lambda voice, _: voice.open_chord(),
+    "close": lambda voice, text: voice.close_chord(read_length(text[1:])),
+    "tie": lambda voice, _: voice.tie(),
+    "broken": Voice.broken,
+    "tuplet": Voice.tuplet,
+    "overlay": lambda voice, _: voice.overlay(),
+}
+"""What the tokens do that concern the voice alone."""
 
 
 class _Reader:
@@ -99,8 +113,6 @@ class _Reader:
                 tempo = line[2:]
             elif name == "P":
                 self.order = fields.read_parts(value)
-            elif name == "V":
-                self._declare(value)
             elif name == "K":
                 self._header_key(value)
             else:
@@ -133,7 +145,9 @@ class _Reader:
         self.declared[name] = self.declared.get(name, VoiceOptions())._replace(**said)
 
     def _other_field(self, name: str, value: str) -> None:
-        if name == "I":
+        if name == "V":
+            self._declare(value)
+        elif name == "I":
             self._directive(value.replace("=", " ", 1))
         elif name == "m":
             self.counts["macros (m:) not expanded"] += 1
@@ -192,7 +206,7 @@ class _Reader:
 
     def body_field(self, name: str, value: str) -> None:
         """A field among the music."""
-        value = value.split("%")[0].strip()
+        value = value.split("%", maxsplit=1)[0].strip()
         if name == "V":
             self._enter(value)
         elif name == "K":
@@ -269,26 +283,12 @@ class _Reader:
             self.body_field(text[1], text[3:].rstrip("]"))
             return
         voice = self._voice()
-        if kind == "note":
-            voice.note(text)
+        if kind in _OF_VOICE:
+            _OF_VOICE[kind](voice, text)
         elif kind == "bar":
             if previous == "fermata":  # over a barline it is where a da capo ends
                 voice.sign_after(fine=True)
             voice.barline(text)
-        elif kind == "rest":
-            self._rest(voice, text)
-        elif kind == "open":
-            voice.chord = voice.chord or []
-        elif kind == "close":
-            voice.close_chord(read_length(text[1:]))
-        elif kind == "tie":
-            voice.tie()
-        elif kind == "broken":
-            voice.broken(text)
-        elif kind == "tuplet":
-            voice.tuplet(text)
-        elif kind == "overlay":
-            voice.overlay()
         elif kind == "ending":
             self._ending(voice, text, previous)
         elif kind == "grace":
@@ -299,13 +299,6 @@ class _Reader:
             self._decoration(voice, text.strip("!+") if kind == "decoration" else self.symbols.get(text, ""))
         elif kind == "other":
             self.counts[UNREAD] += 1
-
-    def _rest(self, voice: Voice, text: str) -> None:
-        length = read_length(text[1:])
-        if text[0] in "ZX" and length.denominator == 1:
-            voice.bars_of_rest(int(length))
-        else:
-            voice.rest(length, is_invisible=text[0] == "x")
 
     def _ending(self, voice: Voice, text: str, previous: str) -> None:
         if previous != "bar" and not text.startswith("["):
@@ -349,56 +342,8 @@ class _Reader:
             voice.sign_after(jump=sign)
         return bool(sign)
 
-    # -- the piece
-
-    def notated(self) -> Notated:
-        """What was read.
-
-        Raises:
-            MidiError: no notes.
-        """
-        for voice in self.voices.values():
-            voice.close()
-        voices = [v for v in self.voices.values() if v.measures]
-        if not any(e.tones for v in voices for m in v.measures for layer in m.layers for e in layer):
-            raise MidiError("no notes")
-        count = max(len(v.measures) for v in voices)
-        columns = [[v.measures[i] for v in voices if i < len(v.measures)] for i in range(count)]
-        marks = [_merged(measures) for measures in columns]
-        marks[0] = [*((Fraction(0), mark) for mark in self.opening), *marks[0]]
-        return Notated(
-            [_part(voice, count, self.counts) for voice in voices],
-            [max(m.length for m in measures) for measures in columns],
-            [measures[0].metre for measures in columns],
-            [_all_signs(m.signs for m in measures) for measures in columns],
-            marks,
-            self.order if any(m.signs.label for v in voices for m in v.measures) else (),
-        )
-
 
 def _name_and_rest(value: str) -> tuple[str, str]:
     """The name of the voice in a V: field, and what follows."""
     name, *rest = value.split(None, 1) or [""]
     return name, rest[0] if rest else ""
-
-
-def _merged(measures: Iterable[Measure]) -> list[tuple[Fraction, Mark]]:
-    """The marks of a measure of all voices, each once, in order of time."""
-    marks = dict.fromkeys(mark for measure in measures for mark in measure.marks())
-    return sorted(marks, key=lambda mark: mark[0])
-
-
-def _all_signs(signs: Iterable[Printed]) -> Printed:
-    """The signs of a measure of which some voices have only part."""
-    return Printed(*(max(values) for values in zip(*signs, strict=True)))
-
-
-def _part(voice: Voice, count: int, dropped: Counter[str]) -> NotatedPart:
-    measures = []
-    for measure in voice.measures:
-        sounds = list(measure.sounds(voice.name))
-        measures.append([s for s in sounds if 0 <= s.pitch <= 127])
-        dropped["notes outside MIDI's range dropped"] += len(sounds) - len(measures[-1])
-    measures += [[] for _ in range(count - len(measures))]
-    name = voice.options.name or (voice.name if voice.name and not voice.name.isdigit() else "")
-    return NotatedPart(name, 0 if voice.drums else voice.program, voice.drums, measures)

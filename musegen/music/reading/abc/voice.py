@@ -2,90 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
 from typing import NamedTuple
 
 from musegen.errors import MidiError
 from musegen.music.reading.abc.fields import Key, VoiceOptions
 from musegen.music.reading.abc.lexer import read_note, step_pitch
+from musegen.music.reading.abc.measure import Element, Measure, Tone
 from musegen.music.reading.bars import Metre, quarters, snap
-from musegen.music.reading.notated import VELOCITY, Mark, Sound
+from musegen.music.reading.notated import VELOCITY, Mark
 from musegen.music.reading.repeats import Printed
 
 MAX_MEASURES = 20_000
 DRUM_CHANNEL = 10
 QUARTER_TONES = "quarter tones rounded to semitones"
-
-
-@dataclass(slots=True)
-class Tone:
-    """A note as written."""
-
-    letter: str
-    octave: int
-    alter: Fraction
-    """Semitones above the natural note."""
-    pitch: int
-    length: Fraction
-    """In quarter notes, like all lengths here."""
-    velocity: int
-    tied_from: bool = False
-    tied_on: bool = False
-
-    @property
-    def tie(self) -> str | None:
-        """As in `Sound`."""
-        if self.tied_from:
-            return "continue" if self.tied_on else "stop"
-        return "start" if self.tied_on else None
-
-
-@dataclass(slots=True)
-class Element:
-    """Something in a measure: a note, a chord, a rest (no tones), or a mark, which takes no time."""
-
-    length: Fraction
-    tones: list[Tone] = field(default_factory=list)
-    mark: Mark | None = None
-    is_invisible: bool = False
-    """An invisible rest (x)."""
-
-
-@dataclass(slots=True)
-class Measure:
-    """A measure of a voice."""
-
-    metre: Metre
-    layers: list[list[Element]] = field(default_factory=lambda: [[]])
-    """Its elements, and those of each voice overlay (&)."""
-    signs: Printed = field(default_factory=Printed)
-
-    @property
-    def length(self) -> Fraction:
-        """Of its longest layer."""
-        return max(reduce(lambda now, e: snap(now + e.length), layer, Fraction(0)) for layer in self.layers)
-
-    def sounds(self, voice: str) -> Iterator[Sound]:
-        """Its notes."""
-        for number, layer in enumerate(self.layers):
-            now = Fraction(0)
-            for element in layer:
-                for tone in element.tones:
-                    name = f"{voice}&{number}"
-                    yield Sound(now, tone.length, tone.pitch, tone.velocity, tone.tie, name)
-                now = snap(now + element.length)
-
-    def marks(self) -> Iterator[tuple[Fraction, Mark]]:
-        """Its marks and their times from its start."""
-        for layer in self.layers:
-            now = Fraction(0)
-            for element in layer:
-                if element.mark is not None:
-                    yield now, element.mark
-                now = snap(now + element.length)
 
 
 class Context(NamedTuple):
@@ -114,7 +45,7 @@ class Voice:
     context: Context
     counts: Counter[str]
     """Of what is left out or changed, by description."""
-    options: VoiceOptions = VoiceOptions()
+    options: VoiceOptions = field(default_factory=VoiceOptions)
     velocity: int = VELOCITY
     measures: list[Measure] = field(default_factory=list)
     last: Element | None = None
@@ -181,6 +112,10 @@ class Voice:
             self.chord.append(tone)
         else:
             self._place(Element(tone.length, [tone]))
+
+    def open_chord(self) -> None:
+        """The begin of a chord."""
+        self.chord = self.chord or []
 
     def close_chord(self, factor: Fraction) -> None:
         """End the open chord: it lasts as long as its first note."""
@@ -276,7 +211,7 @@ class Voice:
         self.current.signs = self.current.signs._replace(**signs)  # type: ignore[arg-type]
 
     def sign_after(self, **signs: object) -> None:
-        """Set signs that hold after what was played: of the open measure, or of the one before if that is empty."""
+        """Set signs that hold after what was played: of the open measure, or before it if that is empty."""
         if self._has_content() or not self.measures:
             self.sign(**signs)
         else:
@@ -323,12 +258,13 @@ class Voice:
         self._broken = Fraction(1)
 
     def _drop_room(self) -> None:
-        """Drop an invisible rest that only makes room for a sign over the barline: the measure is full before."""
+        """Drop an invisible rest that only makes room for a sign over the barline of a full measure."""
         layer, last = self.current.layers[0], self.last
-        if last is not None and last.is_invisible and layer and layer[-1] is last:
-            if self.current.length - last.length == quarters(self.current.metre):
-                layer.pop()
-                self.counts["invisible rests (x) after a full bar left out"] += 1
+        if last is None or not last.is_invisible or layer[-1:] != [last]:
+            return
+        if self.current.length - last.length == quarters(self.current.metre):
+            layer.pop()
+            self.counts["invisible rests (x) after a full bar left out"] += 1
 
     def _has_content(self) -> bool:
         return any(e.mark is None for layer in self.current.layers for e in layer)

@@ -7,17 +7,13 @@ from xml.etree.ElementTree import Element
 
 from musegen.music.chord_symbols import STEPS
 from musegen.music.reading.bars import Metre, quarters, snap
+from musegen.music.reading.instruments import Instrument, PartInfo, drum_placed, program_named
 from musegen.music.reading.musicxml import signs
 from musegen.music.reading.musicxml.document import as_number, number
-from musegen.music.reading.instruments import Instrument, PartInfo, drum_placed, program_named
 from musegen.music.reading.notated import LOUDNESS, VELOCITY, Mark, Sound
 from musegen.music.reading.repeats import Printed
 
 QUARTER_TONES = "quarter tones rounded to semitones"
-_TYPES = {
-    "breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": Fraction(1, 2), "16th": Fraction(1, 4),
-    "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
-}  # fmt: skip
 _ALTERING = ("sharp", "flat", "double-sharp", "sharp-sharp", "flat-flat", "quarter-sharp", "quarter-flat")
 
 
@@ -61,7 +57,9 @@ class Part:
         for i, measure in enumerate(measures):
             found = measure.find("attributes/divisions")
             if found is not None and as_number(found.text) > 0:
-                if i or any(child.tag == "note" for child in list(measure)[: _position(measure, "attributes")]):
+                if i or any(
+                    child.tag == "note" for child in list(measure)[: _position(measure, "attributes")]
+                ):
                     self.repairs["divisions given only after the first notes, used from the start"] += 1
                 return Fraction(as_number(found.text)).limit_denominator(10_000)
         return Fraction(1)
@@ -104,7 +102,7 @@ class Part:
         text = element.findtext("duration")
         if text is not None:
             return Fraction(max(0.0, as_number(text))).limit_denominator(10_000) / self.divisions
-        size = Fraction(_TYPES.get((element.findtext("type") or "").strip(), 0))
+        size = signs.NOTE_TYPES.get((element.findtext("type") or "").strip(), Fraction(0))
         return size * (2 - Fraction(1, 2 ** min(3, len(element.findall("dot")))))
 
     def _attributes(self, attributes: Element) -> None:
@@ -243,8 +241,8 @@ def _tie(note: Element) -> str | None:
 def filled(measures: list[Measure], metre: Metre, *, is_first: bool) -> Fraction:
     """The length of a measure of several parts, in quarter notes.
 
-    A rest for the whole measure is as long as the notes of other parts in a pickup, else as it says; a measure
-    with nothing lasts a bar.
+    A rest for the whole measure is as long as the notes of other parts in a pickup, else as it says; a
+    measure with nothing lasts a bar.
     """
     length = max(m.length for m in measures)
     rests = max(m.rests for m in measures)

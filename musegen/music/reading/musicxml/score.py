@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from musegen.errors import MidiError
 from musegen.music.reading.bars import Metre
-from musegen.music.reading.musicxml.document import parse_document
 from musegen.music.reading.instruments import PartInfo, part_list
+from musegen.music.reading.musicxml.document import parse_document
 from musegen.music.reading.musicxml.part import Measure, Part, filled
 from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, Tune, play
 from musegen.music.reading.repeats import Printed

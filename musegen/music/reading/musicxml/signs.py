@@ -13,14 +13,20 @@ from musegen.music.reading.repeats import UNCLEAR, Printed, read_jump
 
 SECTIONS = ("light-light", "light-heavy", "heavy-light", "heavy-heavy")
 SIGNATURE = "FCGDAEB"
-_BEATS = {"whole": 4, "half": 2, "quarter": 1, "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8)}
-_KINDS = {
-    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7", "major-seventh": "maj7",
-    "minor-seventh": "m7", "diminished-seventh": "dim7", "augmented-seventh": "aug7", "half-diminished": "m7b5",
-    "major-minor": "mmaj7", "major-sixth": "6", "minor-sixth": "m6", "dominant-ninth": "9", "major-ninth": "maj9",
-    "minor-ninth": "m9", "dominant-11th": "11", "major-11th": "maj11", "minor-11th": "m11", "dominant-13th": "13",
-    "major-13th": "maj13", "minor-13th": "m13", "suspended-second": "sus2", "suspended-fourth": "sus4", "power": "5",
+NOTE_TYPES = {
+    "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2), "quarter": Fraction(1),
+    "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
 }  # fmt: skip
+"""Lengths in quarter notes."""
+_KINDS = {
+    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7",
+    "major-seventh": "maj7", "minor-seventh": "m7", "diminished-seventh": "dim7", "augmented-seventh": "aug7",
+    "half-diminished": "m7b5", "major-minor": "mmaj7", "major-sixth": "6", "minor-sixth": "m6",
+    "dominant-ninth": "9", "major-ninth": "maj9", "minor-ninth": "m9", "dominant-11th": "11",
+    "major-11th": "maj11", "minor-11th": "m11", "dominant-13th": "13", "major-13th": "maj13",
+    "minor-13th": "m13", "suspended-second": "sus2", "suspended-fourth": "sus4", "power": "5",
+}  # fmt: skip
+"""Qualities of chord symbols by the kinds of MusicXML."""
 
 
 def read_metre(time: Element) -> Metre | None:
@@ -46,11 +52,7 @@ def read_key(key: Element, chromatic: int) -> KeyMark | None:
         sharps = int(sum(as_number(alter.text) for alter in key.findall("key-alter")))
     else:
         return None
-    sounding = sharps + 7 * chromatic
-    if chromatic % 12:
-        sounding = (sounding + 5) % 12 - 5
-    else:
-        sounding = sharps
+    sounding = (sharps + 7 * chromatic + 5) % 12 - 5 if chromatic % 12 else sharps
     return KeyMark(sounding, minor) if -7 <= sounding <= 7 else None
 
 
@@ -64,7 +66,7 @@ def read_tempo(direction: Element) -> TempoMark | None:
     if mark is None or mark.find("beat-unit") is None:
         return None
     printed = re.search(r"\d+(?:\.\d+)?", mark.findtext("per-minute") or "")
-    beat = Fraction(_BEATS.get((mark.findtext("beat-unit") or "").strip(), 0))
+    beat = NOTE_TYPES.get((mark.findtext("beat-unit") or "").strip(), Fraction(0))
     dots = len(mark.findall("beat-unit-dot"))
     qpm = as_number(printed[0]) * float(beat * (2 - Fraction(1, 2 ** min(dots, 3)))) if printed else 0.0
     return TempoMark(qpm) if 4 <= qpm <= 1000 else None
@@ -107,7 +109,9 @@ class Signs:
 
     def barline(self, barline: Element) -> None:
         """A barline."""
-        if (barline.findtext("bar-style") or "").strip() in SECTIONS and barline.get("location", "right") == "right":
+        if (barline.findtext("bar-style") or "").strip() in SECTIONS and barline.get(
+            "location", "right"
+        ) == "right":
             self.here["section"] = True
         repeat, ending = barline.find("repeat"), barline.find("ending")
         if repeat is not None and repeat.get("direction") == "forward":
