@@ -29,6 +29,7 @@ from musegen.music.reading.notated import (
 )
 from musegen.music.reading.repeats import Printed
 
+_LABEL = re.compile(r"(?:^|(?<=\t))\*>[^\t\n]*", re.MULTILINE)
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
@@ -79,7 +80,7 @@ def _stream(text: str) -> Any:
     with redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is lost is counted, or the file rejected
         converter = HumdrumConverter()
-        converter.parseData(text)
+        converter.parseData(_LABEL.sub("*", text))  # it fails at labels beside repeats, which we follow
         return converter.stream.toSoundingPitch()
 
 

@@ -14,6 +14,7 @@ from musegen.music.reading.repeats import Printed, follow_jump, in_order, unroll
 
 JUMPS = "jumps (da capo, dal segno) not played"
 ORDERS = "orders of parts not followed"
+CHORDS = "chord symbols kept, not sounded"
 TPQ = 480
 MAX_QUARTERS = 20_000
 MAX_PLAYED = 200_000
@@ -110,6 +111,7 @@ def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
         raise MidiError(f"absurdly long: more than {MAX_PLAYED} notes or measures")
     plan = plan_bars(_played(piece, order))
     repairs.update(plan.repairs)
+    repairs[CHORDS] += sum(isinstance(mark, ChordSymbol) for marks in piece.marks for _, mark in marks)
     return _score(piece, order, plan)
 
 

@@ -143,7 +143,7 @@ def plant_files(scene: Scene, port: int) -> dict[str, str]:
         "link.mxl": (mxl("a.xml", str(secret).encode(), link=True), "not MusicXML"),
         "nested.xml": (
             b"<score-partwise>" + b"<a>" * 50_000 + b"</a>" * 50_000 + b"</score-partwise>",
-            "deeper",
+            "no notes",
         ),
         "open.xml": (b"<score-partwise>" + b"<a>" * 50_000, "damaged XML"),
         "include.abc": (

@@ -192,7 +192,7 @@ class Part:
     def _pitch(self, note: Element) -> int | None:
         named = note.find("instrument")
         instrument = self.info.instruments.get(named.get("id", "") if named is not None else "")
-        if instrument is None and self.info.instruments:
+        if named is None and self.info.instruments:
             instrument = next(iter(self.info.instruments.values()))
         self.first = self.first or instrument
         unpitched = note.find("unpitched")

@@ -1,0 +1,60 @@
+import pytest
+
+from musegen.errors import MidiError
+from musegen.music.reading.kern import count_notes, parse_kern
+
+
+def kern(*lines: str) -> str:
+    """A text of lines whose cells | separates; ¦ is the barline."""
+    return "\n".join(line.replace("|", "\t").replace("¦", "|") for line in lines) + "\n"
+
+
+SPLIT = kern(
+    "**kern|**text|**kern",
+    "*M2/4|*|*M2/4",
+    "=1|=1|=1",
+    "4C|abc|4c 4e",
+    "*|*|*^",
+    "4D|.|8d|4f",
+    ".|.|8qg|.",
+    ".|.|8e|.",
+    "*|*|*v|*v",
+    "=2|=2|=2",
+    "2r|def|2c",
+    "*-|*-|*-",
+)
+
+
+def test_notes_are_counted_by_spine() -> None:
+    assert count_notes(SPLIT) == 9
+    exchanged = kern("**kern|**text", "4c|a", "*x|*x", "a|4c", "*-|*-")
+    assert count_notes(exchanged) == 2
+
+
+def test_split_spines_are_read_to_the_last_note() -> None:
+    _, score, repairs = parse_kern(SPLIT)
+    assert sorted((n.time, n.duration, n.pitch) for t in score.tracks for n in t.notes) == [
+        *((0, 480, 48), (0, 480, 60), (0, 480, 64)),
+        *((480, 240, 62), (480, 480, 50), (480, 480, 65)),
+        *((720, 240, 64), (960, 960, 60)),
+    ]
+    assert repairs == ["1 grace notes dropped"]
+
+
+def test_an_order_of_sections_is_played() -> None:
+    ordered = kern("**kern", "*>[A,A,B]", "*>A", "=1", "1c", "=:¦!", "*>B", "1d", "=2", "1e", "*-")
+    _, score, repairs = parse_kern(ordered)
+    assert [n.pitch for n in score.tracks[0].notes] == [60, 60, 62, 64]
+    assert repairs == []
+
+
+def test_a_file_of_which_notes_are_lost_is_kept_out() -> None:
+    added = kern("**kern", "=1", "4c", "*+", "*|**kern", "4d|4f", "2e|2g", "*-|*-")
+    with pytest.raises(MidiError, match="5 notes are written"):
+        parse_kern(added)
+
+
+def test_drums_are_drums() -> None:
+    _, score, _ = parse_kern(kern("**kern", "*clefX", "=1", "4f", "4cc", "*-"))
+    assert score.tracks[0].is_drum
+    assert [n.pitch for n in score.tracks[0].notes] == [36, 38]
