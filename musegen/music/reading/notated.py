@@ -123,14 +123,14 @@ def _order(piece: Notated, repairs: Counter[str], *, abc: bool) -> list[int]:
             return ordered
         repairs[ORDERS] += 1
     order = unroll(printed, sections_start=abc)
-    if order is None:
-        repairs["repeats left as printed"] += 1
-        order = list(range(len(printed)))
     if any(measure.jump for measure in printed):
         followed = follow_jump(printed, order)
         if followed is None:
             repairs[JUMPS] += 1
         order = followed or order
+    if len(set(order)) < len(printed):
+        repairs["repeats left as printed"] += 1
+        order = list(range(len(printed)))
     return order
 
 

@@ -54,8 +54,7 @@ def read_jump(words: str) -> str:
 def in_order(measures: Sequence[Printed], parts: Sequence[str], *, sections_start: bool) -> list[int] | None:
     """Indices of the measures in playing order: each labelled part as often as `parts` names it.
 
-    What precedes the first label is played once. None if a part is missing, is never played, or has endings
-    that do not match its repeats.
+    What precedes the first label is played once. None if a part is missing or is never played.
     """
     begins = [i for i, measure in enumerate(measures) if measure.label]
     ends = [*begins[1:], len(measures)]
@@ -64,26 +63,26 @@ def in_order(measures: Sequence[Printed], parts: Sequence[str], *, sections_star
         return None
     order: list[int] = []
     for first, last in [(0, begins[0]), *(spans[part] for part in parts)]:
-        inside = unroll(measures[first:last], sections_start=sections_start)
-        if inside is None:
-            return None
-        order += [first + i for i in inside]
+        order += [first + i for i in unroll(measures[first:last], sections_start=sections_start)]
     return order
 
 
-def unroll(measures: Sequence[Printed], *, sections_start: bool) -> list[int] | None:
-    """Indices of the measures in playing order, or None if the endings do not match the repeats.
+def unroll(measures: Sequence[Printed], *, sections_start: bool) -> list[int]:
+    """Indices of the measures in playing order; some are missing if the endings do not match the repeats.
 
-    A repeat goes back to the last start, the end of the last repeat, or the beginning.
+    A repeat goes back to the last start, the end of the last repeat, or the beginning. A first ending goes
+    back even without its sign, unless a jump follows. A pass before the last without an ending takes that of
+    the pass before: endings 1 and 3 are played 1, 1, 3.
 
     Args:
         measures: as notated.
         sections_start: outside a repeat whose start is marked, a double barline starts one, as in ABC.
     """
     order: list[int] = []
+    brackets = _brackets(measures)
     start, turn, marked, i = 0, 1, False, 0
     while i < len(measures):
-        measure = measures[i]
+        measure, bracket = measures[i], brackets[i]
         before = measures[i - 1] if i > start else None
         if before and before.endings and not measure.endings:
             start, turn, marked = i, 1, measure.start
@@ -92,41 +91,57 @@ def unroll(measures: Sequence[Printed], *, sections_start: bool) -> list[int] | 
         elif before and turn == 1 and sections_start and before.section and not (marked or measure.endings):
             start = i
         marked |= measure.start
-        if measure.endings and turn not in measure.endings:
+        if bracket and bracket.ending(turn) not in measure.endings:
             i += 1
             continue
         order.append(i)
-        if turn < _turns(measures, i):
+        if turn < _turns(measures, i, bracket):
             turn += 1
             i = start
             continue
         if measure.end and not (i + 1 < len(measures) and measures[i + 1].endings):
             start, turn, marked = i + 1, 1, False
         i += 1
-    return order if set(order) == set(range(len(measures))) else None
+    return order
 
 
-def _turns(measures: Sequence[Printed], i: int) -> int:
+class _Bracket(NamedTuple):
+    """The endings of a repeat."""
+
+    last: int
+    """The last measure with an ending."""
+    passes: frozenset[int]
+    """The passes that they are for."""
+
+    def ending(self, turn: int) -> int:
+        """The ending that is played in a pass."""
+        if turn in self.passes or turn > max(self.passes):
+            return turn
+        return max((n for n in self.passes if n < turn), default=turn)
+
+
+def _brackets(measures: Sequence[Printed]) -> list[_Bracket | None]:
+    """The endings to which each measure belongs, if to any."""
+    brackets: list[_Bracket | None] = []
+    while len(brackets) < len(measures):
+        first = last = len(brackets)
+        while last < len(measures) and measures[last].endings:
+            last += 1
+        if last == first:
+            brackets.append(None)
+        else:
+            passes = frozenset(n for measure in measures[first:last] for n in measure.endings)
+            brackets += [_Bracket(last - 1, passes)] * (last - first)
+    return brackets
+
+
+def _turns(measures: Sequence[Printed], i: int, bracket: _Bracket | None) -> int:
     """Number of passes of the repeat whose end measure `i` is, by its endings or as marked; 0: of none."""
     this = measures[i]
-    if not this.endings:
-        return this.end
-    first, last = _bracketed(measures, i)
-    if last > i and measures[i + 1].endings == this.endings and not this.end:
-        return 0  # the ending goes on
-    if not any(m.end for m in measures[first : last + 1]):
-        return 0
-    return max(*(max(m.endings) for m in measures[first : last + 1]), 2)
-
-
-def _bracketed(measures: Sequence[Printed], i: int) -> tuple[int, int]:
-    """The first and the last of the measures with endings about measure `i`."""
-    first = last = i
-    while first > 0 and measures[first - 1].endings:
-        first -= 1
-    while last + 1 < len(measures) and measures[last + 1].endings:
-        last += 1
-    return first, last
+    if bracket is None or this.end:
+        return max(2, *bracket.passes) if bracket else this.end
+    goes_on = i < bracket.last and measures[i + 1].endings == this.endings
+    return 0 if goes_on or this.jump else max(2, *bracket.passes)
 
 
 def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | None:
@@ -155,12 +170,9 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
         again = list(range(start, ends[0] + 1))
     elif goal.endswith("AlFine"):
         return None
+    if jump not in order:
+        return None
     before = order[: len(order) - order[::-1].index(jump)]
-    played = before + [i for i in again if not measures[i].endings or _is_last(measures, i)]
-    return played if set(played) == set(order) else None
-
-
-def _is_last(measures: Sequence[Printed], i: int) -> bool:
-    """Whether measure `i` belongs to the last ending of its repeat; a first ending alone has no last."""
-    first, last = _bracketed(measures, i)
-    return max(measures[i].endings) == max(2, *(max(m.endings) for m in measures[first : last + 1]))
+    last_of = [bracket and max(2, *bracket.passes) for bracket in _brackets(measures)]
+    played = before + [i for i in again if not last_of[i] or last_of[i] in measures[i].endings]
+    return played if set(played) >= set(order) else None

@@ -54,8 +54,18 @@ def test_parts_are_played_in_their_order() -> None:
     assert in_order([*piece, P(label="A")], "AB", sections_start=True) is None
 
 
-def test_endings_without_a_repeat_are_refused() -> None:
-    assert unroll([P(), P(endings=(1,)), P(endings=(2,)), P()], sections_start=True) is None
+def test_a_first_ending_goes_back_without_its_sign_but_not_before_a_jump() -> None:
+    first, second = P(endings=(1,)), P(endings=(2,))
+    assert unroll([P(), first, second, P()], sections_start=True) == [0, 1, 0, 2, 3]
+    piece = [P(), P(segno=True), first._replace(jump="DalSegnoAlFine"), second._replace(fine=True)]
+    order = unroll(piece, sections_start=False)
+    assert order == [0, 1, 2]
+    assert follow_jump(piece, order) == [0, 1, 2, 1, 3]
+
+
+def test_a_pass_without_an_ending_takes_the_one_before() -> None:
+    odd, last = P(end=2, endings=(1,)), P(endings=(3,))
+    assert unroll([P(), odd, last, P()], sections_start=True) == [0, 1, 0, 1, 0, 2, 3]
 
 
 def test_a_repeat_may_be_played_more_often() -> None:
@@ -64,7 +74,6 @@ def test_a_repeat_may_be_played_more_often() -> None:
 
 def jumped(*measures: Printed) -> list[int] | None:
     order = unroll(list(measures), sections_start=False)
-    assert order is not None
     return follow_jump(list(measures), order)
 
 
