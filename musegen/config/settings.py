@@ -156,7 +156,8 @@ class LatentConfig(Checked, prefix="latent."):
     beta: float = setting(0.2, ZERO_UP)
     """Weight of the KL beyond the free bits: higher for a smoother space, lower for fidelity."""
     free_bits: float | None = setting(None, ZERO_UP)
-    """KL in bits per clip that is not penalised. Default: 48; 256 if hierarchical (Roberts 2018)."""
+    """KL per clip that is not penalised, in bits (0.69 nats each; reported KL is in nats). Default: 48; 256
+    if hierarchical (Roberts 2018)."""
     schedule: Literal["linear", "cyclical", "constant"] = "linear"
     """Schedule of beta: linear warm-up over the first quarter of the run, cyclical annealing, or constant."""
     cycles: int = setting(4, ONE_UP)
