@@ -147,7 +147,3 @@ def main(data: Path, out: Path, /) -> None:
     """
     for chorale in read_chorales(data):
         write_score(chorale_score(chorale), out / chorale.split / f"{chorale.name}.mid")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -176,7 +176,3 @@ def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None
         return False
     wrong = check_manifest(data) if data else 0
     return bool(wrong + (check_wild(wild) if wild else 0))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -66,7 +66,3 @@ def main(checkpoint: Path, /, *, flips: int = 1000, seed: int = 0) -> Counter[st
             flip(path, at)
         load_checkpoint(folder)  # and after all flips are undone
     return found
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -143,7 +143,3 @@ def main(*, data: Sequence[Path], limit: int | None = None) -> None:
             for field in ("files", "same", "refused", "ids", "theirs", "single", "ours"):
                 setattr(totals, field, getattr(totals, field) + getattr(count, field))
     report("all", "", totals)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -175,7 +175,3 @@ def main(
     print(data.hex(" "))
     print(("used", "rejected")[read_case(data, suffix)])
     return False
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

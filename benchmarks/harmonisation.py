@@ -132,7 +132,3 @@ def main(
     scored = [score(folder, dataset, minors) for folder in checkpoints(checkpoint, seeds, flags, train_one)]
     own = with_mean([rows[0] for rows in scored])
     return [*own, scored[0][1], *(Row(*published) for published in PUBLISHED)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -140,7 +140,3 @@ def main(
     dataset = build_dataset(pieces, own)
     rows = [score(each, dataset, pieces) for each in checkpoints(checkpoint, seeds, flags, train_one)]
     return [*with_mean(rows), trivial(pieces), *(Row(*each) for each in PUBLISHED)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

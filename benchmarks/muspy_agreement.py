@@ -113,7 +113,3 @@ def main(dataset: Dataset, /, *, pieces: int = 50) -> dict[str, Agreement]:
     """
     chosen = np.linspace(0, len(dataset.pieces) - 1, min(pieces, len(dataset.pieces))).astype(int)
     return agreement([dataset.score(dataset.pieces[index]) for index in chosen])
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -104,7 +104,3 @@ def main(
         orders: lowest and highest order
     """
     return measure(load_tokens(dataset, checkpoint, transpose), parse_orders(orders))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

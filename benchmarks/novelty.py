@@ -150,7 +150,3 @@ def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0)
         },
         "held_out": base_facts(base, run),
     }
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -208,7 +208,3 @@ def main(
         )
     published = PUBLISHED.get(data.stem, ())
     return [*with_mean(rows), switching(pieces), *(Row(name, test=nats) for name, nats in published)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -77,7 +77,3 @@ def main(count: int = 20_000, /) -> None:
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{count} files in {seconds:.0f} s, {count / seconds:.0f} per second: {dataset.info['verdicts']}")
     print(f"peak memory: {peak[0]:.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

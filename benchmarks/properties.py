@@ -143,7 +143,3 @@ def main(
             minutes = (time.process_time() - begin) / 60
             said = f"{kind:>9} {holds.__name__:<26} {count:>8} {'some' if found else 0:>15} {minutes:>7.1f}"
             print(said, found, sep="\n" if found else "", flush=True)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -272,7 +272,3 @@ def main(*, out: Path = Path("out/bench-quick")) -> bool:
         outcomes.append(run(step, out))
     print(table(outcomes))
     return not all(each.is_good() for each in outcomes)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -112,7 +112,3 @@ def main(
     """
     made = sets(checkpoint, dataset, pieces, bars, seed)
     return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -57,7 +57,3 @@ def main(ckpt: Path, dataset: str, out: Path, /, *, flags: Flags) -> None:
     evaluate([str(out), dataset, *flags])
     size = sum(file.stat().st_size for file in out.iterdir() if file.is_file())
     print(f"{out}: {size / 2**20:.1f} MiB")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

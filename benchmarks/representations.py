@@ -132,7 +132,3 @@ def main(
     wanted = wanted_clips(checkpoints, data, limit)
     found = [measure(each, checkpoints[0], data, wanted) for each in checkpoints]
     return [row | figures for row, figures in zip(rows, found, strict=True)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

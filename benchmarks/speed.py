@@ -204,7 +204,3 @@ def main(
         return on_cpu(checkpoint, dataset, rounds=rounds, bars=bars)
     checkpoint.model.to(device)
     return measured(checkpoint, dataset, device=device, rounds=rounds, bars=bars)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -155,7 +155,3 @@ def main(
     lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
     found["lowest share"] = f"{lowest}, {found['features'][lowest]['share']:.3f}"
     return found | {"verdicts": verdicts(found)}
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -165,7 +165,3 @@ def main(
             took = f"{(time.time() - began) / 60:.1f} minutes, slowest {slowest:.0f} s"
             print(f"{verb} {folder.name}: {len(files)} files: {counts}; {took}", flush=True)
     return failures > 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -73,7 +73,3 @@ def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None
             f"{beats}/{unit:<4} {decoded:>8} {sum(map(bool, notes)):>10} {exact:>10} {errors:>7.0f} "
             f"{min(notes):>10} to {max(notes)}"
         )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

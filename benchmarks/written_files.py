@@ -227,7 +227,3 @@ def main(
     print(f"{said}: {len(found)} disagreements")
     print(*found[:20], sep="\n")
     return bool(found)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
