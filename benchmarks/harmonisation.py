@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.allan_williams import Chorale, Grid, chorale_score, read_chorales
 from benchmarks.runner import Flags, benchmark
-from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
+from benchmarks.runs import dataset_of, grid_models, table, with_mean
 from benchmarks.sounding import Cost, hold_or_draw_costs, music_span, sounding, voice_costs
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
@@ -122,13 +122,11 @@ def main(
         out: folder for everything that is made
         flags: passed on to `musegen train`
     """
-
-    def train_one(seed: int) -> Path:
-        folder, positions = out / f"{grid}-{seed}", POSITIONS[grid]
-        return train_grid("seq2seq", dataset, folder, seed=seed, positions=positions, flags=flags)
-
     dataset = build_dataset(data, out, grid)
     minors = {chorale.name: chorale.is_minor for chorale in read_chorales(data)}
-    scored = [score(folder, dataset, minors) for folder in checkpoints(checkpoint, seeds, flags, train_one)]
+    folders = grid_models(
+        "seq2seq", dataset, out / grid, positions=POSITIONS[grid], fixed=checkpoint, seeds=seeds, flags=flags
+    )
+    scored = [score(folder, dataset, minors) for folder in folders]
     own = with_mean([rows[0] for rows in scored])
     return [*own, scored[0][1], *(Row(*published) for published in PUBLISHED)]

@@ -73,71 +73,77 @@ def of_score(score: Score) -> Notes:
 def by_pretty_midi(data: bytes) -> Notes:
     """The notes that pretty_midi reads, its seconds converted to ticks."""
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
+
+    def note(n: pretty_midi.Note) -> tuple[int, int, int, int]:
+        start = midi.time_to_tick(n.start)
+        return start, midi.time_to_tick(n.end) - start, n.pitch, n.velocity
+
+    return sorted(
+        (each.is_drum, int(each.program), sorted(map(note, each.notes))) for each in midi.instruments
+    )
+
+
+Event = tuple[str, int, int, int, int]
+"""Kind (note_on, note_off or program_change), tick, channel, pitch or program, velocity."""
+
+
+def of_events(tracks: Iterable[Iterable[Event]]) -> Notes:
+    """The notes of tracks of events."""
     rows = []
-    for each in midi.instruments:
-        spans = [
-            (midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch, n.velocity) for n in each.notes
-        ]
-        rows.append((each.is_drum, int(each.program), sorted((a, b - a, p, v) for a, b, p, v in spans)))
+    for events in tracks:
+        open_: dict[tuple[int, int], tuple[int, int]] = {}
+        notes, program, channels = [], 0, set()
+        for kind, tick, channel, pitch, velocity in events:
+            if kind == "program_change":
+                program = pitch
+                continue
+            channels.add(channel)
+            if kind == "note_on" and velocity:
+                assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {tick}"
+                open_[channel, pitch] = tick, velocity
+            else:
+                onset, loud = open_.pop((channel, pitch))
+                notes.append((onset, tick - onset, pitch, loud))
+        assert not open_, f"{len(open_)} notes never end"
+        if notes:
+            (channel,) = channels
+            rows.append((channel == 9, program, sorted(notes)))
     return sorted(rows)
-
-
-Event = tuple[int, int, int, int]
-"""Tick, channel, pitch, velocity (0 if a note ends)."""
-
-
-def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
-    """The notes of one track from its events."""
-    open_: dict[tuple[int, int], tuple[int, int]] = {}
-    notes = []
-    for tick, channel, pitch, velocity in events:
-        if velocity:
-            assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {tick}"
-            open_[channel, pitch] = tick, velocity
-        else:
-            onset, loud = open_.pop((channel, pitch))
-            notes.append((onset, tick - onset, pitch, loud))
-    assert not open_, f"{len(open_)} notes never end"
-    return sorted(notes)
 
 
 def by_mido(data: bytes) -> Notes:
     """The notes that mido reads, from its messages."""
-    rows = []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, events, program = 0, [], 0
+
+    def events(track: mido.MidiTrack) -> Iterator[Event]:
+        now = 0
         for message in track:
             now += message.time
             if message.type == "program_change":
-                program = message.program
+                yield message.type, now, message.channel, message.program, 0
             elif message.type in ("note_on", "note_off"):
-                loud = message.velocity if message.type == "note_on" else 0
-                events.append((now, message.channel, message.note, loud))
-        if events:
-            (channel,) = {event[1] for event in events}
-            rows.append((channel == 9, program, paired(events)))
-    return sorted(rows)
+                yield message.type, now, message.channel, message.note, message.velocity
+
+    return of_events(map(events, mido.MidiFile(file=io.BytesIO(data)).tracks))
 
 
 def by_music21(data: bytes) -> Notes:
-    """The notes in the raw events of music21."""
+    """The notes in the raw events of music21, which counts channels from 1."""
     from music21 import midi
+
+    def events(track: midi.MidiTrack) -> Iterator[Event]:
+        now = 0
+        for event in track.events:
+            kind = event.type.name.lower() if isinstance(event.type, midi.ChannelVoiceMessages) else ""
+            if event.isDeltaTime():
+                now += event.time
+            elif kind == "program_change":
+                yield kind, now, event.channel - 1, event.data, 0
+            elif kind in ("note_on", "note_off"):
+                yield kind, now, event.channel - 1, event.pitch, event.velocity
 
     file = midi.MidiFile()
     file.readstr(data)
-    rows = []
-    for track in file.tracks:
-        now, events, program = 0, [], 0
-        for event in track.events:
-            if event.isDeltaTime():
-                now += event.time
-            elif event.type == midi.ChannelVoiceMessages.PROGRAM_CHANGE:
-                program = event.data
-            elif event.isNoteOn() or event.isNoteOff():
-                events.append((now, event.channel, event.pitch, event.velocity if event.isNoteOn() else 0))
-        if events:
-            rows.append((events[-1][1] == 10, program, paired(events)))
-    return sorted(rows)
+    return of_events(map(events, file.tracks))
 
 
 READERS: dict[str, Callable[[bytes], Notes]] = {
