@@ -38,6 +38,7 @@ Notes = list[tuple[bool, int, list[tuple[int, int, int, int]]]]
 """Sorted tracks: drums, program, and sorted notes as onset, duration (ticks), pitch, velocity."""
 VOICES = [Part(name, 52) for name in ("Soprano", "Alto", "Tenor", "Bass")]
 BARS = 8
+NOTE_OFF, NOTE_ON, PROGRAM_CHANGE = 8, 9, 12
 
 
 def tokenizers() -> dict[str, Tokenizer]:
@@ -83,8 +84,8 @@ def by_pretty_midi(data: bytes) -> Notes:
     )
 
 
-Event = tuple[str, int, int, int, int]
-"""Kind (note_on, note_off or program_change), tick, channel, pitch or program, velocity."""
+Event = tuple[int, int, int, int, int]
+"""Ticks since the event before; kind of message (upper half of its status byte), channel, two data bytes."""
 
 
 def of_events(tracks: Iterable[Iterable[Event]]) -> Notes:
@@ -92,18 +93,18 @@ def of_events(tracks: Iterable[Iterable[Event]]) -> Notes:
     rows = []
     for events in tracks:
         open_: dict[tuple[int, int], tuple[int, int]] = {}
-        notes, program, channels = [], 0, set()
-        for kind, tick, channel, pitch, velocity in events:
-            if kind == "program_change":
+        notes, now, program, channels = [], 0, 0, set()
+        for delta, kind, channel, pitch, velocity in events:
+            now += delta
+            if kind == PROGRAM_CHANGE:
                 program = pitch
-                continue
-            channels.add(channel)
-            if kind == "note_on" and velocity:
-                assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {tick}"
-                open_[channel, pitch] = tick, velocity
-            else:
+            elif kind == NOTE_ON and velocity:
+                assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {now}"
+                open_[channel, pitch] = now, velocity
+            elif kind in (NOTE_ON, NOTE_OFF):
                 onset, loud = open_.pop((channel, pitch))
-                notes.append((onset, tick - onset, pitch, loud))
+                notes.append((onset, now - onset, pitch, loud))
+                channels.add(channel)
         assert not open_, f"{len(open_)} notes never end"
         if notes:
             (channel,) = channels
@@ -114,36 +115,25 @@ def of_events(tracks: Iterable[Iterable[Event]]) -> Notes:
 def by_mido(data: bytes) -> Notes:
     """The notes that mido reads, from its messages."""
 
-    def events(track: mido.MidiTrack) -> Iterator[Event]:
-        now = 0
-        for message in track:
-            now += message.time
-            if message.type == "program_change":
-                yield message.type, now, message.channel, message.program, 0
-            elif message.type in ("note_on", "note_off"):
-                yield message.type, now, message.channel, message.note, message.velocity
+    def event(message: mido.Message) -> Event:
+        status, first, second, *_ = *message.bytes(), 0, 0
+        return message.time, status >> 4, status & 15, first, second
 
-    return of_events(map(events, mido.MidiFile(file=io.BytesIO(data)).tracks))
+    return of_events(map(event, track) for track in mido.MidiFile(file=io.BytesIO(data)).tracks)
 
 
 def by_music21(data: bytes) -> Notes:
     """The notes in the raw events of music21, which counts channels from 1."""
     from music21 import midi
 
-    def events(track: midi.MidiTrack) -> Iterator[Event]:
-        now = 0
-        for event in track.events:
-            kind = event.type.name.lower() if isinstance(event.type, midi.ChannelVoiceMessages) else ""
-            if event.isDeltaTime():
-                now += event.time
-            elif kind == "program_change":
-                yield kind, now, event.channel - 1, event.data, 0
-            elif kind in ("note_on", "note_off"):
-                yield kind, now, event.channel - 1, event.pitch, event.velocity
+    def event(each: midi.MidiEvent) -> Event:
+        if not isinstance(each.type, midi.ChannelVoiceMessages):
+            return each.time, 0, 0, 0, 0
+        return 0, each.type.value >> 4, each.channel - 1, each.parameter1, each.parameter2
 
     file = midi.MidiFile()
     file.readstr(data)
-    return of_events(map(events, file.tracks))
+    return of_events(map(event, track.events) for track in file.tracks)
 
 
 READERS: dict[str, Callable[[bytes], Notes]] = {
