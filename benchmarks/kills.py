@@ -28,9 +28,11 @@ import numpy as np
 
 from benchmarks.runner import Flags, benchmark
 
-FLAGS = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--trainer.max-steps", "40"]
-FLAGS += ["--trainer.val-check-interval", "5", "--optim.batch-tokens", "2048"]
-WEIGHTS = "model.safetensors"
+FLAGS = (
+    "--model.hidden-size 32 --model.embedding-dim 16 --trainer.max-steps 40 --trainer.val-check-interval 5 "
+    "--optim.batch-tokens 2048"
+)
+PRELOADED = ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -41,7 +43,7 @@ def command(family: str, dataset: Path, out: Path, *flags: str) -> list[str]:
 
 def digest(out: Path) -> str:
     """SHA-256 of the weights."""
-    return hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()
+    return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
 
 
 def start(words: list[str], said: Path, tmpdir: Path | None) -> ForkServerProcess:
@@ -105,9 +107,7 @@ def uninterrupted(family: str, dataset: Path, out: Path, flags: Sequence[str]) -
     """The weights of an uninterrupted run, and the seconds that a forked one takes."""
     words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
     subprocess.run(words, check=True, capture_output=True)
-    CONTEXT.set_forkserver_preload(
-        ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
-    )
+    CONTEXT.set_forkserver_preload(PRELOADED)
     for name in ("warm", "timed"):  # the first one includes the imports
         began = time.monotonic()
         finish(family, dataset, out / name, flags, None)
@@ -138,14 +138,13 @@ def main(
         out: folder for the checkpoints
         more: passed on to `musegen train`
     """
-    flags = [*FLAGS, *more]
+    flags = [*FLAGS.split(), *more]
     shutil.rmtree(out, ignore_errors=True)
     expected, seconds = uninterrupted(family, dataset, out, flags)
     rng, found = np.random.default_rng(seed), Counter[str]()
-    killed, cut = 0, out / "cut"
-    for number in itertools.count():
-        if killed == kills:
-            break
+    killed, cut, numbers = 0, out / "cut", itertools.count()
+    while killed < kills:
+        number = next(numbers)
         shutil.rmtree(cut, ignore_errors=True)
         other, after = tmpdir if number % 2 else None, float(rng.uniform(0, seconds))
         process = start(command(family, dataset, cut, *flags), out / "said", other)
