@@ -22,13 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.golden_compare import CATEGORIES, TEXT, Difference, Places, compare_results
+from benchmarks.golden_compare import CATEGORIES, TEXT, Difference, compare_results
 from benchmarks.golden_inputs import write_inputs
 from benchmarks.runner import benchmark
 from musegen.errors import ConfigError
@@ -105,89 +104,57 @@ def picked_rows(only: str) -> list[Row]:
     return [*rows[:ALWAYS], *reversed(picked)]
 
 
-class Side(NamedTuple):
-    """One of the two: a musegen, and the folder in which it works."""
+def start(side: Path, rows: Sequence[Row]) -> subprocess.Popen[bytes]:
+    """Begin to run the rows on one side; all that is started is of one session.
 
-    folder: Path
-    """Of all that belongs to it: source, here (the current folder of the commands), results."""
-    python: Path
-    """The interpreter."""
-
-    def start(self, rows: Sequence[Row], inputs: Path) -> subprocess.Popen[bytes]:
-        """Begin to run the rows; all that is started is of one session."""
-        here, table = self.folder / "here", self.folder / "table.json"
-        shutil.copytree(inputs, here / "inputs")
-        for folder in (here / "out", self.folder / "tmp", self.folder / "results"):
-            folder.mkdir()
-        table.write_text(json.dumps([row._asdict() for row in rows]), "utf-8")
-        kept = os.environ.items()
-        plain = {name: value for name, value in kept if not name.startswith(("MUSEGEN_", "PYTHON"))}
-        own = {"PYTHONPATH": "source", "MUSEGEN_CACHE": "cache", "TMPDIR": "tmp"}
-        own = {name: str(self.folder / place) for name, place in own.items()}
-        words = list(map(str, (self.python, "-P", RUNNER, table, self.folder / "results")))
-        return subprocess.Popen(words, cwd=here, env=plain | ALIKE | own, start_new_session=True)
-
-    def places(self) -> Places:
-        """What is written for its paths."""
-        source, folder, programs = self.folder / "source", self.folder, self.python.parent
-        return {str(source): "SOURCE", str(folder): "FOLDER", str(programs): "BIN"}
+    Args:
+        side: the folder of all that is its own: source, here (where the commands work), results and more.
+        rows: what is run.
+    """
+    for name in ("here/out", "tmp", "results"):
+        (side / name).mkdir(parents=True)
+    shutil.copytree(side.parent / "inputs", side / "here" / "inputs")
+    (side / "table.json").write_text(json.dumps([row._asdict() for row in rows]), "utf-8")
+    kept = os.environ.items()
+    plain = {name: value for name, value in kept if not name.startswith(("MUSEGEN_", "PYTHON"))}
+    own = {"PYTHONPATH": "source", "MUSEGEN_CACHE": "cache", "TMPDIR": "tmp"}
+    environment = plain | ALIKE | {name: str(side / place) for name, place in own.items()}
+    words = [sys.executable, "-P", str(RUNNER), str(side / "table.json"), str(side / "results")]
+    return subprocess.Popen(words, cwd=side / "here", env=environment, start_new_session=True)
 
 
-def called(*words: object, cwd: Path = ROOT) -> str:
-    """What a command prints.
+def git(*words: str) -> str:
+    """What a command of git prints.
 
     Raises:
         ConfigError: it fails.
     """
-    command = [str(word) for word in words]
-    done = subprocess.run(command, cwd=cwd, check=False, capture_output=True, text=True)
+    done = subprocess.run([GIT, *words], cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise ConfigError(f"{shlex.join(command)} failed: {done.stderr.strip()}")
+        raise ConfigError(f"git {shlex.join(words)} failed: {done.stderr.strip()}")
     return done.stdout
 
 
 def copy_working_tree(out: Path) -> None:
     """Copy what git knows or would add: later edits do not disturb a run."""
-    names = called(GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    names = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in names:
         if (ROOT / name).is_file():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, out / name)
 
 
-def copy_commit(commit: str, out: Path) -> None:
-    """Copy the files of a commit."""
-    archive = out.with_suffix(".tar")
-    called(GIT, "archive", "--output", archive, commit)
-    shutil.unpack_archive(archive, out, filter="data")
-
-
-def interpreter(source: Path, folder: Path) -> Path:
-    """The interpreter for a commit: this one where it wants the same libraries, else one with its own."""
-    files = (each / "pyproject.toml" for each in (source, ROOT))
-    wanted, there = (tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"] for file in files)
-    if sorted(wanted) == sorted(there):
-        return Path(sys.executable)
-    called(sys.executable, "-m", "venv", folder / "venv")
-    python = folder / "venv" / "bin" / "python"
-    called(python, "-m", "pip", "install", "--quiet", "-e", source)
-    return python
-
-
-def wait(sides: Sequence[Side], running: Sequence[subprocess.Popen[bytes]], rows: int) -> None:
+def wait(sides: Sequence[Path], running: Sequence[subprocess.Popen[bytes]], rows: int) -> None:
     """Wait for both sides; says every few seconds how far they are.
 
     Raises:
         ConfigError: one could not go on.
     """
-    said = 0.0
     try:
         while None in (codes := [each.poll() for each in running]) and not any(codes):
-            time.sleep(0.2)
-            if time.monotonic() - said > 15:
-                said = time.monotonic()
-                done = min(len(list((side.folder / "results").iterdir())) for side in sides)
-                print(f"{done} of {rows} commands", file=sys.stderr, flush=True)
+            time.sleep(5)
+            done = min(len(list((side / "results").iterdir())) for side in sides)
+            print(f"{done} of {rows} commands", file=sys.stderr, flush=True)
     finally:
         for each in running:
             if each.poll() is None:  # its commands too are of its session
@@ -200,15 +167,16 @@ def wait(sides: Sequence[Side], running: Sequence[subprocess.Popen[bytes]], rows
 def compare(commit: str, rows: Sequence[Row], folder: Path) -> list[list[Difference]]:
     """Run the rows on both sides, below a folder, and give what differs of each."""
     write_inputs(folder / "inputs")
-    then, now = folder / "commit", folder / "worked"  # equally long, so that lines break alike
+    sides = then, now = folder / "commit", folder / "worked"  # equally long, so that lines break alike
     copy_working_tree(now / "source")
-    then.mkdir()
-    copy_commit(commit, then / "source")
-    sides = (Side(then, interpreter(then / "source", folder)), Side(now, Path(sys.executable)))
-    wait(sides, [side.start(rows, folder / "inputs") for side in sides], len(rows))
-    places = (sides[0].places(), sides[1].places())
+    git("archive", "--output", str(folder / "commit.tar"), commit)
+    shutil.unpack_archive(folder / "commit.tar", then / "source", filter="data")
+    wait(sides, [start(side, rows) for side in sides], len(rows))
+    programs = str(Path(sys.executable).parent)
+    places = [{str(side / "source"): "SOURCE", str(side): "FOLDER", programs: "BIN"} for side in sides]
     names = sorted(path.name for path in (now / "results").iterdir())
-    return [compare_results(then / "results" / name, now / "results" / name, places) for name in names]
+    pairs = ((then / "results" / name, now / "results" / name) for name in names)
+    return [compare_results(*pair, (places[0], places[1])) for pair in pairs]
 
 
 def report(rows: Sequence[Row], found: Sequence[list[Difference]], show: int) -> str:

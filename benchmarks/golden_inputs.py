@@ -6,6 +6,7 @@ programs are made here, as are files that no one can read.
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -40,10 +41,33 @@ def write_inputs(folder: Path) -> None:
     for number, (name, split) in enumerate(zip(BOOK, SPLITS, strict=True)):
         _copy(corpus / "bach" / f"{name}.mxl", folder / "chorales" / split / f"{name}.mid")
         write_score(_song(number), folder / "songs" / split / f"song-{number}.mid")
-    _write_single(folder, corpus, books)
-    _write_bad(folder)
-    _write_settings(folder)
-    _write_demos(folder)
+    _copy(books[7], folder / "tune.abc")
+    _copy(books[27], folder / "other.abc")
+    _copy(corpus / "bach" / "bwv281.krn", folder / "chorale.krn")
+    _copy(corpus / "bach" / "bwv269.mxl", folder / "chorale.mxl")
+    _copy(folder / "chorales" / "test" / "bwv257.mid", folder / "chorale.mid")
+    write_score(_song(99), folder / "song.mid")
+    write_score(_song(98, metre=(3, 4)), folder / "waltz.mid")
+    write_score(_song(97, metre=(11, 8), bars=5), folder / "odd.mid")
+    write_score(_song(96, bars=1), folder / "short.mid")
+    tunes = sorted((folder / "tunes").iterdir())
+    for path in (path for path in tunes if path.suffix == ".mid"):
+        _copy(path, folder / "mixed" / path.name)
+        _copy(path, folder / "mixed" / f"again-{path.name}")  # the same music twice
+    for number, path in enumerate(tunes[:6]):
+        _copy(path, folder / "demo-tunes" / ("train" if number else "valid") / path.name)
+    (folder / "demo-small").mkdir()
+    _write(folder, _texts(tunes))
+    for place in ("bad", "mixed"):
+        _write(folder / place, _bad((folder / "song.mid").read_bytes()))
+
+
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by their names."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 def _copy(path: Path, out: Path) -> None:
@@ -85,66 +109,35 @@ def _song(seed: int, *, metre: tuple[int, int] = (4, 4), bars: int = 12) -> Scor
     return song
 
 
-def _write_single(folder: Path, corpus: Path, books: list[Path]) -> None:
-    """Files that commands name, in several formats."""
-    _copy(books[7], folder / "tune.abc")
-    _copy(books[27], folder / "other.abc")
-    _copy(corpus / "bach" / "bwv281.krn", folder / "chorale.krn")
-    _copy(corpus / "bach" / "bwv269.mxl", folder / "chorale.mxl")
-    _copy(folder / "chorales" / "test" / "bwv257.mid", folder / "chorale.mid")
-    write_score(_song(99), folder / "song.mid")
-    write_score(_song(98, metre=(3, 4)), folder / "waltz.mid")
-    write_score(_song(97, metre=(11, 8), bars=5), folder / "odd.mid")
-    write_score(_song(96, bars=1), folder / "short.mid")
-    (folder / "scale.abc").write_text(f"X:1\nT:Scale\nM:4/4\nL:1/8\nK:C\n{SCALE}{SCALE[1:]}\n", "utf-8")
-
-
-def _write_bad(folder: Path) -> None:
-    """Files that cannot be read, alone and among others."""
-    song = (folder / "song.mid").read_bytes()
+def _bad(song: bytes) -> dict[str, str | bytes]:
+    """Files that cannot be read."""
     noise = Random(5).randbytes(400)  # noqa: S311
-    bad = {
-        "empty.mid": b"",
-        "text.mid": b"this is not music\n",
+    return {
+        "empty.mid": "",
+        "text.mid": "this is not music\n",
         "cut.mid": song[: len(song) // 3],
         "header.mid": song[:14],
         "noise.mid": song[:22] + noise,
-        "words.abc": b"X:1\nK:\n%%%%\n",
-        "broken.musicxml": b"<score-partwise><part>",
+        "words.abc": "X:1\nK:\n%%%%\n",
+        "broken.musicxml": "<score-partwise><part>",
         "picture.xyz": noise,
     }
-    for place in ("bad", "mixed"):
-        (folder / place).mkdir()
-        for name, data in bad.items():
-            (folder / place / name).write_bytes(data)
-    for path in sorted((folder / "tunes").glob("*.mid")):
-        _copy(path, folder / "mixed" / path.name)
-        _copy(path, folder / "mixed" / f"again-{path.name}")  # the same music twice
 
 
-def _write_settings(folder: Path) -> None:
-    """Files of settings and of splits."""
-    for name, settings in SETTINGS.items():
-        (folder / f"{name}.json").write_text(json.dumps(settings), "utf-8")
-    (folder / "not-json.json").write_text("{", "utf-8")
-    names = sorted(path.name for path in (folder / "tunes").iterdir())
+def _texts(tunes: Sequence[Path]) -> dict[str, str]:
+    """A tune, settings and splits, a dataset that cannot be read, and two jigs, which a demo needs."""
     splits = ("train", "train", "valid", "test")
-    rows = "".join(f"{name},{splits[number % 4]}\n" for number, name in enumerate(names))
-    (folder / "split.csv").write_text(rows, "utf-8")
-    (folder / "bad-split.csv").write_text("a.mid,tset\n", "utf-8")
-
-
-def _write_demos(folder: Path) -> None:
-    """Folders in which a demo works, and in which it cannot."""
-    (folder / "demo-small").mkdir()
-    broken = folder / "demo-broken" / "datasets" / "ryans-mammoth" / "dataset.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("{", "utf-8")
-    for number, path in enumerate(sorted((folder / "tunes").iterdir())[:6]):
-        _copy(path, folder / "demo-tunes" / ("train" if number else "valid") / path.name)
-    (folder / "demo-tunes" / "test").mkdir()
-    for number in range(2):  # a demo gives two jigs of the test split to the models
+    rows = [f"{path.name},{splits[number % 4]}\n" for number, path in enumerate(tunes)]
+    texts = {
+        "scale.abc": f"X:1\nT:Scale\nM:4/4\nL:1/8\nK:C\n{SCALE} {SCALE}\n",
+        "not-json.json": "{",
+        "split.csv": "".join(rows),
+        "bad-split.csv": "a.mid,tset\n",
+        "demo-broken/datasets/ryans-mammoth/dataset.json": "{",
+    }
+    for number in range(2):
         draw = Random(number)  # noqa: S311
         bars = (" ".join("".join(draw.choices("DEFGABcd", k=3)) for _ in range(2)) for _ in range(16))
         text = f"X:1\nT:jig-{number}\nM:6/8\nL:1/8\nK:D\n{' | '.join(bars)} |]\n"
-        (folder / "demo-tunes" / "test" / f"jig-{number}.abc").write_text(text, "utf-8")
+        texts[f"demo-tunes/test/jig-{number}.abc"] = text
+    return texts | {f"{name}.json": json.dumps(settings) for name, settings in SETTINGS.items()}

@@ -41,6 +41,8 @@ from tests.tokenizers.properties import (
 )
 from tests.tokenizers.strategies import Example
 
+LONG = settings(database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
+LONG = settings(LONG, suppress_health_check=list(HealthCheck))
 SLOW = (sampled_ids_come_back, encoded_is_grammatical)
 
 
@@ -51,13 +53,7 @@ def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) ->
     streams = examples * 5 // 4 // len(subjects()[kind]) if holds in STREAM_PROPERTIES else None
 
     @seed(number)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(LONG, max_examples=examples)
     @given(cases(kind, streams))
     def check(case: tuple[str, Any]) -> None:
         nonlocal count
@@ -77,14 +73,13 @@ def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> 
     print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'rejected':>8} {'failed':>7}")
     for path in paths:
         pieces = list(scores_of(path, limit))
-        remi = {name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()}
-        parts = shared_parts([score for _, score in pieces])
-        grid = GridTokenizer.build(
-            TokenizerConfig(kind="grid", positions=24),
-            time_signatures=remi["plain"].time_signatures,
-            parts=parts,
-        )
-        for name, tokenizer in [*remi.items(), ("grid", grid)]:
+        tokenizers: dict[str, Tokenizer] = {
+            name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()
+        }
+        parts, metres = shared_parts([score for _, score in pieces]), tokenizers["plain"].time_signatures
+        grid = TokenizerConfig(kind="grid", positions=24)
+        tokenizers["grid"] = GridTokenizer.build(grid, time_signatures=metres, parts=parts)
+        for name, tokenizer in tokenizers.items():
             if tokenizer.kind in kinds:
                 refused, failed = round_trips(tokenizer, pieces)
                 first = f"; first: {failed[0]}" if failed else ""
