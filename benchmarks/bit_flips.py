@@ -20,11 +20,9 @@ from musegen.errors import CheckpointError
 
 def flip(path: Path, at: int) -> None:
     """Flip one bit of a file in place; `at` counts the bits from its beginning."""
-    with path.open("r+b") as file:
-        file.seek(at // 8)
-        byte = file.read(1)[0]
-        file.seek(at // 8)
-        file.write(bytes([byte ^ 1 << at % 8]))
+    data = bytearray(path.read_bytes())
+    data[at // 8] ^= 1 << at % 8
+    path.write_bytes(data)
 
 
 def show(found: Counter[str]) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,12 +131,11 @@ def _tensors(data: bytes) -> dict[str, Any]:
 
 def compare_bytes(category: str, where: str, then: bytes, now: bytes) -> list[Difference]:
     """Whether two files are the same bytes, and where they part."""
-    if then == now:
-        return []
-    shorter = min(len(then), len(now))
-    at = next((i for i in range(shorter) if then[i] != now[i]), shorter)
-    sizes = f"{len(then)} and {len(now)} bytes; they part at byte {at}"
-    return [Difference(category, where, (f"{sizes}: {then[at:][:8].hex()} became {now[at:][:8].hex()}",))]
+    for at, (old, new) in enumerate(zip_longest(then, now)):
+        if old != new:
+            sizes = f"{len(then)} and {len(now)} bytes"
+            return [Difference(category, where, (f"{sizes}; byte {at}: {old} became {new}",))]
+    return []
 
 
 def compare_file(

@@ -32,6 +32,7 @@ FLAGS = (
     "--optim.batch-tokens 2048"
 )
 PRELOADED = ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
+ENDED = "had ended"
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -70,14 +71,14 @@ def is_writing(out: Path) -> bool:
 
 
 def kill(process: ForkServerProcess, after: float, out: Path, *, in_save: bool) -> str:
-    """Kill a run after so many seconds, or during the next save; returns when, "" if it had ended."""
+    """Kill a run after so many seconds, or during the next save; returns when."""
     process.join(after)
     while in_save and process.is_alive() and not is_writing(out):
         pass
     process.kill()
     process.join()
     if process.exitcode == 0:
-        return ""
+        return ENDED
     if is_writing(out):
         return "killed during a save"
     return "killed between saves" if has_state(out) else "killed before the first save"
@@ -90,10 +91,9 @@ def has_state(out: Path) -> bool:
 
 def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: Path | None) -> str:
     """Continue a run until it has ended; returns how it was started."""
-    if has_state(out):
-        how, words = "resumed", command(family, dataset, out, "--resume")
-    else:  # killed before the initial state was saved
-        how, words = "from the start", command(family, dataset, out, *flags, "--force")
+    # Without a state it was killed before the initial one was saved.
+    how, more = ("resumed", ["--resume"]) if has_state(out) else ("from the start", [*flags, "--force"])
+    words = command(family, dataset, out, *more)
     process = start(words, out.with_name("said"), tmpdir)
     process.join()
     if process.exitcode:
@@ -148,8 +148,8 @@ def main(
         other, after = tmpdir if number % 2 else None, float(rng.uniform(0, seconds))
         process = start(command(family, dataset, cut, *flags), out / "said", other)
         fell = kill(process, after, cut, in_save=number % 4 > 1)
-        found[fell or "had ended"] += 1
-        if not fell:  # it had ended before that moment: no kill
+        found[fell] += 1
+        if fell == ENDED:  # before that moment: no kill
             continue
         killed += 1
         found[finish(family, dataset, cut, flags, other)] += 1

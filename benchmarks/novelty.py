@@ -86,8 +86,7 @@ def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed:
     results = []
     for number in range(files):
         host, source = dataset.score(hosts[number % len(hosts)]), long[int(rng.integers(len(long)))]
-        theirs = dataset.score(source)
-        line = longest_line(theirs)
+        line = longest_line(dataset.score(source))
         first = int(rng.integers(len(line.onsets) - run + 1))
         chosen = Line(*(column[first : first + run] for column in line))
         ours = shuffled(longest_line(host), rng)

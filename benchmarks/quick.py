@@ -14,8 +14,8 @@ The exit code is 1 if a step fails or a figure is out of bounds.
 """
 
 import json
+import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -39,6 +39,10 @@ class Figure(NamedTuple):
     """Else a pattern: the number is the sum of what its group matches."""
     least: float = -inf
     most: float = inf
+
+    def allows(self, value: float) -> bool:
+        """Whether a value is within the bounds."""
+        return self.least <= value <= self.most
 
     def bounds(self) -> str:
         """The bounds in words."""
@@ -104,10 +108,7 @@ class Outcome(NamedTuple):
 
     def is_good(self) -> bool:
         """Whether it succeeded, and all its figures are within their bounds."""
-        within = (
-            f.least <= value <= f.most for f, value in zip(self.step.figures, self.values, strict=False)
-        )
-        return not self.fault and all(within)
+        return not self.fault and all(map(Figure.allows, self.step.figures, self.values))
 
 
 STEPS = read_steps()
@@ -133,8 +134,8 @@ def run(step: Step, out: Path) -> Outcome:
 
 def _cpu_seconds() -> float:
     """CPU seconds of the child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -146,8 +147,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
         head = f"{each.step.name:<78}{each.minutes:>8.2f}{each.cpu_minutes:>14.2f}"
         lines.append(f"{head}  {state}".rstrip())
         for figure, value in zip(each.step.figures, each.values, strict=False):
-            is_worse = not figure.least <= value <= figure.most
-            row = f"    {figure.what:<38}{value:>10.4g}  {figure.bounds():<24}{'WORSE' if is_worse else ''}"
+            worse = "" if figure.allows(value) else "WORSE"
+            row = f"    {figure.what:<38}{value:>10.4g}  {figure.bounds():<24}{worse}"
             lines.append(row.rstrip())
     good = sum(each.is_good() for each in outcomes if not each.is_left_out)
     ran = sum(not each.is_left_out for each in outcomes)

@@ -17,7 +17,7 @@ CKPT is a language model. Both sides take turns, and each ratio is the median ov
     prepare     files per second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
 Seconds from a cold start, of `--help` and of one piece, are printed as measured. On a GPU: sampling, with and
-without CUDA graphs, training, and profiles of both (`speed_gpu.py`). If a part fails, its error is printed in
+without CUDA graphs, training, and profiles of both. If a part fails, its error is printed in
 its place, so that the other parts still run, and the exit code is 1.
 """
 
@@ -37,8 +37,16 @@ import torch
 from torch import nn
 
 from benchmarks.runner import benchmark, need_lm
-from benchmarks.speed_bare import SIDES, Bare, bare_sampling, compared, seconds, stepper, train_batches
-from benchmarks.speed_gpu import sampling_profile, training_profile
+from benchmarks.speed_bare import (
+    SIDES,
+    Bare,
+    bare_sampling,
+    compared,
+    profile,
+    seconds,
+    stepper,
+    train_batches,
+)
 from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts
@@ -62,27 +70,21 @@ def sampling(
 ) -> dict[str, dict[str, float]]:
     """Tokens per second of each way to sample and of the plain model, for every batch size."""
     device, rows = bare.logits.weight.device.type, {}
-
-    def write(way: str, batch: int, seed: int) -> list[int]:
-        model, request = checkpoint.model, Request(bars=bars)
-        assert isinstance(model, LanguageModel)
-        results = generate(model, checkpoint.tokenizer, request, num=batch, seed=seed, sampling=ways[way])
-        return [len(result.ids) for result in results]
+    made = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=bars))  # type: ignore[arg-type]
 
     def rate(way: str, batch: int, turn: int) -> float:
-        taken, lengths = seconds(partial(write, way, batch, turn + 1), device)
-        return sum(lengths) / taken
+        taken, results = seconds(partial(made, num=batch, seed=turn + 1, sampling=ways[way]), device)
+        return sum(len(result.ids) for result in results) / taken
 
     def bare_rate(batch: int, steps: int, _: int) -> float:
         return batch * steps / seconds(partial(bare_sampling, bare, batch, steps), device)[0]
 
     for batch in BATCHES[device]:
-        lengths = [
-            write(way, batch, 0) for way in ways
-        ]  # weights are packed and steps compiled before timing
-        steps = min(max(lengths[0]), 200)
-        bare_sampling(bare, batch, 3)
-        sides = {way: partial(rate, way, batch) for way in ways} | {"bare": partial(bare_rate, batch, steps)}
+        longest = max(len(result.ids) for result in made(num=batch, seed=0, sampling=ways[""]))
+        sides = {way: partial(rate, way, batch) for way in ways}
+        sides["bare"] = partial(bare_rate, batch, min(longest, 200))
+        for side in sides.values():
+            side(-1)  # so that weights are packed and steps compiled before timing
         for way, row in compared(sides, rounds, "ids/s").items():
             rows[f"batch {batch}{way}"] = row
     return rows
@@ -186,24 +188,27 @@ def gpu_parts(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: i
     device, ways = bare.logits.weight.device.type, {"": checkpoint.config.sampling}
     data = islice(train_batches(checkpoint, dataset), STEPS[device])
     made = [{name: each.to(device) for name, each in batch.items()} for batch in data]
+    trained = partial(training, checkpoint, bare, made, rounds=rounds)
+    sampled = partial(sampling, checkpoint, bare, ways, bars=bars)
+    written = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=8))  # type: ignore[arg-type]
 
     def ungraphed() -> Any:
         with patch.object(engine, "GRAPHS", False):  # noqa: FBT003
-            return sampling(checkpoint, bare, ways, bars=bars, rounds=1)
+            return sampled(rounds=1)
 
-    parts: Parts = {
-        f"training, {precision}": partial(
-            training, checkpoint, bare, made, rounds=rounds, precision=precision
-        )
-        for precision in ("float32", "bfloat16")
-    }
-    parts[f"sampling {bars} bars"] = partial(sampling, checkpoint, bare, ways, bars=bars, rounds=rounds)
+    def training_profile(side: str) -> Any:
+        steps = stepper(checkpoint, bare, side=side, precision="bfloat16")
+        found = profile(partial(steps, made[:5]), device)
+        checkpoint.model.eval()
+        return found
+
+    parts: Parts = {f"training, {each}": partial(trained, precision=each) for each in ("float32", "bfloat16")}
+    parts[f"sampling {bars} bars"] = partial(sampled, rounds=rounds)
     parts[f"sampling {bars} bars, without graphs"] = ungraphed
     for batch in BATCHES[device]:
-        parts[f"profile of sampling, batch {batch}"] = partial(sampling_profile, checkpoint, bare, batch)
+        parts[f"profile of sampling, batch {batch}"] = partial(profile, partial(written, num=batch), device)
     for side in SIDES:
-        name = f"profile of training, bfloat16, {side}"
-        parts[name] = partial(training_profile, checkpoint, bare, made[:5], side)
+        parts[f"profile of training, bfloat16, {side}"] = partial(training_profile, side)
     return parts
 
 

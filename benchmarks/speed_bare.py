@@ -1,4 +1,4 @@
-"""The plain nn.LSTM baseline of `benchmarks.speed`, training steps of both sides, and timing them in turn."""
+"""The plain nn.LSTM baseline of `benchmarks.speed`, training steps of both sides, timing and profiles."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,8 @@ from musegen.training.sharding import Batch
 from musegen.training.windows import TokenDataModule
 
 SIDES = ("ours", "bare")
+SHOWN = 8
+"""The number of kernels that are listed in a profile."""
 
 
 def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
@@ -50,6 +52,30 @@ def compared(
             "ratio": median(a / b for a, b in zip(own, bare, strict=True)),
         }
         for side, own in rates.items()
+    }
+
+
+def profile(run: Callable[[], object], device: str) -> dict[str, Any]:
+    """How long the GPU is busy, with which kernels and how many, when something is run a second time."""
+    run()
+    with torch.profiler.profile() as profiler:
+        wall = seconds(run, device)[0] * 1e6
+    events = profiler.key_averages()
+    on_gpu = (event for event in events if event.device_type == torch.autograd.DeviceType.CUDA)
+    kernels = sorted(on_gpu, key=lambda event: -event.self_device_time_total)
+    busy, count = (sum(getattr(e, name) for e in kernels) for name in ("self_device_time_total", "count"))
+    share = busy / wall
+    waits = ("cudaStreamSynchronize", "cudaDeviceSynchronize")
+    return {
+        "wall ms": wall / 1000,
+        "busy share": share,
+        "kernels": count,
+        "us a kernel": busy / max(count, 1),
+        "synchronizations": sum(event.count for event in events if event.key in waits),
+        "limited by": "the GPU" if share > 0.8 else "launches and Python" if share < 0.5 else "both",
+        **{
+            e.key[:70]: f"{e.self_device_time_total / busy:.1%} in {e.count}" for e in kernels[:SHOWN] if busy
+        },
     }
 
 

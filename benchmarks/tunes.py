@@ -96,17 +96,14 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
     features, copied = found["features"], found["copied"]
     low = [name for name, row in features.items() if row["share"] < WANTED]
     off = [name for name in FORM if abs(features[name]["own"] / features[name]["real"] - 1) > WITHIN]
+    copies = copied["own"]["mean"] > copied["real"]["mean"]
     late = found["empty"] or found["over the last bar"] or found["too long"]
     return {
         "features": f"NOT MET: {', '.join(low)}" if low else "met",
         "form": f"NOT MET: {', '.join(off)}" if off else "met",
-        "copies no more than real ones": _verdict(copied["own"]["mean"] <= copied["real"]["mean"]),
-        "none empty, all end in time": _verdict(not late),
+        "copies no more than real ones": "NOT MET" if copies else "met",
+        "none empty, all end in time": "NOT MET" if late else "met",
     }
-
-
-def _verdict(is_met: bool) -> str:  # noqa: FBT001
-    return "met" if is_met else "NOT MET"
 
 
 def show(found: dict[str, Any]) -> None:

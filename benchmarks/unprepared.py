@@ -76,11 +76,8 @@ def is_continued(source: Path, written: Path) -> bool:
         original = read_music("FILE", source)
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / original.ticks_per_quarter
-    expected, there = (
-        Counter((onset, pitch) for onset, _, pitch, _ in found)
-        for found in (notes(original.tracks, scale), notes(score.tracks))
-    )
-    return not expected - there
+    expected = Counter((onset, pitch) for onset, _, pitch, _ in notes(original.tracks, scale))
+    return not expected - Counter((onset, pitch) for onset, _, pitch, _ in notes(score.tracks))
 
 
 CHECKS = {"accompany": is_verbatim, "generate": is_continued}
@@ -103,14 +100,13 @@ def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> 
             return f"longer than {limit} s"
         finally:
             signal.alarm(0)
-        said = words.getvalue().strip()
+        said = words.getvalue().strip() or "no message"
         if "Traceback" in said or "Warning" in said:
             return f"{code}, with a traceback or warning: {said}"
-        if code == 0:
-            check = CHECKS.get(verb)
-            written = Path(folder) / "out" / "001.mid"
-            return "done" if check is None or check(path, written) else "changed"
-        return f"{code}: {said.splitlines()[-1] if said else 'no message'}"
+        if code:
+            return f"{code}: {said.splitlines()[-1]}"
+        is_kept = verb not in CHECKS or CHECKS[verb](path, Path(folder) / "out" / "001.mid")
+        return "done" if is_kept else "changed"
 
 
 def kind_of(end: str) -> str:

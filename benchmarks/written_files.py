@@ -147,12 +147,16 @@ def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
         model = untrained(tokenizer)
-        share = num * (number + 1) // len(kinds) - num * number // len(kinds)
-        for index, metre in enumerate(METRES):
-            count = share * (index + 1) // len(METRES) - share * index // len(METRES)
+        share = _shares(num, len(kinds))[number]
+        for metre, count in zip(METRES, _shares(share, len(METRES)), strict=True):
             request = Request(bars=BARS, time_signature=metre)
             for result in generate(model, tokenizer, request, num=count, seed=number):
                 yield name, result.score
+
+
+def _shares(total: int, parts: int) -> list[int]:
+    """A number divided into so many parts, as equal as can be."""
+    return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
 
 
 def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
