@@ -129,7 +129,7 @@ def _texts(tunes: Sequence[Path]) -> dict[str, str]:
     splits = ("train", "train", "valid", "test")
     rows = [f"{path.name},{splits[number % 4]}\n" for number, path in enumerate(tunes)]
     texts = {
-        "scale.abc": f"X:1\nT:Scale\nM:4/4\nL:1/8\nK:C\n{SCALE} {SCALE}\n",
+        "scale.abc": f"X:1\nT:Scale\nM:4/4\nL:1/8\nK:C\n{SCALE}{SCALE}\n",
         "not-json.json": "{",
         "split.csv": "".join(rows),
         "bad-split.csv": "a.mid,tset\n",

@@ -39,7 +39,7 @@ def synthetic(seed: int) -> bytes:
 def memory(peak: list[float], stop: threading.Event) -> None:
     """Append to `peak` the memory (MB) that this process and its children use together, again and again."""
     while not stop.wait(0.2):
-        with contextlib.suppress(OSError):  # no /proc, or a process that has just ended
+        with contextlib.suppress(OSError, IndexError):  # no /proc, or a process that has just ended
             children = [each.read_text().split() for each in Path("/proc/self/task").glob("*/children")]
             pids = ["self", *itertools.chain(*children)]
             status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]

@@ -57,7 +57,7 @@ def notes(tracks: Iterable[Track], scale: float = 1) -> list[tuple[float, float,
 def is_verbatim(source: Path, written: Path) -> bool:
     """Whether the first tracks of the result are the melody of the source: notes, tempos, time signatures."""
     with contextlib.redirect_stderr(io.StringIO()):
-        melody = read_melody("FILE", source, None).user_tracks
+        melody = read_melody("FILE", source, None).verbatim
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / melody.ticks_per_quarter
     expected = notes(melody.tracks[:1], scale)
