@@ -166,9 +166,9 @@ def wait(sides: Sequence[Path], running: Sequence[subprocess.Popen[bytes]], rows
 
 def compare(commit: str, rows: Sequence[Row], folder: Path) -> list[list[Difference]]:
     """Run the rows on both sides, below a folder, and give what differs of each."""
-    write_inputs(folder / "inputs")
     sides = then, now = folder / "commit", folder / "worked"  # equally long, so that lines break alike
-    copy_working_tree(now / "source")
+    copy_working_tree(now / "source")  # first of all: it may be edited while the rest runs
+    write_inputs(folder / "inputs")
     git("archive", "--output", str(folder / "commit.tar"), commit)
     shutil.unpack_archive(folder / "commit.tar", then / "source", filter="data")
     wait(sides, [start(side, rows) for side in sides], len(rows))
@@ -217,13 +217,8 @@ def main(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left of it
     began, rows = time.monotonic(), picked_rows(only)
-    with tempfile.TemporaryDirectory(prefix="golden-") as name:
-        folder = Path(name).resolve()
-        try:
-            found = compare(against, rows, folder)
-        finally:
-            if keep:
-                shutil.copytree(folder, keep, dirs_exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="golden-") as scratch:
+        found = compare(against, rows, (keep or Path(scratch)).resolve())
     print(f"{(time.monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
     print(report(rows, found, show))
     return exit_code(found, text_may_differ=text_may_differ)
