@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,11 +105,24 @@ def picked_rows(only: str) -> list[Row]:
     return [*rows[:ALWAYS], *reversed(picked)]
 
 
-def start(side: Path, rows: Sequence[Row]) -> subprocess.Popen[bytes]:
+def interpreter(side: Path) -> Path:
+    """The interpreter for a side: this one if it wants the same libraries, else one of its own with them."""
+    files = (source / "pyproject.toml" for source in (ROOT, side / "source"))
+    ours, its = (tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"] for file in files)
+    if ours == its:
+        return Path(sys.executable)
+    subprocess.run([sys.executable, "-m", "venv", str(side / "venv")], check=True)
+    python = side / "venv" / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(side / "source")], check=True)
+    return python
+
+
+def start(side: Path, python: Path, rows: Sequence[Row]) -> subprocess.Popen[bytes]:
     """Begin to run the rows on one side; all that is started is of one session.
 
     Args:
         side: the folder of all that is its own: source, here (where the commands work), results and more.
+        python: its interpreter.
         rows: what is run.
     """
     for name in ("here/out", "tmp", "results"):
@@ -119,7 +133,7 @@ def start(side: Path, rows: Sequence[Row]) -> subprocess.Popen[bytes]:
     plain = {name: value for name, value in kept if not name.startswith(("MUSEGEN_", "PYTHON"))}
     own = {"PYTHONPATH": "source", "MUSEGEN_CACHE": "cache", "TMPDIR": "tmp"}
     environment = plain | ALIKE | {name: str(side / place) for name, place in own.items()}
-    words = [sys.executable, "-P", str(RUNNER), str(side / "table.json"), str(side / "results")]
+    words = [str(python), "-P", str(RUNNER), str(side / "table.json"), str(side / "results")]
     return subprocess.Popen(words, cwd=side / "here", env=environment, start_new_session=True)
 
 
@@ -171,9 +185,12 @@ def compare(commit: str, rows: Sequence[Row], folder: Path) -> list[list[Differe
     write_inputs(folder / "inputs")
     git("archive", "--output", str(folder / "commit.tar"), commit)
     shutil.unpack_archive(folder / "commit.tar", then / "source", filter="data")
-    wait(sides, [start(side, rows) for side in sides], len(rows))
-    programs = str(Path(sys.executable).parent)
-    places = [{str(side / "source"): "SOURCE", str(side): "FOLDER", programs: "BIN"} for side in sides]
+    pythons = [interpreter(side) for side in sides]
+    wait(sides, [start(*pair, rows) for pair in zip(sides, pythons, strict=True)], len(rows))
+    places = [
+        {str(python.parent): "BIN", str(side / "source"): "SOURCE", str(side): "FOLDER"}
+        for side, python in zip(sides, pythons, strict=True)
+    ]
     names = sorted(path.name for path in (now / "results").iterdir())
     pairs = ((then / "results" / name, now / "results" / name) for name in names)
     return [compare_results(*pair, (places[0], places[1])) for pair in pairs]
