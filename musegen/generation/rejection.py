@@ -191,11 +191,7 @@ def _accepting(
 
 
 def transposed(
-    result: Result,
-    semitones: int,
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    pitches: frozenset[int] | None,
+    result: Result, semitones: int, model: LanguageModel, tokenizer: Tokenizer, pitches: frozenset[int] | None
 ) -> Result | None:
     """A piece transposed by `semitones`, at most half an octave; None if it leaves `pitches`.
 
