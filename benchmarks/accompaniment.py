@@ -130,7 +130,3 @@ def main(
     if rules:
         forbid_parallels(checkpoint)
     return bars(measure_accompaniments(checkpoint, dataset, view, samples=samples, seed=seed, limit=limit))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -58,7 +58,3 @@ def main(dataset: Dataset, /, *, out: Path = Path("out/alignment"), flags: Flags
     """
     for kind, alignment in SYSTEMS:
         yield compare(dataset, out, kind, alignment, flags)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -12,6 +12,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -87,11 +88,8 @@ def parse_chorale(text: str, frames: int) -> tuple[tuple[int, int], int, list[Sp
     for voice in range(4):
         marks = [(frame, row[2 + voice].strip()) for frame, row in enumerate(rows) if row[2 + voice].strip()]
         ends = [*(frame for frame, _ in marks[1:]), frames]
-        notes += [
-            Span(voice, frame, end - frame, _pitch(mark))
-            for (frame, mark), end in zip(marks, ends, strict=True)
-            if mark != "P"
-        ]
+        for (frame, mark), end in zip(marks, ends, strict=True):
+            notes += [] if mark == "P" else [Span(voice, frame, end - frame, _pitch(mark))]
     return (int(found[1]), int(found[2])), bar_lines[0] % bar, notes
 
 
@@ -107,33 +105,26 @@ def sounding_spans(frames: Pitches, step: int) -> list[Span]:
     notes = []
     for voice in range(frames.shape[1]):
         row = frames[::step, voice]
-        begins = np.flatnonzero(np.diff(row, prepend=-2))
-        lengths = np.diff(np.append(begins, len(row)))
-        notes += [
-            Span(voice, begin * step, length * step, int(row[begin]))
-            for begin, length in zip(begins.tolist(), lengths.tolist(), strict=True)
-            if row[begin] >= 0
-        ]
+        changes = [*np.flatnonzero(np.diff(row, prepend=-2)).tolist(), len(row)]
+        for begin, end in pairwise(changes):
+            if row[begin] >= 0:
+                notes.append(Span(voice, begin * step, (end - begin) * step, int(row[begin])))
     return notes
 
 
 def chorale_score(chorale: Chorale, grid: Grid = "notes") -> Score:
     """The piece with one track per voice; the pickup is a short first bar."""
-    spans = chorale.notes
-    if grid != "notes":
-        spans = sounding_spans(chorale.frames, 4 if grid == "quarter" else 1)
+    step = 4 if grid == "quarter" else 1
+    spans = chorale.notes if grid == "notes" else sounding_spans(chorale.frames, step)
     score = Score(TICKS_PER_QUARTER)
     score.tempos.append(Tempo(0, 100))
-    first = express(chorale.pickup * FRAME, TICKS_PER_QUARTER) if chorale.pickup else None
-    if first:
+    if chorale.pickup and (first := express(chorale.pickup * FRAME, TICKS_PER_QUARTER)):
         score.time_signatures.append(TimeSignature(0, *first))
     score.time_signatures.append(TimeSignature(chorale.pickup * FRAME, *chorale.metre))
-    for voice, name in enumerate(VOICES):
-        track = Track(name, CHOIR, is_drum=False)
-        for span in spans:
-            if span.voice == voice:
-                track.notes.append(Note(span.onset * FRAME, span.duration * FRAME, span.pitch, 80))
-        score.tracks.append(track)
+    score.tracks = [Track(name, CHOIR, is_drum=False) for name in VOICES]
+    for span in spans:
+        note = Note(span.onset * FRAME, span.duration * FRAME, span.pitch, 80)
+        score.tracks[span.voice].notes.append(note)
     return score
 
 
@@ -147,7 +138,3 @@ def main(data: Path, out: Path, /) -> None:
     """
     for chorale in read_chorales(data):
         write_score(chorale_score(chorale), out / chorale.split / f"{chorale.name}.mid")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

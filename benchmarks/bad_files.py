@@ -62,12 +62,9 @@ def read_here(path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MB * 2**20, MAX_MB * 2**20))
     pieces = list(read_pieces([Source(path.name, path, None)]))
     used = [p for p in pieces if not p.reason]
-    outcome = {
-        "reason": "" if used else pieces[0].reason,
-        "notes": sum(p.piece.notes for p in used if p.piece),
-        "repairs": [line for p in used for line in p.repairs],
-    }
-    print(json.dumps(outcome))
+    notes = sum(p.piece.notes for p in used if p.piece)
+    repairs = [line for p in used for line in p.repairs]
+    print(json.dumps(["" if used else pieces[0].reason, notes, repairs]))
 
 
 def read_apart(path: Path) -> Outcome:
@@ -83,9 +80,8 @@ def read_apart(path: Path) -> Outcome:
         patience.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds, megabytes = time.perf_counter() - begin, usage.ru_maxrss / 1024
-    if not out:
-        return Outcome(f"the process ended with {process.returncode}", 0, [], seconds, megabytes)
-    return Outcome(seconds=seconds, megabytes=megabytes, **json.loads(out))
+    said = json.loads(out) if out else (f"the process ended with {process.returncode}", 0, [])
+    return Outcome(*said, seconds, megabytes)
 
 
 def said_missing(repairs: list[str]) -> int:
@@ -127,9 +123,8 @@ def check_manifest(folder: Path) -> int:
         verdicts[expected["expect"], not outcome.reason] += 1
         what = outcome.reason or "; ".join([f"{outcome.notes} notes", *outcome.repairs])
         figures = f"{outcome.seconds:4.1f} s {outcome.megabytes:5.0f} MB"
-        print(
-            f"{name:36} {expected['expect']:6} {figures}  {what[:120]}", *(f"VIOLATION: {f}" for f in found)
-        )
+        faults = (f"VIOLATION: {each}" for each in found)
+        print(f"{name:36} {expected['expect']:6} {figures}  {what[:120]}", *faults)
     print(f"\n{len(manifest)} files: at most {seconds:.1f} s and {megabytes:.0f} MB; {wrong} violations")
     for verdict in dict.fromkeys(verdict for verdict, _ in verdicts):
         print(f"  {verdict:6} {verdicts[verdict, True]:3} used {verdicts[verdict, False]:3} rejected")
@@ -147,18 +142,18 @@ def holds_notes(path: Path) -> bool:
 
 def check_wild(folder: Path) -> int:
     """Read every file of the folder; returns 1 if too few of those with notes are used."""
-    used, refused, silent, repaired = 0, 0, 0, 0
+    ends: Counter[str] = Counter()
     for piece in read_pieces(find_sources(folder, None)):
-        if not piece.reason:
-            used += 1
-            repaired += bool(piece.repairs)
-            continue
-        holds = holds_notes(folder / piece.source)
-        refused, silent = refused + holds, silent + (not holds)
-        print(f"{piece.source:70} {'rejected' if holds else 'no notes'}: {piece.reason[:120]}")
-    share = used / (used + refused)
+        if piece.reason:
+            end = "rejected" if holds_notes(folder / piece.source) else "no notes"
+            print(f"{piece.source:70} {end}: {piece.reason[:120]}")
+        else:
+            end = "repaired" if piece.repairs else "as it is"
+        ends[end] += 1
+    used, refused = ends["repaired"] + ends["as it is"], ends["rejected"]
+    share, repaired = used / (used + refused), ends["repaired"]
     print(f"\n{used + refused} files with notes: {used} used ({share:.1%}), {repaired} of them repaired")
-    print(f"{silent} files without notes")
+    print(f"{ends['no notes']} files without notes")
     return int(share < MIN_USED)
 
 
@@ -176,7 +171,3 @@ def main(*, data: Path | None = None, wild: Path | None = None, one: Path | None
         return False
     wrong = check_manifest(data) if data else 0
     return bool(wrong + (check_wild(wild) if wild else 0))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

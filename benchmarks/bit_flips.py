@@ -20,11 +20,9 @@ from musegen.errors import CheckpointError
 
 def flip(path: Path, at: int) -> None:
     """Flip one bit of a file in place; `at` counts the bits from its beginning."""
-    with path.open("r+b") as file:
-        file.seek(at // 8)
-        byte = file.read(1)[0]
-        file.seek(at // 8)
-        file.write(bytes([byte ^ 1 << at % 8]))
+    data = bytearray(path.read_bytes())
+    data[at // 8] ^= 1 << at % 8
+    path.write_bytes(data)
 
 
 def show(found: Counter[str]) -> None:
@@ -66,7 +64,3 @@ def main(checkpoint: Path, /, *, flips: int = 1000, seed: int = 0) -> Counter[st
             flip(path, at)
         load_checkpoint(folder)  # and after all flips are undone
     return found
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

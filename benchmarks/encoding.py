@@ -11,10 +11,10 @@ tracks are already in order.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from symusic.core import ScoreTick
@@ -40,17 +40,16 @@ TURN = 256
 T = TypeVar("T")
 
 
-@dataclass
-class Count:
-    """Counts of one corpus in one configuration."""
+class Count(NamedTuple):
+    """Counts of one corpus in one configuration, and CPU-seconds."""
 
-    files: int = 0
-    same: int = 0
-    refused: int = 0
-    ids: int = 0
-    theirs: float = 0.0
-    single: float = 0.0
-    ours: float = 0.0
+    files: int
+    same: int
+    refused: int
+    ids: int
+    theirs: float
+    single: float
+    ours: float
     first: str = ""
 
 
@@ -80,29 +79,26 @@ def timed(encode: Callable[[list[ScoreTick]], list[T]], scores: list[ScoreTick])
 
 def compare(tokenizer: RemiTokenizer, pieces: list[tuple[str, ScoreTick]]) -> Count:
     """Encode all pieces by MidiTok, by `encode` and by `encode_all`."""
-    count = Count()
-    encodable = []
+    names, scores, ready, differing = [], [], [], []
     for name, score in pieces:
-        try:
-            encodable.append((name, score, miditok_ready(tokenizer, score)))
-        except TokenError:
-            count.refused += 1
-    for begin in range(0, len(encodable), TURN):
-        turn = encodable[begin : begin + TURN]
-        scores, ready = [t[1] for t in turn], [t[2] for t in turn]
-        theirs, seconds = timed(lambda each: [miditok_encode(tokenizer, score) for score in each], ready)
-        count.theirs += seconds
-        single, seconds = timed(lambda each: [tokenizer.encode(score) for score in each], scores)
-        count.single += seconds
-        ours, seconds = timed(tokenizer.encode_all, scores)
-        count.ours += seconds
-        for (name, _, _), a, b, c in zip(turn, theirs, single, ours, strict=True):
-            same = np.array_equal(a, b[1:-1]) and np.array_equal(b, c)
-            count.same += same
-            count.first = count.first or ("" if same else name)
-            count.ids += len(b)
-    count.files = len(encodable)
-    return count
+        with suppress(TokenError):
+            ready.append(miditok_ready(tokenizer, score))
+            names.append(name)
+            scores.append(score)
+    seconds, ids = np.zeros(3), 0
+    for turn in (slice(begin, begin + TURN) for begin in range(0, len(scores), TURN)):
+        found = [
+            timed(lambda each: [miditok_encode(tokenizer, score) for score in each], ready[turn]),
+            timed(lambda each: [tokenizer.encode(score) for score in each], scores[turn]),
+            timed(tokenizer.encode_all, scores[turn]),
+        ]
+        seconds += [taken for _, taken in found]
+        for name, a, b, c in zip(names[turn], *(results for results, _ in found), strict=True):
+            ids += len(b)
+            if not (np.array_equal(a, b[1:-1]) and np.array_equal(b, c)):
+                differing.append(name)
+    same, refused = len(names) - len(differing), len(pieces) - len(names)
+    return Count(len(names), same, refused, ids, *seconds.tolist(), first="".join(differing[:1]))
 
 
 def tokenizer_of(config: TokenizerConfig, pieces: list[tuple[str, ScoreTick]]) -> RemiTokenizer:
@@ -134,16 +130,10 @@ def main(*, data: Sequence[Path], limit: int | None = None) -> None:
     """
     print(f"{'corpus':>16} {'tokens of':>9} {'files':>6} {'failed':>7} {'same':>6} {'ids/file':>10}"
           f" {'MidiTok/s':>9} {'one by one':>10} {'all':>6} {'ratio':>6}")  # fmt: skip
-    totals = Count()
+    totals = []
     for path in data:
         pieces = list(scores_of(path, limit))
         for name, config in CONFIGS.items():
-            count = compare(tokenizer_of(config, pieces), pieces)
-            report(path.name, name, count)
-            for field in ("files", "same", "refused", "ids", "theirs", "single", "ours"):
-                setattr(totals, field, getattr(totals, field) + getattr(count, field))
-    report("all", "", totals)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+            totals.append(compare(tokenizer_of(config, pieces), pieces))
+            report(path.name, name, totals[-1])
+    report("all", "", Count(*map(sum, list(zip(*totals, strict=True))[:-1])))

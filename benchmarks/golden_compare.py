@@ -5,27 +5,22 @@ bytes, weights tensor by tensor, JSON by its keys and its values, all else by it
 """
 
 import difflib
+import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 CATEGORIES = ("exit code", "MIDI", "weights", "JSON keys", "JSON values", "other files", "text")
-TEXT = "text"
-KINDS = {
-    ".mid": "MIDI",
-    ".safetensors": "weights",
-    ".json": "JSON keys",
-    ".jsonl": "JSON keys",
-    ".md": TEXT,
-    ".txt": TEXT,
-    "": TEXT,
-}
+TEXT, OTHER = "text", "other files"
+KINDS = {".mid": "MIDI", ".safetensors": "weights", ".json": "JSON keys", ".jsonl": "JSON keys"}
+KINDS |= {".md": TEXT, ".txt": TEXT, "": TEXT}
 """The category of a file that is there on one side only, by its ending; else "other files"."""
-READABLE = (".html", ".csv", ".yaml", ".musicxml", ".xml", ".abc")
-"""Endings of other files that are compared as text, with paths and times made alike."""
+READABLE = (".json", ".jsonl", ".md", ".txt", "", ".html", ".csv", ".yaml", ".musicxml", ".xml", ".abc")
+"""Endings of files that are compared as text, with paths and times made alike."""
 UNLIKE = ("tfevents", ".ckpt")
 """Files that hold times, hosts and pickles: that they are there is compared, not what is in them."""
 NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
@@ -44,7 +39,8 @@ TIMED = re.compile(r"(?:^|_)(?:seconds?|minutes?|time|date|created|pace)(?:$|_)|
 """Keys of JSON under which times stand."""
 JSON_NUMBER = re.compile(r'(?<=": )-?[\d.eE+-]+')
 """A number under a key, in the text of JSON."""
-SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+Places = dict[str, str]
+"""What is written for each path."""
 
 
 class Difference(NamedTuple):
@@ -58,13 +54,8 @@ class Difference(NamedTuple):
     """What differs: - of the commit, + of the working tree."""
 
 
-def normalised(text: str, places: dict[str, str]) -> str:
-    """Text with paths and times made alike.
-
-    Args:
-        text: of an output or a file.
-        places: what is written for a path; the longest paths go first.
-    """
+def normalised(text: str, places: Places) -> str:
+    """Text of an output or a file with paths, the longest first, and times made alike."""
     for path in sorted(places, key=len, reverse=True):
         text = text.replace(path, places[path])
     for pattern, stands in PATTERNS:
@@ -72,8 +63,8 @@ def normalised(text: str, places: dict[str, str]) -> str:
     return text
 
 
-def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of JSON that holds no others, in order, and the path to it; times are left out."""
+def flat(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """The path to every value of JSON that holds no others, in order, and the value; times are left out."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             is_time = TIMED.search(key) and isinstance(inner, int | float | str)
@@ -82,118 +73,94 @@ def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         for number, inner in enumerate(value):
             yield from flat(inner, f"{at}[{number}]")
     else:
-        yield at, value
+        yield at, repr(value)  # so that 1 is not 1.0, and NaN is NaN
 
 
 def compare_json(where: str, then: Any, now: Any) -> list[Difference]:
     """Differences of two JSON values: which keys there are and their order, and what stands under them."""
-    pair = [list(flat(value)) for value in (then, now)]
-    keys = [[path for path, _ in rows] for rows in pair]
+    old, new = dict(flat(then)), dict(flat(now))
     found = []
-    if keys[0] != keys[1]:
-        lines = _diff(*keys)
-        found.append(Difference("JSON keys", where, lines))
-    old, new = map(dict, pair)
-    changed = [path for path in old if path in new and not _is_same(old[path], new[path])]
+    if list(old) != list(new):
+        found.append(Difference("JSON keys", where, _diff(list(old), list(new))))
+    changed = [path for path in old if path in new and old[path] != new[path]]
     if changed:
-        lines = tuple(
-            f"{sign}{path}: {values[path]!r}" for path in changed for sign, values in (("-", old), ("+", new))
-        )
-        found.append(Difference("JSON values", where, lines))
+        sides = (("-", old), ("+", new))
+        lines = (f"{sign}{path}: {values[path]}" for path in changed for sign, values in sides)
+        found.append(Difference("JSON values", where, tuple(lines)))
     return found
-
-
-def _is_same(then: Any, now: Any) -> bool:
-    both_nan = all(isinstance(value, float) and math.isnan(value) for value in (then, now))
-    return both_nan or (type(then) is type(now) and then == now)
 
 
 def compare_text(where: str, then: str, now: str, *, category: str = TEXT) -> list[Difference]:
     """Differences of two normalised texts; where both are JSON, as `compare_json` sees them."""
     if then == now:
         return []
-    values = [_json(text) for text in (then, now)]
-    if None not in values:
-        found = compare_json(where, *values)
-        laid_out = [JSON_NUMBER.sub("0", text) for text in (then, now)]
-        if found or laid_out[0] == laid_out[1]:
+    old, new = _json(then), _json(now)
+    if old and new:
+        found = compare_json(where, old, new)
+        if found or JSON_NUMBER.sub("0", then) == JSON_NUMBER.sub("0", now):
             return found
     return [Difference(category, where, _diff(then.splitlines(), now.splitlines()))]
 
 
 def _json(text: str) -> Any:
-    """An object or a list written as JSON, or as one JSON value a line; None where it is something else."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        try:
-            value = [json.loads(line) for line in text.splitlines()]
-        except ValueError:
-            return None
-    return value if isinstance(value, dict | list) and value else None
+    """An object or a list written as JSON, or one a line; None where it is something else."""
+    for parts in ([text], text.splitlines()):
+        with suppress(ValueError):
+            values = [json.loads(part) for part in parts]
+            if all(isinstance(value, dict | list) for value in values):
+                return values[0] if len(values) == 1 else values
+    return None
 
 
 def compare_weights(where: str, then: bytes, now: bytes) -> list[Difference]:
-    """Differences of two files of weights: tensors bit for bit, and what else stands in the header."""
-    if then == now:
-        return []
-    pair = []
-    for data in (then, now):
-        size = int.from_bytes(data[:8], "little")
-        pair.append((json.loads(data[8 : 8 + size]), data[8 + size :]))
-    (old, old_bytes), (new, new_bytes) = pair
-    lines = list(_diff(list(old), list(new)))
-    for name in old.keys() & new.keys() - {"__metadata__"}:
-        same_kind = all(old[name][key] == new[name][key] for key in ("dtype", "shape"))
-        spans = [slice(*each[name]["data_offsets"]) for each in (old, new)]
-        if not same_kind or old_bytes[spans[0]] != new_bytes[spans[1]]:
-            lines.append(f"{name}: {old[name]['dtype']} {old[name]['shape']} differs")
-    if old.get("__metadata__") != new.get("__metadata__"):
-        lines.append(f"metadata: {old.get('__metadata__')} became {new.get('__metadata__')}")
-    return [Difference("weights", where, tuple(lines) or ("tensors are alike, their order is not",))]
+    """Differences of two files of weights: their tensors, bit for bit, and the metadata."""
+    found = compare_json(where, _tensors(then), _tensors(now))
+    return [each._replace(category="weights") for each in found]
+
+
+def _tensors(data: bytes) -> dict[str, Any]:
+    """The header of a file of weights, in its order, with a hash of the bytes of each tensor."""
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8:begin])
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            low, high = tensor["data_offsets"]
+            tensor["bytes"] = hashlib.sha256(data[begin + low : begin + high]).hexdigest()
+    return header
 
 
 def compare_bytes(category: str, where: str, then: bytes, now: bytes) -> list[Difference]:
     """Whether two files are the same bytes, and where they part."""
-    if then == now:
-        return []
-    at = next(
-        (i for i, (a, b) in enumerate(zip(then, now, strict=False)) if a != b), min(len(then), len(now))
-    )
-    sizes = f"{len(then)} and {len(now)} bytes" if len(then) != len(now) else f"{len(now)} bytes"
-    line = f"{sizes}; they part at byte {at}: {then[at : at + 8].hex()} became {now[at : at + 8].hex()}"
-    return [Difference(category, where, (line,))]
+    for at, (old, new) in enumerate(zip_longest(then, now)):
+        if old != new:
+            sizes = f"{len(then)} and {len(now)} bytes"
+            return [Difference(category, where, (f"{sizes}; byte {at}: {old} became {new}",))]
+    return []
 
 
 def compare_file(
-    where: str, then: bytes, now: bytes, places: tuple[dict[str, str], dict[str, str]]
+    where: str, then: bytes | None, now: bytes | None, places: tuple[Places, Places]
 ) -> list[Difference]:
-    """Differences of two files of one name.
-
-    Args:
-        where: its name.
-        then: what it holds on the side of the commit.
-        now: the same in the working tree.
-        places: of both sides, see `normalised`.
-    """
+    """Differences of two files of one name, or outputs; None where there is none on one side."""
     name, ending = Path(where).name, Path(where).suffix
+    kind = {"exit code": "exit code", "files removed": OTHER}.get(where, KINDS.get(ending, OTHER))
+    if then is None or now is None:
+        line = "-only the commit writes it" if now is None else "+only the working tree writes it"
+        return [Difference(kind, where, (line,))]
     if then == now or any(each in name for each in UNLIKE):
         return []
     if ending == ".safetensors":
         return compare_weights(where, then, now)
-    kind = KINDS.get(ending, "other files")
-    if ending not in (*READABLE, ".json", ".jsonl", ".md", ".txt", ""):
+    if ending not in READABLE:
         return compare_bytes(kind, where, then, now)
-    texts = [
-        normalised(data.decode("utf-8", "replace"), known)
-        for data, known in zip((then, now), places, strict=True)
-    ]
+    pair = zip((then, now), places, strict=True)
+    texts = [normalised(data.decode("utf-8", "replace"), known) for data, known in pair]
     if name == "SHA256SUMS":  # the files themselves are compared, and some hold times
-        texts = [SHA256.sub("HASH", text) for text in texts]
+        texts = [re.sub(r"\b[0-9a-f]{64}\b", "HASH", text) for text in texts]
     return compare_text(where, *texts, category=kind if kind != "JSON keys" else TEXT)
 
 
-def compare_results(then: Path, now: Path, places: tuple[dict[str, str], dict[str, str]]) -> list[Difference]:
+def compare_results(then: Path, now: Path, places: tuple[Places, Places]) -> list[Difference]:
     """All differences between the two results of one command.
 
     Args:
@@ -201,35 +168,17 @@ def compare_results(then: Path, now: Path, places: tuple[dict[str, str], dict[st
         now: the same in the working tree.
         places: of both sides, see `normalised`.
     """
-    pair = tuple(zip((then, now), places, strict=True))
-    codes = [json.loads((folder / "end.json").read_text("utf-8"))["code"] for folder in (then, now)]
-    found = (
-        []
-        if codes[0] == codes[1]
-        else [Difference("exit code", "exit code", (f"-{codes[0]}", f"+{codes[1]}"))]
-    )
-    for stream in ("stdout", "stderr"):
-        texts = [normalised((folder / stream).read_text("utf-8", "replace"), known) for folder, known in pair]
-        found += compare_text(stream, *texts)
-    removed = [normalised((folder / "removed").read_text("utf-8"), known) for folder, known in pair]
-    found += compare_text("files removed", *removed, category="other files")
-    files = [_files(folder / "files", known) for folder, known in pair]
-    for name in sorted(files[0].keys() | files[1].keys()):
-        if name not in files[0] or name not in files[1]:
-            line = "-only the commit writes it" if name in files[0] else "+only the working tree writes it"
-            found.append(Difference(KINDS.get(Path(name).suffix, "other files"), name, (line,)))
-        else:
-            found += compare_file(name, files[0][name].read_bytes(), files[1][name].read_bytes(), places)
+    old, new = (_contents(folder, known) for folder, known in zip((then, now), places, strict=True))
+    found = []
+    for name in sorted(old.keys() | new.keys()):
+        found += compare_file(name.removeprefix("files/"), old.get(name), new.get(name), places)
     return found
 
 
-def _files(folder: Path, places: dict[str, str]) -> dict[str, Path]:
-    """Every file below a folder by its name, paths and times made alike."""
-    return {
-        normalised(str(path.relative_to(folder)), places): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def _contents(folder: Path, places: Places) -> dict[str, bytes]:
+    """The exit code, what was said, and every file that was written, by its normalised name."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {normalised(str(path.relative_to(folder)), places): path.read_bytes() for path in paths}
 
 
 def _diff(then: list[str], now: list[str]) -> tuple[str, ...]:

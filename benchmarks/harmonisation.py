@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks.allan_williams import Chorale, Grid, chorale_score, read_chorales
 from benchmarks.runner import Flags, benchmark
-from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
-from benchmarks.sounding import Cost, hold_or_draw_costs, music_span, sounding, voice_costs
+from benchmarks.runs import dataset_of, grid_models, table, with_mean
+from benchmarks.sounding import Cost, Ints, hold_or_draw_costs, music_span, sounding, voice_costs
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view
@@ -67,15 +67,16 @@ def build_dataset(data: Path, out: Path, grid: Grid) -> Dataset:
 def score(folder: Path, dataset: Dataset, minors: dict[str, bool]) -> list[Row]:
     """The lines of a checkpoint and of the trivial baseline on its grid."""
     checkpoint = load_checkpoint(folder)
-    assert isinstance(checkpoint.tokenizer, GridTokenizer), f"{folder} writes no grid"
+    tokenizer = checkpoint.tokenizer
+    assert isinstance(tokenizer, GridTokenizer), f"{folder} writes no grid"
     view = model_view(checkpoint, dataset)
     costs = voice_costs(checkpoint, dataset, view, view.indices("test"))
-    sounds = {}
-    for split in ("train", "test"):
-        for index in view.indices(split):
-            begin, end = music_span(dataset, view, index, checkpoint.tokenizer)
-            sounds[index] = sounding(view.stream(index), checkpoint.tokenizer.tables)[begin:end]
-    drawn = hold_or_draw_costs(*([sounds[i] for i in view.indices(split)] for split in ("train", "test")))
+
+    def sounds(index: int) -> Ints:
+        begin, end = music_span(dataset, view, index, tokenizer)
+        return sounding(view.stream(index), tokenizer.tables)[begin:end]
+
+    drawn = hold_or_draw_costs(*(list(map(sounds, view.indices(split))) for split in ("train", "test")))
     trivial = [cost._replace(nats=nats) for cost, nats in zip(costs, drawn, strict=True)]
     return [row(folder.name, costs, minors), row("hold or sample a pitch", trivial, minors)]
 
@@ -122,17 +123,11 @@ def main(
         out: folder for everything that is made
         flags: passed on to `musegen train`
     """
-
-    def train_one(seed: int) -> Path:
-        folder, positions = out / f"{grid}-{seed}", POSITIONS[grid]
-        return train_grid("seq2seq", dataset, folder, seed=seed, positions=positions, flags=flags)
-
     dataset = build_dataset(data, out, grid)
     minors = {chorale.name: chorale.is_minor for chorale in read_chorales(data)}
-    scored = [score(folder, dataset, minors) for folder in checkpoints(checkpoint, seeds, flags, train_one)]
+    folders = grid_models(
+        "seq2seq", dataset, out / grid, positions=POSITIONS[grid], fixed=checkpoint, seeds=seeds, flags=flags
+    )
+    scored = [score(folder, dataset, minors) for folder in folders]
     own = with_mean([rows[0] for rows in scored])
     return [*own, scored[0][1], *(Row(*published) for published in PUBLISHED)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -67,7 +67,3 @@ def main(
     if not measured["pairs"]:
         raise DataError(f"split {split} has no two different clips in one time signature")
     return measured
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

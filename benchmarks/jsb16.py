@@ -26,20 +26,15 @@ import numpy as np
 
 from benchmarks.allan_williams import Chorale, chorale_score, read_chorales
 from benchmarks.runner import Flags, benchmark
-from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
-from benchmarks.sounding import SILENCE, hold_or_draw_costs, lm_view, piece_nats
-from musegen.checkpoint.folder import Checkpoint, load_checkpoint
+from benchmarks.runs import dataset_of, grid_models, table, with_mean
+from benchmarks.sounding import SILENCE, Ints, hold_or_draw_costs, lm_view, mean_nats
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
-from musegen.evaluation.likelihood import filled_up
 
 VOICES = 4
 POSITIONS = 4
 SPLITS = ("valid", "test")
-PUBLISHED = (
-    ("Coconet, chronological", 0.436, None),
-    ("Transformer", 0.417, None),
-    ("Music Transformer", 0.335, None),
-)
+PUBLISHED = {"Coconet, chronological": 0.436, "Transformer": 0.417, "Music Transformer": 0.335}
 """Validation results, cited from memory."""
 
 
@@ -48,7 +43,7 @@ class Row(NamedTuple):
 
     system: str
     valid: float
-    test: float | None
+    test: float | None = None
 
 
 def read_pieces(data: Path, metres: Path | None) -> Iterator[Chorale]:
@@ -68,47 +63,27 @@ def build_dataset(pieces: Sequence[Chorale], out: Path) -> Dataset:
     return dataset_of(scores, out / "midi", out / "data", "Soprano")
 
 
-def mean_nats(checkpoint: Checkpoint, dataset: Dataset, lengths: dict[str, int], split: str) -> float:
-    """Nats per slot of a split.
-
-    Args:
-        checkpoint: a language model that writes a grid of four voices on sixteenths.
-        dataset: of the pieces.
-        lengths: of each piece in sixteenths.
-        split: "valid" or "test".
+def score(folder: Path, dataset: Dataset, pieces: Sequence[Chorale]) -> Row:
+    """The line of a checkpoint.
 
     Raises:
-        DataError: the checkpoint is no such model, or a piece cannot be encoded.
+        DataError: it is no language model of a grid of four voices, or a piece cannot be encoded.
     """
-    view, tables = lm_view(checkpoint, dataset, split, (POSITIONS, VOICES)), checkpoint.tokenizer.tables
-    nats, slots = 0.0, 0
-    for index, each in piece_nats(checkpoint, view, view.indices(split)):
-        begin = round(filled_up(view, index, tables) * POSITIONS)
-        name = Path(view.pieces[index].name).name
-        music = each[begin : begin + lengths[name]]
-        assert len(music) == lengths[name], f"{name}: {len(music)} of {lengths[name]} sixteenths"
-        nats, slots = nats + float(music.sum()), slots + music.numel()
-    return nats / slots
-
-
-def score(folder: Path, dataset: Dataset, pieces: Sequence[Chorale]) -> Row:
-    """The line of a checkpoint."""
     checkpoint = load_checkpoint(folder)
-    lengths = {piece.name: len(piece.frames) for piece in pieces}
-    return Row(folder.name, *(mean_nats(checkpoint, dataset, lengths, split) for split in SPLITS))
+    views = [lm_view(checkpoint, dataset, split, (POSITIONS, VOICES)) for split in SPLITS]
+    spans = {piece.name: (0, len(piece.frames)) for piece in pieces}
+    means = (mean_nats(checkpoint, view, split, spans) for view, split in zip(views, SPLITS, strict=True))
+    return Row(folder.name, *(nats / VOICES for nats in means))
 
 
 def trivial(pieces: Sequence[Chorale]) -> Row:
     """The line of a trivial baseline: a voice holds its pitch, or samples another one."""
-    frames = {
-        split: [np.where(piece.frames < 0, SILENCE, piece.frames) for piece in pieces if piece.split == split]
-        for split in ("train", *SPLITS)
-    }
-    means = [
-        sum(hold_or_draw_costs(frames["train"], frames[split])) / sum(each.size for each in frames[split])
-        for split in SPLITS
-    ]
-    return Row("hold or sample a pitch", *means)
+    frames: dict[str, list[Ints]] = {split: [] for split in ("train", *SPLITS)}
+    for piece in pieces:
+        frames[piece.split].append(np.where(piece.frames < 0, SILENCE, piece.frames))
+    costs = [sum(hold_or_draw_costs(frames["train"], frames[split])) for split in SPLITS]
+    slots = [sum(each.size for each in frames[split]) for split in SPLITS]
+    return Row("hold or sample a pitch", costs[0] / slots[0], costs[1] / slots[1])
 
 
 @benchmark(partial(table, title="nats per slot", digits=4))
@@ -131,16 +106,11 @@ def main(
         out: folder for everything that is made
         flags: passed on to `musegen train`
     """
-
-    def train_one(seed: int) -> Path:
-        return train_grid("lm", dataset, own / f"seed-{seed}", seed=seed, positions=POSITIONS, flags=flags)
-
     own = out / ("metres" if metres else "plain")
     pieces = list(read_pieces(data, metres))
     dataset = build_dataset(pieces, own)
-    rows = [score(each, dataset, pieces) for each in checkpoints(checkpoint, seeds, flags, train_one)]
-    return [*with_mean(rows), trivial(pieces), *(Row(*each) for each in PUBLISHED)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    folders = grid_models(
+        "lm", dataset, own / "seed", positions=POSITIONS, fixed=checkpoint, seeds=seeds, flags=flags
+    )
+    rows = [score(folder, dataset, pieces) for folder in folders]
+    return [*with_mean(rows), trivial(pieces), *(Row(*each) for each in PUBLISHED.items())]

@@ -11,7 +11,6 @@ everything, so that they are killed during training and not during their imports
 an ordinary one.
 """
 
-import hashlib
 import itertools
 import multiprocessing
 import os
@@ -28,9 +27,12 @@ import numpy as np
 
 from benchmarks.runner import Flags, benchmark
 
-FLAGS = ["--model.hidden-size", "32", "--model.embedding-dim", "16", "--trainer.max-steps", "40"]
-FLAGS += ["--trainer.val-check-interval", "5", "--optim.batch-tokens", "2048"]
-WEIGHTS = "model.safetensors"
+FLAGS = (
+    "--model.hidden-size 32 --model.embedding-dim 16 --trainer.max-steps 40 --trainer.val-check-interval 5 "
+    "--optim.batch-tokens 2048"
+)
+PRELOADED = ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
+ENDED = "had ended"
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -39,9 +41,9 @@ def command(family: str, dataset: Path, out: Path, *flags: str) -> list[str]:
     return ["train", family, str(dataset), "--out", str(out), *flags]
 
 
-def digest(out: Path) -> str:
-    """SHA-256 of the weights."""
-    return hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()
+def weights(out: Path) -> bytes:
+    """The weights of a run."""
+    return (out / "model.safetensors").read_bytes()
 
 
 def start(words: list[str], said: Path, tmpdir: Path | None) -> ForkServerProcess:
@@ -69,14 +71,14 @@ def is_writing(out: Path) -> bool:
 
 
 def kill(process: ForkServerProcess, after: float, out: Path, *, in_save: bool) -> str:
-    """Kill a run after so many seconds, or during the next save; returns when, "" if it had ended."""
+    """Kill a run after so many seconds, or during the next save; returns when."""
     process.join(after)
     while in_save and process.is_alive() and not is_writing(out):
         pass
     process.kill()
     process.join()
     if process.exitcode == 0:
-        return ""
+        return ENDED
     if is_writing(out):
         return "killed during a save"
     return "killed between saves" if has_state(out) else "killed before the first save"
@@ -89,10 +91,9 @@ def has_state(out: Path) -> bool:
 
 def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: Path | None) -> str:
     """Continue a run until it has ended; returns how it was started."""
-    if has_state(out):
-        how, words = "resumed", command(family, dataset, out, "--resume")
-    else:  # killed before the initial state was saved
-        how, words = "from the start", command(family, dataset, out, *flags, "--force")
+    # Without a state it was killed before the initial one was saved.
+    how, more = ("resumed", ["--resume"]) if has_state(out) else ("from the start", [*flags, "--force"])
+    words = command(family, dataset, out, *more)
     process = start(words, out.with_name("said"), tmpdir)
     process.join()
     if process.exitcode:
@@ -101,18 +102,16 @@ def finish(family: str, dataset: Path, out: Path, flags: Sequence[str], tmpdir: 
     return how
 
 
-def uninterrupted(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[str, float]:
+def uninterrupted(family: str, dataset: Path, out: Path, flags: Sequence[str]) -> tuple[bytes, float]:
     """The weights of an uninterrupted run, and the seconds that a forked one takes."""
     words = [sys.executable, "-m", "musegen", *command(family, dataset, out / "whole", *flags)]
     subprocess.run(words, check=True, capture_output=True)
-    CONTEXT.set_forkserver_preload(
-        ["musegen.cli.train", "musegen.training.train", "musegen.generation.pieces"]
-    )
+    CONTEXT.set_forkserver_preload(PRELOADED)
     for name in ("warm", "timed"):  # the first one includes the imports
         began = time.monotonic()
         finish(family, dataset, out / name, flags, None)
         seconds = time.monotonic() - began
-    return digest(out / "whole"), seconds
+    return weights(out / "whole"), seconds
 
 
 @benchmark()
@@ -138,27 +137,22 @@ def main(
         out: folder for the checkpoints
         more: passed on to `musegen train`
     """
-    flags = [*FLAGS, *more]
+    flags = [*FLAGS.split(), *more]
     shutil.rmtree(out, ignore_errors=True)
     expected, seconds = uninterrupted(family, dataset, out, flags)
     rng, found = np.random.default_rng(seed), Counter[str]()
-    killed, cut = 0, out / "cut"
-    for number in itertools.count():
-        if killed == kills:
-            break
+    killed, cut, numbers = 0, out / "cut", itertools.count()
+    while killed < kills:
+        number = next(numbers)
         shutil.rmtree(cut, ignore_errors=True)
         other, after = tmpdir if number % 2 else None, float(rng.uniform(0, seconds))
         process = start(command(family, dataset, cut, *flags), out / "said", other)
         fell = kill(process, after, cut, in_save=number % 4 > 1)
-        found[fell or "had ended"] += 1
-        if not fell:  # it had ended before that moment: no kill
+        found[fell] += 1
+        if fell == ENDED:  # before that moment: no kill
             continue
         killed += 1
         found[finish(family, dataset, cut, flags, other)] += 1
-        found["identical" if digest(cut) == expected else "DIFFERENT"] += 1
+        found["identical" if weights(cut) == expected else "DIFFERENT"] += 1
         print(f"{killed}/{kills} after {after:.1f} of {seconds:.1f} s: {dict(found)}", flush=True)
     return bool(found["DIFFERENT"])
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -175,11 +175,8 @@ def _sort_backwards(text: Ids, depth: int, bits: int) -> NDArray[np.int32]:
 def _rank(key: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Equal keys get equal ranks, in the order of the keys."""
     key = key[order]
-    steps = np.empty(len(key), np.int64)
-    steps[0] = 0
-    steps[1:] = key[1:] != key[:-1]
-    np.cumsum(steps, out=steps)
-    key[order] = steps
+    is_new = np.concatenate([[False], key[1:] != key[:-1]])
+    key[order] = np.cumsum(is_new, dtype=np.int64)
     return key
 
 
@@ -224,10 +221,9 @@ def _continuations(index: _Index, above: _Level, k: int) -> NDArray[np.int32]:
     `above` holds the n-grams of k + 1 ids. One that consists of the separator and k ids of a sequence
     (its reach is k) represents all that begin a sequence; for k = 1 that is the first id, never predicted.
     """
-    weights = np.where(above.reach > k, above.counts > 0, 0).astype(np.int32)
-    if k > 1:
-        begins = above.reach == k
-        weights[begins] = above.counts[begins]
+    begins = (above.reach == k) & (k > 1)
+    different = (above.reach > k) & (above.counts > 0)
+    weights = np.where(begins, above.counts, different)
     first = np.flatnonzero(index.shared[above.starts] < k)
     return np.add.reduceat(weights, first, dtype=np.int32)
 

@@ -48,7 +48,3 @@ def main(
     return measure_samples(
         ClipSet(checkpoint, data, split), open_training_index(data).known, num=num, seed=seed
     )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -42,11 +42,7 @@ def muspy_music(score: Score, *, shorter: int = 0) -> Any:
 
     tracks = []
     for track in score.tracks:
-        rows = zip(*(column.tolist() for column in note_arrays(track)), strict=True)
-        notes = [
-            muspy.Note(onset, pitch, duration - shorter, velocity)
-            for onset, duration, pitch, velocity in rows
-        ]
+        notes = [muspy.Note(n.time, n.pitch, n.duration - shorter, n.velocity) for n in track.notes]
         tracks.append(muspy.Track(program=track.program, is_drum=track.is_drum, notes=notes))
     return muspy.Music(resolution=score.tpq, tracks=tracks)
 
@@ -91,9 +87,8 @@ def agreement(scores: Sequence[Score]) -> dict[str, Agreement]:
     for name, (ours, theirs) in oracles().items():
         pairs = np.array([(ours(score), theirs(score)) for score in scores])
         pairs = pairs[~np.isnan(pairs).any(axis=1)]
-        found[name] = Agreement(
-            len(pairs), float(np.abs(pairs[:, 0] - pairs[:, 1]).max(initial=0.0)), float(pairs[:, 0].mean())
-        )
+        difference = float(np.abs(pairs[:, 0] - pairs[:, 1]).max(initial=0.0))
+        found[name] = Agreement(len(pairs), difference, float(pairs[:, 0].mean()))
     return found
 
 
@@ -113,7 +108,3 @@ def main(dataset: Dataset, /, *, pieces: int = 50) -> dict[str, Agreement]:
     """
     chosen = np.linspace(0, len(dataset.pieces) - 1, min(pieces, len(dataset.pieces))).astype(int)
     return agreement([dataset.score(dataset.pieces[index]) for index in chosen])
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,7 +2,6 @@
 
 import random
 import re
-import struct
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -69,9 +68,8 @@ def stretch_number(data: bytearray, rng: random.Random) -> None:
 def set_header(data: bytearray, rng: random.Random) -> None:
     """Change the size, type, number of tracks or ticks per quarter note in the header."""
     at = rng.choice((6, 8, 10, 12))
-    data[at : at + 2] = struct.pack(
-        ">H", rng.choice((0, 1, 2, 3, 6, 24, 480, 32767, 32768, rng.randrange(65536)))
-    )
+    value = rng.choice((0, 1, 2, 3, 6, 24, 480, 32767, 32768, rng.randrange(65536)))
+    data[at : at + 2] = value.to_bytes(2, "big")
 
 
 def set_track_length(data: bytearray, rng: random.Random) -> None:
@@ -79,11 +77,9 @@ def set_track_length(data: bytearray, rng: random.Random) -> None:
     starts = chunk_starts(data)
     if starts:
         at = rng.choice(starts) + 4
-        length = int.from_bytes(data[at : at + 4], "big")
-        other = rng.choice(
-            (0, length - 1, length + 1, length // 2, 2 * length, 2**32 - 1, rng.randrange(2**16))
-        )
-        data[at : at + 4] = struct.pack(">I", other % 2**32)
+        n = int.from_bytes(data[at : at + 4], "big")
+        other = rng.choice((0, n - 1, n + 1, n // 2, 2 * n, 2**32 - 1, rng.randrange(2**16)))
+        data[at : at + 4] = (other % 2**32).to_bytes(4, "big")
 
 
 def shuffle_chunks(data: bytearray, rng: random.Random) -> None:
@@ -101,19 +97,8 @@ def chunk_starts(data: bytearray) -> list[int]:
     return [found.start() for found in re.finditer(b"MTrk", data)]
 
 
-MUTATIONS: tuple[Mutation, ...] = (
-    flip_bits,
-    odd_bytes,
-    cut_end,
-    cut_span,
-    repeat_span,
-    move_span,
-    insert_noise,
-    stretch_number,
-    set_header,
-    set_track_length,
-    shuffle_chunks,
-)
+ANYWHERE = (flip_bits, odd_bytes, cut_end, cut_span, repeat_span, move_span, insert_noise, stretch_number)
+MUTATIONS: tuple[Mutation, ...] = (*ANYWHERE, set_header, set_track_length, shuffle_chunks)
 
 
 def mutant(files: Sequence[bytes], number: int) -> bytes:

@@ -7,9 +7,8 @@ Trained on the training split in the same transpositions as the networks, evalua
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from benchmarks.kneser_ney import Ids, kneser_ney_nats
+from benchmarks.kneser_ney import kneser_ney_nats
 from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.config.settings import DataConfig, TokenizerConfig
@@ -20,48 +19,31 @@ from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError
 
 
-class Tokens(NamedTuple):
-    """The token sequences for the baseline."""
-
-    train: Iterable[Ids]
-    test: Sequence[Ids]
-    notes: int  # in the scores of the test split
-    transpositions: Sequence[Ids]  # tables (vocab_size,), see `token_nats`
-
-
-def load_tokens(data: Dataset, checkpoint: Checkpoint | None, transpose: int) -> Tokens:
-    """The tokens of a prepared dataset.
+def measure(
+    data: Dataset, checkpoint: Checkpoint | None, transpose: int, orders: Iterable[int]
+) -> list[dict[str, float]]:
+    """One row per order: "order", "nats_per_token", "bits_per_note".
 
     Args:
         data: a prepared dataset.
         checkpoint: whose tokenizer and data settings to use; None: the defaults for this dataset.
         transpose: the most semitones up or down in training, as for the networks.
+        orders: of the n-grams.
     """
     if checkpoint is None:
         tokenizer, settings = fit_tokenizer(data, TokenizerConfig()), DataConfig()
     else:
         tokenizer, settings = checkpoint.tokenizer, checkpoint.config.data
     view = token_view(data, tokenizer, settings)
-    test = view.indices("test")
-    shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
-    return Tokens(
-        train=[view.stream(i) for i in view.indices("train")],
-        test=[view.stream(i) for i in test],
-        notes=int(view.notes[test].sum()),
-        transpositions=list(transposition_tables(tokenizer.tables, shifts)),
-    )
-
-
-def measure(tokens: Tokens, orders: Iterable[int]) -> list[dict[str, float]]:
-    """One row per order: "order", "nats_per_token", "bits_per_note"."""
-    if tokens.notes < 1:
+    train, test = ([view.stream(i) for i in view.indices(split)] for split in ("train", "test"))
+    notes = int(view.notes[view.indices("test")].sum())
+    if notes < 1:
         raise DataError("the test split has no notes · prepare the dataset with a test split")
-    tables = tokens.transpositions
-    nats = kneser_ney_nats(
-        tokens.train, tokens.test, vocab_size=len(tables[0]), orders=orders, transpositions=tables
-    )
-    predicted = sum(max(len(ids) - 1, 0) for ids in tokens.test)
-    bits = 1 / math.log(2) / tokens.notes
+    shifts = range(-transpose + 1, transpose + 1) if transpose else range(1)
+    tables = list(transposition_tables(tokenizer.tables, shifts))
+    nats = kneser_ney_nats(train, test, vocab_size=len(tables[0]), orders=orders, transpositions=tables)
+    predicted = sum(max(len(ids) - 1, 0) for ids in test)
+    bits = 1 / math.log(2) / notes
     return [
         {"order": order, "nats_per_token": total / predicted, "bits_per_note": total * bits}
         for order, total in nats.items()
@@ -103,8 +85,4 @@ def main(
         transpose: the most semitones up or down
         orders: lowest and highest order
     """
-    return measure(load_tokens(dataset, checkpoint, transpose), parse_orders(orders))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    return measure(dataset, checkpoint, transpose, parse_orders(orders))

@@ -33,7 +33,6 @@ BEATS = 4
 class Planted(NamedTuple):
     """The result for one file."""
 
-    source: str
     before: int
     """Longest copied run without the planted one."""
     found: int
@@ -87,8 +86,7 @@ def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed:
     results = []
     for number in range(files):
         host, source = dataset.score(hosts[number % len(hosts)]), long[int(rng.integers(len(long)))]
-        theirs = dataset.score(source)
-        line = longest_line(theirs)
+        line = longest_line(dataset.score(source))
         first = int(rng.integers(len(line.onsets) - run + 1))
         chosen = Line(*(column[first : first + run] for column in line))
         ours = shuffled(longest_line(host), rng)
@@ -98,7 +96,7 @@ def plant_all(dataset: Dataset, index: NoveltyIndex, files: int, run: int, seed:
         found = copied(mixed, index)
         seconds = time.perf_counter() - start
         right = found.longest >= run and source.name in found.pieces
-        results.append(Planted(source.name, before, found.longest, right, seconds))
+        results.append(Planted(before, found.longest, right, seconds))
     return results
 
 
@@ -125,12 +123,13 @@ def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0)
         seed: random seed
     """
     base = open_training_index(dataset).base
-    start = time.perf_counter()
     train = dataset.split("train")
+    start = time.perf_counter()
     index = build_index(map(dataset.score, train), [piece.name for piece in train])
     building = time.perf_counter() - start
     threshold = base.threshold(RARE)
     results = plant_all(dataset, index, files, run, seed)
+    seconds = [each.seconds for each in results]
     return {
         "dataset": dataset.name,
         "threshold": threshold,
@@ -144,13 +143,6 @@ def main(dataset: Dataset, /, *, files: int = 100, run: int = 12, seed: int = 0)
         "right_piece": sum(each.is_right for each in results),
         "found_before_planting": sum(each.before >= run for each in results),
         "longest_before_planting": max(each.before for each in results),
-        "seconds_a_file": {
-            "mean": float(np.mean([each.seconds for each in results])),
-            "most": max(each.seconds for each in results),
-        },
+        "seconds_a_file": {"mean": float(np.mean(seconds)), "most": max(seconds)},
         "held_out": base_facts(base, run),
     }
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from symusic import Note, Score, TimeSignature, Track
 
+from benchmarks import sounding
 from benchmarks.allan_williams import sounding_spans
 from benchmarks.runner import Flags, benchmark
-from benchmarks.runs import checkpoints, dataset_of, table, train_grid, with_mean
-from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, lm_view, piece_nats, sounding
+from benchmarks.runs import dataset_of, grid_models, table, with_mean
+from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, lm_view
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
@@ -39,18 +40,10 @@ BEFORE = 4
 CHORD = 72
 """Its highest pitch; each line is one semitone below the line above it."""
 KEYS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+ALONE = "independent outputs"
 PUBLISHED = {
-    "JSB_Chorales": (
-        ("LSTM, independent outputs", 8.45),
-        ("TCN, independent outputs", 8.10),
-        ("RNN-NADE", 5.56),
-        ("LSTM-RTRBM", 4.72),
-    ),
-    "Nottingham": (
-        ("GRU, independent outputs", 3.46),
-        ("LSTM, independent outputs", 3.29),
-        ("TCN, independent outputs", 3.07),
-    ),
+    "JSB_Chorales": {f"LSTM, {ALONE}": 8.45, f"TCN, {ALONE}": 8.10, "RNN-NADE": 5.56, "LSTM-RTRBM": 4.72},
+    "Nottingham": {f"GRU, {ALONE}": 3.46, f"LSTM, {ALONE}": 3.29, f"TCN, {ALONE}": 3.07},
 }
 """Results on the test sets, by file name; some may rest on music transposed to a common key."""
 
@@ -121,7 +114,7 @@ def build_dataset(pieces: Sequence[Piece], out: Path) -> Dataset:
 
 def legal_lines(ids: Ints, tables: Tables) -> Bools:
     """The ids allowed at each slot, (frames * lines, V): on each line only pitches below the line above."""
-    states = sounding(ids, tables)
+    states = sounding.sounding(ids, tables)
     pitches = np.where(states == SILENCE, -1, states)
     above = np.concatenate([np.full_like(pitches[:, :1], SILENCE), pitches[:, :-1]], axis=1).ravel()
     before = np.concatenate([np.full_like(pitches[:1], -1), pitches[:-1]]).ravel()
@@ -138,14 +131,8 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece],
         DataError: the checkpoint is no language model of such a grid, or a piece cannot be encoded.
     """
     view = lm_view(checkpoint, dataset, split, (1, pieces[0].lines.shape[1]))
-    frames = {piece.name: len(piece.lines) for piece in pieces}
-    nats, count = 0.0, 0
-    for index, each in piece_nats(checkpoint, view, view.indices(split), legal_lines):
-        last = frames[Path(view.pieces[index].name).name]
-        scored = each[BEFORE + 1 : BEFORE + last]
-        assert len(scored) == last - 1
-        nats, count = nats + float(scored.sum()), count + len(scored)
-    return nats / count
+    spans = {piece.name: (BEFORE + 1, BEFORE + len(piece.lines)) for piece in pieces}
+    return sounding.mean_nats(checkpoint, view, split, spans, legal_lines)
 
 
 def switching(pieces: Sequence[Piece]) -> Row:
@@ -154,26 +141,18 @@ def switching(pieces: Sequence[Piece]) -> Row:
     For each key it counts how often it sounds after a frame in which it did, and after one in which it did
     not, adding 0.5 to every count; the cost of a frame is the sum over the keys.
     """
+    counts, keys = np.full((2, 2, 128), 0.5), np.arange(128)  # [before, now, key]
 
-    def keys(piece: Piece) -> Bools:
-        return np.asarray((piece.lines[:, :, None] == np.arange(128)).any(axis=1))  # (frames, 128)
+    def changes(split: str) -> tuple[Ints, Ints, Ints]:
+        """The state of each key before and after every step of a split, and the key."""
+        rolls = [(each.lines[:, :, None] == keys).any(axis=1) for each in pieces if each.split == split]
+        before, now = (np.concatenate([roll[span] for roll in rolls]) for span in (np.s_[:-1], np.s_[1:]))
+        return before.astype(int), now.astype(int), np.broadcast_to(keys, now.shape)
 
-    counts = np.full((2, 2, 128), 0.5)  # [before, now, key]
-    costs = {split: [0.0, 0] for split in ("valid", "test")}
-    for piece in pieces:
-        if piece.split == "train":
-            rolls = keys(piece)
-            for before in (0, 1):
-                for now in (0, 1):
-                    counts[before, now] += ((rolls[:-1] == before) & (rolls[1:] == now)).sum(axis=0)
+    np.add.at(counts, changes("train"), 1)
     nats = -np.log(counts / counts.sum(axis=1, keepdims=True))
-    for piece in pieces:
-        if piece.split != "train":
-            rolls = keys(piece).astype(np.int64)
-            costs[piece.split][0] += float(nats[rolls[:-1], rolls[1:], np.arange(128)].sum())
-            costs[piece.split][1] += len(rolls) - 1
-    means = {split: total / frames for split, (total, frames) in costs.items() if frames}
-    return Row("independent keys", **means)
+    costs = [float(nats[changes(split)].sum(axis=1).mean()) for split in ("valid", "test")]
+    return Row("independent keys", *costs)
 
 
 @benchmark(partial(table, title="nats per frame", digits=3))
@@ -194,21 +173,14 @@ def main(
         out: folder for everything that is made
         flags: passed on to `musegen train`
     """
-
-    def train_one(seed: int) -> Path:
-        return train_grid("lm", dataset, own / f"seed-{seed}", seed=seed, positions=1, flags=flags)
-
     pieces, own = read_rolls(data), out / data.stem
     dataset = build_dataset(pieces, own)
+    folders = grid_models(
+        "lm", dataset, own / "seed", positions=1, fixed=checkpoint, seeds=seeds, flags=flags
+    )
     rows = []
-    for folder in checkpoints(checkpoint, seeds, flags, train_one):
-        model = load_checkpoint(folder)
-        rows.append(
-            Row(folder.name, *(mean_nats(model, dataset, pieces, each) for each in ("valid", "test")))
-        )
-    published = PUBLISHED.get(data.stem, ())
-    return [*with_mean(rows), switching(pieces), *(Row(name, test=nats) for name, nats in published)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    for folder, model in zip(folders, map(load_checkpoint, folders), strict=True):
+        nats = (mean_nats(model, dataset, pieces, split) for split in ("valid", "test"))
+        rows.append(Row(folder.name, *nats))
+    published = PUBLISHED.get(data.stem, {})
+    return [*with_mean(rows), switching(pieces), *(Row(name, test=nats) for name, nats in published.items())]

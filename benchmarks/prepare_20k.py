@@ -3,6 +3,8 @@
 python -m benchmarks.prepare_20k [number of files]
 """
 
+import contextlib
+import itertools
 import resource
 import tempfile
 import threading
@@ -35,21 +37,13 @@ def synthetic(seed: int) -> bytes:
 
 
 def memory(peak: list[float], stop: threading.Event) -> None:
-    """Store in `peak` the most memory (MB) that this process and its children use together."""
+    """Append to `peak` the memory (MB) that this process and its children use together, again and again."""
     while not stop.wait(0.2):
-        try:
-            mine = Path("/proc/self/task")
-            children = [c for t in mine.iterdir() for c in (t / "children").read_text().split()]
-            pids = ["self", *children]
-            total = sum(_resident(pid) for pid in pids)
-        except OSError:  # no /proc, or a process that has just ended
-            continue
-        peak[0] = max(peak[0], total)
-
-
-def _resident(pid: str) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        with contextlib.suppress(OSError, IndexError):  # no /proc, or a process that has just ended
+            children = [each.read_text().split() for each in Path("/proc/self/task").glob("*/children")]
+            pids = ["self", *itertools.chain(*children)]
+            status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+            peak.append(sum(int(text.split("VmRSS:")[1].split()[0]) for text in status) / 1024)
 
 
 @benchmark()
@@ -73,11 +67,7 @@ def main(count: int = 20_000, /) -> None:
         seconds = time.perf_counter() - begin
         stop.set()
         watch.join()
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    own, child = (resource.getrusage(each).ru_maxrss / 1024 for each in who)
     print(f"{count} files in {seconds:.0f} s, {count / seconds:.0f} per second: {dataset.info['verdicts']}")
-    print(f"peak memory: {peak[0]:.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    print(f"peak memory: {max(peak):.0f} MB together (this process {own:.0f}, the largest child {child:.0f})")

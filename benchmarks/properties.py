@@ -27,43 +27,28 @@ from musegen.config.settings import TokenizerConfig
 from musegen.data.fitting import shared_parts
 from musegen.errors import TokenError
 from musegen.tokenizers import GridTokenizer, Tokenizer
-from tests.tokenizers.properties import (
-    SCORE_PROPERTIES,
-    STREAM_PROPERTIES,
-    Subject,
-    cases,
-    decoding_gives_the_music,
-    encoded_is_grammatical,
-    encoding_gives_the_ids,
-    ids_are_miditoks,
-    sampled_ids_come_back,
-    subjects,
-)
+from tests.tokenizers import properties as tested
 from tests.tokenizers.strategies import Example
 
-SLOW = (sampled_ids_come_back, encoded_is_grammatical)
+LONG = settings(database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
+LONG = settings(LONG, suppress_health_check=list(HealthCheck))
+SLOW = (tested.sampled_ids_come_back, tested.encoded_is_grammatical)
 
 
 def run(kind: str, holds: Callable[..., None], *, examples: int, number: int) -> tuple[int, str]:
     """The number of examples that were run, and the counterexample as text."""
     count = 0
     # A quarter more sequences than examples, so that few are drawn twice.
-    streams = examples * 5 // 4 // len(subjects()[kind]) if holds in STREAM_PROPERTIES else None
+    streams = examples * 5 // 4 // len(tested.subjects()[kind]) if holds in tested.STREAM_PROPERTIES else None
 
     @seed(number)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(cases(kind, streams))
+    @settings(LONG, max_examples=examples)
+    @given(tested.cases(kind, streams))
     def check(case: tuple[str, Any]) -> None:
         nonlocal count
         count += 1
         name, example = case
-        holds(subjects()[kind][name], example)
+        holds(tested.subjects()[kind][name], example)
 
     try:
         check()
@@ -77,14 +62,13 @@ def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> 
     print(f"{'corpus':>16} {'tokens of':>9} {'pieces':>7} {'rejected':>8} {'failed':>7}")
     for path in paths:
         pieces = list(scores_of(path, limit))
-        remi = {name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()}
-        parts = shared_parts([score for _, score in pieces])
-        grid = GridTokenizer.build(
-            TokenizerConfig(kind="grid", positions=24),
-            time_signatures=remi["plain"].time_signatures,
-            parts=parts,
-        )
-        for name, tokenizer in [*remi.items(), ("grid", grid)]:
+        tokenizers: dict[str, Tokenizer] = {
+            name: tokenizer_of(config, pieces) for name, config in CONFIGS.items()
+        }
+        parts, metres = shared_parts([score for _, score in pieces]), tokenizers["plain"].time_signatures
+        grid = TokenizerConfig(kind="grid", positions=24)
+        tokenizers["grid"] = GridTokenizer.build(grid, time_signatures=metres, parts=parts)
+        for name, tokenizer in tokenizers.items():
             if tokenizer.kind in kinds:
                 refused, failed = round_trips(tokenizer, pieces)
                 first = f"; first: {failed[0]}" if failed else ""
@@ -95,11 +79,11 @@ def over_corpora(paths: Sequence[Path], limit: int | None, kinds: list[str]) -> 
 def round_trips(tokenizer: Tokenizer, pieces: list[tuple[str, ScoreTick]]) -> tuple[int, list[str]]:
     """How many pieces cannot be encoded, and the names of those that are not decoded identically."""
     refused, failed = 0, []
-    subject = Subject(tokenizer, st.nothing())
+    subject = tested.Subject(tokenizer, st.nothing())
     for name, score in pieces:
         try:
-            decoding_gives_the_music(subject, Example(score, exact=False))
-            encoding_gives_the_ids(subject, Example(score, exact=False))
+            tested.decoding_gives_the_music(subject, Example(score, exact=False))
+            tested.encoding_gives_the_ids(subject, Example(score, exact=False))
         except TokenError:
             refused += 1
         except AssertionError:
@@ -129,21 +113,17 @@ def main(
         data: datasets, or folders of files, to encode and decode instead
         limit: the most files of each corpus
     """
-    kinds = [tokenizer] if tokenizer else sorted(subjects())
+    kinds = [tokenizer] if tokenizer else sorted(tested.subjects())
     if data:
         over_corpora(data, limit, kinds)
         return
     print(f"seed {seed}")
     print(f"{'tokenizer':>9} {'property':<26} {'examples':>8} {'counterexamples':>15} {'CPU min':>7}")
-    for kind, holds in product(kinds, (*SCORE_PROPERTIES, *STREAM_PROPERTIES)):
-        if only in holds.__name__ and (holds is not ids_are_miditoks or kind == "remi"):
+    for kind, holds in product(kinds, (*tested.SCORE_PROPERTIES, *tested.STREAM_PROPERTIES)):
+        if only in holds.__name__ and (holds is not tested.ids_are_miditoks or kind == "remi"):
             number = (holds in SLOW and slow_examples) or examples
             begin = time.process_time()
             count, found = run(kind, holds, examples=number, number=seed)
             minutes = (time.process_time() - begin) / 60
             said = f"{kind:>9} {holds.__name__:<26} {count:>8} {'some' if found else 0:>15} {minutes:>7.1f}"
             print(said, found, sep="\n" if found else "", flush=True)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,20 +5,22 @@
 Needs the repository and the packages of `pip install -e '.[test]'`: two corpora from music21, three tiny
 models trained on them by musegen's own commands, and the benchmarks here that need no other data. Each step
 is a process of its own, whose output is saved in OUT; if one fails the others still run. Then a table is
-printed: measured figures, their bounds, and minutes. The bounds are slightly wider than the figures
-measured when they were set, because machines round differently; those of speeds, which are ratios within
-one run, are much wider. Such small models do not show how good musegen is; RESULTS.md does.
+printed: measured figures, their bounds, and minutes. The steps and bounds are in quick.toml. The bounds are
+slightly wider than the figures measured when they were set, because machines round differently; those of
+speeds, which are ratios within one run, are much wider. Such small models do not show how good musegen is;
+RESULTS.md does.
 
 The exit code is 1 if a step fails or a figure is out of bounds.
 """
 
 import json
+import os
 import re
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
@@ -31,9 +33,16 @@ class Figure(NamedTuple):
     """A number in the output of a step, and its bounds."""
 
     what: str
-    of: Callable[[str], float]
+    at: Sequence[str | int] = ()
+    """Where it is in JSON: the keys down to it; * stands for the largest of several."""
+    said: str = ""
+    """Else a pattern: the number is the sum of what its group matches."""
     least: float = -inf
     most: float = inf
+
+    def allows(self, value: float) -> bool:
+        """Whether a value is within the bounds."""
+        return self.least <= value <= self.most
 
     def bounds(self) -> str:
         """The bounds in words."""
@@ -43,6 +52,27 @@ class Figure(NamedTuple):
             return f"{self.least:g} to {self.most:g}"
         return f"at least {self.least:g}" if self.most == inf else f"at most {self.most:g}"
 
+    def value(self, output: str) -> float:
+        """The number in an output.
+
+        Raises:
+            ValueError, LookupError, TypeError: it is not there.
+        """
+        if self.at:
+            return _under(json.loads(output), self.at)
+        found = re.findall(self.said, output)
+        if not found:
+            raise ValueError(f"nothing in its output matches {self.said}")
+        return float(sum(map(float, found)))
+
+
+def _under(value: Any, keys: Sequence[str | int]) -> float:
+    """The number under some keys."""
+    if not keys:
+        return float(value)
+    first, *rest = keys
+    return max(_under(each, rest) for each in value.values()) if first == "*" else _under(value[first], rest)
+
 
 class Step(NamedTuple):
     """A command, and the figures read from its output."""
@@ -50,9 +80,17 @@ class Step(NamedTuple):
     name: str
     command: str
     """The words after `python -m`; {out} is the folder of this run."""
-    figures: tuple[Figure, ...] = ()
+    figures: Sequence[Figure] = ()
     needs: str = ""
     """A library without which the step is skipped."""
+
+
+def read_steps() -> list[Step]:
+    """The steps of `quick.toml`."""
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["steps"]
+    return [
+        Step(**row | {"figures": [Figure(**figure) for figure in row.get("figures", ())]}) for row in rows
+    ]
 
 
 class Outcome(NamedTuple):
@@ -70,149 +108,10 @@ class Outcome(NamedTuple):
 
     def is_good(self) -> bool:
         """Whether it succeeded, and all its figures are within their bounds."""
-        within = (
-            f.least <= value <= f.most for f, value in zip(self.step.figures, self.values, strict=False)
-        )
-        return not self.fault and all(within)
+        return not self.fault and all(map(Figure.allows, self.step.figures, self.values))
 
 
-def at(*keys: str | int) -> Callable[[str], float]:
-    """A reader of the number under some keys of JSON."""
-
-    def read(output: str) -> float:
-        value: Any = json.loads(output)
-        for key in keys:
-            value = value[key]
-        return float(value)
-
-    return read
-
-
-def said(pattern: str) -> Callable[[str], float]:
-    """A reader of the sum of the numbers that the group of a pattern matches in text."""
-
-    def read(output: str) -> float:
-        found = re.findall(pattern, output)
-        if not found:
-            raise ValueError(f"nothing in its output matches {pattern}")
-        return float(sum(map(float, found)))
-
-    return read
-
-
-def widest(output: str) -> float:
-    """The largest "difference" in the rows of JSON."""
-    return float(max(row["difference"] for row in json.loads(output).values()))
-
-
-TUNES, CHORALES = "{out}/datasets/tunes", "{out}/datasets/chorales"
-LM, VAE, SEQ2SEQ = "{out}/checkpoints/lm", "{out}/checkpoints/vae", "{out}/checkpoints/seq2seq"
-STEPS = (
-    Step("prepare fiddle tunes", f"musegen prepare ryans-mammoth --out {TUNES} --force"),
-    Step("prepare chorales", f"musegen prepare bach-chorales --limit 60 --out {CHORALES} --force"),
-    Step(
-        "train a language model",
-        f"musegen train lm {TUNES} --out {LM} --force --model.hidden-size 128 --model.embedding-dim 48 "
-        "--model.dropout 0.1 --optim.lr 0.01 --optim.batch-tokens 4096 --trainer.max-steps 200 "
-        "--trainer.val-check-interval 100 --trainer.limit-val-batches 4",
-    ),
-    Step(
-        "its likelihood and pieces",
-        f"musegen evaluate {LM} {TUNES} --samples 20 --json",
-        (
-            Figure("bits per note", at("bits_per_note"), 1.4, 2.0),
-            Figure("overlap of its pieces with real ones", at("comparison", "overlap"), least=0.6),
-            Figure("the same for real halves", at("comparison", "halves_overlap"), least=0.9),
-        ),
-    ),
-    Step(
-        "Kneser-Ney n-grams",
-        f"benchmarks.ngram {TUNES} --orders 5 --transpose 0 --json",
-        (Figure("bits per note, order 5", at(0, "bits_per_note"), 4.38, 4.48),),
-    ),
-    Step(
-        "ranking of music",
-        f"benchmarks.ranking {LM} {TUNES} --pieces 40 --json",
-        (
-            Figure("real", at("real", "overlap"), least=0.9),
-            Figure("model", at("model", "overlap"), least=0.62),
-            Figure("shuffled in bars", at("shuffled in bars", "overlap"), most=0.55),
-            Figure("untrained", at("untrained", "overlap"), most=0.1),
-        ),
-    ),
-    Step(
-        "planted copies",
-        f"benchmarks.novelty {TUNES} --files 100 --json",
-        (
-            Figure("right piece named, of 100", at("right_piece"), 100, 100),
-            Figure("found before planting", at("found_before_planting"), 0, 0),
-            Figure("seconds per file", at("seconds_a_file", "mean"), most=0.2),
-        ),
-    ),
-    Step(
-        "agreement with MusPy",
-        f"benchmarks.muspy_agreement {CHORALES} --pieces 20 --json",
-        (Figure("largest difference", widest, most=1e-6),),
-        needs="muspy",
-    ),
-    Step(
-        "train a VAE",
-        f"musegen train vae {TUNES} --out {VAE} --force --model.clip-bars 2 --trainer.max-steps 200 "
-        "--trainer.val-check-interval 100 --trainer.limit-val-batches 4",
-    ),
-    Step(
-        "its reconstructions",
-        f"benchmarks.reconstruction {VAE} {TUNES} --limit 100 --json",
-        (
-            Figure("note F1", at("systems", "model", "note_f1", "mean"), least=0.6),
-            Figure("KL, nats", at("kl"), 40, 75),
-        ),
-    ),
-    Step(
-        "train an accompaniment model",
-        f"musegen train seq2seq {CHORALES} --out {SEQ2SEQ} --force --model.hidden-size 96 "
-        "--optim.batch-tokens 4096 --trainer.max-steps 60 --trainer.val-check-interval 30",
-    ),
-    Step(
-        "its accompaniments",
-        f"musegen evaluate {SEQ2SEQ} {CHORALES} --limit 3 --json",
-        (
-            Figure("bits per note", at("bits_per_note"), most=4.5),
-            Figure("melody kept", at("systems", "model", "melody_preserved", "mean"), 1, 1),
-        ),
-    ),
-    Step(
-        "encoding compared with MidiTok",
-        "benchmarks.encoding --limit 60 --data " + f"{TUNES} {CHORALES}",
-        (
-            Figure("identical token sequences", said(r" all {9,}\d+ +\d+ +(\d+)"), 360, 360),
-            Figure("times as fast as MidiTok", said(r" all {9,}.* ([\d.]+)"), least=10),
-        ),
-    ),
-    Step(
-        "grammar, untrained",
-        "benchmarks.untrained --samples 10 --bars 4",
-        (
-            Figure("with the requested bars, of 60", said(r"(\d+) +\d+ +\d+ to"), 60, 60),
-            Figure("errors by MidiTok's count", said(r"(\d+) +\d+ to"), 0, 0),
-        ),
-    ),
-    Step(
-        "files read by four libraries",
-        "benchmarks.written_files --num 240 --music21 12",
-        (Figure("disagreements", said(r"(\d+) disagreements"), 0, 0),),
-    ),
-    Step(
-        "speed compared with nn.LSTM",
-        f"benchmarks.speed {LM} {TUNES} --rounds 1 --bars 8 --json",
-        (
-            Figure("sampling, batch 1", at("sampling", "batch 1", "ratio"), least=0.05),
-            Figure("sampling, batch 64", at("sampling", "batch 64", "ratio"), least=0.15),
-            Figure("training", at("training", "ratio"), least=0.3),
-            Figure("seconds of --help", at("cold_start_seconds", "--help"), most=1.5),
-        ),
-    ),
-)
+STEPS = read_steps()
 
 
 def run(step: Step, out: Path) -> Outcome:
@@ -227,7 +126,7 @@ def run(step: Step, out: Path) -> Outcome:
     file.write_text(f"python {' '.join(words[1:])}\n{done.stdout}\n{done.stderr}", "utf-8")
     fault = f"exit code {done.returncode}, see {file}" if done.returncode else ""
     try:
-        values = tuple(figure.of(done.stdout) for figure in step.figures)
+        values = tuple(figure.value(done.stdout) for figure in step.figures)
     except (ValueError, LookupError, TypeError) as error:
         values, fault = (), fault or f"{type(error).__name__}: {error}, see {file}"
     return Outcome(step, values, fault, minutes, cpu_minutes)
@@ -235,8 +134,8 @@ def run(step: Step, out: Path) -> Outcome:
 
 def _cpu_seconds() -> float:
     """CPU seconds of the child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -248,8 +147,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
         head = f"{each.step.name:<78}{each.minutes:>8.2f}{each.cpu_minutes:>14.2f}"
         lines.append(f"{head}  {state}".rstrip())
         for figure, value in zip(each.step.figures, each.values, strict=False):
-            is_worse = not figure.least <= value <= figure.most
-            row = f"    {figure.what:<38}{value:>10.4g}  {figure.bounds():<24}{'WORSE' if is_worse else ''}"
+            worse = "" if figure.allows(value) else "WORSE"
+            row = f"    {figure.what:<38}{value:>10.4g}  {figure.bounds():<24}{worse}"
             lines.append(row.rstrip())
     good = sum(each.is_good() for each in outcomes if not each.is_left_out)
     ran = sum(not each.is_left_out for each in outcomes)
@@ -272,7 +171,3 @@ def main(*, out: Path = Path("out/bench-quick")) -> bool:
         outcomes.append(run(step, out))
     print(table(outcomes))
     return not all(each.is_good() for each in outcomes)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

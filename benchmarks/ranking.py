@@ -86,8 +86,7 @@ def is_ranked(found: dict[str, dict[str, Any]]) -> bool:
 
 def table(found: dict[str, dict[str, Any]]) -> str:
     """One row per feature, one column per set: the overlap with the test pieces, and that of their halves."""
-    head = f"{'':<24}{'halves':>8}" + "".join(f"{name:>18}" for name in ORDER)
-    lines = [head]
+    lines = [f"{'':<24}{'halves':>8}" + "".join(f"{name:>18}" for name in ORDER)]
     for name, feature in FEATURES.items():
         halves = found["real"]["features"][name]["halves"]["overlap"]["mean"]
         cells = [found[each]["features"][name]["overlap"]["mean"] for each in ORDER]
@@ -112,7 +111,3 @@ def main(
     """
     made = sets(checkpoint, dataset, pieces, bars, seed)
     return {name: compare(made["test"], made[name], seed=seed) for name in ORDER}
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

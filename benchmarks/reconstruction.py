@@ -53,7 +53,3 @@ def main(
     """
     figures = measure_reconstruction(checkpoint, dataset, split, limit=limit)
     return figures | {"decoded_clips_per_second": decoded_per_second(checkpoint)}
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -9,13 +9,10 @@ licence it is, and how good it is.
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save
-
 from benchmarks.runner import Flags, benchmark
-from musegen.checkpoint.folder import load_checkpoint, save_checkpoint, write_metrics
+from musegen.checkpoint.folder import load_checkpoint, save_checkpoint
 from musegen.cli.evaluate import main as evaluate
 from musegen.errors import ConfigError
-from musegen.files import write_atomic
 
 
 def halve(source: Path, out: Path) -> None:
@@ -33,14 +30,10 @@ def halve(source: Path, out: Path) -> None:
         config=found.config,
         dataset=found.dataset,
         tokenizer=found.tokenizer,
-        model=found.model,
+        model=found.model.half(),
         data=found.data,
         metrics=found.metrics,
     )
-    weights = load_file(out / "model.safetensors")
-    halved = {name: w.half() if w.is_floating_point() else w for name, w in weights.items()}
-    write_atomic(out / "model.safetensors", save(halved))
-    write_metrics(out, found.metrics)
 
 
 @benchmark()
@@ -57,7 +50,3 @@ def main(ckpt: Path, dataset: str, out: Path, /, *, flags: Flags) -> None:
     evaluate([str(out), dataset, *flags])
     size = sum(file.stat().st_size for file in out.iterdir() if file.is_file())
     print(f"{out}: {size / 2**20:.1f} MiB")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

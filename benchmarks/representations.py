@@ -40,10 +40,9 @@ FEW, MORE = 4, 24
 
 def timed(kind: str, dataset: Path, out: Path, steps: int, flags: Sequence[str]) -> float:
     """Train by `musegen train`; returns the CPU minutes."""
-    words = ["--tokenizer", kind]
-    words += ["--trainer.max-steps", str(steps), "--trainer.val-check-interval", str(steps)]
+    words = f"--tokenizer {kind} --trainer.max-steps {steps} --trainer.val-check-interval {steps}"
     began = time.process_time()
-    train("vae", dataset, out, *words, *flags)
+    train("vae", dataset, out, *words.split(), *flags)
     return (time.process_time() - began) / 60
 
 
@@ -67,10 +66,10 @@ def wanted_clips(checkpoints: Sequence[Checkpoint], dataset: Dataset, limit: int
     test, training = ClipSet(first, dataset, "test"), ClipSet(first, dataset, "train")
     chosen = choose(test.clips, training.clips, first.tokenizer.tables, limit=10**9, is_training=False)
     new = set(chosen.which.tolist())
-    common = [home for home, number in homes(test).items() if number in new]
-    for other in checkpoints:
-        has = homes(ClipSet(other, dataset, "test"))
-        common = [home for home in common if home in has]
+    every = [homes(ClipSet(each, dataset, "test")) for each in checkpoints]
+    common = [
+        home for home, number in homes(test).items() if number in new and all(home in has for has in every)
+    ]
     return [common[i] for i in np.linspace(0, len(common) - 1, min(limit, len(common))).round().astype(int)]
 
 
@@ -83,15 +82,10 @@ def measure(
     numbers = [own[home] for home in wanted]
     z: Tensor = torch.stack([latent_of(clips.model, clips.ids(number)) for number in numbers])
     back = clips.decode(z, [clips.metre(number) for number in numbers])
-    scores = [
-        note_scores(others.score(theirs[home]), score) for home, score in zip(wanted, back, strict=True)
-    ]
-    lengths = np.diff(clips.clips.offsets)
-    return {
-        "ids_a_clip": float(lengths.mean()),
-        "note_f1": bootstrap_mean([each.f1 for each in scores])._asdict(),
-        "clips": len(wanted),
-    }
+    notes = [others.score(theirs[home]) for home in wanted]
+    f1 = bootstrap_mean([note_scores(*pair).f1 for pair in zip(notes, back, strict=True)])
+    length = float(np.diff(clips.clips.offsets).mean())
+    return {"ids_a_clip": length, "note_f1": f1._asdict(), "clips": len(wanted)}
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
@@ -128,11 +122,6 @@ def main(
         steps = steps_within(minutes, kind, data.path, flags)
         taken = timed(kind, data.path, out / kind, steps, flags)
         rows.append({"writing": kind, "steps": steps, "minutes": taken})
-    checkpoints = [load_checkpoint(out / kind) for kind in kinds]
-    wanted = wanted_clips(checkpoints, data, limit)
-    found = [measure(each, checkpoints[0], data, wanted) for each in checkpoints]
-    return [row | figures for row, figures in zip(rows, found, strict=True)]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    models = [load_checkpoint(out / kind) for kind in kinds]
+    wanted = wanted_clips(models, data, limit)
+    return [row | measure(model, models[0], data, wanted) for row, model in zip(rows, models, strict=True)]

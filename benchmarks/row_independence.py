@@ -55,7 +55,3 @@ def main(checkpoint: Checkpoint, /, *, seeds: int = 200, bars: int = 16) -> None
         distance = margin(checkpoint, pieces[0], at, seed, bars)
         print(f"seed {seed}: differs from id {at} on; the sample was {distance:.2e} from a boundary")
     print(f"{equal} of {seeds} seeds: piece 1 of --num 1 equals piece 1 of --num 8")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

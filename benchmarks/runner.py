@@ -31,6 +31,8 @@ def benchmark(
 ) -> Callable[[Callable[..., Any]], Main]:
     """Turn a function that measures into a `main` that takes arguments and returns the exit code.
 
+    In the module that is run it is called at once: there it must be the last function.
+
     Args:
         show: prints the result of the function, or returns it as text, unless `--json` is given. None: the
             function prints by itself and returns the exit code.
@@ -56,6 +58,8 @@ def benchmark(
                 print(text)
             return int(not is_good(found))
 
+        if measure.__module__ == "__main__":
+            raise SystemExit(main())
         return main
 
     return made

@@ -1,6 +1,6 @@
 """Training by `musegen train`, and the runs that a published benchmark scores, one row each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,31 @@ def train_grid(
     return train(family, dataset.path, out, *words, *flags)
 
 
-def checkpoints(fixed: Path | None, seeds: int, flags: Flags, train_one: Callable[[int], Path]) -> list[Path]:
+def grid_models(
+    family: str, dataset: Dataset, out: Path, *, positions: int, fixed: Path | None, seeds: int, flags: Flags
+) -> list[Path]:
     """The checkpoint named by --checkpoint, or those of one run per seed.
+
+    Args:
+        family: of the models.
+        dataset: to train on.
+        out: folder of each run, without "-" and its seed.
+        positions: per quarter note.
+        fixed: the value of --checkpoint.
+        seeds: number of runs.
+        flags: of the training.
 
     Raises:
         ConfigError: there are flags of training although nothing is trained.
     """
     if fixed and flags:
         raise ConfigError(f"{flags[0]} is a flag of training, but with --checkpoint nothing is trained")
-    return [fixed] if fixed else [train_one(seed) for seed in range(seeds)]
+    if fixed:
+        return [fixed]
+    folders = [out.with_name(f"{out.name}-{seed}") for seed in range(seeds)]
+    for seed, folder in enumerate(folders):
+        train_grid(family, dataset, folder, seed=seed, positions=positions, flags=flags)
+    return folders
 
 
 def dataset_of(pieces: Iterator[tuple[str, Score]], midi: Path, folder: Path, melody: str) -> Dataset:

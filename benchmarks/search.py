@@ -76,7 +76,3 @@ def main(
         found[name] = tried([family, str(dataset), *flags, *more], out / str(trial))
         print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
     return dict(sorted(found.items(), key=lambda each: each[1]["bits per note"]))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

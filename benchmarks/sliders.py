@@ -50,7 +50,3 @@ def main(
         seed: random seed
     """
     return measure_sliders(ClipSet(checkpoint, data, split), count=clips, seed=seed)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -8,6 +8,7 @@ completes the bar of a pickup, nor what follows the last note.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,33 @@ def piece_nats(
             logits, _ = model(ids[:, :-1], model.init_state(len(batch) if source_ids is None else source_ids))
         for row, index in enumerate(batch):
             yield index, slot_nats(logits[row].cpu(), view.stream(index), tables, legal or legal_ids)
+
+
+def mean_nats(
+    checkpoint: Checkpoint,
+    view: TokenView,
+    split: str,
+    spans: dict[str, tuple[int, int]],
+    legal: Legal | None = None,
+) -> float:
+    """Nats per position of a split, summed over the voices.
+
+    Args:
+        checkpoint: a language model that writes a grid.
+        view: see `lm_view`.
+        split: of the pieces.
+        spans: the first position that is scored and the one after the last, by the name of the piece.
+        legal: see `slot_nats`.
+    """
+    tokenizer, nats, count = checkpoint.tokenizer, 0.0, 0
+    assert isinstance(tokenizer, GridTokenizer)
+    for index, each in piece_nats(checkpoint, view, view.indices(split), legal):
+        begin, end = spans[Path(view.pieces[index].name).name]
+        rest = round(filled_up(view, index, tokenizer.tables) * tokenizer.positions)
+        music = each[rest + begin : rest + end]
+        assert len(music) == end - begin
+        nats, count = nats + float(music.sum()), count + len(music)
+    return nats / count
 
 
 def lm_view(checkpoint: Checkpoint, dataset: Dataset, split: str, place: tuple[int, int]) -> TokenView:

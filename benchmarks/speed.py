@@ -16,72 +16,77 @@ CKPT is a language model. Both sides take turns, and each ratio is the median ov
                 AdamW, in single precision on both sides, and again in bfloat16
     prepare     files per second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
-Seconds from a cold start, of `--help` and of one piece, are printed as measured. For GPUs see
-`speed_gpu.py`.
+Seconds from a cold start, of `--help` and of one piece, are printed as measured. On a GPU: sampling, with and
+without CUDA graphs, training, and profiles of both. If a part fails, its error is printed in
+its place, so that the other parts still run, and the exit code is 1.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from statistics import median
 from typing import Any, Literal
+from unittest.mock import patch
 
 import torch
 from torch import nn
 
 from benchmarks.runner import benchmark, need_lm
-from benchmarks.speed_bare import SIDES, Bare, bare_sampling, seconds, stepper, train_batches
-from benchmarks.speed_gpu import measured
+from benchmarks.speed_bare import (
+    SIDES,
+    Bare,
+    bare_sampling,
+    compared,
+    profile,
+    seconds,
+    stepper,
+    train_batches,
+)
 from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts
+from musegen.config.options import SamplingOptions
+from musegen.console import say
 from musegen.data.dataset import Dataset
+from musegen.generation import engine
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
+from musegen.training.sharding import Batch
 
-BATCHES = (1, 8, 64, 256)
-STEPS = 4
+BATCHES = {"cpu": (1, 8, 64, 256), "cuda": (1, 64, 4096)}
+STEPS = {"cpu": 4, "cuda": 20}
 """Training steps per round."""
+Parts = dict[str, Callable[[], Any]]
 
 
-def sampling(checkpoint: Checkpoint, bare: Bare, *, bars: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Tokens per second of both sides, and the ratio, for every batch size."""
-    assert isinstance(checkpoint.model, LanguageModel)
-    model, plain, rows = checkpoint.model, checkpoint.config.sampling, {}
-    ways = {
-        "": plain,
-        ", compiled": replace(plain, compiled=True),
-        ", compiled, int8": replace(plain, compiled=True, precision="int8"),
-    }
+def sampling(
+    checkpoint: Checkpoint, bare: Bare, ways: dict[str, SamplingOptions], *, bars: int, rounds: int
+) -> dict[str, dict[str, float]]:
+    """Tokens per second of each way to sample and of the plain model, for every batch size."""
+    device, rows = bare.logits.weight.device.type, {}
+    made = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=bars))  # type: ignore[arg-type]
 
-    def write(batch: int, seed: int, way: str) -> list[int]:
-        request, tokenizer = Request(bars=bars), checkpoint.tokenizer
-        results = generate(model, tokenizer, request, num=batch, seed=seed, sampling=ways[way])
-        return [len(result.ids) for result in results]
+    def rate(way: str, batch: int, turn: int) -> float:
+        taken, results = seconds(partial(made, num=batch, seed=turn + 1, sampling=ways[way]), device)
+        return sum(len(result.ids) for result in results) / taken
 
-    for batch in BATCHES:
-        ours: dict[str, list[float]] = {way: [] for way in ways}
-        theirs, seeds = [], range(1, rounds + 1)
-        for way in ways:
-            write(batch, 0, way)  # so that weights are packed and steps compiled before timing
-        bare_sampling(bare, batch, 3)
-        for seed in seeds:
-            steps = 200
-            for way in ways:
-                taken, lengths = seconds(lambda batch=batch, seed=seed, way=way: write(batch, seed, way))
-                ours[way].append(sum(lengths) / taken)
-                steps = min(max(lengths), 200)
-            taken, _ = seconds(lambda batch=batch, steps=steps: bare_sampling(bare, batch, steps))
-            theirs.append(batch * steps / taken)
-        for way, rates in ours.items():
-            ratio = median(a / b for a, b in zip(rates, theirs, strict=True))
-            rows[f"batch {batch}{way}"] = {"ids/s": median(rates), "bare": median(theirs), "ratio": ratio}
+    def bare_rate(batch: int, steps: int, _: int) -> float:
+        return batch * steps / seconds(partial(bare_sampling, bare, batch, steps), device)[0]
+
+    for batch in BATCHES[device]:
+        longest = max(len(result.ids) for result in made(num=batch, seed=0, sampling=ways[""]))
+        sides = {way: partial(rate, way, batch) for way in ways}
+        sides["bare"] = partial(bare_rate, batch, min(longest, 200))
+        for side in sides.values():
+            side(-1)  # so that weights are packed and steps compiled before timing
+        for way, row in compared(sides, rounds, "ids/s").items():
+            rows[f"batch {batch}{way}"] = row
     return rows
 
 
@@ -106,7 +111,7 @@ def against_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], ste
     if peer is None:
         return "not measured: transformers is not installed (pip install -e '.[bench]')"
     found: dict[str, Any] = {"weights": sum(each.numel() for each in peer.parameters()), "steps": steps}
-    for batch in BATCHES[::2]:
+    for batch in BATCHES["cpu"][::2]:
         gpt2_sampling(peer, batch, 3)
         taken, _ = seconds(lambda batch=batch: gpt2_sampling(peer, batch, steps))
         theirs = batch * steps / taken
@@ -116,20 +121,22 @@ def against_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], ste
 
 
 def training(
-    checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, precision: str = "float32"
+    checkpoint: Checkpoint, bare: Bare, batches: Sequence[Batch], *, rounds: int, precision: str = "float32"
 ) -> dict[str, float]:
     """Training steps per second of both sides, and the ratio."""
-    batches = train_batches(checkpoint, dataset)
-    rates: dict[str, list[float]] = {side: [] for side in SIDES}
-    for turn in range(rounds):
-        made = [batches[(turn * STEPS + i) % len(batches)] for i in range(STEPS)]
+    device = bare.logits.weight.device.type
+    steppers = {side: stepper(checkpoint, bare, side=side, precision=precision) for side in SIDES}
+
+    def rate(side: str, turn: int) -> float:
+        made = [batches[(turn * STEPS[device] + i) % len(batches)] for i in range(STEPS[device])]
+        return len(made) / seconds(partial(steppers[side], made), device)[0]
+
+    if device == "cuda":
         for side in SIDES:
-            step = stepper(checkpoint, bare, side=side, precision=precision)
-            taken, _ = seconds(lambda step=step, made=made: [step(batch) for batch in made])
-            rates[side].append(STEPS / taken)
+            rate(side, 0)
+    row = compared({side: partial(rate, side) for side in SIDES}, rounds, "steps/s")["ours"]
     checkpoint.model.eval()
-    ratio = median(a / b for a, b in zip(rates["ours"], rates["bare"], strict=True))
-    return {"steps/s": median(rates["ours"]), "bare": median(rates["bare"]), "ratio": ratio}
+    return row
 
 
 def cold(checkpoint: Path, bars: int) -> dict[str, float]:
@@ -142,45 +149,83 @@ def cold(checkpoint: Path, bars: int) -> dict[str, float]:
         return {name: seconds(partial(command, [*musegen, *each]))[0] for name, each in words.items()}
 
 
-def on_cpu(checkpoint: Checkpoint, dataset: Dataset, *, rounds: int, bars: int) -> dict[str, Any]:
-    """All figures on a CPU."""
-    assert isinstance(checkpoint.model, LanguageModel)
-    bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model)
-    rates = sampling(checkpoint, bare, bars=bars, rounds=rounds)
-    most = bandwidth() / read_by_a_step(checkpoint.model)
-    found: dict[str, Any] = {
-        "threads": torch.get_num_threads(),
-        "weights": sum(weight.numel() for weight in checkpoint.model.parameters()),
-        "bare_weights": sum(weight.numel() for weight in bare.parameters()),
-        "sampling": rates,
+def cpu_parts(
+    checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, bars: int, found: dict[str, Any]
+) -> Parts:
+    """What is measured on a CPU."""
+    model, plain = checkpoint.model, checkpoint.config.sampling
+    assert isinstance(model, LanguageModel)
+    ways = {
+        "": plain,
+        ", compiled": replace(plain, compiled=True),
+        ", compiled, int8": replace(plain, compiled=True, precision="int8"),
     }
-    parts: dict[str, Callable[[], Any]] = {
-        "roofline": lambda: {
-            "steps/s": most,
-            "share reached": rates["batch 1"]["ids/s"] / most,
-            "compiled": rates["batch 1, compiled"]["ids/s"] / most,
-        },
-        "training": lambda: training(checkpoint, dataset, bare, rounds=rounds),
+    batches = train_batches(checkpoint, dataset)
+
+    def roofline() -> dict[str, float]:
+        most = bandwidth() / read_by_a_step(model)
+        plain, compiled = (found["sampling"][f"batch 1{way}"]["ids/s"] / most for way in ("", ", compiled"))
+        return {"steps/s": most, "share reached": plain, "compiled": compiled}
+
+    def in_bfloat16() -> Any:
+        if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+            return "not measured: this CPU does not support bfloat16"
+        return training(checkpoint, bare, batches, rounds=rounds, precision="bfloat16")
+
+    return {
+        "sampling": lambda: sampling(checkpoint, bare, ways, bars=bars, rounds=rounds),
+        "roofline": roofline,
+        "training": lambda: training(checkpoint, bare, batches, rounds=rounds),
         "cold_start_seconds": lambda: cold(checkpoint.path, bars),
         "prepare": lambda: preparing(dataset),
-        "GPT-2": lambda: against_gpt2(checkpoint, rates, steps=100),
-        "training, bfloat16": lambda: in_bfloat16(checkpoint, dataset, bare, rounds=rounds),
+        "GPT-2": lambda: against_gpt2(checkpoint, found["sampling"], steps=100),
+        "training, bfloat16": in_bfloat16,
     }
-    print(json.dumps(found), file=sys.stderr, flush=True)  # printed now in case the run is interrupted
-    for name, part in parts.items():
-        found[name] = part()
-        print(json.dumps({name: found[name]}), file=sys.stderr, flush=True)
-    return found
 
 
-def in_bfloat16(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int) -> Any:
-    """`training` in bfloat16, if the CPU supports it."""
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
-        return "not measured: this CPU does not support bfloat16"
-    return training(checkpoint, dataset, bare, rounds=rounds, precision="bfloat16")
+def gpu_parts(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, bars: int) -> Parts:
+    """What is measured on a GPU."""
+    device, ways = bare.logits.weight.device.type, {"": checkpoint.config.sampling}
+    data = islice(train_batches(checkpoint, dataset), STEPS[device])
+    made = [{name: each.to(device) for name, each in batch.items()} for batch in data]
+    trained = partial(training, checkpoint, bare, made, rounds=rounds)
+    sampled = partial(sampling, checkpoint, bare, ways, bars=bars)
+    written = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=8))  # type: ignore[arg-type]
+
+    def ungraphed() -> Any:
+        with patch.object(engine, "GRAPHS", False):  # noqa: FBT003
+            return sampled(rounds=1)
+
+    def training_profile(side: str) -> Any:
+        steps = stepper(checkpoint, bare, side=side, precision="bfloat16")
+        found = profile(partial(steps, made[:5]), device)
+        checkpoint.model.eval()
+        return found
+
+    parts: Parts = {f"training, {each}": partial(trained, precision=each) for each in ("float32", "bfloat16")}
+    parts[f"sampling {bars} bars"] = partial(sampled, rounds=rounds)
+    parts[f"sampling {bars} bars, without graphs"] = ungraphed
+    for batch in BATCHES[device]:
+        parts[f"profile of sampling, batch {batch}"] = partial(profile, partial(written, num=batch), device)
+    for side in SIDES:
+        parts[f"profile of training, bfloat16, {side}"] = partial(training_profile, side)
+    return parts
 
 
-@benchmark(print_facts)
+def figures(part: Callable[[], Any]) -> Any:
+    """The figures of a part, or its error."""
+    try:
+        return part()
+    except Exception as error:  # noqa: BLE001 - a benchmark reports what happened and continues
+        return {"failed": f"{type(error).__name__}: {error}"}
+
+
+def is_complete(found: dict[str, Any]) -> bool:
+    """Whether no part failed."""
+    return not any("failed" in part for part in found.values() if isinstance(part, dict))
+
+
+@benchmark(print_facts, is_good=is_complete)
 def main(
     checkpoint: Checkpoint,
     dataset: Dataset,
@@ -200,11 +245,17 @@ def main(
         device: device to measure on
     """
     need_lm(checkpoint)
-    if device == "cpu":
-        return on_cpu(checkpoint, dataset, rounds=rounds, bars=bars)
     checkpoint.model.to(device)
-    return measured(checkpoint, dataset, device=device, rounds=rounds, bars=bars)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    bare = Bare(len(checkpoint.tokenizer.tables.kind), checkpoint.config.model).to(device)
+    where = {"machine": torch.cuda.get_device_name(), "torch": torch.__version__} if device == "cuda" else {}
+    found: dict[str, Any] = where or {"threads": torch.get_num_threads()}
+    for name, model in (("weights", checkpoint.model), ("bare_weights", bare)):
+        found[name] = sum(weight.numel() for weight in model.parameters())
+    if device == "cuda":
+        parts = gpu_parts(checkpoint, dataset, bare, rounds=rounds, bars=bars)
+    else:
+        parts = cpu_parts(checkpoint, dataset, bare, rounds=rounds, bars=bars, found=found)
+    for name, part in parts.items():
+        found[name] = figures(part)
+        say(json.dumps({name: found[name]}))  # at once, in case the run is interrupted
+    return found

@@ -1,7 +1,8 @@
-"""The plain nn.LSTM baseline of `benchmarks.speed`, and a training step of both sides."""
+"""The plain nn.LSTM baseline of `benchmarks.speed`, training steps of both sides, timing and profiles."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from musegen.training.sharding import Batch
 from musegen.training.windows import TokenDataModule
 
 SIDES = ("ours", "bare")
+SHOWN = 8
+"""The number of kernels that are listed in a profile."""
 
 
 def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
@@ -25,6 +28,55 @@ def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
     result = call()
     wait()
     return time.perf_counter() - began, result
+
+
+def compared(
+    sides: Mapping[str, Callable[[int], float]], rounds: int, unit: str
+) -> dict[str, dict[str, float]]:
+    """The median rate of each side, and of its ratio to "bare", over rounds in which the sides take turns.
+
+    Args:
+        sides: from the number of a round to a rate; "bare" is the baseline.
+        rounds: the number of rounds.
+        unit: of the rates.
+    """
+    rates: dict[str, list[float]] = {side: [] for side in sides}
+    for turn in range(rounds):
+        for side, rate in sides.items():
+            rates[side].append(rate(turn))
+    bare = rates.pop("bare")
+    return {
+        side: {
+            unit: median(own),
+            "bare": median(bare),
+            "ratio": median(a / b for a, b in zip(own, bare, strict=True)),
+        }
+        for side, own in rates.items()
+    }
+
+
+def profile(run: Callable[[], object], device: str) -> dict[str, Any]:
+    """How long the GPU is busy, with which kernels and how many, when something is run a second time."""
+    run()
+    with torch.profiler.profile() as profiler:
+        wall = seconds(run, device)[0] * 1e6
+    events = profiler.key_averages()
+    on_gpu = (event for event in events if event.device_type == torch.autograd.DeviceType.CUDA)
+    kernels = sorted(on_gpu, key=lambda event: -event.self_device_time_total)
+    busy, count = (sum(getattr(e, name) for e in kernels) for name in ("self_device_time_total", "count"))
+    share = busy / wall
+    waits = ("cudaStreamSynchronize", "cudaDeviceSynchronize")
+    return {
+        "wall ms": wall / 1000,
+        "busy share": share,
+        "kernels": count,
+        "us a kernel": busy / max(count, 1),
+        "synchronizations": sum(event.count for event in events if event.key in waits),
+        "limited by": "the GPU" if share > 0.8 else "launches and Python" if share < 0.5 else "both",
+        **{
+            e.key[:70]: f"{e.self_device_time_total / busy:.1%} in {e.count}" for e in kernels[:SHOWN] if busy
+        },
+    }
 
 
 class Bare(nn.Module):
@@ -72,22 +124,24 @@ def train_batches(checkpoint: Checkpoint, dataset: Dataset) -> Sequence[Batch]:
 
 
 def stepper(
-    checkpoint: Checkpoint, bare: Bare, *, side: str, device: str = "cpu", precision: str = "float32"
-) -> Callable[[Batch], None]:
-    """A complete training step of "ours" or "bare"."""
+    checkpoint: Checkpoint, bare: Bare, *, side: str, precision: str
+) -> Callable[[Sequence[Batch]], None]:
+    """Complete training steps of "ours" or "bare", one for each batch."""
     model: nn.Module = checkpoint.model if side == "ours" else bare
+    device = bare.logits.weight.device.type
     is_note = torch.from_numpy((checkpoint.tokenizer.tables.pitch >= 0).astype("int64")).to(device)
     module = DecoderModule(checkpoint.model, optim=checkpoint.config.optim, steps=1, is_note=is_note)
     loss = module.loss if side == "ours" else lambda batch: bare_loss(bare, batch)
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
 
-    def step(batch: Batch) -> None:
-        optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-            nats = loss(batch)
-        nats.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    def steps(batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            optimizer.zero_grad()
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+                nats = loss(batch)
+            nats.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
 
-    return step
+    return steps

@@ -3,15 +3,15 @@
 import contextlib
 import io
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.runs import write_score
+from benchmarks.speed_bare import seconds
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.music.writing.midi import midi_bytes
 
 LAYERS, HEADS, CONTEXT = 4, 4, 1024
 """Settings of GPT-2; its width follows from the number of weights."""
@@ -19,7 +19,7 @@ FILES = 300
 """The number of files that are prepared."""
 
 
-def gpt2(weights: int, vocab: int, device: str = "cpu") -> Any:
+def gpt2(weights: int, vocab: int) -> Any:
     """A standard GPT-2 with about so many weights (embedding and output are tied).
 
     Returns:
@@ -32,16 +32,9 @@ def gpt2(weights: int, vocab: int, device: str = "cpu") -> Any:
     width = HEADS
     while 12 * LAYERS * (width + HEADS) ** 2 + (vocab + CONTEXT) * (width + HEADS) <= weights:
         width += HEADS
-    config = GPT2Config(
-        vocab_size=vocab,
-        n_positions=CONTEXT,
-        n_embd=width,
-        n_layer=LAYERS,
-        n_head=HEADS,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    return GPT2LMHeadModel(config).eval().to(device)
+    sizes = {"vocab_size": vocab, "n_embd": width, "n_layer": LAYERS, "n_head": HEADS}
+    config = GPT2Config(n_positions=CONTEXT, bos_token_id=1, eos_token_id=2, **sizes)
+    return GPT2LMHeadModel(config).eval()
 
 
 @torch.inference_mode()
@@ -60,19 +53,12 @@ def preparing(dataset: Dataset) -> dict[str, float]:
     import miditok
 
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "source"
-        source.mkdir()
-        paths = []
-        for index, piece in enumerate(dataset.pieces[:FILES]):
-            paths.append(source / f"{index:04}.mid")
-            paths[-1].write_bytes(midi_bytes(dataset.score(piece)))
-        began = time.perf_counter()
+        paths = [Path(folder) / "source" / f"{index:04}.mid" for index in range(FILES)][: len(dataset.pieces)]
+        for path, piece in zip(paths, dataset.pieces, strict=False):
+            write_score(dataset.score(piece), path)
         with contextlib.redirect_stderr(io.StringIO()):
-            prepare(str(source), Path(folder) / "dataset", workers=1)
-        ours = len(paths) / (time.perf_counter() - began)
+            source, out = str(paths[0].parent), Path(folder) / "dataset"
+            ours = len(paths) / seconds(lambda: prepare(source, out, workers=1))[0]
         tokenizer = miditok.REMI()
-        began = time.perf_counter()
-        for path in paths:
-            tokenizer(path)
-        theirs = len(paths) / (time.perf_counter() - began)
+        theirs = len(paths) / seconds(lambda: [tokenizer(path) for path in paths])[0]
     return {"files": len(paths), "files/s": ours, "MidiTok": theirs, "ratio": ours / theirs}

@@ -58,18 +58,17 @@ def measure(
     longest = max(form.bars for form in chosen)
     found = compare(music_set("real", real), music_set(checkpoint.path.name, own), seed=seed)
     index = open_training_index(dataset).known
-    copied = {
-        name: [max_copied_run(score, index) for score in progress(scores, len(scores), f"Searching {name}")]
-        for name, scores in (("real", real), ("own", own))
-    }
+
+    def copies(name: str, scores: list[Score]) -> dict[str, float]:
+        searched = progress(scores, len(scores), f"Searching {name}")
+        runs = [max_copied_run(score, index) for score in searched]
+        return {"mean": float(np.mean(runs)), "median": float(np.median(runs))}
+
     return {
         "features": {name: _feature_figures(row) for name, row in found["features"].items()},
         "overlap": found["overlap"],
         "halves_overlap": found["halves_overlap"],
-        "copied": {
-            name: {"mean": float(np.mean(runs)), "median": float(np.median(runs))}
-            for name, runs in copied.items()
-        },
+        "copied": {"real": copies("real", real), "own": copies("own", own)},
         "ends on the tonic": _shares(ends_on_tonic, real, own),
         "in one scale": _shares(lambda score: scale_consistency(score) > 1 - ROUNDING, real, own),
         "empty": num - len(own),
@@ -88,29 +87,22 @@ def _feature_figures(row: dict[str, Any]) -> dict[str, float]:
 
 def _shares(holds: Callable[[Score], bool], real: list[Score], own: list[Score]) -> dict[str, float]:
     """The shares of the scores for which a condition holds."""
-    return {
-        name: float(np.mean([holds(score) for score in scores]))
-        for name, scores in (("real", real), ("own", own))
-    }
+    shares = (float(np.mean(list(map(holds, scores)))) for scores in (real, own))
+    return dict(zip(("real", "own"), shares, strict=True))
 
 
 def verdicts(found: dict[str, Any]) -> dict[str, str]:
     """The targets, and whether each is met."""
-    low = [name for name, row in found["features"].items() if row["share"] < WANTED]
-    off = [
-        name
-        for name in FORM
-        if abs(found["features"][name]["own"] / found["features"][name]["real"] - 1) > WITHIN
-    ]
-    copied = found["copied"]
+    features, copied = found["features"], found["copied"]
+    low = [name for name, row in features.items() if row["share"] < WANTED]
+    off = [name for name in FORM if abs(features[name]["own"] / features[name]["real"] - 1) > WITHIN]
     copies = copied["own"]["mean"] > copied["real"]["mean"]
+    late = found["empty"] or found["over the last bar"] or found["too long"]
     return {
         "features": f"NOT MET: {', '.join(low)}" if low else "met",
         "form": f"NOT MET: {', '.join(off)}" if off else "met",
         "copies no more than real ones": "NOT MET" if copies else "met",
-        "none empty, all end in time": (
-            "NOT MET" if found["empty"] or found["over the last bar"] or found["too long"] else "met"
-        ),
+        "none empty, all end in time": "NOT MET" if late else "met",
     }
 
 
@@ -155,7 +147,3 @@ def main(
     lowest = min(found["features"], key=lambda name: found["features"][name]["share"])
     found["lowest share"] = f"{lowest}, {found['features'][lowest]['share']:.3f}"
     return found | {"verdicts": verdicts(found)}
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -16,10 +16,12 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Literal
+
+from symusic import Track
 
 from benchmarks.runner import benchmark
 from musegen.api.inputs import read_melody, read_music
@@ -45,28 +47,27 @@ class _TooLong(BaseException):
     """The time limit is exceeded; musegen must not catch this."""
 
 
+def notes(tracks: Iterable[Track], scale: float = 1) -> list[tuple[float, float, int, int]]:
+    """Onset, duration, pitch and velocity of every note, sorted."""
+    return sorted(
+        (n.time * scale, n.duration * scale, n.pitch, n.velocity) for track in tracks for n in track.notes
+    )
+
+
 def is_verbatim(source: Path, written: Path) -> bool:
     """Whether the first tracks of the result are the melody of the source: notes, tempos, time signatures."""
     with contextlib.redirect_stderr(io.StringIO()):
-        melody = read_melody("FILE", source, None).user_tracks
+        melody = read_melody("FILE", source, None).verbatim
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / melody.ticks_per_quarter
-    expected = sorted(
-        (n.time * scale, n.duration * scale, n.pitch, n.velocity) for n in melody.tracks[0].notes
-    )
+    expected = notes(melody.tracks[:1], scale)
     # Notes of one pitch that overlap are written on a second track of the same name.
-    same = any(
-        expected
-        == sorted((n.time, n.duration, n.pitch, n.velocity) for t in score.tracks[:count] for n in t.notes)
-        for count in (1, 2, 3)
-    )
+    same = any(expected == notes(score.tracks[:count]) for count in (1, 2, 3))
     tempos = [(t.time * scale, round(t.qpm, 3)) for t in melody.tempos]
-    same_tempos = not tempos or tempos == [(t.time, round(t.qpm, 3)) for t in score.tempos]
     metres = [(t.time * scale, t.numerator, t.denominator) for t in melody.time_signatures]
-    same_metres = not metres or metres == [
-        (t.time, t.numerator, t.denominator) for t in score.time_signatures
-    ]
-    return same and same_tempos and same_metres
+    same_tempos = tempos in ([], [(t.time, round(t.qpm, 3)) for t in score.tempos])
+    written_metres = [(t.time, t.numerator, t.denominator) for t in score.time_signatures]
+    return same and same_tempos and metres in ([], written_metres)
 
 
 def is_continued(source: Path, written: Path) -> bool:
@@ -75,8 +76,8 @@ def is_continued(source: Path, written: Path) -> bool:
         original = read_music("FILE", source)
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / original.ticks_per_quarter
-    expected = Counter((n.time * scale, n.pitch) for track in original.tracks for n in track.notes)
-    return not expected - Counter((n.time, n.pitch) for track in score.tracks for n in track.notes)
+    expected = Counter((onset, pitch) for onset, _, pitch, _ in notes(original.tracks, scale))
+    return not expected - Counter((onset, pitch) for onset, _, pitch, _ in notes(score.tracks))
 
 
 CHECKS = {"accompany": is_verbatim, "generate": is_continued}
@@ -99,14 +100,13 @@ def attempt(verb: str, files: list[Path], meant: dict[str, str], limit: int) -> 
             return f"longer than {limit} s"
         finally:
             signal.alarm(0)
-        said = words.getvalue().strip()
+        said = words.getvalue().strip() or "no message"
         if "Traceback" in said or "Warning" in said:
             return f"{code}, with a traceback or warning: {said}"
-        if code == 0:
-            check = CHECKS.get(verb)
-            written = Path(folder) / "out" / "001.mid"
-            return "done" if check is None or check(path, written) else "changed"
-        return f"{code}: {said.splitlines()[-1] if said else 'no message'}"
+        if code:
+            return f"{code}: {said.splitlines()[-1]}"
+        is_kept = verb not in CHECKS or CHECKS[verb](path, Path(folder) / "out" / "001.mid")
+        return "done" if is_kept else "changed"
 
 
 def kind_of(end: str) -> str:
@@ -114,7 +114,8 @@ def kind_of(end: str) -> str:
     return end if end in ("done", "changed") else "rejected" if end.startswith("2:") else "failed"
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def stop(_number: int, _frame: FrameType | None) -> None:
+    """Interrupt a command whose time is up."""
     raise _TooLong
 
 
@@ -146,26 +147,22 @@ def main(
         seed: random seed
     """
     meant = {"folk": folk, "chorale": chorale, "folk-vae": folk_vae, "DATA": against, "SEED": str(seed)}
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGALRM, stop)
     failures = 0
     for folder in folders:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)[::every]
         for verb in verbs:
             ends: Counter[str] = Counter()
-            slowest, began = 0.0, time.time()
+            seconds = [0.0]
             for number, path in enumerate(files):
-                start = time.time()
+                start = time.perf_counter()
                 end = attempt(verb, files[number:] + files[:number], meant, limit)
-                slowest = max(slowest, time.time() - start)
+                seconds.append(time.perf_counter() - start)
                 ends[kind_of(end)] += 1
                 if end != "done":
                     print(f"{verb} {path.relative_to(folder)}: {end}")
             failures += ends["failed"] + ends["changed"]
             counts = ", ".join(f"{count} {kind}" for kind, count in ends.most_common())
-            took = f"{(time.time() - began) / 60:.1f} minutes, slowest {slowest:.0f} s"
+            took = f"{sum(seconds) / 60:.1f} minutes, slowest {max(seconds):.0f} s"
             print(f"{verb} {folder.name}: {len(files)} files: {counts}; {took}", flush=True)
     return failures > 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -66,14 +66,8 @@ def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None
         results = generate(model, tokenizer, request, num=samples, sampling=SamplingOptions())
         read = [read_midi(midi_bytes(result.score)) for result in results]
         notes = [score.note_num() for score, _ in read]
-        decoded = sum(not repairs for _, repairs in read)
+        decoded, sounding = sum(not repairs for _, repairs in read), sum(map(bool, notes))
         exact = sum(math.ceil(score.end() / (480 * 4 * beats // unit)) == bars for score, _ in read)
         errors = sum(tokenizer.count_errors(result.ids) for result in results)
-        print(
-            f"{beats}/{unit:<4} {decoded:>8} {sum(map(bool, notes)):>10} {exact:>10} {errors:>7.0f} "
-            f"{min(notes):>10} to {max(notes)}"
-        )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        counts = f"{decoded:>8} {sounding:>10} {exact:>10} {errors:>7.0f}"
+        print(f"{beats}/{unit:<4} {counts} {min(notes):>10} to {max(notes)}")

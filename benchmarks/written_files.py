@@ -38,6 +38,7 @@ Notes = list[tuple[bool, int, list[tuple[int, int, int, int]]]]
 """Sorted tracks: drums, program, and sorted notes as onset, duration (ticks), pitch, velocity."""
 VOICES = [Part(name, 52) for name in ("Soprano", "Alto", "Tenor", "Bass")]
 BARS = 8
+NOTE_OFF, NOTE_ON, PROGRAM_CHANGE = 8, 9, 12
 
 
 def tokenizers() -> dict[str, Tokenizer]:
@@ -73,71 +74,66 @@ def of_score(score: Score) -> Notes:
 def by_pretty_midi(data: bytes) -> Notes:
     """The notes that pretty_midi reads, its seconds converted to ticks."""
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
+
+    def note(n: pretty_midi.Note) -> tuple[int, int, int, int]:
+        start = midi.time_to_tick(n.start)
+        return start, midi.time_to_tick(n.end) - start, n.pitch, n.velocity
+
+    return sorted(
+        (each.is_drum, int(each.program), sorted(map(note, each.notes))) for each in midi.instruments
+    )
+
+
+Event = tuple[int, int, int, int, int]
+"""Ticks since the event before; kind of message (upper half of its status byte), channel, two data bytes."""
+
+
+def of_events(tracks: Iterable[Iterable[Event]]) -> Notes:
+    """The notes of tracks of events."""
     rows = []
-    for each in midi.instruments:
-        spans = [
-            (midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch, n.velocity) for n in each.notes
-        ]
-        rows.append((each.is_drum, int(each.program), sorted((a, b - a, p, v) for a, b, p, v in spans)))
+    for events in tracks:
+        open_: dict[tuple[int, int], tuple[int, int]] = {}
+        notes, now, program, channels = [], 0, 0, set()
+        for delta, kind, channel, pitch, velocity in events:
+            now += delta
+            if kind == PROGRAM_CHANGE:
+                program = pitch
+            elif kind == NOTE_ON and velocity:
+                assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {now}"
+                open_[channel, pitch] = now, velocity
+            elif kind in (NOTE_ON, NOTE_OFF):
+                onset, loud = open_.pop((channel, pitch))
+                notes.append((onset, now - onset, pitch, loud))
+                channels.add(channel)
+        assert not open_, f"{len(open_)} notes never end"
+        if notes:
+            (channel,) = channels
+            rows.append((channel == 9, program, sorted(notes)))
     return sorted(rows)
-
-
-Event = tuple[int, int, int, int]
-"""Tick, channel, pitch, velocity (0 if a note ends)."""
-
-
-def paired(events: Iterable[Event]) -> list[tuple[int, int, int, int]]:
-    """The notes of one track from its events."""
-    open_: dict[tuple[int, int], tuple[int, int]] = {}
-    notes = []
-    for tick, channel, pitch, velocity in events:
-        if velocity:
-            assert (channel, pitch) not in open_, f"two notes on pitch {pitch} at once, at tick {tick}"
-            open_[channel, pitch] = tick, velocity
-        else:
-            onset, loud = open_.pop((channel, pitch))
-            notes.append((onset, tick - onset, pitch, loud))
-    assert not open_, f"{len(open_)} notes never end"
-    return sorted(notes)
 
 
 def by_mido(data: bytes) -> Notes:
     """The notes that mido reads, from its messages."""
-    rows = []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, events, program = 0, [], 0
-        for message in track:
-            now += message.time
-            if message.type == "program_change":
-                program = message.program
-            elif message.type in ("note_on", "note_off"):
-                loud = message.velocity if message.type == "note_on" else 0
-                events.append((now, message.channel, message.note, loud))
-        if events:
-            (channel,) = {event[1] for event in events}
-            rows.append((channel == 9, program, paired(events)))
-    return sorted(rows)
+
+    def event(message: mido.Message) -> Event:
+        status, first, second, *_ = *message.bytes(), 0, 0
+        return message.time, status >> 4, status & 15, first, second
+
+    return of_events(map(event, track) for track in mido.MidiFile(file=io.BytesIO(data)).tracks)
 
 
 def by_music21(data: bytes) -> Notes:
-    """The notes in the raw events of music21."""
+    """The notes in the raw events of music21, which counts channels from 1."""
     from music21 import midi
+
+    def event(each: midi.MidiEvent) -> Event:
+        if not isinstance(each.type, midi.ChannelVoiceMessages):
+            return each.time, 0, 0, 0, 0
+        return 0, each.type.value >> 4, each.channel - 1, each.parameter1, each.parameter2
 
     file = midi.MidiFile()
     file.readstr(data)
-    rows = []
-    for track in file.tracks:
-        now, events, program = 0, [], 0
-        for event in track.events:
-            if event.isDeltaTime():
-                now += event.time
-            elif event.type == midi.ChannelVoiceMessages.PROGRAM_CHANGE:
-                program = event.data
-            elif event.isNoteOn() or event.isNoteOff():
-                events.append((now, event.channel, event.pitch, event.velocity if event.isNoteOn() else 0))
-        if events:
-            rows.append((events[-1][1] == 10, program, paired(events)))
-    return sorted(rows)
+    return of_events(map(event, track.events) for track in file.tracks)
 
 
 READERS: dict[str, Callable[[bytes], Notes]] = {
@@ -151,12 +147,16 @@ def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
         model = untrained(tokenizer)
-        share = num * (number + 1) // len(kinds) - num * number // len(kinds)
-        for index, metre in enumerate(METRES):
-            count = share * (index + 1) // len(METRES) - share * index // len(METRES)
+        share = _shares(num, len(kinds))[number]
+        for metre, count in zip(METRES, _shares(share, len(METRES)), strict=True):
             request = Request(bars=BARS, time_signature=metre)
             for result in generate(model, tokenizer, request, num=count, seed=number):
                 yield name, result.score
+
+
+def _shares(total: int, parts: int) -> list[int]:
+    """A number divided into so many parts, as equal as can be."""
+    return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
 
 
 def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
@@ -227,7 +227,3 @@ def main(
     print(f"{said}: {len(found)} disagreements")
     print(*found[:20], sep="\n")
     return bool(found)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

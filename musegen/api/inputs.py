@@ -171,8 +171,8 @@ def read_ends(
     if begin.metre != end.metre:
         metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (begin, end)]
         raise DataError(
-            f"the clips differ in metre: A ({_label(first)}) is in {metres[0]}, B ({_label(last)}) in "
-            f"{metres[1]}; choose clips in the same metre (⟨from-bar⟩)"
+            f"the clips differ in time signature: A ({_label(first)}) is in {metres[0]}, B ({_label(last)}) "
+            f"in {metres[1]}; choose clips in the same time signature (⟨from-bar⟩)"
         )
     return begin, end
 

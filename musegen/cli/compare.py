@@ -114,6 +114,7 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         rest = (each["kl"], halves["overlap"], halves["kl"])
         rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
     notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
+    notes.append("KL: divergence, in nats, of the distances within a set from those between the sets")
     whole = ("", "overlap", "KL", "of halves")
     total = (
         "geometric mean",

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure nats per token and bits per note on whole pieces; lower is better.
 
-    A language model also generates pieces with the metres and lengths of the pieces of the split, and the two
-    sets are compared feature by feature, as by `musegen compare`; of pieces over 40 bars, the first 40.
+    A language model also generates pieces with the time signatures and lengths of those of the split, and the
+    two sets are compared feature by feature, as by `musegen compare`; of pieces over 40 bars, the first 40.
 
     A clip model (VAE) reconstructs held-out clips from their posterior mean by greedy decoding; note F1 is
     compared with that of the nearest training clip. Samples from its latent space, the smoothness of its

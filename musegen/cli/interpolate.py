@@ -28,7 +28,7 @@ class Interpolate:
     first: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
     """A music file: MIDI, MusicXML, ABC or kern."""
     last: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
-    """Another music file, in the same metre."""
+    """Another music file, in the same time signature."""
     out: Path
     """Output folder: 001.mid and so on are the steps, all.mid joins them, all.png shows their piano rolls."""
     options: InterpolateOptions = field(default_factory=InterpolateOptions)

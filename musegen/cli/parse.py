@@ -85,6 +85,8 @@ def _with_help(field: "dataclasses.Field[Any]", hint: Any, text: str | None, def
     marks: dict[str, Any] = {"help": text} if text else {}
     if text and (default is None or default == ()):
         marks["help_behavior_hint"] = ""  # the text has the default in words
+    elif text and default is dataclasses.MISSING:  # for several values tyro would show an empty default
+        marks["help_behavior_hint"] = "" if "Default: " in text else "(required)"
     marks |= {"metavar": field.metadata["metavar"]} if "metavar" in field.metadata else {}
     hint = field.metadata["typed"] | None if "typed" in field.metadata else hint
     conf = [tyro.conf.arg(**marks)] if marks else []

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from musegen.api.inputs import read_music
 from musegen.checkpoint.names import released_models
 from musegen.console import say
-from musegen.errors import MusegenError
+from musegen.errors import DataError, MusegenError
 
 if TYPE_CHECKING:
     from symusic import Score
 
-    from musegen.data.dataset import Dataset
+    from musegen.data.dataset import Dataset, IndexEntry
 
 TUNE, FIRST, LAST, CHORALE = "tune.mid", "a.mid", "b.mid", "chorale.mid"
 """Inputs of the models: eight bars of a tune, two tunes, the soprano of a chorale."""
-METRE = "6/8"
-"""Metre of the input tunes."""
+METRE, BARS = "6/8", 16
+"""Metre of the input tunes, if the dataset has two such tunes, and their least number of bars."""
 CHORALE_FILE = "corpus/bach/bwv244.3.mxl"
 """A file of music21: a chorale of the test split."""
 
@@ -103,18 +103,36 @@ def _play(item: Item, inputs: Path, out: Path) -> list[tuple[str, Score]]:
 
 
 def _write_inputs(dataset: Dataset, folder: Path) -> None:
-    """Write the inputs of the models: two tunes of the test split, and a soprano."""
+    """Write the inputs of the models: two tunes, eight bars of the first, and a soprano."""
     from musegen.music.excerpt import excerpt
     from musegen.music.writing.midi import write_score
 
-    tunes = [
-        dataset.score(piece)
-        for piece in dataset.split("test")
-        if piece.time_signatures == [METRE] and not piece.pickup and piece.bars >= 16
-    ]
-    write_score(excerpt(tunes[0], 0, 8), folder / TUNE)
-    write_score(tunes[0], folder / FIRST)
-    write_score(tunes[1], folder / LAST)
+    first, last = (dataset.score(piece) for piece in _two_tunes(dataset))
+    write_score(excerpt(first, 0, 8), folder / TUNE)
+    write_score(first, folder / FIRST)
+    write_score(last, folder / LAST)
     chorale = read_music("FILE", Path(str(distribution("music21").locate_file("music21"))) / CHORALE_FILE)
     chorale.tracks = [track for track in chorale.tracks if track.name.startswith("Soprano")]
     write_score(chorale, folder / CHORALE)
+
+
+def _two_tunes(dataset: Dataset) -> list[IndexEntry]:
+    """Two tunes in one metre, in `METRE` if possible: of the test split, else of the whole dataset.
+
+    Raises:
+        DataError: there are no two such tunes.
+    """
+    for split in ("test", "all"):
+        tunes = [
+            piece
+            for piece in dataset.split(split)
+            if len(piece.time_signatures) == 1 and not piece.pickup and piece.bars >= BARS
+        ]
+        for metre in [METRE, *(piece.time_signatures[0] for piece in tunes)]:
+            found = [piece for piece in tunes if piece.time_signatures == [metre]]
+            if len(found) >= 2:
+                return found[:2]
+    raise DataError(
+        f"dataset {dataset.path} has no two tunes of at least {BARS} bars, without pickup, in the same time "
+        "signature: remove its folder, and the demo prepares it in full"
+    )

@@ -14,6 +14,14 @@ Values = Mapping[str, Mapping[str, float]]
 
 
 INTERVALS = "means over pieces (95% intervals)"
+LABELS = {
+    "kl": "KL in nats",
+    "kl_per_dimension": "KL per dimension in nats",
+    "mutual_information": "mutual information in nats",
+    "metres": "time signatures",
+    "the metre changes inside": "the time signature changes inside",
+}
+"""How names are shown that say too little, or have other words, in files."""
 
 
 def print_table(
@@ -71,7 +79,7 @@ def print_facts(facts: dict[str, Any]) -> None:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", " ")
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def _cell(value: Any) -> str:
@@ -85,7 +93,8 @@ def _cell(value: Any) -> str:
         case int():
             return f"{value:,}"
         case dict():
-            shown = [f"{name} {_cell(each)}" for name, each in value.items() if each not in ("", None, {})]
+            filled = {name: each for name, each in value.items() if each not in ("", None, {})}
+            shown = [f"{LABELS.get(name, name)} {_cell(each)}" for name, each in filled.items()]
             return ("\n" if any(isinstance(each, dict) for each in value.values()) else ", ").join(shown)
         case [dict(), *_]:
             return "\n".join(map(_cell, value))

@@ -26,6 +26,8 @@ from musegen.processes import is_first_process
 class Train:
     """Train a model on a dataset; the checkpoint has the weights with the lowest validation loss.
 
+    Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --polyphonic (--data.tracks all).
+
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
     $ musegen train seq2seq bach-chorales --out checkpoints/chorale
@@ -76,7 +78,8 @@ def main(argv: list[str]) -> None:
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(FAMILIES)}"
         raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen train lm DATA --out DIR)")
     prog = f"musegen train {config.family}"
-    default = Train(data=dataset or tyro.MISSING, out=tyro.MISSING, run=config)
+    missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
+    default = Train(data=dataset or missing, out=tyro.MISSING, run=config)
     _train(parse(Train, argv, prog=prog, default=default))
 
 

@@ -16,7 +16,7 @@ from musegen.files import refuse_taken
 
 @dataclass(frozen=True)
 class Vary:
-    """Generate variations of a clip with a clip model (VAE); its metre and tempo are kept.
+    """Generate variations of a clip with a clip model (VAE); its time signature and tempo are kept.
 
     Each variation lies between the reconstruction of your clip and a random clip: --amount is the fraction of
     the note edits between the two.

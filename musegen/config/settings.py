@@ -50,8 +50,7 @@ class TokenizerConfig(Checked, prefix="tokenizer."):
     kind: Literal["auto", "remi", "grid", "line"] = "auto"
     """remi: notes as events, for any music. grid: one token per voice and position (pitch, hold or rest), for
     chorales, quartets and melodies. line: pitch and duration tokens alternate, for clips of a melody. auto:
-    grid for accompaniments in monophonic tracks, line for short clips of a melody, else remi. Short form:
-    `--tokenizer grid`."""
+    grid for accompaniments in monophonic tracks, line for short clips of a melody, else remi."""
     positions: int | None = setting(
         None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24")
     )
@@ -157,7 +156,8 @@ class LatentConfig(Checked, prefix="latent."):
     beta: float = setting(0.2, ZERO_UP)
     """Weight of the KL beyond the free bits: higher for a smoother space, lower for fidelity."""
     free_bits: float | None = setting(None, ZERO_UP)
-    """KL in bits per clip that is not penalised. Default: 48; 256 if hierarchical (Roberts 2018)."""
+    """KL per clip that is not penalised, in bits (0.69 nats each; reported KL is in nats). Default: 48; 256
+    if hierarchical (Roberts 2018)."""
     schedule: Literal["linear", "cyclical", "constant"] = "linear"
     """Schedule of beta: linear warm-up over the first quarter of the run, cyclical annealing, or constant."""
     cycles: int = setting(4, ONE_UP)
@@ -240,7 +240,7 @@ class TrainConfig(Checked):
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    """Defaults of `musegen generate` for this checkpoint."""
+    """Default sampling settings of the checkpoint."""
     seed: int = setting(0, SEED)
     """Seed of all random numbers of the run."""
 

@@ -67,10 +67,7 @@ def _slider(
     low, high = np.nanquantile(own, [0.05, 0.95]).tolist()
     values = np.linspace(low, high, SETTINGS)
     settings = np.repeat(values, len(real))  # all clips at the first setting, then at the second, ...
-    rows = by_metre(
-        metres,
-        lambda rows, metre: along_slider(clips.decoder(metre), z[rows], index, seed=seed),
-    )
+    rows = by_metre(metres, lambda rows, metre: along_slider(clips.decoder(metre), z[rows], index, seed=seed))
     units = attribute_units(clips.model)
     choices = [
         (row, best_candidate(row, index, value, row.attributes[0], units)) for value in values for row in rows

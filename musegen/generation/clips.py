@@ -159,8 +159,8 @@ def _metre(score: ScoreTick, first: int, stop: int) -> Metre:
         if lines[first] < time < lines[stop]:
             bar = int(np.searchsorted(lines, time)) + 1
             raise DataError(
-                f"the metre changes from {metre[0]}/{metre[1]} to {other[0]}/{other[1]} in bar {bar}, "
-                "and a clip has one: choose its first bar with ⟨from-bar⟩"
+                f"the time signature changes from {metre[0]}/{metre[1]} to {other[0]}/{other[1]} in bar "
+                f"{bar}, and a clip has one: choose its first bar with ⟨from-bar⟩"
             )
     return metre
 

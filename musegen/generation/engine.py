@@ -31,8 +31,20 @@ KEEP_BELOW = 0.9
 ENDLESS = "{} of {} pieces had not ended after {} tokens; choose fewer ⟨bars⟩ or a lower ⟨temperature⟩"
 
 
+class RulesState(Protocol):
+    """Where a batch of streams stands in its grammar: a NamedTuple of batch-first arrays."""
+
+    @property
+    def kind(self) -> Array:
+        """(B,) `Kind` of the last id."""
+        ...
+
+
 class Rules(Protocol):
-    """A grammar: it follows a batch of streams and masks the ids that must not come next."""
+    """A grammar: it follows a batch of streams and masks the ids that must not come next.
+
+    The states that it takes (Any) are those that it has returned: each grammar has a type of its own.
+    """
 
     kind: Array
     """(V,) `Kind` of each id."""
@@ -41,15 +53,15 @@ class Rules(Protocol):
     pitch_class: Array
     """(V,) 0 to 11 for pitches, 12 for all other ids."""
 
-    def init_state(self, batch_size: int) -> Any:
-        """Before BOS: a NamedTuple of batch-first arrays, `kind` (B,) among them."""
+    def init_state(self, batch_size: int) -> RulesState:
+        """The state before BOS."""
         ...
 
-    def advance(self, state: Any, ids: Array) -> Any:
+    def advance(self, state: Any, ids: Array) -> RulesState:
         """The state after one more id per row, (B,)."""
         ...
 
-    def silence(self, state: Any) -> Any:
+    def silence(self, state: Any) -> RulesState:
         """The state with every note ended by the last bar line."""
         ...
 
@@ -88,8 +100,9 @@ class _Rows(NamedTuple):
     """(B, 13) which pitch classes it has so far: see `without_unlikely_classes`."""
     diatonic_rows: Tensor
     """(B,) whether it keeps to one scale: see `within_scale`."""
-    rules: Any
+    rules: RulesState
     state: Any
+    """Of the model or its fused copy."""
 
 
 def sample_streams(
@@ -323,7 +336,7 @@ def _step(
     # Log-likelihood under the unfiltered logits, then the next state.
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - nats.masked_fill_(rows.done, 0.0)
-    rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules[0], np.ndarray) else ids)
+    rules = grammar.advance(rows.rules, ids.numpy() if isinstance(rows.rules.kind, np.ndarray) else ids)
     done = rows.done | as_tensor(rules.kind == Kind.EOS.value)
     logits, state = model(ids[:, None], rows.state)
     return ids, _Rows(logits[:, -1], done, total, seen_classes, rows.diatonic_rows, rules, state)

@@ -20,7 +20,7 @@ from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
-from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
+from musegen.generation.rejection import Filter, accept_all, generate_accepted, in_key, novel, on_tonic
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
@@ -101,10 +101,9 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     else:
         tonic, mode = wanted.key
         accept = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
-    rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
-    while rejection.wanted:
-        num, seed = rejection.wanted
-        results = generate(
+
+    def new(num: int, seed: int) -> list[Result]:
+        return generate(
             model,
             tokenizer,
             request,
@@ -114,8 +113,9 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             seed=seed,
             defaults=TrainingDefaults.of(data),
         )
-        rejection.take(results)
-    return Generated(rejection.results, words)
+
+    draws = wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed)
+    return Generated(generate_accepted(draws, new), words)
 
 
 def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
@@ -137,10 +137,9 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
-    rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
-    while rejection.wanted:
-        num, seed = rejection.wanted
-        results = sample_clips(
+
+    def new(num: int, seed: int) -> list[Result]:
+        return sample_clips(
             cast(VAE, checkpoint.model),
             checkpoint.tokenizer,
             request,
@@ -150,8 +149,9 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             seed=seed,
             defaults=TrainingDefaults.of(checkpoint.data),
         )
-        rejection.take(results)
-    return Generated(rejection.results, words)
+
+    draws = wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed)
+    return Generated(generate_accepted(draws, new), words)
 
 
 def generate_accompaniments(

@@ -14,14 +14,7 @@ from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
 from musegen.music.metre import bar_ticks
-from musegen.tokenizers import (
-    Constraints,
-    Kind,
-    RemiTokenizer,
-    Tokenizer,
-    make_grammar,
-    whole_tokenizer,
-)
+from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, make_grammar, whole_tokenizer
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024

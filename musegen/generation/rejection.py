@@ -11,6 +11,7 @@ required the first that has one is accepted.
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import cast
 
 import torch
 
@@ -42,25 +43,19 @@ Filter = Callable[[int, int], Draws]
 """From a number of pieces and a seed."""
 
 
-class Rejection:
-    """Accepted pieces; until there are enough, `wanted` is the number and seed of those to generate next.
+def generate_accepted(draws: Draws, generate: Callable[[int, int], list[Result]]) -> list[Result]:
+    """Generate pieces until a filter has accepted enough; returns those.
 
     Args:
-        draws: of a filter.
+        draws: of the filter.
+        generate: makes a number of pieces of a seed.
     """
-
-    def __init__(self, draws: Draws) -> None:
-        self._draws = draws
-        self.results: list[Result] = []
-        """The accepted pieces, at the end."""
-        self.wanted: tuple[int, int] | None = next(draws)
-
-    def take(self, results: list[Result]) -> None:
-        """Pass on the pieces that `wanted` requested."""
+    num, seed = next(draws)
+    while True:
         try:
-            self.wanted = self._draws.send(results)
+            num, seed = draws.send(generate(num, seed))
         except StopIteration as end:
-            self.wanted, self.results = None, end.value
+            return cast(list[Result], end.value)
 
 
 def accept_all(num: int, seed: int) -> Draws:
@@ -196,11 +191,7 @@ def _accepting(
 
 
 def transposed(
-    result: Result,
-    semitones: int,
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    pitches: frozenset[int] | None,
+    result: Result, semitones: int, model: LanguageModel, tokenizer: Tokenizer, pitches: frozenset[int] | None
 ) -> Result | None:
     """A piece transposed by `semitones`, at most half an octave; None if it leaves `pitches`.
 

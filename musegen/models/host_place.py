@@ -13,14 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.position.events import EventTracker
-from musegen.models.position.features import (
-    KINDS,
-    MOST_LEFT,
-    NOTES,
-    WIDEST,
-    StepFeatures,
-    TrackerState,
-)
+from musegen.models.position.features import KINDS, MOST_LEFT, NOTES, WIDEST, StepFeatures, TrackerState
 from musegen.models.position.line import LineTracker
 from musegen.music.metre import PHRASE_BARS
 from musegen.tokenizers.tables import Kind

@@ -32,7 +32,7 @@ class VAEModule(Learner):
     shown: ClassVar = {
         "nats_per_clip": "{:.2f} nats per clip",
         "reconstruction_nats": "{:.2f} of them reconstruction",
-        "kl": "KL {:.1f}",
+        "kl": "KL {:.1f} nats",
         "active_units": "{:.0f} active units",
         "pitch_accuracy": "pitches {:.1%}",
     }

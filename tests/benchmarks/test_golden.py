@@ -53,10 +53,9 @@ def result(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     folder.mkdir(exist_ok=True)
-    (folder / "stdout").write_text(stdout)
-    (folder / "stderr").write_text(stderr)
-    (folder / "removed").write_text("")
-    (folder / "end.json").write_text(json.dumps({"code": code, "seconds": 1.5}))
+    outputs = {"exit code": str(code), "stdout": stdout, "stderr": stderr, "files removed": ""}
+    for name, text in outputs.items():
+        (folder / name).write_text(text)
     return folder
 
 
@@ -149,8 +148,6 @@ def test_each_kind_of_difference_is_seen(tmp_path: Path) -> None:
     seen = found(then, now)
     assert seen == [
         ("exit code", "exit code"),
-        ("JSON values", "stdout"),
-        ("text", "stderr"),
         ("text", "README.md"),
         ("MIDI", "a.mid"),
         ("weights", "b.safetensors"),
@@ -158,6 +155,8 @@ def test_each_kind_of_difference_is_seen(tmp_path: Path) -> None:
         ("JSON values", "d.json"),
         ("other files", "e.png"),
         ("other files", "f.csv"),
+        ("text", "stderr"),
+        ("JSON values", "stdout"),
     ]
     assert {category for category, _ in seen} == set(CATEGORIES)
 
@@ -185,8 +184,11 @@ def test_json_by_path() -> None:
 
 
 def test_weights_by_tensor() -> None:
-    (difference,) = compare_weights("w", weights(1.0), weights(2.0, format="pt"))
-    assert difference.lines == ("a.b: F32 [1] differs", "metadata: {} became {'format': 'pt'}")
+    (difference,) = compare_weights("w", weights(1.0), weights(2.0))
+    assert difference.category == "weights"
+    assert [line.partition(": ")[0] for line in difference.lines] == ["-.a.b.bytes", "+.a.b.bytes"]
+    (difference,) = compare_weights("w", weights(1.0), weights(1.0, format="pt"))
+    assert difference.lines == ("-.__metadata__", "+.__metadata__.format")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quick import STEPS, Figure, Outcome, Step, at, run, said, table, widest
+from benchmarks.quick import STEPS, Figure, Outcome, Step, run, table
 
 
 @pytest.fixture
@@ -16,7 +16,10 @@ def figures(tmp_path: Path) -> Path:
 
 
 def test_a_step_that_ends_well(figures: Path, tmp_path: Path) -> None:
-    wanted = (Figure("found", at("found"), 99, 99), Figure("share", at("rows", 0, "share"), least=0.4))
+    wanted = (
+        Figure("found", ("found",), least=99, most=99),
+        Figure("share", ("rows", 0, "share"), least=0.4),
+    )
     outcome = run(Step("planted copies", f"json.tool {figures}", wanted), tmp_path)
     assert outcome.values == (99.0, 0.5)
     assert outcome.is_good()
@@ -26,9 +29,7 @@ def test_a_step_that_ends_well(figures: Path, tmp_path: Path) -> None:
 
 
 def test_a_figure_that_is_worse(figures: Path, tmp_path: Path) -> None:
-    outcome = run(
-        Step("copies", f"json.tool {figures}", (Figure("found", at("found"), least=100),)), tmp_path
-    )
+    outcome = run(Step("copies", f"json.tool {figures}", (Figure("found", ("found",), least=100),)), tmp_path)
     assert not outcome.is_good()
     assert not outcome.fault
     _, _, row, last = table([outcome]).splitlines()
@@ -45,7 +46,7 @@ def test_a_figure_that_is_worse(figures: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_step_that_fails(command: str, fault: str, tmp_path: Path) -> None:
-    outcome = run(Step("copies", command, (Figure("found", at("found")),)), tmp_path)
+    outcome = run(Step("copies", command, (Figure("found", ("found",)),)), tmp_path)
     assert fault in outcome.fault
     assert not outcome.is_good()
     assert f"FAILED: {outcome.fault}" in table([outcome])
@@ -59,10 +60,11 @@ def test_a_library_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_numbers_in_text() -> None:
-    assert said(r"(\d+) of \d+")("3 of 4\n5 of 6") == 8
-    assert widest('{"a": {"difference": 0.1}, "b": {"difference": 0.2}}') == 0.2
+    assert Figure("", said=r"(\d+) of \d+").value("3 of 4\n5 of 6") == 8
+    widest = Figure("", ("*", "difference"))
+    assert widest.value('{"a": {"difference": 0.1}, "b": {"difference": 0.2}}') == 0.2
     with pytest.raises(ValueError, match="nothing in its output matches"):
-        said(r"(\d+) disagreements")("none")
+        Figure("", said=r"(\d+) disagreements").value("none")
 
 
 def test_steps_use_what_is_there() -> None:

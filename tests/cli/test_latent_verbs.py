@@ -137,6 +137,13 @@ def test_evaluate(here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
     assert "sliders" not in figures
 
 
+def test_info_gives_the_unit_of_the_kl(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(" ".join(run(capsys, "info", "clips")[0]).split())
+    assert "KL in nats " in text
+    assert "KL per dimension in nats " in text
+    assert "metre" not in text
+
+
 def test_a_split_too_small_to_compare_with_still_has_its_figures(
     here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from musegen.cli.evaluate import Evaluate
 from musegen.cli.novelty import Novelty
 from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
+from musegen.cli.train import SHORT
 from musegen.config.options import (
     AccompanyOptions,
     GenerateOptions,
@@ -32,6 +33,7 @@ from musegen.config.options import (
 )
 from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
+from musegen.families import FAMILIES
 
 
 @pytest.fixture
@@ -103,6 +105,34 @@ class TestHelp:
         for text in (run(capsys), run(capsys, "-h")):
             assert all(verb in text for verb in VERBS)
         assert "lm" in run(capsys, "train", "--help")
+
+    @pytest.mark.parametrize("verb", [*VERBS, *(f"train {family}" for family in FAMILIES)])
+    def test_words_and_defaults(self, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+        text = run(capsys, *verb.split(), "--help")
+        assert "metre" not in text
+        assert "(default: )" not in text
+
+    @pytest.mark.parametrize(
+        ("line", "required"),
+        [
+            ("info", 1),
+            ("render", 1),
+            ("novelty", 2),
+            ("train lm", 1),  # --out: DATA has a default
+            ("train lm --config checkpoints/folk/config.json", 1),
+        ],
+    )
+    def test_what_is_required(
+        self, line: str, required: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(Path(__file__).parents[2])
+        text = run(capsys, *line.split(), "--help")
+        assert text.count("(required)") == required
+        assert "--config" not in line or "(default: 450)" in text  # a setting of that file
+
+    def test_short_forms_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        text = run(capsys, "train", "lm", "--help")
+        assert all(f"{short} ({flag.replace('=', ' ')})" in text for short, flag in SHORT.items())
 
 
 class TestMisuse:

@@ -38,6 +38,7 @@ class TestCompare:
             assert sum(line.strip().startswith(feature.label) for line in out.splitlines()) >= 2
         assert "real (6)" in out
         assert "made (6)" in out
+        assert "KL: divergence, in nats" in out
 
     def test_files(self, folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, _ = call(capsys, "compare real made --out o --json")

@@ -2,15 +2,16 @@
 
 import shlex
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from musegen.cli.parse import parse
-from musegen.cli.repertoire import REPERTOIRE, Item, play_repertoire
+from musegen.cli.repertoire import REPERTOIRE, Item, _two_tunes, _write_inputs, play_repertoire
 from musegen.data.dataset import Dataset
-from musegen.errors import MidiError
+from musegen.errors import DataError, MidiError
 
 
 @pytest.fixture
@@ -70,3 +71,41 @@ def test_a_piece_that_fails_is_said_and_the_others_are_heard(
     said = capsys.readouterr().err
     assert "skipped: no such tune" in said
     assert "models not found, skipped: chorale, folk-vae, folk-vae-16" in said
+
+
+def of(tunes: Dataset, *rows: tuple[str, str]) -> Dataset:
+    """A dataset with a tune for each split and time signature."""
+    piece = replace(tunes.pieces[0], pickup=0.0, bars=16)
+    return replace(
+        tunes,
+        pieces=[
+            replace(piece, name=str(n), split=split, time_signatures=[metre])
+            for n, (split, metre) in enumerate(rows)
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        ([("test", "2/4"), ("test", "6/8"), ("test", "2/4"), ("test", "6/8")], ["1", "3"]),
+        ([("test", "6/8"), ("test", "9/8"), ("train", "6/8"), ("test", "9/8")], ["1", "3"]),
+        ([("train", "3/4"), ("test", "6/8"), ("valid", "3/4")], ["0", "2"]),
+    ],
+    ids=["6/8 if possible", "another time signature of the test split", "another split"],
+)
+def test_the_inputs_are_two_tunes_in_one_time_signature(
+    tunes: Dataset, rows: list[tuple[str, str]], chosen: list[str]
+) -> None:
+    assert [piece.name for piece in _two_tunes(of(tunes, *rows))] == chosen
+
+
+def test_inputs_of_a_dataset_without_jigs(tunes: Dataset, tmp_path: Path) -> None:
+    assert not any(piece.time_signatures == ["6/8"] for piece in tunes.split("test"))
+    _write_inputs(tunes, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"tune.mid", "a.mid", "b.mid", "chorale.mid"}
+
+
+def test_without_two_tunes_there_is_one_line(tunes: Dataset) -> None:
+    with pytest.raises(DataError, match=r"no two tunes of at least 16 bars.*remove its folder"):
+        _two_tunes(of(tunes, ("test", "6/8"), ("train", "2/4")))
