@@ -86,7 +86,7 @@ def read_piece(path: Path) -> tuple[Score, list[str]]:
     data = read_bytes(path)
     if form is None:
         return parse_midi(data)
-    text = xml_text(data) if form == "musicxml" else _text(data)
+    text = xml_text(data) if form == "musicxml" else decoded(data)
     parse = parse_musicxml if form == "musicxml" else parse_kern
     _, score, repairs = limited(parse, text) if form == "kern" or len(text) > LARGE else parse(text)
     return score, repairs
@@ -98,7 +98,7 @@ def tunes_of(path: Path) -> list[str]:
     Raises:
         MidiError: the file is missing or not text, or has too many tunes.
     """
-    return split_abc(_text(read_bytes(path)))
+    return split_abc(decoded(read_bytes(path)))
 
 
 def read_tune(text: str) -> tuple[Score, list[str]]:
@@ -111,7 +111,12 @@ def read_tune(text: str) -> tuple[Score, list[str]]:
     return score, repairs
 
 
-def _text(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """Bytes as text: UTF-8, else Latin-1.
+
+    Raises:
+        MidiError: they are no text.
+    """
     if b"\0" in data:
         raise MidiError(f"not text: it is {what_is(data)}")
     try:
