@@ -130,5 +130,5 @@ def _two_tunes(dataset: Dataset) -> list[IndexEntry]:
             if len(found) >= 2:
                 return found[:2]
     raise DataError(
-        f"{dataset.path} has no two tunes of {BARS} bars in one time signature: remove it to prepare it anew"
+        f"{dataset.path} has no two tunes of {BARS} bars in one time signature: remove it to prepare it again"
     )
