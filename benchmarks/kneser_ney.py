@@ -224,8 +224,7 @@ def _continuations(index: _Index, above: _Level, k: int) -> NDArray[np.int32]:
     begins = (above.reach == k) & (k > 1)
     different = (above.reach > k) & (above.counts > 0)
     weights = np.where(begins, above.counts, different)
-    first = np.flatnonzero(index.shared[above.starts] < k)
-    return np.add.reduceat(weights, first, dtype=np.int32)
+    return np.add.reduceat(weights, np.flatnonzero(index.shared[above.starts] < k), dtype=np.int32)
 
 
 def _lookup(index: _Index, level: _Level, k: int) -> _Lookup:

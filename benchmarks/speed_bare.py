@@ -112,8 +112,7 @@ def bare_sampling(bare: Bare, rows: int, steps: int) -> None:
 def bare_loss(bare: Bare, batch: Batch) -> Tensor:
     """Mean nats per token."""
     logits, _ = bare(batch["input_ids"])
-    targets = batch["target_ids"].flatten()
-    return nn.functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
+    return nn.functional.cross_entropy(logits.flatten(0, 1), batch["target_ids"].flatten(), ignore_index=0)
 
 
 def train_batches(checkpoint: Checkpoint, dataset: Dataset) -> Sequence[Batch]:

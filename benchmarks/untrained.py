@@ -26,8 +26,7 @@ METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]
 
 def untrained(tokenizer: Tokenizer) -> LanguageModel:
     """A small language model with its initial weights."""
-    config = TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64))
-    return build_model(config, tokenizer).eval()
+    return build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
 
 
 def without_masks(model: LanguageModel, tokenizer: RemiTokenizer, rows: int, length: int) -> float:

@@ -20,13 +20,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _NAME = re.compile(r"⟨([A-Za-z0-9._-]+)⟩")
-
-
-def _in_python(name: str) -> str:
-    return name.replace("-", "_")
-
-
-_SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=_in_python)
+_SPELLING: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=lambda n: n.replace("-", "_"))
 
 
 def spell(text: str) -> str:

@@ -123,16 +123,12 @@ def _two_tunes(dataset: Dataset) -> list[IndexEntry]:
         DataError: there are no two such tunes.
     """
     for split in ("test", "all"):
-        tunes = [
-            piece
-            for piece in dataset.split(split)
-            if len(piece.time_signatures) == 1 and not piece.pickup and piece.bars >= BARS
-        ]
+        whole = (piece for piece in dataset.split(split) if not piece.pickup and piece.bars >= BARS)
+        tunes = [piece for piece in whole if len(piece.time_signatures) == 1]
         for metre in [METRE, *(piece.time_signatures[0] for piece in tunes)]:
             found = [piece for piece in tunes if piece.time_signatures == [metre]]
             if len(found) >= 2:
                 return found[:2]
     raise DataError(
-        f"dataset {dataset.path} has no two tunes of at least {BARS} bars, without pickup, in the same time "
-        "signature: remove its folder, and the demo prepares it in full"
+        f"{dataset.path} has no two tunes of {BARS} bars in one time signature: remove it to prepare it again"
     )

@@ -3,7 +3,7 @@
 All accompany the same melodies and are measured in the same way, on their MIDI files read back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple, Unpack
 
 import numpy as np
@@ -97,6 +97,7 @@ def measure_accompaniments(
         raise DataError(f"dataset {dataset.name} has no {split} pieces that the model can read")
     indices = _spread(indices, limit or max(1, int(SAMPLED_IDS / np.diff(view.offsets)[indices].mean())))
     library = _library(checkpoint, dataset, view)
+    chords = list(library.known.ranges) if len(library.known.ranges) == 3 else ("Chords",)
     rows: dict[str, list[dict[str, float]]] = {}
     for index in progress(indices, len(indices), "Accompanying"):
         name = view.pieces[index].name
@@ -107,7 +108,7 @@ def measure_accompaniments(
             "model": _samples(checkpoint, piece, samples, seed + index),
             "human": [piece.score],
             "random_retrieval": [random_retrieval(piece, others, rng) for _ in range(samples) if others],
-            "block_chords": [block_chords(piece, _chord_tracks(library.known))],
+            "block_chords": [block_chords(piece, chords)],
         }
         human = _read_back(piece.score)
         for system, versions in made.items():
@@ -142,10 +143,6 @@ def _parts(checkpoint: Checkpoint) -> list[str]:
     names = [part.name for part in tokenizer.parts]
     named = isinstance(tokenizer, GridTokenizer) and not any(name.startswith(UNNAMED) for name in names)
     return names if named else []
-
-
-def _chord_tracks(known: Standards) -> Sequence[str]:
-    return list(known.ranges) if len(known.ranges) == 3 else ("Chords",)
 
 
 def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int) -> MelodyAndScore:

@@ -20,7 +20,7 @@ from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
-from musegen.generation.rejection import Filter, accept_all, generate_accepted, in_key, novel, on_tonic
+from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
@@ -101,9 +101,10 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     else:
         tonic, mode = wanted.key
         accept = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
-
-    def new(num: int, seed: int) -> list[Result]:
-        return generate(
+    rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
+    while rejection.wanted:
+        num, seed = rejection.wanted
+        results = generate(
             model,
             tokenizer,
             request,
@@ -113,9 +114,8 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             seed=seed,
             defaults=TrainingDefaults.of(data),
         )
-
-    draws = wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed)
-    return Generated(generate_accepted(draws, new), words)
+        rejection.take(results)
+    return Generated(rejection.results, words)
 
 
 def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
@@ -137,9 +137,10 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
-
-    def new(num: int, seed: int) -> list[Result]:
-        return sample_clips(
+    rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
+    while rejection.wanted:
+        num, seed = rejection.wanted
+        results = sample_clips(
             cast(VAE, checkpoint.model),
             checkpoint.tokenizer,
             request,
@@ -149,9 +150,8 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             seed=seed,
             defaults=TrainingDefaults.of(checkpoint.data),
         )
-
-    draws = wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed)
-    return Generated(generate_accepted(draws, new), words)
+        rejection.take(results)
+    return Generated(rejection.results, words)
 
 
 def generate_accompaniments(

@@ -11,7 +11,6 @@ required the first that has one is accepted.
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import cast
 
 import torch
 
@@ -43,19 +42,25 @@ Filter = Callable[[int, int], Draws]
 """From a number of pieces and a seed."""
 
 
-def generate_accepted(draws: Draws, generate: Callable[[int, int], list[Result]]) -> list[Result]:
-    """Generate pieces until a filter has accepted enough; returns those.
+class Rejection:
+    """Accepted pieces; until there are enough, `wanted` is the number and seed of those to generate next.
 
     Args:
-        draws: of the filter.
-        generate: makes a number of pieces of a seed.
+        draws: of a filter.
     """
-    num, seed = next(draws)
-    while True:
+
+    def __init__(self, draws: Draws) -> None:
+        self._draws = draws
+        self.results: list[Result] = []
+        """The accepted pieces, at the end."""
+        self.wanted: tuple[int, int] | None = next(draws)
+
+    def take(self, results: list[Result]) -> None:
+        """Pass on the pieces that `wanted` requested."""
         try:
-            num, seed = draws.send(generate(num, seed))
+            self.wanted = self._draws.send(results)
         except StopIteration as end:
-            return cast(list[Result], end.value)
+            self.wanted, self.results = None, end.value
 
 
 def accept_all(num: int, seed: int) -> Draws:

@@ -119,9 +119,8 @@ def mapped(state: Any, change: Callable[[TrackerState], Any]) -> Any:
     """A state in which `change` has replaced the state of the tracker."""
     if isinstance(state, TrackerState):
         return change(state)
-    if isinstance(state, Tensor):
-        return state
-    return type(state)(*(mapped(part, change) for part in state))
+    is_whole = isinstance(state, Tensor)
+    return state if is_whole else type(state)(*(mapped(part, change) for part in state))
 
 
 def pad_history(fused: nn.Module, state: Any, window: int) -> Any:

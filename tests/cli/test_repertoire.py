@@ -107,5 +107,5 @@ def test_inputs_of_a_dataset_without_jigs(tunes: Dataset, tmp_path: Path) -> Non
 
 
 def test_without_two_tunes_there_is_one_line(tunes: Dataset) -> None:
-    with pytest.raises(DataError, match=r"no two tunes of at least 16 bars.*remove its folder"):
+    with pytest.raises(DataError, match=r"no two tunes of 16 bars.*remove it"):
         _two_tunes(of(tunes, ("test", "6/8"), ("train", "2/4")))

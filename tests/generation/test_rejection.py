@@ -1,5 +1,6 @@
 """Pieces as they are wished for, and pieces that are told how long they are."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from musegen.errors import ConfigError
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import (
     CANDIDATES,
+    Draws,
+    Rejection,
     accept_all,
     copied_run,
-    generate_accepted,
     in_key,
     novel,
     on_tonic,
@@ -26,6 +28,14 @@ from musegen.music.excerpt import excerpt
 from musegen.music.key import MODES, ends_on_tonic, final_class, tonic_in
 from musegen.tokenizers import RemiTokenizer
 from tests.music.scores import notes
+
+
+def written(draws: Draws, write: Callable[[int, int], list[Result]]) -> list[Result]:
+    """What is taken of what `write` makes."""
+    drawing = Rejection(draws)
+    while drawing.wanted:
+        drawing.take(write(*drawing.wanted))
+    return drawing.results
 
 
 def test_copies_are_rejected_and_others_generated(trained: Path) -> None:
@@ -42,16 +52,16 @@ def test_copies_are_rejected_and_others_generated(trained: Path) -> None:
     assert min(lengths[:2]) > max(lengths[2:])
     words: list[str] = []
     inner = novel(accept_all, index, max_copy=max(lengths[2:]), bars=3, words=words)
-    accepted = generate_accepted(inner(4, 7), write)
+    accepted = written(inner(4, 7), write)
     assert [each.ids for each in accepted[:2]] == [each.ids for each in first[2:]]
     assert len(accepted) == 4
     [line] = words
     assert int(line.rpartition(" ")[2]) >= 2
     assert all(copied_run(each, index, 3) <= max(lengths[2:]) for each in accepted)
-    again = generate_accepted(inner(4, 7), write)
+    again = written(inner(4, 7), write)
     assert [each.ids for each in again] == [each.ids for each in accepted]
     with pytest.raises(ConfigError, match=r"max_copy 0: [01] of 2 pieces were accepted and \d+ rejected"):
-        generate_accepted(novel(accept_all, index, max_copy=0, bars=3, words=words)(2, 0), write)
+        written(novel(accept_all, index, max_copy=0, bars=3, words=words)(2, 0), write)
 
 
 def test_wishes_stand_in_one_another(trained: Path) -> None:
@@ -65,14 +75,12 @@ def test_wishes_stand_in_one_another(trained: Path) -> None:
         asked.append((num, seed))
         return generate(model, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
 
-    first = generate_accepted(on_tonic(0.5)(3, 5), write)
+    first = written(on_tonic(0.5)(3, 5), write)
     index = build_index([first[0].score], ["first"])
     shortest = max(copied_run(each, index, 2) for each in first[1:])
     assert copied_run(first[0], index, 2) > shortest
     words: list[str] = []
-    accepted = generate_accepted(
-        novel(on_tonic(0.5), index, max_copy=shortest, bars=2, words=words)(3, 5), write
-    )
+    accepted = written(novel(on_tonic(0.5), index, max_copy=shortest, bars=2, words=words)(3, 5), write)
     assert [each.ids for each in accepted[:2]] == [each.ids for each in first[1:]]
     assert asked[0] == asked[1] == (3 * CANDIDATES, 5)
     assert asked[2] == (CANDIDATES, 5 + 2**32)
@@ -107,7 +115,7 @@ def test_a_key_is_kept_and_what_is_in_another_mode_rejected(trained: Path) -> No
     mode = max(MODES, key=lambda mode: sum(tonic_in(each.score, mode) is not None for each in first))
     wanted = [each for each in first[:2] if tonic_in(each.score, mode) is not None]
     words: list[str] = []
-    accepted = generate_accepted(in_key(model, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
+    accepted = written(in_key(model, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
     assert len(accepted) == 2
     assert int(words[0].rpartition(" ")[2]) > 0
     for before, after in zip(wanted, accepted, strict=False):
@@ -120,7 +128,7 @@ def test_a_key_is_kept_and_what_is_in_another_mode_rejected(trained: Path) -> No
         nats = stream_nats(model, model.init_state(1), torch.tensor([[*each.ids, tokenizer.eos_id]]))
         assert each.log_likelihood == pytest.approx(-float(nats.sum()), rel=1e-4)
     with pytest.raises(ConfigError, match="0 of 1 pieces are in locrian"):
-        generate_accepted(in_key(model, tokenizer, tonic=2, mode="locrian", words=words)(1, 0), lambda *_: [])
+        written(in_key(model, tokenizer, tonic=2, mode="locrian", words=words)(1, 0), lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +149,13 @@ def test_the_first_candidate_at_rest_is_taken_where_one_is_wished_for(checkpoint
     groups = [candidates[i : i + CANDIDATES] for i in range(0, len(candidates), CANDIDATES)]
     resting = [[each for each in group if ends_on_tonic(each.score)] for group in groups]
     assert any(resting)
-    always = generate_accepted(on_tonic(1.0)(12, 4), write)
+    always = written(on_tonic(1.0)(12, 4), write)
     expected = [(found or group)[0].ids for found, group in zip(resting, groups, strict=True)]
     assert [each.ids for each in always] == expected
     assert expected != [group[0].ids for group in groups]
-    assert [each.ids for each in generate_accepted(on_tonic(0.0)(3, 4), write)] == [
-        each.ids for each in write(3, 4)
-    ]
-    some = generate_accepted(on_tonic(0.5)(12, 4), write)
-    assert [each.ids for each in generate_accepted(on_tonic(0.5)(5, 4), write)] == [
-        each.ids for each in some[:5]
-    ]
+    assert [each.ids for each in written(on_tonic(0.0)(3, 4), write)] == [each.ids for each in write(3, 4)]
+    some = written(on_tonic(0.5)(12, 4), write)
+    assert [each.ids for each in written(on_tonic(0.5)(5, 4), write)] == [each.ids for each in some[:5]]
 
 
 def test_how_often_training_pieces_come_to_rest_is_kept(checkpoint: Checkpoint) -> None:
