@@ -12,6 +12,7 @@ from musegen.console import say
 from musegen.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
+    from musegen.checkpoint.folder import Checkpoint
     from musegen.data.dataset import Dataset
 
 DATASETS = Path("datasets")
@@ -53,6 +54,18 @@ def training_data(name: str) -> Dataset:
     return open_data(name if name in CORPORA and not path.exists() else str(path))
 
 
+def held_out_data(checkpoint: Checkpoint, name: str | None) -> Dataset:
+    """The dataset on which to measure a checkpoint: its own, with the splits that it recorded, or another.
+
+    Raises:
+        DataError: there is no such dataset.
+    """
+    dataset = open_data(name) if name else training_data(checkpoint.dataset)
+    if dataset.name != checkpoint.dataset:
+        return dataset
+    return dataset.as_recorded({piece["name"] for piece in checkpoint.data["train"]})
+
+
 def _prepare_on_the_way(source: str, out: Path) -> Dataset:
     from musegen.data.prepare import prepare
 
@@ -86,7 +99,8 @@ def _of_checkpoint(folder: Path) -> Dataset:
 
     try:
         name = json.loads((folder / "config.json").read_text("utf-8"))["dataset"]
-        sha256 = json.loads((folder / "data.json").read_text("utf-8"))["dataset_sha256"]
+        data = json.loads((folder / "data.json").read_text("utf-8"))
+        sha256, train = data["dataset_sha256"], {piece["name"] for piece in data["train"]}
         path = DATASETS / str(name)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"checkpoint {folder} does not record its training data: {error}") from error
@@ -97,4 +111,4 @@ def _of_checkpoint(folder: Path) -> Dataset:
     dataset = training_data(name)
     if dataset.sha256 != sha256:
         say(f"warning: {path} has changed since {folder} was trained on it")
-    return dataset
+    return dataset.as_recorded(train)

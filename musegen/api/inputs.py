@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from musegen.config.settings import VAEConfig
     from musegen.generation.clips import Clip
 
+OFF_GRID = 0.1
+"""Share of the onsets of a melody off the grid above which there is a warning."""
 Music: TypeAlias = Union[str, Path, "Score", "Piece"]
 """The path of a music file (MIDI, MusicXML, ABC or kern), a symusic Score in ticks, or a Piece."""
 
@@ -80,6 +82,7 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
         ConfigError: the path does not exist, or is a folder.
         MidiError: the file cannot be read, or has no such track.
     """
+    from musegen.music.fingerprint import off_grid_share
     from musegen.music.melody import melody_track
 
     raw, repairs = _read(name, music)
@@ -95,10 +98,23 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
         say(f"detected the melody in track {index + 1} {track_name!r}; choose another with ⟨melody⟩")
     if repairs + more:
         say(f"{_label(music)}: {'; '.join(repairs + more)}")
+    off_grid = off_grid_share(_only(score, index))
+    if off_grid > OFF_GRID:
+        say(
+            f"warning: {off_grid:.0%} of the melody's onsets are off the grid of notation (swung or played "
+            "live): the accompaniment stands on the nearest positions and may leave holes; quantise it first"
+        )
     verbatim, tidy_melody, others = raw.copy(), score.copy(), score.copy()
     verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[index]]], [score.tracks[index]]
     del others.tracks[index]
     return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pickup)
+
+
+def _only(score: Score, index: int) -> Score:
+    """The Score with one of its tracks."""
+    single = score.copy()
+    single.tracks = [score.tracks[index]]
+    return single
 
 
 def read_clip(

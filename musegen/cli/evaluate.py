@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import tyro
 
-from musegen.api.datasets import open_data, training_data
+from musegen.api.datasets import held_out_data
 from musegen.checkpoint.names import find_checkpoint, released_models
 from musegen.cli.compare import print_comparison
 from musegen.cli.outputs import output_folder
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> None:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=device)
-    dataset = open_data(arguments.data) if arguments.data else training_data(checkpoint.dataset)
+    dataset = held_out_data(checkpoint, arguments.data)
     with output_folder(arguments.out) if arguments.out else nullcontext():
         figures = _figures(checkpoint, dataset, arguments)
         if arguments.out:

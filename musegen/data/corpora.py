@@ -32,7 +32,9 @@ class Corpus(NamedTuple):
     """Folders of music21's corpus."""
     licence: str
     split: Path | None = None
-    """A file of lines name,split: the pieces of the corpus and their split. None: all, split by content."""
+    """A file of lines name,split. None: the pieces are split by content."""
+    others: str = ""
+    """The split of the pieces that `split` does not name; "": they are left out."""
 
 
 class CorpusFile(NamedTuple):
@@ -59,10 +61,15 @@ _AIRD = (
     "Aird's Selection of Scotch, English, Irish and Foreign Airs (Glasgow 1782-1801), "
     "transcribed to ABC by Jack Campin"
 )
+_FOLK = Path(__file__).with_name("folk.csv")
+PROPAGATE = {"ryansMammoth": "octave", "oneills1850": "pitch", "airdsAirs": "octave"}
+"""How far an accidental holds in its bar, by book, as its cautionary signs show (datasets/README.md)."""
 _TAIL = "; as distributed with music21. The tunes are in the public domain."
 CORPORA: dict[str, Corpus] = {
-    "folk": Corpus(("ryansMammoth", "oneills1850", "airdsAirs"), f"{_RYAN}; {_ONEILL}; {_AIRD}{_TAIL}"),
-    "ryans-mammoth": Corpus(("ryansMammoth",), _RYAN + _TAIL),
+    "folk": Corpus(
+        ("ryansMammoth", "oneills1850", "airdsAirs"), f"{_RYAN}; {_ONEILL}; {_AIRD}{_TAIL}", _FOLK, "train"
+    ),
+    "ryans-mammoth": Corpus(("ryansMammoth",), _RYAN + _TAIL, _FOLK, "train"),
     "bach-chorales": Corpus(
         ("bach",),
         "Four-part chorales by Johann Sebastian Bach (1685-1750), encoded by Margaret Greentree and others; "
@@ -84,7 +91,7 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
         limit: only the first `limit` tunes; only these are parsed, and they are not cached.
     """
     corpus = CORPORA[name]
-    names = frozenset(read_split(corpus.split)) if corpus.split else frozenset()
+    names = frozenset(read_split(corpus.split)) if corpus.split and not corpus.others else frozenset()
     files: list[CorpusFile] = []
     for book in corpus.books:
         if limit is not None and len(files) >= limit:
@@ -154,7 +161,7 @@ def _parse(job: tuple[str, str | Path]) -> list[CorpusFile]:
     source, music = job
     try:
         if isinstance(music, str):
-            title, score, repairs = parse_abc(music)
+            title, score, repairs = parse_abc(music, PROPAGATE[source.split("/")[0]])
             if len(score.tracks) == 1 and not score.tracks[0].name:
                 score.tracks[0].name = title
         else:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,18 @@ class Dataset:
     def split(self, name: str) -> list[IndexEntry]:
         """The pieces of the split "train", "valid" or "test"; or "all" of them."""
         return [p for p in self.pieces if name in (p.split, "all")]
+
+    def as_recorded(self, train: Collection[str]) -> "Dataset":
+        """The dataset with the splits that a checkpoint has recorded.
+
+        Args:
+            train: names of its training pieces; others of train get no split: it has not seen them.
+        """
+        pieces = [
+            replace(p, split="train" if p.name in train else p.split if p.split != "train" else "")
+            for p in self.pieces
+        ]
+        return Dataset(self.path, self.info, pieces)
 
     def score(self, piece: IndexEntry) -> Score:
         """The tidy Score of `piece`, in ticks, without empty tracks."""

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
-from musegen.music.reading.sandbox import SECONDS, Died, Worker
+from musegen.music.reading.sandbox import PATIENCE, SECONDS, Died, Worker
 
 __all__ = ["Died", "parallel"]
 CHUNK = 32
 """Items sent to a worker at once; results come back one by one."""
-PATIENCE = 6
-"""Limit of the wall time of an item, as a multiple of its CPU time."""
 
 
 class _WorkerState:

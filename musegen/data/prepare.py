@@ -145,22 +145,24 @@ def _build(
 ) -> None:
     """Write the four files of a dataset into `folder`."""
     by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
-    published = CORPORA[corpus].split if corpus and split is None else None
-    has_split = split is not None or by_folders or published is not None
+    listed = CORPORA[corpus] if corpus and split is None and CORPORA[corpus].split else None
+    drop_duplicates = split is None and not by_folders and (listed is None or bool(listed.others))
     with (folder / "scores.bin").open("wb") as file:
-        summary = _read_pieces(sources, workers, file, drop_duplicates=not has_split)
+        summary = _read_pieces(sources, workers, file, drop_duplicates=drop_duplicates)
     if not summary.pieces:
         raise DataError(nothing_usable(summary.audit))
     names = [p.name for p in summary.pieces]
     if split is not None:
         rejected = [line["path"] for line in summary.audit if line["verdict"] == "rejected"]
         how, splits = "file", split_by_file(split, names, rejected)
-    elif published is not None:
-        how, splits = "corpus", split_by_names(published, names)
     elif by_folders:
         how, splits = "folders", split_by_folders(names) or ["train"] * len(names)
     else:
         how, splits = "content", split_by_content([p.fingerprint for p in summary.pieces])
+    if listed is not None and listed.split is not None:
+        as_listed = split_by_names(listed.split, names, listed.others)
+        if not listed.others or set(as_listed) == set(SPLITS):  # a part of a corpus may lack a split
+            how, splits = "corpus", as_listed
     pieces = [
         replace(piece, name=title, split=part)
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)

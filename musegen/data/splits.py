@@ -39,10 +39,21 @@ def split_by_folders(sources: list[str]) -> list[str] | None:
     return [_FOLDERS[top] for top in tops]
 
 
-def split_by_names(path: Path, sources: list[str]) -> list[str]:
-    """The split of each source by the stem of its file name, in the list `path` of a built-in corpus."""
+def split_by_names(path: Path, sources: list[str], others: str) -> list[str]:
+    """The split of each source by the list `path` of a built-in corpus.
+
+    Args:
+        path: of the list; its names are sources without the suffixes of their files, or stems of file names.
+        sources: of the pieces, (pieces,).
+        others: the split of the pieces that the list does not name.
+    """
     splits = read_split(path)
-    return [splits[PurePosixPath(source).stem] for source in sources]
+    found = []
+    for source in sources:
+        file, sharp, number = source.partition("#")
+        short = PurePosixPath(file).with_suffix("")
+        found.append(splits.get(f"{short}{sharp}{number}", splits.get(short.name, others)))
+    return found
 
 
 def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str]:

@@ -8,8 +8,8 @@ from symusic import Score
 
 from musegen.music.key import estimate_key, pitch_class_weights
 from musegen.music.metre import bar_ticks
-from musegen.music.notes import note_arrays
-from musegen.music.reading.read import read_score
+from musegen.music.notes import last_end, note_arrays
+from musegen.music.reading.read import read_score, seconds_until
 
 PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 FAMILIES = (
@@ -65,7 +65,7 @@ def music_facts(score: Score) -> dict[str, Any]:
     return {
         "bars": len(bars) - 1,
         "notes": int(score.note_num()),
-        "seconds": round(float(score.to("second").end()), 2),
+        "seconds": round(seconds_until(score, last_end(score)), 2),
         "time_signature": metres[0]["time_signature"],
         "metre_changes": metres[1:],
         "tempo": round(float(score.tempos[0].qpm), 2) if len(score.tempos) else 120.0,

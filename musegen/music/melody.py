@@ -21,6 +21,8 @@ BASS_PROGRAMS = range(32, 40)
 LOWEST, HIGHEST = 55, 84
 """Singable pitches (G3 to C6)."""
 MAX_FRAMES = 50_000
+SPARSE = 0.4
+"""A track with a smaller share of the median number of notes is no melody, unless its name says so."""
 
 
 def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
@@ -31,15 +33,18 @@ def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
         requested: a track's name (in any case) or its number from 1; None: detected.
 
     Returns:
-        index, and one of "only track", "name", "number", "program", "inferred" (then no bass, unless
-        there is nothing else).
+        index, and "only track", "name", "number", "program" or "inferred" (the last two: no track of
+        few notes; the last: no bass, unless there is nothing else).
 
     Raises:
         DataError: no such track, or only drums; the message lists the tracks.
     """
     candidates = [i for i, t in enumerate(score.tracks) if not t.is_drum and len(t.notes)]
     if not candidates:
-        raise DataError(f"no pitched track for a melody; there are: {track_names(score)}")
+        raise DataError(
+            f"no pitched track for a melody, there are {track_names(score)}: what is on MIDI's channel 10 is "
+            "drums, whatever its pitches; move a melody to another channel"
+        )
     if requested is not None:
         return _find_requested(score, candidates, requested)
     if len(candidates) == 1:
@@ -47,11 +52,19 @@ def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
     named = [i for i in candidates if _NAMES.search(score.tracks[i].name)]
     if len(named) == 1:
         return named[0], "name"
-    sung = [i for i in candidates if score.tracks[i].program in MELODY_PROGRAMS]
+    busy = _busy(score, candidates)
+    sung = [i for i in busy if score.tracks[i].program in MELODY_PROGRAMS]
     if len(sung) == 1:
         return sung[0], "program"
-    above = [i for i in candidates if not _is_bass(score.tracks[i])]
-    return infer_melody(score, above or candidates), "inferred"
+    above = [i for i in busy if not _is_bass(score.tracks[i])]
+    return infer_melody(score, above or busy), "inferred"
+
+
+def _busy(score: Score, candidates: list[int]) -> list[int]:
+    """The candidates without those that have few notes beside the others: effects, and held chords of pads."""
+    counts = {i: len(score.tracks[i].notes) for i in candidates}
+    least = SPARSE * float(np.median([*counts.values()]))
+    return [i for i in candidates if counts[i] >= least]
 
 
 def _is_bass(track: TrackTick) -> bool:

@@ -26,6 +26,8 @@ MAX_TICKS = 10**7
 MAX_SECONDS = 2 * 3600
 MAX_NOTES = 200_000
 MAX_TEMPOS = 10_000
+MAX_TRIED = 100
+"""Tunes of a file that are tried until one can be read."""
 LARGE = 2**21
 """Characters above which a text is read in a limited process."""
 
@@ -80,9 +82,7 @@ def read_piece(path: Path) -> tuple[Score, list[str]]:
     """
     form = FORMATS.get(path.suffix.lower())
     if form == "abc":
-        first, *others = tunes_of(path)
-        score, repairs = read_tune(first)
-        return score, [f"the first of {1 + len(others)} pieces read", *repairs] if others else repairs
+        return _first_tune(tunes_of(path))
     data = read_bytes(path)
     if form is None:
         return parse_midi(data)
@@ -90,6 +90,21 @@ def read_piece(path: Path) -> tuple[Score, list[str]]:
     parse = parse_musicxml if form == "musicxml" else parse_kern
     _, score, repairs = limited(parse, text) if form == "kern" or len(text) > LARGE else parse(text)
     return score, repairs
+
+
+def _first_tune(tunes: list[str]) -> tuple[Score, list[str]]:
+    """The first of some tunes that can be read, and descriptions of the repairs."""
+    faults: list[MidiError] = []
+    for number, tune in enumerate(tunes[:MAX_TRIED], start=1):
+        try:
+            score, repairs = read_tune(tune)
+        except MidiError as error:
+            faults.append(error)
+            continue
+        which = "the first" if not faults else f"piece {number}, the first that can be read,"
+        said = [f"{which} of {len(tunes)} pieces read"] if len(tunes) > 1 else []
+        return score, [*said, *(f"piece {n}: {fault}" for n, fault in enumerate(faults, start=1)), *repairs]
+    raise faults[0]
 
 
 def tunes_of(path: Path) -> list[str]:
@@ -134,12 +149,12 @@ def _check_size(score: Score) -> None:
     ends = [0, last_end(score), *(int(note_arrays(t)[0].min()) for t in score.tracks if len(t.notes))]
     if max(ends) > MAX_TICKS or min(ends) < -MAX_TICKS:  # times beyond 2^31 wrap to below zero
         raise MidiError(f"absurdly long: a note ends at tick {max(ends)}; at most {MAX_TICKS} are read")
-    seconds = _seconds(score, max(ends))
+    seconds = seconds_until(score, max(ends))
     if seconds > MAX_SECONDS:
         raise MidiError(f"absurdly long: {seconds / 3600:.1f} hours; at most {MAX_SECONDS // 3600} are read")
 
 
-def _seconds(score: Score, end: int) -> float:
+def seconds_until(score: Score, end: int) -> float:
     """The duration of the Score in seconds up to tick `end`."""
     total = 0.0
     now, speed = 0, 500_000  # microseconds per quarter note

@@ -3,7 +3,7 @@
 The limits:
 
 - time: on Linux and macOS the system limits the CPU time of each item; on all systems the parent ends a
-  process that does not respond.
+  process that does not respond for several times as long.
 - memory: on Linux the system enforces MEMORY; on macOS, which does not enforce such limits, a thread
   checks the peak and ends the process; on Windows only the limits on sizes and counts apply.
 - access: the process cannot start processes, open connections or open files for writing (enforced by
@@ -28,6 +28,8 @@ from musegen.errors import MidiError
 
 SECONDS = 10
 """CPU time per item."""
+PATIENCE = 6
+"""Limit of the wall time of an item, as a multiple of its CPU time: the machine may be busy."""
 MEMORY = 3 * 2**29
 """Memory of a process in bytes: 1.5 GB."""
 START_S = 60
@@ -155,7 +157,7 @@ _idle: list[Worker] = []
 def _ask(function: Callable[[Any], Any], item: Any) -> Any:
     worker = _idle.pop() if _idle else Worker(idle_s=IDLE_S)
     worker.give(function, [item])
-    answer = worker.take(SECONDS)
+    answer = worker.take(PATIENCE * SECONDS)
     if not isinstance(answer, Died):
         _idle.append(worker)
     return answer
