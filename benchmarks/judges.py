@@ -25,7 +25,7 @@ FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _ABCJS = """
 const abcjs = require(process.argv[1]);
 const text = require("fs").readFileSync(0, "utf8");
-const tune = abcjs.renderAbc("*", text, {})[0];
+const tune = abcjs.parseOnly(text)[0];
 const audio = tune.setUpAudio({ chordsOff: true });
 const notes = [];
 for (const track of audio.tracks) for (const e of track)

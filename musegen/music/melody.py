@@ -61,7 +61,7 @@ def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
 
 
 def _busy(score: Score, candidates: list[int]) -> list[int]:
-    """The candidates without those that have few notes beside the others: effects, and held chords of pads."""
+    """The candidates without those that have few notes beside the others, as effects and pads have."""
     counts = {i: len(score.tracks[i].notes) for i in candidates}
     least = SPARSE * float(np.median([*counts.values()]))
     return [i for i in candidates if counts[i] >= least]
