@@ -29,7 +29,7 @@ ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbol
 BY = ("name", "number", "program")
 HOW = {
     "file": "by the given file",
-    "corpus": "as the corpus is published",
+    "corpus": "as listed for the corpus",
     "folders": "by folders",
     "content": "by content",
 }
