@@ -1,8 +1,8 @@
 """Readers of music that have nothing in common with ours, and texts made comparable for both.
 
 Each gives the notes of a file as (onset, length, pitch) in quarter notes, as they are played. ABC: abc2midi
-(the Debian package abcmidi) and abcjs (npm); MusicXML: partitura; kern: verovio; MIDI: mido. They are needed
-for `benchmarks.reading` alone.
+(the Debian package abcmidi) and abcjs (npm); MusicXML: partitura and music21; kern: verovio; MIDI: mido. They
+are needed for `benchmarks.reading` alone.
 """
 
 import base64
@@ -21,6 +21,8 @@ import mido
 
 NODE, ABC2MIDI = shutil.which("node"), shutil.which("abc2midi")
 SECONDS = 60
+HANGING = -1.0
+"""The length of a note that is not released."""
 FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _ABCJS = """
 const abcjs = require(process.argv[1]);
@@ -49,6 +51,8 @@ class JudgeError(Exception):
 def of_midi(data: bytes, *, has_drums: bool = True) -> list[Note]:
     """The notes of MIDI as mido reads them; of equal pitches on a channel the first to begin ends first.
 
+    A note that is not released has the length HANGING.
+
     Raises:
         JudgeError: mido cannot read it.
     """
@@ -72,6 +76,11 @@ def of_midi(data: bytes, *, has_drums: bool = True) -> list[Note]:
                 notes.append(
                     Note(start / file.ticks_per_beat, (now - start) / file.ticks_per_beat, message.note)
                 )
+        notes += [
+            Note(start / file.ticks_per_beat, HANGING, key[1])
+            for key, left in begun.items()
+            for start in left
+        ]
     return notes
 
 
@@ -82,7 +91,7 @@ def by_abc2midi(tune: str) -> list[Note]:
         JudgeError: it makes no file of it.
     """
     text = re.sub(r"^X:.*$", "X:1", tune, flags=re.MULTILINE)
-    text = re.sub(r"^R:.*\\n", "", text, flags=re.MULTILINE)  # it swings hornpipes
+    text = re.sub(r"^R:.*\n", "", text, flags=re.MULTILINE)  # it swings hornpipes
     text = re.sub(r"^K:", "%%MIDI chordattack 0\nK:", text, count=1, flags=re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
@@ -127,15 +136,34 @@ def by_partitura(text: str, *, is_played: bool) -> list[Note]:
             parts = partitura.load_musicxml(str(source)).parts
             if is_played:
                 parts = [partitura.score.unfold_part_maximal(part) for part in parts]
-            rows = [row for part in parts for row in part.note_array(include_grace_notes=True)]
+            rows = [row for part in parts for row in part.note_array()]
         except Exception as error:  # of many types
             raise JudgeError(f"partitura: {type(error).__name__}: {error}") from error
-    notes = (
-        Note(float(r["onset_quarter"]), float(r["duration_quarter"]), int(r["pitch"]))
-        for r in rows
-        if not r["is_grace"]
-    )
-    return list(notes)
+    notes = (Note(float(r["onset_quarter"]), float(r["duration_quarter"]), int(r["pitch"])) for r in rows)
+    return [note for note in notes if note.length > 0]  # the others are grace notes
+
+
+def by_music21(text: str) -> list[Note]:
+    """The notes of a MusicXML text as music21 reads and expands them; no drums.
+
+    Raises:
+        JudgeError: it cannot read it.
+    """
+    from music21 import converter, note
+
+    notes = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for part in converter.parseData(text, format="musicxml").toSoundingPitch().parts:
+                for element in part.expandRepeats().stripTies().flatten().notes:
+                    for each in getattr(element, "notes", [element]):
+                        if isinstance(each, note.Note) and not element.duration.isGrace:
+                            length = float(element.quarterLength)
+                            notes.append(Note(float(element.offset), length, int(each.pitch.midi)))
+        except Exception as error:  # of many types
+            raise JudgeError(f"music21: {type(error).__name__}: {error}") from error
+    return notes
 
 
 def by_verovio(text: str) -> list[Note]:

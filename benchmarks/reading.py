@@ -105,7 +105,8 @@ def compared(ours: Sequence[Note], theirs: Sequence[Note]) -> tuple[str, str]:
 
 
 def _alike(a: Note, b: Note) -> bool:
-    return abs(a.onset - b.onset) < CLOSE and abs(a.length - b.length) < CLOSE and a.pitch == b.pitch
+    is_long = judges.HANGING in (a.length, b.length) or abs(a.length - b.length) < CLOSE
+    return abs(a.onset - b.onset) < CLOSE and is_long and a.pitch == b.pitch
 
 
 Readings = tuple[Callable[[], Score], list[Callable[[], list[Note]]]]
@@ -132,7 +133,8 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> tuple[Readings
         return ((lambda: parse_kern(text).score), [partial(judges.by_verovio, text)]), None
     text = xml_text(data)
     flat = judges.printed_musicxml(text)
-    played = (lambda: parse_musicxml(text).score), [partial(judges.by_partitura, text, is_played=True)]
+    others = [partial(judges.by_partitura, text, is_played=True), partial(judges.by_music21, text)]
+    played = (lambda: parse_musicxml(text).score), others
     printed = (lambda: parse_musicxml(flat).score), [partial(judges.by_partitura, flat, is_played=False)]
     return played, printed
 
@@ -175,6 +177,8 @@ def _best(ours: list[Note], others: list[Callable[[], list[Note]]]) -> tuple[str
             results.append(compared(ours, other()))
         except (JudgeError, OSError, ValueError) as error:
             results.append(("not read by the other", f"{error}"))
+        if results[-1][0] == "same":
+            break
     return min(results, key=lambda result: (result[0] != "same", result[0].startswith("not read")))
 
 

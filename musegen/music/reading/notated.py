@@ -10,7 +10,7 @@ from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
 from musegen.errors import MidiError
 from musegen.music.chord_symbols import ChordSymbol, symbol_marker
 from musegen.music.reading.bars import Metre, NotatedBar, Plan, plan_bars
-from musegen.music.reading.repeats import Printed, follow_jump, in_order, unroll
+from musegen.music.reading.repeats import Printed, follow_jump, in_order, unended, unroll, whole_endings
 
 JUMPS = "jumps (da capo, dal segno) not played"
 ORDERS = "orders of parts not followed"
@@ -116,7 +116,8 @@ def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
 
 
 def _order(piece: Notated, repairs: Counter[str], *, abc: bool) -> list[int]:
-    printed = piece.printed
+    printed = whole_endings(piece.printed)
+    repairs["repeats without an end played once"] += unended(printed)
     if piece.order:
         ordered = in_order(printed, piece.order, sections_start=abc)
         if ordered is not None:

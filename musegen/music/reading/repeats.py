@@ -51,6 +51,52 @@ def read_jump(words: str) -> str:
     return UNCLEAR if _LIKE_JUMP.search(words) else ""
 
 
+def whole_endings(measures: Sequence[Printed]) -> list[Printed]:
+    """The measures with endings as they are meant.
+
+    A bracket that stops short of its repeat sign, before an ending with a higher number, goes on to the sign.
+    Endings of a repeat of which two have the same number are counted.
+    """
+    whole = list(measures)
+    for i in range(1, len(whole)):
+        before = whole[i - 1].endings
+        if before and not whole[i].endings and not whole[i - 1].end:
+            end = next(
+                (k for k in range(i, len(whole)) if whole[k].end or whole[k].endings or whole[k].start), i
+            )
+            after = whole[end + 1].endings if end + 1 < len(whole) else ()
+            if whole[end].end and not whole[end].endings and after and min(after) > max(before):
+                whole[i : end + 1] = [m._replace(endings=before) for m in whole[i : end + 1]]
+    return _counted(whole)
+
+
+def unended(measures: Sequence[Printed]) -> int:
+    """The number of repeats that begin and are never ended: they are played once."""
+    count, is_open = 0, False
+    for measure in measures:
+        count += measure.start and is_open
+        is_open = (is_open or measure.start) and not (measure.end or measure.endings)
+    return count + is_open
+
+
+def _counted(measures: list[Printed]) -> list[Printed]:
+    """The measures, endings with the same number as one before in the same repeat counted from 1."""
+    counted = list(measures)
+    for bracket, first in _groups(measures):
+        spans = [first]
+        spans += [i for i in range(first + 1, bracket.last + 1) if _begins(measures, i)]
+        numbers = [measures[i].endings for i in spans]
+        if len(set(numbers)) < len(numbers):
+            for count, (a, b) in enumerate(zip(spans, [*spans[1:], bracket.last + 1], strict=True), start=1):
+                counted[a:b] = [m._replace(endings=(count,)) for m in measures[a:b]]
+    return counted
+
+
+def _begins(measures: Sequence[Printed], i: int) -> bool:
+    """Whether another ending begins with measure `i` than goes on in the one before."""
+    return bool(measures[i - 1].end) or measures[i].endings != measures[i - 1].endings
+
+
 def in_order(measures: Sequence[Printed], parts: Sequence[str], *, sections_start: bool) -> list[int] | None:
     """Indices of the measures in playing order: each labelled part as often as `parts` names it.
 
@@ -112,26 +158,44 @@ class _Bracket(NamedTuple):
     """The last measure with an ending."""
     passes: frozenset[int]
     """The passes that they are for."""
+    is_alone: bool = False
+    """One ending without a repeat sign: it is played like any other measure."""
+
+    def ending_after_jump(self) -> int:
+        """The last ending; 2 for a first ending alone, which has none."""
+        return max(self.passes) if self.is_alone else max(2, *self.passes)
 
     def ending(self, turn: int) -> int:
         """The ending that is played in a pass."""
+        if self.is_alone:
+            return max(self.passes)
         if turn in self.passes or turn > max(self.passes):
             return turn
         return max((n for n in self.passes if n < turn), default=turn)
 
 
-def _brackets(measures: Sequence[Printed]) -> list[_Bracket | None]:
-    """The endings to which each measure belongs, if to any."""
-    brackets: list[_Bracket | None] = []
-    while len(brackets) < len(measures):
-        first = last = len(brackets)
+def _groups(measures: Sequence[Printed]) -> list[tuple[_Bracket, int]]:
+    """The endings of each repeat that has them, and the first measure of these."""
+    groups: list[tuple[_Bracket, int]] = []
+    first = 0
+    while first < len(measures):
+        last = first
         while last < len(measures) and measures[last].endings:
             last += 1
-        if last == first:
-            brackets.append(None)
-        else:
-            passes = frozenset(n for measure in measures[first:last] for n in measure.endings)
-            brackets += [_Bracket(last - 1, passes)] * (last - first)
+        if last > first:
+            inside = measures[first:last]
+            passes = frozenset(n for measure in inside for n in measure.endings)
+            is_alone = len(passes) == 1 and not any(m.end for m in inside)
+            groups.append((_Bracket(last - 1, passes, is_alone=is_alone), first))
+        first = max(last, first + 1)
+    return groups
+
+
+def _brackets(measures: Sequence[Printed]) -> list[_Bracket | None]:
+    """The endings to which each measure belongs, if to any."""
+    brackets: list[_Bracket | None] = [None] * len(measures)
+    for bracket, first in _groups(measures):
+        brackets[first : bracket.last + 1] = [bracket] * (bracket.last + 1 - first)
     return brackets
 
 
@@ -140,6 +204,8 @@ def _turns(measures: Sequence[Printed], i: int, bracket: _Bracket | None) -> int
     this = measures[i]
     if bracket is None or this.end:
         return max(2, *bracket.passes) if bracket else this.end
+    if bracket.is_alone:
+        return 0
     goes_on = i < bracket.last and measures[i + 1].endings == this.endings
     return 0 if goes_on or this.jump else max(2, *bracket.passes)
 
@@ -161,11 +227,13 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
         return None
     start = segnos[0] if goal.startswith("DalSegno") else 0
     again = list(range(start, len(measures)))
+    tail: list[int] = []  # what is played for the first time after the jump, with its repeats
     ends = [fine for fine in fines if fine >= start]
     if goal.endswith("AlCoda"):
         if len(codas) != 2:
             return None
-        again = [*range(start, codas[0]), *range(codas[1], len(measures))]
+        again = [*range(start, codas[0])]
+        tail = order[order.index(codas[1]) :] if codas[1] in order else []
     elif ends:
         again = list(range(start, ends[0] + 1))
     elif goal.endswith("AlFine"):
@@ -173,6 +241,6 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
     if jump not in order:
         return None
     before = order[: len(order) - order[::-1].index(jump)]
-    last_of = [bracket and max(2, *bracket.passes) for bracket in _brackets(measures)]
-    played = before + [i for i in again if not last_of[i] or last_of[i] in measures[i].endings]
+    last_of = [bracket and bracket.ending_after_jump() for bracket in _brackets(measures)]
+    played = before + [i for i in again if not last_of[i] or last_of[i] in measures[i].endings] + tail
     return played if set(played) >= set(order) else None

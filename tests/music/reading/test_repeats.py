@@ -1,6 +1,6 @@
 import pytest
 
-from musegen.music.reading.repeats import Printed, follow_jump, in_order, unroll
+from musegen.music.reading.repeats import Printed, follow_jump, in_order, unended, unroll, whole_endings
 
 P = Printed
 S, E = P(start=True), P(end=2)
@@ -15,6 +15,7 @@ def test_an_end_goes_back_to_the_last_end_or_the_beginning() -> None:
 
 
 def test_a_start_without_an_end_is_played_once() -> None:
+    assert [unended(piece) for piece in ([P(), S], [S, S, E], [S, E, S, P(endings=(1,))])] == [1, 1, 0]
     assert unroll([P(), E, S, P()], sections_start=True) == [0, 1, 0, 1, 2, 3]
 
 
@@ -61,6 +62,29 @@ def test_a_first_ending_goes_back_without_its_sign_but_not_before_a_jump() -> No
     order = unroll(piece, sections_start=False)
     assert order == [0, 1, 2]
     assert follow_jump(piece, order) == [0, 1, 2, 1, 3]
+
+
+def test_a_bracket_goes_on_to_its_repeat_sign() -> None:
+    piece = [P(), P(endings=(1,)), P(), P(end=2), P(endings=(2,)), P()]
+    assert unroll(whole_endings(piece), sections_start=False) == [0, 1, 2, 3, 0, 4, 5]
+    three = [P(), P(endings=(1,)), P(end=2), P(endings=(2,)), P(end=2), P(endings=(3,))]
+    assert unroll(whole_endings(three), sections_start=False) == [0, 1, 2, 0, 3, 4, 0, 5]
+    following = [P(), P(endings=(1,), end=2), P(endings=(2,)), P(), P(end=2), P(endings=(1,), end=2)]
+    assert whole_endings(following) == following
+
+
+def test_endings_with_the_same_number_are_counted() -> None:
+    piece = [P(), P(endings=(1,)), P(endings=(1,), end=2), P(endings=(1,))]
+    assert unroll(whole_endings(piece), sections_start=False) == [0, 1, 2, 0, 3]
+
+
+def test_one_ending_without_a_sign_is_played_on() -> None:
+    assert unroll([P(), P(endings=(1,)), P()], sections_start=False) == [0, 1, 2]
+
+
+def test_what_follows_a_coda_has_its_repeats() -> None:
+    piece = (P(segno=True), P(coda=True), P(jump="DalSegnoAlCoda"), P(coda=True), P(start=True, end=2))
+    assert jumped(*piece) == [0, 1, 2, 0, 3, 4, 4]
 
 
 def test_a_pass_without_an_ending_takes_the_one_before() -> None:
