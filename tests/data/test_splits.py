@@ -87,4 +87,4 @@ def test_the_chorales_have_the_canonical_split() -> None:
     assert [counts[0][s] for s in ("train", "valid", "test")] == [222, 74, 77]
     assert [counts[1][s] for s in ("train", "valid", "test")] == [6, 0, 0]
     assert len(read_split(path)) == 379
-    assert split_by_names(path, ["bach/bwv1.6.mxl", "bach/bwv2.6.xml"]) == ["train", "valid"]
+    assert split_by_names(path, ["bach/bwv1.6.mxl", "bach/bwv2.6.xml"], "") == ["train", "valid"]

@@ -17,6 +17,8 @@ ORDERS = "orders of parts not followed"
 CHORDS = "chord symbols kept, not sounded"
 TPQ = 480
 MAX_QUARTERS = 20_000
+MAX_METRE = 255
+"""The largest number in a time signature that a Score can hold."""
 MAX_PLAYED = 200_000
 """Notes, and measures, as played."""
 MAX_TIES = 16
@@ -34,7 +36,7 @@ class TempoMark(NamedTuple):
     """A tempo."""
 
     qpm: float
-    """Quarter notes a minute."""
+    """Quarter notes per minute."""
 
 
 class KeyMark(NamedTuple):
@@ -101,8 +103,11 @@ def play(piece: Notated, repairs: Counter[str], *, abc: bool) -> Score:
         abc: a double barline starts a repeat, as in ABC.
 
     Raises:
-        MidiError: far too long.
+        MidiError: far too long, or an impossible time signature.
     """
+    beats, unit = max(piece.metres, key=max)
+    if max(beats, unit) > MAX_METRE:
+        raise MidiError(f"impossible time signature {beats}/{unit}")
     order = _order(piece, repairs, abc=abc)
     if sum(float(piece.lengths[i]) for i in order) > MAX_QUARTERS:
         raise MidiError(f"absurdly long: more than {MAX_QUARTERS} quarters")

@@ -129,7 +129,7 @@ def default_unit(metre: Metre | None) -> Fraction:
 
 
 def read_tempo(value: str, unit: Fraction) -> float | None:
-    """Quarter notes a minute of a Q: field; None if it is not understood, or has words alone.
+    """Quarter notes per minute of a Q: field; None if it is not understood, or has words alone.
 
     The forms are `1/4=120`, `3/8 1/4=40` (the sum a beat), `C=120` and `C3=40` (in unit lengths), `120` (unit
     lengths a minute), all with words in quotes before or after.

@@ -147,6 +147,7 @@ def test_what_is_not_followed_is_said() -> None:
         ("X:1\nK:C\nA9999|\n", "four figures"),
         ("X:1\nK:C\n" + "".join(f"[V:{i}]A|" for i in range(70)), "voices"),
         ("X:1\nK:C\nZ999|" * 25, "long"),
+        ("X:1\nM:999/8\nK:C\nA|", "time signature"),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
