@@ -30,6 +30,8 @@ from musegen.music.reading.notated import (
 from musegen.music.reading.repeats import Printed
 
 _LABEL = re.compile(r"(?:^|(?<=\t))\*>[^\t\n]*", re.MULTILINE)
+_REFERENCE = re.compile(r"^!!!.*\n?", re.MULTILINE)
+_TITLE = re.compile(r"^!!!OTL[^:]*:\s*(.*)", re.MULTILINE)
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
@@ -69,8 +71,8 @@ def _tune(text: str) -> Tune:
     printed, order = _ordered(text, _printed(lead, longest))
     marks = [_marks(m) for m in longest]
     score = play(Notated(players, lengths, metres, printed, marks, order), repairs, abc=False)
-    title = stream.metadata.title if stream.metadata is not None else None
-    return Tune(title or "", score, [f"{n} {what}" for what, n in (+repairs).items()])
+    title = _TITLE.search(text)
+    return Tune(title[1].strip() if title else "", score, [f"{n} {what}" for what, n in (+repairs).items()])
 
 
 def _stream(text: str) -> Any:
@@ -80,7 +82,8 @@ def _stream(text: str) -> Any:
     with redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is lost is counted, or the file rejected
         converter = HumdrumConverter()
-        converter.parseData(_LABEL.sub("*", text))  # it fails at labels beside repeats, which we follow
+        # It fails at reference records, with music21 10.5, and at labels beside repeats: we read these.
+        converter.parseData(_LABEL.sub("*", _REFERENCE.sub("", text)))
         return converter.stream.toSoundingPitch()
 
 

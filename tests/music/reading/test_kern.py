@@ -54,6 +54,11 @@ def test_a_file_of_which_notes_are_lost_is_kept_out() -> None:
         parse_kern(added)
 
 
+def test_reference_records_are_no_obstacle() -> None:
+    title, score, _ = parse_kern(kern("!!!COM: Haydn, Joseph", "!!!OTL: Quartet", "**kern", "=1", "4f", "*-"))
+    assert (title, score.note_num()) == ("Quartet", 1)
+
+
 def test_drums_are_drums() -> None:
     _, score, _ = parse_kern(kern("**kern", "*clefX", "=1", "4f", "4cc", "*-"))
     assert score.tracks[0].is_drum
