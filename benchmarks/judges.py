@@ -183,7 +183,13 @@ def by_verovio(text: str) -> list[Note]:
 
 
 def plain_abc(tune: str) -> str:
-    """A tune without ornaments, annotations and chord symbols, which other readers play."""
+    """A tune without ornaments, annotations, chord symbols and made-up drums, which other readers play."""
+    tune = re.sub(
+        r"^%%MIDI\s+(drum|drumon|drone|droneon|gchord|gchordon|chordattack|ratio)\b.*\n",
+        "",
+        tune,
+        flags=re.MULTILINE,
+    )
     return _over_music(tune, _without_ornaments)
 
 

@@ -151,7 +151,7 @@ def judged(piece: Piece, *, abcjs: Path | None, propagate: str) -> dict[str, Any
     """How the readings of a piece compare."""
     begin = time.process_time()
     row: dict[str, Any] = {"piece": piece.name, "notes": 0, "found": "", "words": ""}
-    has_drums = FORMATS.get(piece.path.suffix.lower()) is None
+    has_drums = FORMATS.get(piece.path.suffix.lower()) in (None, "abc")
     try:
         played, printed = readings(piece, abcjs, propagate)
         ours = notes_of(played[0](), has_drums=has_drums)

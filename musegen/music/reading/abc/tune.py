@@ -19,7 +19,7 @@ from musegen.music.reading.repeats import UNCLEAR, read_jump
 MAX_VOICES = 64
 UNREAD = "signs not understood"
 _LIKE_CHORD = re.compile(r"[A-G][#b♯♭]?(?:m|M|maj|min|dim|aug|sus|add|[\d/+°oø-])[^ ]*$")
-_SILENT_MIDI = {"drum", "drumon", "gchord", "gchordon", "bassprog", "chordprog"}
+_SILENT_MIDI = {"drum", "drumon", "drone", "droneon", "gchord", "gchordon"}
 """Directives of accompaniments that players make up from the chord symbols."""
 
 
