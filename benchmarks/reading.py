@@ -27,7 +27,7 @@ from benchmarks.runner import benchmark
 from musegen.errors import MidiError
 from musegen.music.reading.abc.tune import parse_abc
 from musegen.music.reading.guard import read_bytes, xml_text
-from musegen.music.reading.kern import parse_kern
+from musegen.music.reading.humdrum.score import parse_kern
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.musicxml.score import parse_musicxml
 from musegen.music.reading.read import FORMATS, SUFFIXES, decoded, tunes_of

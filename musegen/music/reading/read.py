@@ -1,7 +1,6 @@
 """Reading any music file into a tidy Score.
 
-MIDI, ABC and MusicXML of common size are read in this process; kern and large MusicXML in a limited one (see
-`sandbox`).
+Files of common size are read in this process, large MusicXML and kern in a limited one (see `sandbox`).
 """
 
 from pathlib import Path
@@ -14,7 +13,7 @@ from musegen.music.notes import last_end, normalise_notes, note_arrays
 from musegen.music.reading.abc.tune import parse_abc
 from musegen.music.reading.abc.tunebook import split_abc
 from musegen.music.reading.guard import read_bytes, what_is, xml_text
-from musegen.music.reading.kern import parse_kern
+from musegen.music.reading.humdrum.score import parse_kern
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.musicxml.score import parse_musicxml
 from musegen.music.reading.sandbox import limited
@@ -88,7 +87,7 @@ def read_piece(path: Path) -> tuple[Score, list[str]]:
         return parse_midi(data)
     text = xml_text(data) if form == "musicxml" else decoded(data)
     parse = parse_musicxml if form == "musicxml" else parse_kern
-    _, score, repairs = limited(parse, text) if form == "kern" or len(text) > LARGE else parse(text)
+    _, score, repairs = limited(parse, text) if len(text) > LARGE else parse(text)
     return score, repairs
 
 

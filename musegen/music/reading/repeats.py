@@ -1,7 +1,7 @@
 """The playing order of notated measures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _JUMP = re.compile(
@@ -32,6 +32,11 @@ class Printed(NamedTuple):
     """Fine: after a jump, the piece ends with it."""
     label: str = ""
     """The name of the part of the piece that starts with it; see `in_order`."""
+
+
+def merged_signs(signs: Iterable[Printed]) -> Printed:
+    """The signs of a measure of which several voices or barlines have a part each."""
+    return Printed(*(max(values) for values in zip(*signs, strict=True)))
 
 
 def read_jump(words: str) -> str:

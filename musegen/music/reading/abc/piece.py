@@ -8,7 +8,7 @@ from musegen.errors import MidiError
 from musegen.music.reading.abc.measure import Measure
 from musegen.music.reading.abc.voice import Voice
 from musegen.music.reading.notated import Mark, Notated, NotatedPart
-from musegen.music.reading.repeats import Printed
+from musegen.music.reading.repeats import merged_signs
 
 
 def put_together(
@@ -36,7 +36,7 @@ def put_together(
         [_part(voice, count, counts) for voice in voices],
         [max(m.length for m in measures) for measures in columns],
         [measures[0].metre for measures in columns],
-        [_all_signs(m.signs for m in measures) for measures in columns],
+        [merged_signs(m.signs for m in measures) for measures in columns],
         marks,
         order if any(m.signs.label for v in voices for m in v.measures) else (),
     )
@@ -46,11 +46,6 @@ def _merged(measures: Iterable[Measure]) -> list[tuple[Fraction, Mark]]:
     """The marks of a measure of all voices, each once, in order of time."""
     marks = dict.fromkeys(mark for measure in measures for mark in measure.marks())
     return sorted(marks, key=lambda mark: mark[0])
-
-
-def _all_signs(signs: Iterable[Printed]) -> Printed:
-    """The signs of a measure of which some voices have only part."""
-    return Printed(*(max(values) for values in zip(*signs, strict=True)))
 
 
 def _part(voice: Voice, count: int, dropped: Counter[str]) -> NotatedPart:

@@ -9,7 +9,7 @@ from musegen.music.reading.instruments import PartInfo, part_list
 from musegen.music.reading.musicxml.document import parse_document
 from musegen.music.reading.musicxml.part import Measure, Part, filled
 from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, Tune, play
-from musegen.music.reading.repeats import Printed
+from musegen.music.reading.repeats import Printed, merged_signs
 
 MAX_PARTS = 256
 MAX_MEASURES = 20_000
@@ -54,7 +54,7 @@ def _notated(parts: list[Part]) -> Notated:
         [_part(part, count) for part in parts],
         lengths,
         metres,
-        _with_codas([Printed(*map(max, zip(*(m.printed for m in ms), strict=True))) for ms in columns]),
+        _with_codas([merged_signs(m.printed for m in measures) for measures in columns]),
         [_marks(measures) for measures in columns],
     )
 

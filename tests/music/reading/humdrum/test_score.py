@@ -1,7 +1,7 @@
 import pytest
 
 from musegen.errors import MidiError
-from musegen.music.reading.kern import count_notes, parse_kern
+from musegen.music.reading.humdrum.score import parse_kern
 
 
 def kern(*lines: str) -> str:
@@ -25,12 +25,6 @@ SPLIT = kern(
 )
 
 
-def test_notes_are_counted_by_spine() -> None:
-    assert count_notes(SPLIT) == 9
-    exchanged = kern("**kern|**text", "4c|a", "*x|*x", "a|4c", "*-|*-")
-    assert count_notes(exchanged) == 2
-
-
 def test_split_spines_are_read_to_the_last_note() -> None:
     _, score, repairs = parse_kern(SPLIT)
     assert sorted((n.time, n.duration, n.pitch) for t in score.tracks for n in t.notes) == [
@@ -48,10 +42,22 @@ def test_an_order_of_sections_is_played() -> None:
     assert repairs == []
 
 
-def test_a_file_of_which_notes_are_lost_is_kept_out() -> None:
+def test_added_and_exchanged_spines_are_followed() -> None:
     added = kern("**kern", "=1", "4c", "*+", "*|**kern", "4d|4f", "2e|2g", "*-|*-")
-    with pytest.raises(MidiError, match="5 notes are written"):
-        parse_kern(added)
+    assert sorted((n.time, n.pitch) for t in parse_kern(added).score.tracks for n in t.notes) == [
+        *((0, 60), (480, 62), (480, 65), (960, 64), (960, 67)),
+    ]
+    exchanged = kern("**kern|**text", "4c|a", "*x|*x", "a|4d", "*-|*-")
+    assert [n.pitch for n in parse_kern(exchanged).score.tracks[0].notes] == [60, 62]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [(["**kern", "4c|4d"], "line 2: a line of 2 cells"), (["**text", "a"], "no notes"), (["4c"], "no notes")],
+)
+def test_what_does_not_fit_is_refused(lines: list[str], message: str) -> None:
+    with pytest.raises(MidiError, match=message):
+        parse_kern(kern(*lines))
 
 
 def test_reference_records_are_no_obstacle() -> None:
