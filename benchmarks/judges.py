@@ -199,6 +199,17 @@ def printed_abc(tune: str) -> str:
     return _over_music("\n".join(lines) + "\n", _without_repeats)
 
 
+def plain_musicxml(text: str) -> str:
+    """A score with time that passes in place of its cue notes, which other readers play."""
+    return re.sub(r"<note\b(?:(?!</note>).)*<cue\b.*?</note>", _passing, text, flags=re.DOTALL)
+
+
+def _passing(found: re.Match[str]) -> str:
+    length = re.search(r"<duration>[^<]*</duration>", found[0])
+    is_extra = "<chord" in found[0] or length is None
+    return "" if is_extra or length is None else f"<forward>{length[0]}</forward>"
+
+
 def printed_musicxml(text: str) -> str:
     """A score without repeats, endings and jumps."""
     text = re.sub(r"<(repeat|ending)\b[^>]*?(/>|>[^<]*</\1>)", "", text)

@@ -71,8 +71,30 @@ def notes_of(score: Score, *, has_drums: bool) -> list[Note]:
     ]
 
 
+def heard(notes: Sequence[Note]) -> list[Note]:
+    """The notes as one instrument sounds them: a pitch that is struck again while it sounds ends there.
+
+    What was left of it goes on in the new note, and of two that begin at once the longer stays: readers differ
+    in how they write unisons of several voices, which sound alike.
+    """
+    kept: list[Note] = []
+    last: dict[int, int] = {}
+    for note in sorted(notes, key=lambda n: (n.onset, -n.length)):
+        before = kept[last[note.pitch]] if note.pitch in last else None
+        if before is not None and note.onset < before.onset + CLOSE:
+            continue
+        if before is not None and before.onset + before.length > note.onset + CLOSE:
+            end = max(before.onset + before.length, note.onset + note.length)
+            kept[last[note.pitch]] = before._replace(length=note.onset - before.onset)
+            note = note._replace(length=end - note.onset)  # noqa: PLW2901  the same note, longer
+        last[note.pitch] = len(kept)
+        kept.append(note)
+    return kept
+
+
 def compared(ours: Sequence[Note], theirs: Sequence[Note]) -> tuple[str, str]:
     """The class of agreement of two readings, and the first difference in words."""
+    ours, theirs = heard(ours), heard(theirs)
     if not ours or not theirs:
         return (
             ("same", "")
@@ -131,7 +153,7 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> tuple[Readings
     if form == "kern":
         text = judges.printed_kern(decoded(data))
         return ((lambda: parse_kern(text).score), [partial(judges.by_verovio, text)]), None
-    text = xml_text(data)
+    text = judges.plain_musicxml(xml_text(data))
     flat = judges.printed_musicxml(text)
     others = [partial(judges.by_partitura, text, is_played=True), partial(judges.by_music21, text)]
     played = (lambda: parse_musicxml(text).score), others

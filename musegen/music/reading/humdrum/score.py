@@ -19,8 +19,8 @@ _MODES = {"dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
 _TONICS = "fcgdaeb"
 _CODES = {
     "violn": 40, "viola": 41, "cello": 42, "cbass": 43, "flt": 73, "picco": 72, "oboe": 68, "clars": 71,
-    "fagot": 70, "cor": 60, "tromp": 56, "tromb": 57, "tuba": 58, "piano": 0, "forte": 0, "cemba": 6, "organ": 19,
-    "harp": 46,
+    "fagot": 70, "cor": 60, "tromp": 56, "tromb": 57, "tuba": 58, "piano": 0, "forte": 0, "cemba": 6,
+    "organ": 19, "harp": 46,
     "guitr": 24, "liuto": 24, "soprn": 52, "alto": 52, "tenor": 52, "bass": 52, "vox": 52, "timpa": 47,
 }  # fmt: skip
 """Codes of instruments, and General MIDI programs from 0."""
