@@ -74,8 +74,8 @@ def notes_of(score: Score, *, has_drums: bool) -> list[Note]:
 def heard(notes: Sequence[Note]) -> list[Note]:
     """The notes as one instrument sounds them: a pitch that is struck again while it sounds ends there.
 
-    What was left of it goes on in the new note, and of two that begin at once the longer stays: readers differ
-    in how they write unisons of several voices, which sound alike.
+    What was left of it goes on in the new note, and of two that begin at once the longer stays: readers
+    write unisons of several voices in different ways, which sound alike.
     """
     kept: list[Note] = []
     last: dict[int, int] = {}
