@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint
     from musegen.config.settings import VAEConfig
     from musegen.generation.clips import Clip
+    from musegen.tokenizers import Tokenizer
 
 OFF_GRID = 0.1
-"""Share of the onsets of a melody off the grid above which there is a warning."""
+"""Share of the onsets of a tune off the model's grid above which there is a warning."""
 Music: TypeAlias = Union[str, Path, "Score", "Piece"]
 """The path of a music file (MIDI, MusicXML, ABC or kern), a symusic Score in ticks, or a Piece."""
 
@@ -82,7 +83,6 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
         ConfigError: the path does not exist, or is a folder.
         MidiError: the file cannot be read, or has no such track.
     """
-    from musegen.music.fingerprint import off_grid_share
     from musegen.music.melody import melody_track
 
     raw, repairs = _read(name, music)
@@ -98,23 +98,35 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
         say(f"detected the melody in track {index + 1} {track_name!r}; choose another with ⟨melody⟩")
     if repairs + more:
         say(f"{_label(music)}: {'; '.join(repairs + more)}")
-    off_grid = off_grid_share(_only(score, index))
-    if off_grid > OFF_GRID:
-        say(
-            f"warning: {off_grid:.0%} of the melody's onsets are off the grid of notation (swung or played "
-            "live): the accompaniment stands on the nearest positions and may leave holes; quantise it first"
-        )
     verbatim, tidy_melody, others = raw.copy(), score.copy(), score.copy()
     verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[index]]], [score.tracks[index]]
     del others.tracks[index]
     return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pickup)
 
 
-def _only(score: Score, index: int) -> Score:
-    """The Score with one of its tracks."""
-    single = score.copy()
-    single.tracks = [score.tracks[index]]
-    return single
+def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:
+    """Say which bars and onsets of some music a model reads in another place.
+
+    Args:
+        what: what the music is, such as "the tune".
+        score: tidy.
+        tokenizer: the model's.
+    """
+    from musegen.music.fingerprint import GRID, off_grid_share
+    from musegen.music.odd_bars import fill_odd_bars
+    from musegen.tokenizers import GridTokenizer
+
+    odd = len(fill_odd_bars(score, tokenizer.time_signatures).rests)
+    if odd:
+        say(f"{what} has {odd} odd bar{'s' * (odd > 1)}: the model reads each with a rest that fills it up")
+    grid = tokenizer.positions if isinstance(tokenizer, GridTokenizer) else GRID
+    off_grid = off_grid_share(score, grid)
+    if off_grid > OFF_GRID:
+        say(
+            f"warning: {off_grid:.0%} of the onsets of {what} are off the model's grid, {grid} positions per "
+            "quarter note (swung, or played live): what it writes stands on the nearest positions and may "
+            "leave holes; quantise it first"
+        )
 
 
 def read_clip(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from musegen.api.datasets import training_dataset
-from musegen.api.inputs import MelodyInput, Music, read_clip, read_ends, read_melody, read_music
+from musegen.api.inputs import MelodyInput, Music, read_clip, read_ends, read_melody, read_music, say_misfits
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
 from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
@@ -132,6 +132,9 @@ class Model:
         known = None
         if options.max_copy:
             known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
+        prompt = None if options.prompt is None else read_music("prompt", options.prompt)
+        if prompt is not None:
+            say_misfits("the prompt", prompt, self.checkpoint.tokenizer)
         wanted = Wanted(
             seed=seed,
             num=options.num,
@@ -140,7 +143,7 @@ class Model:
             pitches=allowed_pitches(options.scale, options.pitch_range),
             tempo=options.tempo,
             program=options.program,
-            prompt=None if options.prompt is None else read_music("prompt", options.prompt),
+            prompt=prompt,
             key=key,
             prior=options.prior,
             known=known,
@@ -180,6 +183,7 @@ class Model:
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
         melody = tune if isinstance(tune, MelodyInput) else read_melody("tune", tune, options.melody)
+        say_misfits("the tune", melody.melody, self.checkpoint.tokenizer)
         results = verb(
             self.checkpoint,
             melody.melody,

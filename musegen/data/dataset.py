@@ -33,6 +33,7 @@ class IndexEntry:
     """Index of the melody track, -1 if there is none."""
     melody_how: str
     time_signatures: list[str]
+    """Without those of odd bars."""
     programs: list[int]
     """Sorted General MIDI programs from 0; -1 for drums."""
     offset: int

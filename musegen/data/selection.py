@@ -1,5 +1,6 @@
 """The part of a piece that a model is trained on: all tracks, the melody, or melody and accompaniment."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from musegen.config.settings import DataConfig
 from musegen.data.dataset import Dataset, IndexEntry
 from musegen.errors import DataError
 from musegen.music.melody import melody_track, skyline
+from musegen.music.odd_bars import Metre, fill_odd_bars
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
 
@@ -21,9 +23,18 @@ class Selected(NamedTuple):
     """The target of the model."""
     melody: ScoreTick | None
     """The source of an accompaniment model: one line of notes; None for other models."""
+    odd_bars: int = 0
+    """How many odd bars were filled up."""
 
 
-def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bool = False) -> Selected:
+def select(
+    dataset: Dataset,
+    piece: IndexEntry,
+    config: DataConfig,
+    *,
+    pairs: bool = False,
+    metres: Collection[Metre] | None = None,
+) -> Selected:
     """Select the tracks of a piece that a model is trained on.
 
     Args:
@@ -31,20 +42,24 @@ def select(dataset: Dataset, piece: IndexEntry, config: DataConfig, *, pairs: bo
         piece: an entry of its index.
         config: which tracks to use.
         pairs: separate the melody from the accompaniment.
+        metres: those that the model knows; odd bars in others are filled up. None: they stay as they are.
 
     Raises:
         DataError: the piece has no such tracks; the message is the same for all pieces with this fault.
     """
-    score = dataset.score(piece)
+    score, rests = dataset.score(piece), 0
+    if metres is not None:
+        filled = fill_odd_bars(score, metres)
+        score, rests = filled.score, len(filled.rests)
     if not pairs and config.tracks == "all":
         kept = [track for track in score.tracks if config.drums or not track.is_drum]
-        return Selected(_with_tracks(score, kept, "no track but drums"), None)
+        return Selected(_with_tracks(score, kept, "no track but drums"), None, rests)
     melody = _melody(score, piece, config.melody)
     alone = _with_tracks(score, [score.tracks[melody]], "no melody track")
     if not pairs:
-        return Selected(alone, None)
+        return Selected(alone, None, rests)
     others = [track for index, track in enumerate(score.tracks) if index != melody]
-    return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone))
+    return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone), rests)
 
 
 def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:

@@ -15,6 +15,7 @@ from musegen.errors import DataError, MidiError
 from musegen.music.fingerprint import fingerprint, off_grid_share
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
+from musegen.music.odd_bars import lasting_metres
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import FORMATS, SUFFIXES, read_piece, read_tune, tidy, tunes_of
 from musegen.music.writing.midi import midi_bytes
@@ -120,7 +121,7 @@ def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> 
         pickup=pickup / score.tpq,
         melody=melody,
         melody_how=how,
-        time_signatures=list(dict.fromkeys(f"{t.numerator}/{t.denominator}" for t in score.time_signatures)),
+        time_signatures=[f"{beats}/{unit}" for beats, unit in lasting_metres(score)],
         programs=sorted({-1 if t.is_drum else t.program for t in score.tracks}),
         offset=0,
         size=len(data),

@@ -62,6 +62,8 @@ class TokenView:
     """Most frequent program, drums excluded."""
     sources: "Sources | None" = None
     """The melodies, if the streams are accompaniments."""
+    odd_bars: int = 0
+    """Number of bars that were filled up to a metre of the tokenizer."""
 
     def stream(self, index: int) -> npt.NDArray[np.int64]:
         """Ids of piece `index` from BOS to EOS, (T,)."""
@@ -95,7 +97,7 @@ def token_view(
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
-    recipe = [3, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
+    recipe = [4, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
         _build(folder, dataset, tokenizer, data, pairs=pairs)
@@ -113,6 +115,7 @@ def token_view(
         notes=np.load(folder / "notes.npy"),
         pieces=[dataset.pieces[index] for index in facts["kept"]],
         skipped=facts["skipped"],
+        odd_bars=facts["odd_bars"],
         tempo=facts["tempo"],
         program=facts["program"],
         sources=sources,
@@ -128,6 +131,7 @@ def _build(
     kept: list[int] = []
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
+    odd_bars = 0
     programs: Counter[int] = Counter()
     has_drums = bool(tokenizer.tables.is_drum.any())
     encoded = _encoded(dataset, tokenizer, data, pairs=pairs)
@@ -136,6 +140,7 @@ def _build(
             skipped[str(piece)] += 1
             continue
         kept.append(index)
+        odd_bars += piece.odd_bars
         score = piece.score
         streams.append(piece.stream.astype(np.uint16))
         melodies.append(piece.source.astype(np.uint16))
@@ -147,6 +152,7 @@ def _build(
     facts = {
         "kept": kept,
         "skipped": dict(skipped),
+        "odd_bars": odd_bars,
         "tempo": float(np.median(tempos)) if tempos else 120.0,
         "program": programs.most_common(1)[0][0] if programs else 0,
     }
@@ -162,6 +168,7 @@ class _Encoded(NamedTuple):
     stream: Ints
     source: Ints
     """Ids of the melody; empty without one."""
+    odd_bars: int
 
 
 def _encoded(
@@ -169,9 +176,10 @@ def _encoded(
 ) -> Iterator[_Encoded | MusegenError]:
     """Every piece of a dataset with its ids, in order, or its error."""
     source_tokenizer = melody_tokenizer(tokenizer) if pairs else tokenizer
+    metres = tokenizer.time_signatures
     for start in range(0, len(dataset.pieces), CHUNK_PIECES):
         pieces = dataset.pieces[start : start + CHUNK_PIECES]
-        selected = [attempt(select, dataset, piece, data, pairs=pairs) for piece in pieces]
+        selected = [attempt(select, dataset, piece, data, pairs=pairs, metres=metres) for piece in pieces]
         scores = (each if isinstance(each, MusegenError) else each.score for each in selected)
         for each, stream in zip(selected, tokenizer.encode_all(scores), strict=True):
             if isinstance(each, MusegenError):
@@ -186,9 +194,9 @@ def _paired(
     piece: Selected, stream: Ints, source_tokenizer: WholeTokenizer, tokenizer: WholeTokenizer
 ) -> _Encoded:
     if piece.melody is None:
-        return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64))
+        return _Encoded(piece.score, stream, np.zeros(0, dtype=np.int64), piece.odd_bars)
     source, stream = source_and_target(piece.melody, source_tokenizer, stream, tokenizer)
-    return _Encoded(piece.score, stream, source)
+    return _Encoded(piece.score, stream, source, piece.odd_bars)
 
 
 def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16]]) -> None:

@@ -147,7 +147,7 @@ def _parts(checkpoint: Checkpoint) -> list[str]:
 
 def _piece(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, index: int) -> MelodyAndScore:
     """A piece as the model sees it, the melody first."""
-    accompaniment, melody = select(dataset, view.pieces[index], checkpoint.config.data, pairs=True)
+    accompaniment, melody, _ = select(dataset, view.pieces[index], checkpoint.config.data, pairs=True)
     assert melody is not None
     whole = accompaniment.copy()
     whole.tracks = [melody.tracks[0], *accompaniment.tracks]

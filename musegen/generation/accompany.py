@@ -1,7 +1,7 @@
 """Accompaniments to a melody of the user: scores in, scores out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.melody import skyline
 from musegen.music.metre import bar_ticks
+from musegen.music.odd_bars import Rest, fill_odd_bars, filled_like, without_rests
 from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 
@@ -57,9 +58,7 @@ def accompany(
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
 ) -> list[Result]:
-    """Write accompaniments to a melody, in its bars, metres, ticks and tempo.
-
-    They come without the melody, by falling log-likelihood per token.
+    """Write accompaniments to a melody, in its bars, metres, ticks and tempo, by falling likelihood.
 
     Args:
         model: in eval mode.
@@ -78,9 +77,10 @@ def accompany(
         MusegenError: an accompaniment did not end.
     """
     options, defaults = options or Accompaniment(), defaults or TrainingDefaults()
-    bars = len(bar_ticks(melody)) - 1
-    kept = _kept_bars(prompt, options.prompt_bars, bars)
-    source, metre_ids = _source(melody, tokenizer, bars)
+    whole, rests = fill_odd_bars(melody, tokenizer.time_signatures)
+    bars = len(bar_ticks(whole)) - 1
+    kept = _kept_bars(prompt and filled_like(prompt, whole, rests), options.prompt_bars, bars)
+    source, metre_ids = _source(whole, tokenizer, bars)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
     constraints = _constraints(options, defaults, metre_ids, programs)
@@ -98,12 +98,12 @@ def accompany(
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * bars + 1,
-            context_classes=sorted({note.pitch % 12 for t in skyline(melody).tracks for note in t.notes}),
+            context_classes=sorted({note.pitch % 12 for t in skyline(whole).tracks for note in t.notes}),
         )
         for planned, stream in zip(nats, found, strict=True):
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
-            results.append(_dressed_for(melody, result))
+            results.append(_dressed_for(melody, rests, result))
     return sorted(results, key=lambda each: -each.log_likelihood / (len(each.ids) - len(start.ids) + 1))
 
 
@@ -188,12 +188,12 @@ def first_bars(score: ScoreTick, bars: int) -> ScoreTick | None:
     return first if first.tracks else None
 
 
-def _dressed_for(melody: ScoreTick, result: Result) -> Result:
-    """An accompaniment with the tempo, metre and key of its melody."""
-    score = result.score
+def _dressed_for(melody: ScoreTick, rests: list[Rest], result: Result) -> Result:
+    """An accompaniment in the bars of its melody, without the rests put in, and with its tempo and key."""
+    score = without_rests(result.score, rests)
     score.tempos = list(melody.tempos) or [Tempo(0, qpm=120.0)]
     score.time_signatures = list(melody.time_signatures)
     score.key_signatures = list(melody.key_signatures)
     for track in score.tracks:
         track.name = track.name or "Accompaniment"
-    return result
+    return replace(result, score=score)

@@ -8,7 +8,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.generation.engine import Stream
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
-from musegen.music.metre import bar_ticks
+from musegen.music.metre import Change, bar_ticks, metre_changes, metres_at
 from musegen.tokenizers import Kind, Tokenizer
 
 
@@ -93,11 +93,11 @@ def _append_bars(
             result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
             targets[number] = result.tracks[-1]
         targets[number].notes.extend(Note.from_numpy(**fields))
-    for metre in whole.time_signatures:
-        if metre.time >= line:
-            result.time_signatures.append(
-                TimeSignature(metre.time + seam - line, metre.numerator, metre.denominator)
-            )
+    (before,), (after,) = metres_at(prompt, np.array([seam - 1])), metres_at(whole, np.array([line]))
+    later = [change for change in metre_changes(whole) if change.time > line]
+    if after != before:
+        later.insert(0, Change(line, *after))
+    result.time_signatures.extend([TimeSignature(c.time + seam - line, c.beats, c.unit) for c in later])
     if request.tempo is not None:
         result.tempos.append(Tempo(seam, qpm=request.tempo))
     elif not len(result.tempos):

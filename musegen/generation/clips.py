@@ -12,8 +12,9 @@ from musegen.errors import DataError
 from musegen.metrics.note_f1 import note_scores
 from musegen.music.excerpt import excerpt
 from musegen.music.melody import melody_track, skyline
-from musegen.music.metre import bar_ticks
+from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import all_onsets
+from musegen.music.odd_bars import Filled, fill_odd_bars, filled_like, lasting_metres
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Tokenizer
 from musegen.tokenizers.tables import Ints
 
@@ -65,14 +66,20 @@ def take_clip(
     music = _tune(score, melody, remarks) if one_line else _with_drums(score, keep=drums)
     count = len(bar_ticks(score)) - 1
     first = _first_bar(music, from_bar, count)
-    metre = _metre(score, first, min(first + bars, count))
+    stop = min(first + bars, count)
+    filled = _in_one_metre(score, first, stop)
+    metre = _metre(filled.score, first, stop)
     _check_metre(metre, tokenizer, metres, remarks)
-    clip = excerpt(music, first, first + bars)
+    clip = excerpt(filled_like(music, *filled), first, first + bars)
     if not clip.tracks:
         raise DataError(
             f"no note begins in bars {first + 1} to {first + bars}; in bar {_begins(music, first)} one does: "
             "choose the clip's first bar with ⟨from-bar⟩"
         )
+    begin, end = bar_ticks(score)[[first, stop]].tolist()
+    odd = sum(begin <= rest.time <= end for rest in filled.rests)
+    if odd:
+        remarks.append(f"{odd} short bar{'s' * (odd > 1)} filled up with a rest to {metre[0]}/{metre[1]}")
     if count > bars or from_bar is not None:
         remarks.append(f"bars {first + 1} to {min(first + bars, count)} of {count} taken")
     silent = first + bars - count
@@ -148,6 +155,12 @@ def _begins(music: ScoreTick, first: int) -> int:
     bars = np.unique(np.searchsorted(bar_ticks(music), all_onsets(music), side="right"))
     later = bars[bars > first]
     return int(later[0] if len(later) else bars[-1])
+
+
+def _in_one_metre(score: ScoreTick, first: int, stop: int) -> Filled:
+    """The score with odd bars filled up to the commonest metre of its bars `first` to `stop`."""
+    metres, lasting = metres_at(score, bar_ticks(score)[first:stop]), lasting_metres(score)
+    return fill_odd_bars(score, [max(metres, key=lambda metre: (metre in lasting, metres.count(metre)))])
 
 
 def _metre(score: ScoreTick, first: int, stop: int) -> Metre:

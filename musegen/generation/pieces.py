@@ -14,6 +14,7 @@ from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
 from musegen.models.lm import LanguageModel
 from musegen.music.metre import bar_ticks
+from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, make_grammar, whole_tokenizer
 from musegen.tokenizers.tables import DRUMS
 
@@ -98,8 +99,9 @@ def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None
     """The prompt of a stream: the first `bars` bars of a tidy score, or all of them."""
     if prompt is None:
         return Prompt(None, 0, [tokenizer.bos_id])
-    check_metres(prompt, tokenizer, "the prompt")
-    ids = whole_tokenizer(tokenizer).encode(prompt)[:-1].tolist()
+    filled = fill_odd_bars(prompt, tokenizer.time_signatures).score
+    check_metres(filled, tokenizer, "the prompt")
+    ids = whole_tokenizer(tokenizer).encode(filled)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
@@ -113,15 +115,15 @@ def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None
 
 
 def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Constraints:
-    metre, programs = request.time_signature, prompt_programs(tokenizer, prompt)
-    if prompt.score is not None:
-        last = prompt.score.time_signatures[-1]
-        metre = metre or (last.numerator, last.denominator)
+    programs = prompt_programs(tokenizer, prompt)
+    metre_ids = [i for i in prompt.ids if tokenizer.tables.kind[i] == Kind.TIME_SIGNATURE]
+    if request.time_signature is not None:
+        metre_ids = [metre_id(tokenizer, request.time_signature)]
     if request.program is not None:
         programs = [requested_programs(tokenizer, request.program)]
     return Constraints(
         bars=prompt.bars + request.bars,
-        time_signature_id=metre_id(tokenizer, metre) if metre else None,
+        time_signature_id=metre_ids[-1] if metre_ids else None,
         pitches=request.pitches,
         programs=programs,
         tempo=request.tempo is None and prompt.score is None,

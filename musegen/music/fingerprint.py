@@ -13,13 +13,13 @@ FINEST = 96
 """Scores whose onsets share a step of at least 1/96 quarter note are compared exactly, others on GRID."""
 
 
-def off_grid_share(score: Score) -> float:
-    """Share of the onsets (0 to 1) more than 1% of a quarter note off 24 positions per quarter."""
+def off_grid_share(score: Score, grid: int = GRID) -> float:
+    """Share of the onsets (0 to 1) more than 1% of a quarter note off `grid` positions per quarter."""
     onsets = all_onsets(score)
     if not len(onsets):
         return 0.0
-    positions = onsets * GRID / score.tpq
-    return float((np.abs(positions - np.round(positions)) > 0.01 * GRID).mean())
+    positions = onsets * grid / score.tpq
+    return float((np.abs(positions - np.round(positions)) > 0.01 * grid).mean())
 
 
 def fingerprint(score: Score) -> str:

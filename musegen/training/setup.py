@@ -88,6 +88,8 @@ def set_up(
     config, tokenizer, model, view = parts(config, dataset, start, tokenizer)
     config, task = config.settled(), load(family_of(config.family).training)
     _say_skipped(view.skipped, "piece", say)
+    if view.odd_bars:
+        say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))

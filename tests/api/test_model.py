@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from symusic import Score
+from symusic import Note, Score, TimeSignature, Track
 
 import musegen
 from musegen.api.model import Model
@@ -125,6 +125,28 @@ def test_music_is_a_path_a_score_or_a_piece(clips: Model, lm: Model) -> None:
     assert tune.score == before
     with pytest.raises(ConfigError, match="clip None is not music"):
         clips.reconstruct(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_model_reads_in_another_place_is_said(
+    choir_model: Model, lm: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Swung quavers lie on the triplets of notation, but not on a grid of sixteenths."""
+    swung, odd = Score(480), Score(480)
+    for tune in (swung, odd):
+        tune.tracks.append(Track("Tune"))
+    swung.tracks[0].notes.extend([Note(480 * (i // 2) + 320 * (i % 2), 160, 60, 80) for i in range(16)])
+    odd.time_signatures.extend(
+        [TimeSignature(0, 4, 4), TimeSignature(1920, 1, 32), TimeSignature(1980, 4, 4)]
+    )
+    odd.tracks[0].notes.extend([Note(time, 60, 60, 80) for time in range(0, 3900, 60)])
+    choir_model.accompany(swung, seed=1)
+    said = capsys.readouterr().err
+    assert "warning: 50% of the onsets of the tune are off the model's grid, 4 positions per quarter" in said
+    lm.generate(prompt=swung, bars=1, seed=1)
+    assert "grid" not in capsys.readouterr().err
+    lm.generate(prompt=odd, bars=1, seed=1)
+    assert "the prompt has 1 odd bar: the model reads" in capsys.readouterr().err
 
 
 def test_without_a_seed_one_is_drawn_and_kept(lm: Model) -> None:

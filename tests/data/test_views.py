@@ -10,6 +10,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import cut_windows, token_view
+from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Kind, RemiTokenizer
 
 
@@ -18,8 +19,9 @@ def test_a_view_holds_every_piece_as_the_tokenizer_writes_it(tunes: Dataset) -> 
     for _ in range(2):  # built, then opened
         view = token_view(tunes, tokenizer)
         assert len(view.pieces) + sum(view.skipped.values()) == len(tunes.pieces)
-        for index, piece in enumerate(view.pieces):
-            score = tunes.score(piece)
+        filled = [fill_odd_bars(tunes.score(piece), tokenizer.time_signatures) for piece in view.pieces]
+        assert view.odd_bars == sum(len(each.rests) for each in filled) > 0
+        for index, (score, _) in enumerate(filled):
             assert view.stream(index).tolist() == tokenizer.encode(score).tolist()
             assert view.notes[index] == score.note_num()
 

@@ -61,6 +61,23 @@ def test_the_bars_and_metres_are_the_tunes(checkpoint: Checkpoint) -> None:
         assert max(note.end for track in score.tracks for note in track.notes) > 4800
 
 
+def test_an_odd_bar_keeps_its_length(checkpoint: Checkpoint) -> None:
+    """The model reads 11/16 as 3/4; what it writes is in bars of the tune again."""
+    assert (11, 16) not in checkpoint.tokenizer.time_signatures
+    melody, kept = tune(), Track("Bass", 0)
+    melody.time_signatures = [TimeSignature(0, 4, 4), TimeSignature(1920, 11, 16), TimeSignature(3240, 4, 4)]
+    kept.notes.extend([Note(0, 1920, 40, 80), Note(1920, 1320, 41, 80), Note(3240, 1920, 43, 80)])
+    prompt = melody.copy()
+    prompt.tracks = [kept]
+    for score in play(checkpoint, melody, Accompaniment(prompt_bars=2), num=4, seed=2, prompt=prompt):
+        metres = [(t.time, t.numerator, t.denominator) for t in score.time_signatures]
+        assert metres == [(0, 4, 4), (1920, 11, 16), (3240, 4, 4)]
+        assert bar_ticks(score)[-1] == bar_ticks(melody)[-1]
+        assert [row[:3] for row in rows(score.tracks[0])][:2] == [(0, 1920, 40), (1920, 1320, 41)]
+        assert {note.time % 120 for track in score.tracks for note in track.notes} == {0}
+        assert max(note.end for track in score.tracks for note in track.notes) > 3240
+
+
 def test_a_strict_accompaniment_shares_the_scale_of_its_tune(checkpoint: Checkpoint) -> None:
     melody = tune()
     melody.tracks[0].notes.append(Note(6000, 240, 78, 80))  # F sharp: with C, B and A only G major is left

@@ -84,9 +84,21 @@ def test_a_prompt_in_a_metre_nobody_knows_is_refused_by_its_bar(checkpoint: Chec
     prompt.time_signatures.append(TimeSignature(0, 2, 4))
     prompt.time_signatures.append(TimeSignature(960, 1, 64))
     prompt.tracks.append(Track("", 0, False))
-    prompt.tracks[0].notes.append(Note(0, 990, 60, 80))
+    prompt.tracks[0].notes.append(Note(0, 1020, 60, 80))
     with pytest.raises(DataError, match=r"bar 2 of the prompt is in 1/64.*2/4, 3/4"):
         generate(checkpoint.model, checkpoint.tokenizer, Request(bars=1), prompt=prompt)
+
+
+def test_a_prompt_that_ends_in_an_odd_bar_is_continued_in_its_lasting_metre(checkpoint: Checkpoint) -> None:
+    prompt = Score(480)
+    prompt.time_signatures.extend([TimeSignature(0, 2, 4), TimeSignature(1920, 1, 8)])
+    prompt.tracks.append(Track())
+    prompt.tracks[0].notes.extend([Note(t, 240, 60, 80) for t in range(0, 2160, 240)])
+    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    assert notes(result.score)[:9] == notes(prompt)
+    assert min(onset for onset, *_ in notes(result.score)[9:]) >= 2160
+    metres = [(t.time, t.numerator, t.denominator) for t in result.score.time_signatures]
+    assert metres == [(0, 2, 4), (1920, 1, 8), (2160, 2, 4)]
 
 
 def test_a_prompt_off_the_grid_is_still_verbatim(checkpoint: Checkpoint) -> None:
