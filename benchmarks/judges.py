@@ -1,29 +1,34 @@
-"""Readers of music that have nothing in common with ours, and texts made comparable for both.
+"""Readers of music that have nothing in common with ours.
 
 Each gives the notes of a file as (onset, length, pitch) in quarter notes, as they are played. ABC: abc2midi
-(the Debian package abcmidi) and abcjs (npm); MusicXML: partitura and music21; kern: verovio; MIDI: mido. They
-are needed for `benchmarks.reading` alone.
+(the Debian package abcmidi) and abcjs (npm); MusicXML: partitura, MuseScore 3 (the Debian package musescore3)
+and music21; kern: verovio; MIDI: mido. They are needed for `benchmarks.reading` alone.
 """
 
 import base64
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mido
 
-NODE, ABC2MIDI = shutil.which("node"), shutil.which("abc2midi")
+from benchmarks.comparable import NOTE
+
+NODE, ABC2MIDI, MUSESCORE = (shutil.which(name) for name in ("node", "abc2midi", "mscore3"))
 SECONDS = 60
+CLOSE = 0.03
+"""Times that are nearer, in quarter notes, are the same."""
+TIED_OVER = 8.0
+"""The longest rest over which a tie is followed, in quarter notes."""
 HANGING = -1.0
 """The length of a note that is not released."""
-FIELD = re.compile(r"[A-Za-z+]:(?![|:])")
 _ABCJS = """
 const abcjs = require(process.argv[1]);
 const text = require("fs").readFileSync(0, "utf8");
@@ -123,6 +128,8 @@ def by_abcjs(tune: str, package: Path) -> list[Note]:
 def by_partitura(text: str, *, is_played: bool) -> list[Note]:
     """The notes of a MusicXML text as partitura reads them, with its repeats or without; no drums.
 
+    Ties are followed here, by what the text says of each note: partitura joins those within a voice alone.
+
     Raises:
         JudgeError: it cannot read it.
     """
@@ -131,16 +138,69 @@ def by_partitura(text: str, *, is_played: bool) -> list[Note]:
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         source = Path(folder) / "score.musicxml"
-        source.write_text(text, "utf-8")
+        source.write_text(NOTE.sub(_Ties(), text), "utf-8")
         try:
             parts = partitura.load_musicxml(str(source)).parts
             if is_played:
                 parts = [partitura.score.unfold_part_maximal(part) for part in parts]
-            rows = [row for part in parts for row in part.note_array()]
+            return [note for part in parts for note in _tied(part.note_array())]
         except Exception as error:  # of many types
             raise JudgeError(f"partitura: {type(error).__name__}: {error}") from error
-    notes = (Note(float(r["onset_quarter"]), float(r["duration_quarter"]), int(r["pitch"])) for r in rows)
-    return [note for note in notes if note.length > 0]  # the others are grace notes
+
+
+class _Ties:
+    """Writes the ties of notes into their ids: t for one that is tied, c for one that continues."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, found: re.Match[str]) -> str:
+        self.count += 1
+        kinds = set(re.findall(r"<tie [^>]*type=\"(\w+)\"", found[0]))
+        flags = "t" * ("start" in kinds) + "c" * ("stop" in kinds)
+        head, _, rest = re.sub(r"<tied?\b[^>]*?(/>|></tied?>)", "", found[0]).partition(">")
+        head = re.sub(r"\sid=\"[^\"]*\"", "", head)
+        return f'{head} id="n{self.count}{flags}">{rest}'
+
+
+def _tied(rows: Any) -> list[Note]:
+    """The notes of the rows of partitura's note array, each joined to the one that it continues."""
+    notes: list[Note] = []
+    tied: dict[int, list[tuple[str, int]]] = {}
+    for row in sorted(rows, key=lambda row: float(row["onset_quarter"])):
+        note = Note(float(row["onset_quarter"]), float(row["duration_quarter"]), int(row["pitch"]))
+        if note.length <= 0:  # a grace note
+            continue
+        flags, voice = str(row["id"]).partition("-")[0].lstrip("n0123456789"), str(row["voice"])
+        ends = [(notes[i].onset + notes[i].length, v == voice, v, i) for v, i in tied.get(note.pitch, [])]
+        over = [end for end in ends if note.onset - TIED_OVER <= end[0] <= note.onset + CLOSE]
+        if "c" in flags and over:
+            _, _, other, index = max(over, key=lambda end: (round(end[0], 2), end[1]))
+            tied[note.pitch].remove((other, index))
+            notes[index] = notes[index]._replace(length=note.onset + note.length - notes[index].onset)
+        else:
+            index = len(notes)
+            notes.append(note)
+        if "t" in flags:
+            tied.setdefault(note.pitch, []).append((voice, index))
+    return notes
+
+
+def by_musescore(text: str) -> list[Note]:
+    """The notes of a MusicXML text as MuseScore 3 plays them; no drums.
+
+    Raises:
+        JudgeError: it makes no file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "score.musicxml", Path(folder) / "score.mid"
+        source.write_text(text, "utf-8")
+        words = [MUSESCORE or "mscore3", "-o", str(made), str(source)]
+        quiet = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+        subprocess.run(words, check=False, capture_output=True, timeout=SECONDS, env=quiet)
+        if not made.is_file():
+            raise JudgeError("MuseScore makes no file")
+        return of_midi(made.read_bytes(), has_drums=False)
 
 
 def by_music21(text: str) -> list[Note]:
@@ -180,86 +240,3 @@ def by_verovio(text: str) -> list[Note]:
     if not toolkit.loadData(text):
         raise JudgeError("verovio cannot read it")
     return of_midi(base64.b64decode(toolkit.renderToMIDI()))
-
-
-def plain_abc(tune: str) -> str:
-    """A tune without ornaments, annotations, chord symbols and made-up drums, which other readers play."""
-    tune = re.sub(
-        r"^%%MIDI\s+(drum|drumon|drone|droneon|gchord|gchordon|chordattack|ratio)\b.*\n",
-        "",
-        tune,
-        flags=re.MULTILINE,
-    )
-    return _over_music(tune, _without_ornaments)
-
-
-def printed_abc(tune: str) -> str:
-    """A tune without repeats, endings, jumps and orders of parts: its notes once, as they are printed."""
-    lines = [line for line in plain_abc(tune).splitlines() if not line.startswith("P:")]
-    return _over_music("\n".join(lines) + "\n", _without_repeats)
-
-
-def plain_musicxml(text: str) -> str:
-    """A score with time that passes in place of its cue notes, which other readers play."""
-    return re.sub(r"<note\b(?:(?!</note>).)*<cue\b.*?</note>", _passing, text, flags=re.DOTALL)
-
-
-def _passing(found: re.Match[str]) -> str:
-    length = re.search(r"<duration>[^<]*</duration>", found[0])
-    is_extra = "<chord" in found[0] or length is None
-    return "" if is_extra or length is None else f"<forward>{length[0]}</forward>"
-
-
-def printed_musicxml(text: str) -> str:
-    """A score without repeats, endings and jumps."""
-    text = re.sub(r"<(repeat|ending)\b[^>]*?(/>|>[^<]*</\1>)", "", text)
-    text = re.sub(r"<(segno|coda)\b[^>]*?(/>|></\1>)|<words\b[^>]*>[^<]*</words>", "<words/>", text)
-    return re.sub(r"\s(dacapo|dalsegno|tocoda|segno|coda|fine)=\"[^\"]*\"", "", text)
-
-
-def printed_kern(text: str) -> str:
-    """A kern text without repeats, orders and labels of sections, and grace notes."""
-    lines = []
-    for line in text.splitlines():
-        if line.startswith("="):
-            line = "\t".join("=" + re.sub(r"[^\d=]", "", cell[1:]) for cell in line.split("\t"))  # noqa: PLW2901
-        elif line.startswith("*>"):
-            line = re.sub(r"\*>[^\t]*", "*", line)  # noqa: PLW2901
-        elif not line.startswith(("!", "*")) and re.search(r"[qQ]", line):
-            cells = ["." if re.search(r"[qQ]", cell) else cell for cell in line.split("\t")]
-            line = "\t".join(cells)  # noqa: PLW2901
-            if set(cells) == {"."}:
-                continue
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
-def _over_music(tune: str, change: object) -> str:
-    """The tune with its lines of music changed, outside fields in brackets."""
-    lines: list[str] = []
-    in_body = False
-    for line in tune.splitlines():
-        if not in_body or FIELD.match(line) or line.startswith("%"):
-            in_body |= line.startswith("K:")
-            lines.append(line)
-            continue
-        pieces = re.split(r"(\[[A-Za-z]:[^\]]*\])", re.sub(r"\"[^\"]*\"", "", line))
-        lines.append("".join(p if i % 2 else change(p) for i, p in enumerate(pieces)))  # type: ignore[operator]
-    return "\n".join(lines) + "\n"
-
-
-def _without_ornaments(music: str) -> str:
-    music = re.sub(r"\{[^}]*\}|![^!\s|]+!|\+[^+\s|]+\+", "", music)
-    return re.sub(r"[~.H-Wh-w!`]", "", music)
-
-
-def _without_repeats(music: str) -> str:
-    music = re.sub(r":*\|[|\]]*:*|::+|\[\|\]?", "|", music)
-    return re.sub(r"(\||\[)\s*\d+(?:\s*[,.-]\s*\d+)*", "|", music)
-
-
-def note_count(text: str) -> int:
-    """The notes that a MusicXML text strikes, counted in the text: no grace notes, cues or ends of ties."""
-    notes: Iterable[str] = re.findall(r"<note\b.*?</note>", text, flags=re.DOTALL)
-    skipped = re.compile(r"<(grace|cue|rest)\b|<tie [^>]*type=\"stop\"")
-    return sum(1 for note in notes if not skipped.search(note))

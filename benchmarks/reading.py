@@ -4,7 +4,8 @@
 
 Every piece is read by us before its metre is tidied, and by the readers of `benchmarks.judges`: one that
 agrees is enough. Notes are compared by onset, length and pitch (to 0.03 quarters, up to a constant); drums of
-notation are left out. Where they differ as played, they are compared as printed, without repeats and jumps.
+notation are left out. Where they differ as played, they are compared as printed, without repeats and jumps;
+for MusicXML the order of the measures is then compared alone.
 Prints the classes of agreement, with examples of each that is not "same", and the slowest piece. Results are
 appended to --out, a line a piece, and what stands there is not read again.
 """
@@ -21,8 +22,8 @@ from typing import Any, Literal, NamedTuple
 
 from symusic import Score
 
-from benchmarks import judges
-from benchmarks.judges import JudgeError, Note
+from benchmarks import comparable, judges
+from benchmarks.judges import CLOSE, JudgeError, Note
 from benchmarks.runner import benchmark
 from musegen.errors import MidiError
 from musegen.music.reading.abc.tune import parse_abc
@@ -32,9 +33,8 @@ from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.musicxml.score import parse_musicxml
 from musegen.music.reading.read import FORMATS, SUFFIXES, decoded, tunes_of
 
-CLOSE = 0.03
 EXAMPLES = 3
-GOOD = ("same", "order of playing")
+BOTH = "same, in print and in order"
 
 
 class Piece(NamedTuple):
@@ -135,30 +135,34 @@ Readings = tuple[Callable[[], Score], list[Callable[[], list[Note]]]]
 """Our reading, and those of the others."""
 
 
-def readings(piece: Piece, abcjs: Path | None, propagate: str) -> tuple[Readings, Readings | None]:
-    """The readings of a piece as played and as printed.
+def readings(piece: Piece, abcjs: Path | None, propagate: str) -> list[Readings]:
+    """The readings of a piece as played; for notation, as printed too; and for MusicXML, of the order alone.
 
     Raises:
         MidiError: it is no text, or no archive with a score.
     """
     form = FORMATS.get(piece.path.suffix.lower())
     if form == "abc":
-        return tuple(  # type: ignore[return-value]
-            _of_abc(change(piece.text or ""), abcjs, propagate)
-            for change in (judges.plain_abc, judges.printed_abc)
-        )
+        texts = (change(piece.text or "") for change in (comparable.plain_abc, comparable.printed_abc))
+        return [_of_abc(text, abcjs, propagate) for text in texts]
     data = read_bytes(piece.path)
     if form is None:
-        return ((lambda: parse_midi(data)[0]), [partial(judges.of_midi, data)]), None
+        return [((lambda: parse_midi(data)[0]), [partial(judges.of_midi, data)])]
     if form == "kern":
-        text = judges.printed_kern(decoded(data))
-        return ((lambda: parse_kern(text).score), [partial(judges.by_verovio, text)]), None
-    text = judges.plain_musicxml(xml_text(data))
-    flat = judges.printed_musicxml(text)
-    others = [partial(judges.by_partitura, text, is_played=True), partial(judges.by_music21, text)]
-    played = (lambda: parse_musicxml(text).score), others
-    printed = (lambda: parse_musicxml(flat).score), [partial(judges.by_partitura, flat, is_played=False)]
-    return played, printed
+        text = comparable.printed_kern(decoded(data))
+        return [((lambda: parse_kern(text).score), [partial(judges.by_verovio, text)])]
+    text = comparable.plain_musicxml(xml_text(data))
+    flat, order = comparable.printed_musicxml(text), comparable.order_musicxml(text)
+    whole, whole_flat = comparable.aligned_musicxml(text), comparable.aligned_musicxml(flat)
+    orders = (judges.by_musescore, partial(judges.by_partitura, is_played=True), judges.by_music21)
+    return [
+        ((lambda: parse_musicxml(text).score), [partial(judges.by_partitura, whole, is_played=True)]),
+        (
+            (lambda: parse_musicxml(flat).score),
+            [partial(judges.by_partitura, whole_flat, is_played=False)],
+        ),
+        ((lambda: parse_musicxml(order).score), [partial(judge, order) for judge in orders]),
+    ]
 
 
 def _of_abc(text: str, abcjs: Path | None, propagate: str) -> Readings:
@@ -175,20 +179,27 @@ def judged(piece: Piece, *, abcjs: Path | None, propagate: str) -> dict[str, Any
     row: dict[str, Any] = {"piece": piece.name, "notes": 0, "found": "", "words": ""}
     has_drums = FORMATS.get(piece.path.suffix.lower()) in (None, "abc")
     try:
-        played, printed = readings(piece, abcjs, propagate)
+        played, *others = readings(piece, abcjs, propagate)
         ours = notes_of(played[0](), has_drums=has_drums)
     except MidiError as error:
         return row | {"found": "refused", "words": str(error), "seconds": time.process_time() - begin}
     row |= {"notes": len(ours), "seconds": time.process_time() - begin}
     found, words = _best(ours, played[1])
-    if found != "same" and printed is not None:
-        flat, more = _best(notes_of(printed[0](), has_drums=has_drums), printed[1])
-        found, words = ("order of playing", words) if flat == "same" else (f"{flat}, as printed", more)
+    if found != "same" and others:
+        results = [_best(notes_of(read(), has_drums=has_drums), them) for read, them in others]
+        found, words = _in_parts(words, *results)
     if FORMATS.get(piece.path.suffix.lower()) == "musicxml":
-        flat_text = judges.printed_musicxml(xml_text(read_bytes(piece.path)))
-        counted = judges.note_count(flat_text)
+        flat_text = comparable.printed_musicxml(xml_text(read_bytes(piece.path)))
+        counted = comparable.note_count(flat_text)
         row["uncounted"] = parse_musicxml(flat_text).score.note_num() - counted
     return row | {"found": found, "words": words}
+
+
+def _in_parts(words: str, printed: tuple[str, str], order: tuple[str, str] | None = None) -> tuple[str, str]:
+    """The class of a piece whose readings differ as it is played, from those of its print and its order."""
+    if printed[0] != "same":
+        return f"{printed[0]}, as printed", printed[1]
+    return (BOTH, "") if order and order[0] == "same" else ("order of playing", order[1] if order else words)
 
 
 def _best(ours: list[Note], others: list[Callable[[], list[Note]]]) -> tuple[str, str]:
@@ -212,7 +223,7 @@ def show(rows: list[dict[str, Any]]) -> str:
     lines = []
     for found, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         lines.append(f"{len(group):6} {len(group) / len(rows):7.2%}  {found}")
-        if found != "same":
+        if found not in ("same", BOTH):
             lines += [f"                 {row['piece']}: {row['words']}" for row in group[:EXAMPLES]]
     counts = [row for row in rows if row.get("uncounted")]
     if counts:

@@ -59,8 +59,8 @@ def read_jump(words: str) -> str:
 def whole_endings(measures: Sequence[Printed]) -> list[Printed]:
     """The measures with endings as they are meant.
 
-    A bracket that stops short of its repeat sign, before an ending with a higher number, goes on to the sign.
-    Endings of a repeat of which two have the same number are counted.
+    A bracket that stops short of its repeat sign goes on to it, if an ending with a higher number follows or
+    the sign is for more passes than the bracket. Endings with a number that is taken get the next one.
     """
     whole = list(measures)
     for i in range(1, len(whole)):
@@ -70,7 +70,12 @@ def whole_endings(measures: Sequence[Printed]) -> list[Printed]:
                 (k for k in range(i, len(whole)) if whole[k].end or whole[k].endings or whole[k].start), i
             )
             after = whole[end + 1].endings if end + 1 < len(whole) else ()
-            if whole[end].end and not whole[end].endings and after and min(after) > max(before):
+            is_followed = bool(after) and min(after) > max(before)
+            if (
+                whole[end].end
+                and not whole[end].endings
+                and (is_followed or whole[end].end > max(2, *before))
+            ):
                 whole[i : end + 1] = [m._replace(endings=before) for m in whole[i : end + 1]]
     return _counted(whole)
 
@@ -85,16 +90,27 @@ def unended(measures: Sequence[Printed]) -> int:
 
 
 def _counted(measures: list[Printed]) -> list[Printed]:
-    """The measures, endings with the same number as one before in the same repeat counted from 1."""
+    """The measures; endings with a number of one before in the same repeat get the next, or all from 1."""
     counted = list(measures)
     for bracket, first in _groups(measures):
         spans = [first]
         spans += [i for i in range(first + 1, bracket.last + 1) if _begins(measures, i)]
-        numbers = [measures[i].endings for i in spans]
-        if len(set(numbers)) < len(numbers):
-            for count, (a, b) in enumerate(zip(spans, [*spans[1:], bracket.last + 1], strict=True), start=1):
-                counted[a:b] = [m._replace(endings=(count,)) for m in measures[a:b]]
+        ends = [*spans[1:], bracket.last + 1]
+        if not all(measures[end - 1].end for end in ends[:-1]):  # an ending may go on in a later bracket
+            continue
+        taken: set[int] = set()
+        for a, b in zip(spans, ends, strict=True):
+            numbers = measures[a].endings
+            if taken & set(numbers) or (not taken and 1 not in numbers and _are_equal(measures, spans)):
+                numbers = (max(taken, default=0) + 1,)
+                counted[a:b] = [m._replace(endings=numbers) for m in measures[a:b]]
+            taken |= set(numbers)
     return counted
+
+
+def _are_equal(measures: Sequence[Printed], spans: Sequence[int]) -> bool:
+    """Whether two endings or more, which begin with the measures `spans`, have the same numbers."""
+    return len(spans) > len({measures[i].endings for i in spans})
 
 
 def _begins(measures: Sequence[Printed], i: int) -> bool:
@@ -208,10 +224,10 @@ def _turns(measures: Sequence[Printed], i: int, bracket: _Bracket | None) -> int
     """Number of passes of the repeat whose end measure `i` is, by its endings or as marked; 0: of none."""
     this = measures[i]
     if bracket is None or this.end:
-        return max(2, *bracket.passes) if bracket else this.end
+        return max(2, this.end, *bracket.passes) if bracket else this.end
     if bracket.is_alone:
         return 0
-    goes_on = i < bracket.last and measures[i + 1].endings == this.endings
+    goes_on = any(set(m.endings) & set(this.endings) for m in measures[i + 1 : bracket.last + 1])
     return 0 if goes_on or this.jump else max(2, *bracket.passes)
 
 
