@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import judges
+from benchmarks.comparable import printed_abc
 from benchmarks.judges import JudgeError
 from benchmarks.reading import compared, notes_of
 from benchmarks.runner import benchmark
@@ -41,7 +42,7 @@ def changes(book: str) -> list[Change]:
     found = []
     for path in sorted(folder.glob("*.abc")):
         for number, text in enumerate(split_abc(path.read_text("utf-8", errors="replace")), start=1):
-            flat = judges.printed_abc(text)
+            flat = printed_abc(text)
             try:
                 old, new = (_pitches(flat, mode) for mode in ("not", PROPAGATE[book]))
             except MidiError:

@@ -117,6 +117,30 @@ def order_musicxml(text: str) -> str:
     return str(etree.tostring(root, encoding="unicode"))
 
 
+def mended_musicxml(text: str) -> str:
+    """A score whose brackets reach their repeat sign: some stop a bar short of it, before the next ending.
+
+    So it is with many that an old program has written; played to the letter, the rest of a first ending is
+    played before the second too.
+    """
+    root = etree.fromstring(text.encode())
+    for measure in root.iter("measure"):
+        stops = [e for e in measure.iter("ending") if e.get("type") != "start"]
+        if not stops or measure.find("barline/repeat[@direction='backward']") is not None:
+            continue
+        for later in measure.itersiblings("measure"):
+            sign = later.find("barline/repeat[@direction='backward']")
+            following = later.getnext()
+            if sign is not None and later.find("barline/ending") is None and following is not None:
+                after = following.find("barline/ending[@type='start']")
+                if after is not None and after.get("number", "") > stops[0].get("number", ""):
+                    stops[0].set("type", "stop")
+                    sign.addprevious(stops[0])
+            if sign is not None or later.find("barline/ending") is not None:
+                break
+    return str(etree.tostring(root, encoding="unicode"))
+
+
 def _rhythm(items: list[Any], length: float, divisions: float) -> list[str]:
     """The note values of the first voice of a measure, or if they do not fill it, plain ones that do."""
     values, filled = [], 0.0

@@ -2,7 +2,7 @@
 
 Each gives the notes of a file as (onset, length, pitch) in quarter notes, as they are played. ABC: abc2midi
 (the Debian package abcmidi) and abcjs (npm); MusicXML: partitura, MuseScore 3 (the Debian package musescore3)
-and music21; kern: verovio; MIDI: mido. They are needed for `benchmarks.reading` alone.
+and music21; kern: verovio, partitura and music21; MIDI: mido. Only `benchmarks.reading` needs them.
 """
 
 import base64
@@ -203,8 +203,27 @@ def by_musescore(text: str) -> list[Note]:
         return of_midi(made.read_bytes(), has_drums=False)
 
 
+def kern_by_partitura(text: str) -> list[Note]:
+    """The notes of a kern text as partitura reads them, as printed.
+
+    Raises:
+        JudgeError: it cannot read it.
+    """
+    import partitura
+
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        source = Path(folder) / "score.krn"
+        source.write_text(text, "utf-8")
+        try:
+            rows = [row for part in partitura.load_kern(str(source)).parts for row in part.note_array()]
+        except Exception as error:  # of many types
+            raise JudgeError(f"partitura: {type(error).__name__}: {error}") from error
+    return [Note(float(r["onset_quarter"]), float(r["duration_quarter"]), int(r["pitch"])) for r in rows]
+
+
 def by_music21(text: str) -> list[Note]:
-    """The notes of a MusicXML text as music21 reads and expands them; no drums.
+    """The notes of a MusicXML or kern text as music21 reads and expands them; no drums.
 
     Raises:
         JudgeError: it cannot read it.
@@ -215,7 +234,8 @@ def by_music21(text: str) -> list[Note]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            for part in converter.parseData(text, format="musicxml").toSoundingPitch().parts:
+            form = "musicxml" if "<" in text[:100] else "humdrum"
+            for part in converter.parseData(text, format=form).toSoundingPitch().parts:
                 for element in part.expandRepeats().stripTies().flatten().notes:
                     for each in getattr(element, "notes", [element]):
                         if isinstance(each, note.Note) and not element.duration.isGrace:

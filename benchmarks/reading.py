@@ -35,6 +35,7 @@ from musegen.music.reading.read import FORMATS, SUFFIXES, decoded, tunes_of
 
 EXAMPLES = 3
 BOTH = "same, in print and in order"
+MENDED = "the same if short brackets reach their repeat sign"
 
 
 class Piece(NamedTuple):
@@ -150,9 +151,11 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> list[Readings]
         return [((lambda: parse_midi(data)[0]), [partial(judges.of_midi, data)])]
     if form == "kern":
         text = comparable.printed_kern(decoded(data))
-        return [((lambda: parse_kern(text).score), [partial(judges.by_verovio, text)])]
+        of_kern = (judges.by_verovio, judges.kern_by_partitura, judges.by_music21)
+        return [((lambda: parse_kern(text).score), [partial(judge, text) for judge in of_kern])]
     text = comparable.plain_musicxml(xml_text(data))
     flat, order = comparable.printed_musicxml(text), comparable.order_musicxml(text)
+    mended = comparable.mended_musicxml(order)
     whole, whole_flat = comparable.aligned_musicxml(text), comparable.aligned_musicxml(flat)
     orders = (judges.by_musescore, partial(judges.by_partitura, is_played=True), judges.by_music21)
     return [
@@ -162,6 +165,7 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> list[Readings]
             [partial(judges.by_partitura, whole_flat, is_played=False)],
         ),
         ((lambda: parse_musicxml(order).score), [partial(judge, order) for judge in orders]),
+        ((lambda: parse_musicxml(order).score), [partial(judges.by_musescore, mended)]),
     ]
 
 
@@ -195,11 +199,16 @@ def judged(piece: Piece, *, abcjs: Path | None, propagate: str) -> dict[str, Any
     return row | {"found": found, "words": words}
 
 
-def _in_parts(words: str, printed: tuple[str, str], order: tuple[str, str] | None = None) -> tuple[str, str]:
+def _in_parts(words: str, printed: tuple[str, str], *orders: tuple[str, str]) -> tuple[str, str]:
     """The class of a piece whose readings differ as it is played, from those of its print and its order."""
     if printed[0] != "same":
         return f"{printed[0]}, as printed", printed[1]
-    return (BOTH, "") if order and order[0] == "same" else ("order of playing", order[1] if order else words)
+    if not orders:
+        return "order of playing", words
+    (order, words), (mended, _) = orders
+    if order == "same":
+        return BOTH, ""
+    return MENDED if mended == "same" else "order of playing", words
 
 
 def _best(ours: list[Note], others: list[Callable[[], list[Note]]]) -> tuple[str, str]:

@@ -216,7 +216,7 @@ def _tied(ties: dict[int, list[_Tie]], sound: Sound, onset: int, measure: int) -
     if not there:
         return None
     best = max(there, key=lambda t: (t.note.end == onset, t.voice == sound.voice, t.note.end))
-    ties[sound.pitch] = [t for t in there if t is not best]
+    ties[sound.pitch] = [t for t in ties[sound.pitch] if t is not best]
     return best
 
 

@@ -123,3 +123,24 @@ def test_a_plain_da_capo_ends_at_a_fine() -> None:
 
 def test_a_plain_da_capo_plays_all_again() -> None:
     assert jumped(P(end=2), P(jump="DaCapo")) == [0, 0, 1, 0, 1]
+
+
+def test_a_bracket_goes_on_to_a_sign_for_more_passes() -> None:
+    """As in a song whose last pass is its introduction alone."""
+    piece = [P(), S, P(endings=(1, 2)), P(), P(end=3)]
+    assert unroll(whole_endings(piece), sections_start=False) == [0, 1, 2, 3, 4, 1, 2, 3, 4, 1]
+    assert whole_endings([P(), S, P(endings=(1,)), P(), E]) == [P(), S, P(endings=(1,)), P(), E]
+
+
+def test_an_ending_with_a_number_that_is_taken_gets_the_next() -> None:
+    piece = [S, P(endings=(1, 2), end=3), P(endings=(2,)), P()]
+    assert unroll(whole_endings(piece), sections_start=False) == [0, 1, 0, 1, 0, 2, 3]
+    twice_second = [S, P(endings=(2,), end=2), P(endings=(2,)), P()]
+    assert unroll(whole_endings(twice_second), sections_start=False) == [0, 1, 0, 2, 3]
+
+
+def test_an_ending_that_a_later_bracket_takes_up_goes_on_there() -> None:
+    """A waltz whose endings lead into further strains, which go back."""
+    piece = [P(start=True), P(endings=(1, 2)), P(endings=(3,), fine=True), P(endings=(1,), end=2)]
+    piece += [P(endings=(2,), end=2)]
+    assert unroll(whole_endings(piece), sections_start=False) == [0, 1, 3, 0, 1, 4, 0, 2]

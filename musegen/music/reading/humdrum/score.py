@@ -13,6 +13,8 @@ from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, S
 from musegen.music.reading.repeats import Printed, merged_signs
 
 MAX_MEASURES = 20_000
+LATEST = Fraction(1, 4)
+"""By how much a note may come after its line, in quarter notes."""
 KERN = "**kern"
 _TITLE = re.compile(r"^!!!OTL[^:]*:\s*(.*)", re.MULTILINE)
 _MODES = {"dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
@@ -106,26 +108,32 @@ class _Reader:
             self._place(spine, group)
 
     def _place(self, spine: Spine, notes: list[KernNote]) -> None:
-        """The notes of a cell, at the time of its line."""
+        """The notes of a cell, at the time of its line.
+
+        A note in line with one that comes a little earlier by the note values, as a dotted rhythm is with
+        triplets, has the time of its own spine.
+        """
         lasting = [note for note in notes if not note.is_grace]
         self.counts["grace notes dropped"] += sum(n.is_grace and n.pitch is not None for n in notes)
-        if lasting and spine.ends > self.now:
+        late = spine.ends - self.now if lasting else Fraction(0)
+        if late > LATEST:
             self.counts["notes that begin before the one before them ends"] += 1
+        time = spine.ends if 0 < late <= LATEST else self.now
         for note in lasting:
             if note.pitch is not None:
-                self._sound(spine, note)
+                self._sound(spine, note, time)
         if lasting:
-            spine.ends = snap(self.now + lasting[0].length)
+            spine.ends = snap(time + lasting[0].length)
             self.current.length = max(self.current.length, spine.ends - self.current.start)
 
-    def _sound(self, spine: Spine, note: KernNote) -> None:
+    def _sound(self, spine: Spine, note: KernNote, time: Fraction) -> None:
         player = spine.player
         pitch = drum_placed(*note.place, "") if player.is_percussion else (note.pitch or 0) + player.transpose
         if not 0 <= pitch <= 127:
             self.counts["notes outside MIDI's range dropped"] += 1
             return
         sound = Sound(
-            self.now - self.current.start,
+            time - self.current.start,
             note.length,
             pitch,
             tie=note.tie,

@@ -145,3 +145,16 @@ def test_measures_that_hold_parts_are_turned() -> None:
 def test_damaged_xml_is_refused() -> None:
     with pytest.raises(MidiError, match="damaged XML"):
         parse_musicxml("<score-partwise><part>")
+
+
+def test_a_tie_beside_a_unison_of_another_voice_goes_on() -> None:
+    """Where one voice ends its tie, another begins one on the same pitch."""
+
+    def tied(*kinds: str, voice: int) -> str:
+        ties = "".join(f'<tie type="{kind}"/>' for kind in kinds)
+        return f"<note>{pitch('C')}{QUARTER}{ties}<voice>{voice}</voice></note>"
+
+    back, rest = f"<backup>{QUARTER}</backup>", f"<forward>{QUARTER}</forward>"
+    first = rest + tied("start", voice=2) + back + back + tied("start", voice=1) + tied("stop", voice=1)
+    score, _ = read(piece(first, tied("stop", voice=2)))
+    assert [(n.time, n.duration) for n in score.tracks[0].notes] == [(0, 480), (480, 960)]
