@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from itertools import zip_longest
-from typing import Any, NamedTuple
-
-from lxml import etree
+from itertools import pairwise, zip_longest
+from typing import NamedTuple
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 NOTE = re.compile(r"<note\b.*?</note>", re.DOTALL)
 """A note of MusicXML."""
@@ -18,6 +18,7 @@ _PITCHES = [
 ]
 _VALUES = {"whole": 4, "half": 2, "quarter": 1, "eighth": 0.5, "16th": 0.25, "32nd": 0.125}
 """In quarter notes."""
+_BACKWARD = "barline/repeat[@direction='backward']"
 _VALUE = ("duration", "voice", "type", "dot", "time-modification")
 
 
@@ -57,22 +58,22 @@ def _without_cues(chord: re.Match[str]) -> str:
 
 def aligned_musicxml(text: str) -> str:
     """A score whose measures last equally long in all parts, as they do by the standard; others drift."""
-    root = etree.fromstring(text.encode())
+    root = ElementTree.fromstring(text)
     parts = [_measures(part) for part in root.iterfind("part")]
     for columns in zip_longest(*parts):
         longest = max(max(column.now, column.length) for column in columns if column)
         for column in filter(None, columns):
             rest = round((longest - column.now) * column.divisions)
             if column.length < longest:
-                sign = etree.fromstring(f"<forward><duration>{rest}</duration></forward>")
+                sign = ElementTree.fromstring(f"<forward><duration>{rest}</duration></forward>")
                 column.measure.insert(column.place, sign)
-    return str(etree.tostring(root, encoding="unicode"))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 class _Measure(NamedTuple):
     """A measure of MusicXML; times in quarter notes."""
 
-    measure: Any
+    measure: Element
     divisions: float
     now: float
     """Where it stands after its last note."""
@@ -81,7 +82,7 @@ class _Measure(NamedTuple):
     """The index in the measure after the last note."""
 
 
-def _measures(part: Any) -> list[_Measure]:
+def _measures(part: Element) -> list[_Measure]:
     """The measures of a part."""
     found, divisions = [], 1.0
     for measure in part.iterfind("measure"):
@@ -103,18 +104,18 @@ def order_musicxml(text: str) -> str:
 
     What is left is the order of the measures. The first voice keeps its rhythm, if it fills the measure.
     """
-    root = etree.fromstring(text.encode())
+    root = ElementTree.fromstring(text)
     for number, part in enumerate(root.iterfind("part")):
         for count, (measure, divisions, _, length, _) in enumerate(_measures(part)):
-            items = list(measure.iterchildren("note", "backup", "forward"))
-            place = measure.index(items[0]) if items else len(measure)
+            items = [item for item in measure if item.tag in ("note", "backup", "forward")]
+            place = list(measure).index(items[0]) if items else len(measure)
             rhythm = _plain_rhythm(length, divisions) if number else _rhythm(items, length, divisions)
             for item in items:
                 measure.remove(item)
             sign = "<rest/>" if number else _PITCHES[count % len(_PITCHES)]
             for value in reversed(rhythm):
-                measure.insert(place, etree.fromstring(f"<note>{sign}{value}</note>"))
-    return str(etree.tostring(root, encoding="unicode"))
+                measure.insert(place, ElementTree.fromstring(f"<note>{sign}{value}</note>"))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def mended_musicxml(text: str) -> str:
@@ -123,25 +124,34 @@ def mended_musicxml(text: str) -> str:
     So it is with many that an old program has written; played to the letter, the rest of a first ending is
     played before the second too.
     """
-    root = etree.fromstring(text.encode())
-    for measure in root.iter("measure"):
-        stops = [e for e in measure.iter("ending") if e.get("type") != "start"]
-        if not stops or measure.find("barline/repeat[@direction='backward']") is not None:
-            continue
-        for later in measure.itersiblings("measure"):
-            sign = later.find("barline/repeat[@direction='backward']")
-            following = later.getnext()
-            if sign is not None and later.find("barline/ending") is None and following is not None:
-                after = following.find("barline/ending[@type='start']")
-                if after is not None and after.get("number", "") > stops[0].get("number", ""):
-                    stops[0].set("type", "stop")
-                    sign.addprevious(stops[0])
-            if sign is not None or later.find("barline/ending") is not None:
-                break
-    return str(etree.tostring(root, encoding="unicode"))
+    root = ElementTree.fromstring(text)
+    for part in root.iterfind("part"):
+        measures = part.findall("measure")
+        for i, measure in enumerate(measures):
+            for barline in measure.findall("barline"):
+                stop = barline.find("ending")
+                if stop is not None and stop.get("type") != "start" and measure.find(_BACKWARD) is None:
+                    sign = _sign_reached(measures[i + 1 :], stop.get("number", ""))
+                    if sign is not None:
+                        barline.remove(stop)
+                        stop.set("type", "stop")
+                        sign.insert(0, stop)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
-def _rhythm(items: list[Any], length: float, divisions: float) -> list[str]:
+def _sign_reached(measures: list[Element], number: str) -> Element | None:
+    """The barline with the repeat sign that the ending `number` goes on to, if a higher ending follows."""
+    for measure, following in pairwise(measures):
+        signs = [b for b in measure.findall("barline") if b.find("repeat[@direction='backward']") is not None]
+        if measure.find("barline/ending") is not None:
+            return None
+        if signs:
+            after = following.find("barline/ending[@type='start']")
+            return signs[0] if after is not None and after.get("number", "") > number else None
+    return None
+
+
+def _rhythm(items: list[Element], length: float, divisions: float) -> list[str]:
     """The note values of the first voice of a measure, or if they do not fill it, plain ones that do."""
     values, filled = [], 0.0
     for item in items:
@@ -149,7 +159,7 @@ def _rhythm(items: list[Any], length: float, divisions: float) -> list[str]:
             break
         if item.find("chord") is None and item.find("grace") is None:
             filled += float(item.findtext("duration") or 0) / divisions
-            parts = [etree.tostring(e, encoding="unicode", with_tail=False) for e in item if e.tag in _VALUE]
+            parts = [ElementTree.tostring(e, encoding="unicode") for e in item if e.tag in _VALUE]
             values.append("".join(parts))
     return values if values and filled == length else _plain_rhythm(length, divisions)
 
