@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 NOTE = re.compile(r"<note\b.*?</note>", re.DOTALL)
@@ -58,16 +58,16 @@ def _without_cues(chord: re.Match[str]) -> str:
 
 def aligned_musicxml(text: str) -> str:
     """A score whose measures last equally long in all parts, as they do by the standard; others drift."""
-    root = ElementTree.fromstring(text)
+    root = ET.fromstring(text)
     parts = [_measures(part) for part in root.iterfind("part")]
     for columns in zip_longest(*parts):
         longest = max(max(column.now, column.length) for column in columns if column)
         for column in filter(None, columns):
             rest = round((longest - column.now) * column.divisions)
             if column.length < longest:
-                sign = ElementTree.fromstring(f"<forward><duration>{rest}</duration></forward>")
+                sign = ET.fromstring(f"<forward><duration>{rest}</duration></forward>")
                 column.measure.insert(column.place, sign)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
 class _Measure(NamedTuple):
@@ -104,7 +104,7 @@ def order_musicxml(text: str) -> str:
 
     What is left is the order of the measures. The first voice keeps its rhythm, if it fills the measure.
     """
-    root = ElementTree.fromstring(text)
+    root = ET.fromstring(text)
     for number, part in enumerate(root.iterfind("part")):
         for count, (measure, divisions, _, length, _) in enumerate(_measures(part)):
             items = [item for item in measure if item.tag in ("note", "backup", "forward")]
@@ -114,8 +114,8 @@ def order_musicxml(text: str) -> str:
                 measure.remove(item)
             sign = "<rest/>" if number else _PITCHES[count % len(_PITCHES)]
             for value in reversed(rhythm):
-                measure.insert(place, ElementTree.fromstring(f"<note>{sign}{value}</note>"))
-    return ElementTree.tostring(root, encoding="unicode")
+                measure.insert(place, ET.fromstring(f"<note>{sign}{value}</note>"))
+    return ET.tostring(root, encoding="unicode")
 
 
 def mended_musicxml(text: str) -> str:
@@ -124,7 +124,7 @@ def mended_musicxml(text: str) -> str:
     So it is with many that an old program has written; played to the letter, the rest of a first ending is
     played before the second too.
     """
-    root = ElementTree.fromstring(text)
+    root = ET.fromstring(text)
     for part in root.iterfind("part"):
         measures = part.findall("measure")
         for i, measure in enumerate(measures):
@@ -136,7 +136,7 @@ def mended_musicxml(text: str) -> str:
                         barline.remove(stop)
                         stop.set("type", "stop")
                         sign.insert(0, stop)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
 def _sign_reached(measures: list[Element], number: str) -> Element | None:
@@ -159,7 +159,7 @@ def _rhythm(items: list[Element], length: float, divisions: float) -> list[str]:
             break
         if item.find("chord") is None and item.find("grace") is None:
             filled += float(item.findtext("duration") or 0) / divisions
-            parts = [ElementTree.tostring(e, encoding="unicode") for e in item if e.tag in _VALUE]
+            parts = [ET.tostring(e, encoding="unicode") for e in item if e.tag in _VALUE]
             values.append("".join(parts))
     return values if values and filled == length else _plain_rhythm(length, divisions)
 
