@@ -162,7 +162,7 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> list[Readings]
         ((lambda: parse_musicxml(text).score), [partial(judges.by_partitura, whole, is_played=True)]),
         (
             (lambda: parse_musicxml(flat).score),
-            [partial(judges.by_partitura, whole_flat, is_played=False)],
+            [partial(judges.by_partitura, each, is_played=False) for each in (flat, whole_flat)],
         ),
         ((lambda: parse_musicxml(order).score), [partial(judge, order) for judge in orders]),
         ((lambda: parse_musicxml(order).score), [partial(judges.by_musescore, mended)]),
