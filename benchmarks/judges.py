@@ -53,10 +53,11 @@ class JudgeError(Exception):
     """The other reader cannot read it."""
 
 
-def of_midi(data: bytes, *, has_drums: bool = True) -> list[Note]:
-    """The notes of MIDI as mido reads them; of equal pitches on a channel the first to begin ends first.
+def of_midi(data: bytes, *, has_drums: bool = True, is_struck_again: bool = False) -> list[Note]:
+    """The notes of MIDI as mido reads them; a note that is not released has the length HANGING.
 
-    A note that is not released has the length HANGING.
+    Of equal pitches on a channel the first to begin ends first, or with `is_struck_again` ends where the
+    next begins: both are found, and MIDI does not say.
 
     Raises:
         JudgeError: mido cannot read it.
@@ -74,13 +75,14 @@ def of_midi(data: bytes, *, has_drums: bool = True) -> list[Note]:
             if message.type not in ("note_on", "note_off") or (message.channel == 9 and not has_drums):
                 continue
             key = message.channel, message.note
-            if message.type == "note_on" and message.velocity:
-                begun.setdefault(key, []).append(now)
-            elif begun.get(key):
+            is_on = message.type == "note_on" and message.velocity
+            if begun.get(key) and (is_struck_again or not is_on):
                 start = begun[key].pop(0)
                 notes.append(
                     Note(start / file.ticks_per_beat, (now - start) / file.ticks_per_beat, message.note)
                 )
+            if is_on:
+                begun.setdefault(key, []).append(now)
         notes += [
             Note(start / file.ticks_per_beat, HANGING, key[1])
             for key, left in begun.items()

@@ -148,7 +148,8 @@ def readings(piece: Piece, abcjs: Path | None, propagate: str) -> list[Readings]
         return [_of_abc(text, abcjs, propagate) for text in texts]
     data = read_bytes(piece.path)
     if form is None:
-        return [((lambda: parse_midi(data)[0]), [partial(judges.of_midi, data)])]
+        others = [partial(judges.of_midi, data, is_struck_again=each) for each in (False, True)]
+        return [((lambda: parse_midi(data)[0]), others)]
     if form == "kern":
         text = comparable.printed_kern(decoded(data))
         of_kern = (judges.by_verovio, judges.kern_by_partitura, judges.by_music21)

@@ -78,6 +78,15 @@ def test_midi_is_read_by_another_library() -> None:
         judges.of_midi(b"no music")
 
 
+def test_a_key_that_is_struck_again_is_paired_in_both_ways() -> None:
+    """A note at 0 and at 1 quarter; releases at 2 and 3."""
+    on, off, quarter = b"\x90\x3c\x40", b"\x80\x3c\x00", b"\x83\x60"
+    events = b"\0" + on + quarter + on + quarter + off + quarter + off + b"\0\xff\x2f\0"
+    data = b"MThd\0\0\0\6\0\0\0\1\x01\xe0MTrk" + len(events).to_bytes(4, "big") + events
+    assert judges.of_midi(data) == [Note(0, 2, 60), Note(1, 2, 60)]
+    assert judges.of_midi(data, is_struck_again=True) == [Note(0, 1, 60), Note(1, 1, 60)]
+
+
 def test_ties_are_followed_by_the_text() -> None:
     def row(onset: float, name: str, voice: int = 1) -> dict[str, object]:
         return {"onset_quarter": onset, "duration_quarter": 1.0, "pitch": 60, "id": name, "voice": voice}
