@@ -2,16 +2,14 @@
 
 The rules, vectorised over the batch: a pitch or a rest, then its duration, at most the rest of the clip; at
 least one note; a rest follows another only if that was too long for one id.
-Works on tensors and numpy arrays alike (see `arrays.py`).
 """
 
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from musegen.errors import ConfigError
-from musegen.tokenizers.arrays import Array, where
-from musegen.tokenizers.grammar import Constraints
+from musegen.tokenizers.limits import Constraints, LineLimits, line_limits
 from musegen.tokenizers.line import EXACT
 from musegen.tokenizers.stream_state import BatchRules, Device
 from musegen.tokenizers.tables import Kind, Tables
@@ -20,19 +18,19 @@ from musegen.tokenizers.tables import Kind, Tables
 class LineState(NamedTuple):
     """The state of each row of a batch, (B,) int64 each."""
 
-    kind: Array
+    kind: Tensor
     """Kind of the last id."""
-    remaining: Array
+    remaining: Tensor
     """Remaining positions of the clip; 0 before the metre."""
-    is_rest: Array
+    is_rest: Tensor
     """1 if the last pitch or rest is a rest."""
-    may_rest: Array
+    may_rest: Tensor
     """1 if the last duration allows a rest after it."""
-    has_note: Array
+    has_note: Tensor
     """1 after the first note."""
 
 
-class LineGrammar(BatchRules):
+class LineGrammar(BatchRules[LineLimits]):
     """Tracks a batch of streams and masks what may come next.
 
     Args:
@@ -46,50 +44,41 @@ class LineGrammar(BatchRules):
 
     def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
         super().__init__(tables, device)
-        column = self.column
-        assert constraints.bars is not None
         self.is_time = self.is_time | self.of_kind[Kind.REST]
-        self.duration = column(tables.duration)
-        self.length = constraints.bars * column(tables.bar_positions)  # of the clip, by metre id
-        metres = set(constraints.metre_ids) or {constraints.time_signature_id} - {None}
-        self.metres = self.of_kind[Kind.TIME_SIGNATURE]
-        if metres:
-            self.metres = self.metres & torch.isin(column(range(len(self.kind))), column(list(metres)))
-        allowed = range(128) if constraints.pitches is None else sorted(constraints.pitches)
-        self.pitches = torch.isin(column(tables.pitch), column(list(allowed))) & self.of_kind[Kind.PITCH]
-        if not bool(self.pitches.any()):
-            raise ConfigError("the scale and range together leave no pitch; widen one of them")
+        self.duration = self.column(tables.duration)
+        self.limits = self.under(line_limits(tables, constraints)).limits
 
     def init_state(self, batch_size: int) -> LineState:
         """Before BOS."""
-        zero = self.kind[:1].repeat(batch_size) * 0
+        zero = self.kind.new_zeros(batch_size)
         return LineState(zero + int(Kind.BOS), zero, zero, zero + 1, zero)
 
-    def advance(self, state: LineState, ids: Array) -> LineState:
+    def advance(self, state: LineState, ids: Tensor) -> LineState:
         """The state after one more id per row, (B,)."""
-        kind = self.kind[ids]
+        where, kind = torch.where, self.kind[ids]
         is_duration = kind == Kind.DURATION.value
         duration = where(is_duration, self.duration[ids], 0)
         is_rest = where(kind == Kind.REST.value, 1, where(kind == Kind.PITCH.value, 0, state.is_rest))
-        may_rest = (is_rest == 0) | (duration > EXACT)
+        may_rest = ((is_rest == 0) | (duration > EXACT)) * 1
+        is_metre = kind == Kind.TIME_SIGNATURE.value
         return LineState(
             kind=kind,
-            remaining=where(kind == Kind.TIME_SIGNATURE.value, self.length[ids], state.remaining - duration),
+            remaining=where(is_metre, self.limits.length[ids], state.remaining - duration),
             is_rest=is_rest,
             may_rest=where(is_duration, may_rest, state.may_rest),
             has_note=state.has_note | (kind == Kind.PITCH.value),
         )
 
-    def mask(self, state: LineState) -> Array:
+    def mask(self, state: LineState) -> Tensor:
         """Which ids may come next, (B, V); at least one per row."""
-        of, kind, remaining = self.of_kind, state.kind[:, None], state.remaining[:, None]
+        where, of, kind, remaining = torch.where, self.of_kind, state.kind[:, None], state.remaining[:, None]
         # A rest before the first note leaves one position for a note.
         room = remaining - ((state.has_note == 0) & (state.is_rest == 1))[:, None] * 1
         can_rest = (state.may_rest == 1) & (state.remaining > (state.has_note == 0) * 1)
-        sounds = self.pitches | (of[Kind.REST] & can_rest[:, None])
+        sounds = (self.limits.pitches > 0) | (of[Kind.REST] & can_rest[:, None])
         more = where(remaining > 0, sounds, of[Kind.EOS])
         is_sound = (kind == Kind.PITCH.value) | (kind == Kind.REST.value)
         mask = where(is_sound, of[Kind.DURATION] & (self.duration <= room), more)
         mask = where(kind == Kind.BOS.value, of[Kind.BAR], mask)
-        mask = where(kind == Kind.BAR.value, self.metres, mask)
+        mask = where(kind == Kind.BAR.value, self.limits.metres > 0, mask)
         return where((kind == Kind.EOS.value) | (kind == Kind.PAD.value), of[Kind.PAD], mask)
