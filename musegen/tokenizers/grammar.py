@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from musegen.tokenizers.limits import OPEN, Constraints, event_limits
-from musegen.tokenizers.stream_state import Device, EventRules, StreamState, voice_rows
+from musegen.tokenizers.stream_state import Device, EventRules, StreamState, either, voice_rows
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -74,7 +74,7 @@ class Grammar(EventRules):
 
     def _bars(self, state: StreamState) -> dict[Kind, Tensor]:
         is_last = state.bar >= self.limits.bars
-        has_note = torch.where(self.limits.may_end_silent > 0, state.end_tick > 0, state.bar_content == 2)
+        has_note = either(self.limits.may_end_silent > 0, state.end_tick > 0, state.bar_content == 2)
         # An empty last bar would not be encoded again.
         open_end = self._is_open() & (state.bar_content > 0) & (state.end_tick > 0)
         return {Kind.BAR: ~is_last[:, None], Kind.EOS: (open_end | (is_last & has_note))[:, None]}
@@ -91,7 +91,7 @@ class Grammar(EventRules):
         end = state.bar_tick[:, None] + left[:, None] * lengths
         reserved = state.sounding.flatten(1).gather(1, self._reserved(state)[:, None])
         room = (end >= state.end_tick[:, None]) & (end - ticks >= reserved)
-        return torch.where(planned >= 0, metres == planned, fits & (room | self._is_open()))
+        return either(planned >= 0, metres == planned, fits & (room | self._is_open()))
 
     def _reserved(self, state: StreamState) -> Tensor:
         return self.limits.reserved.expand(state.kind.shape[0])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from musegen.tokenizers.limits import OPEN, Constraints, GridLimits, grid_limits
-from musegen.tokenizers.stream_state import BatchRules, Device
+from musegen.tokenizers.stream_state import BatchRules, Device, either
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -93,13 +93,13 @@ class GridGrammar(BatchRules[GridLimits]):
         may_rest = ~self._must_sound(state)[:, None]
         pitches = (self.limits.pitches[voice] > 0) & is_active
         holds, rests = of[Kind.HOLD] & may_hold & is_active, of[Kind.REST] & (may_rest | ~is_active)
-        outside = torch.where(
+        outside = either(
             (state.kind == Kind.BAR.value)[:, None], self._metres(state), self._bar_or_end(state)
         )
         in_bar = (state.slot < state.bar_slots)[:, None]
-        mask = torch.where(in_bar, pitches | holds | rests, outside)
+        mask = either(in_bar, pitches | holds | rests, outside)
         ended = (state.kind == Kind.EOS.value) | (state.kind == Kind.PAD.value)
-        return torch.where(ended[:, None], of[Kind.PAD], mask)
+        return either(ended[:, None], of[Kind.PAD], mask)
 
     def _must_sound(self, state: GridState) -> Tensor:
         """Whether this id is the last chance of a note in the last bar, (B,)."""
@@ -112,7 +112,7 @@ class GridGrammar(BatchRules[GridLimits]):
         planned = plan[(state.bar - 1).clamp(min=0).clamp(max=plan.shape[0] - 1)][:, None]
         # A first bar shorter than the second would be read back as a pickup and padded.
         fits = (state.bar != 2)[:, None] | (self.slots <= state.first_bar[:, None])
-        return torch.where(planned >= 0, self.ids == planned, self.of_kind[Kind.TIME_SIGNATURE] & fits)
+        return either(planned >= 0, self.ids == planned, self.of_kind[Kind.TIME_SIGNATURE] & fits)
 
     def _bar_or_end(self, state: GridState) -> Tensor:
         more, is_open = state.bar < self.limits.bars, self.limits.bars >= OPEN

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musegen.tokenizers.limits import Constraints, LineLimits, line_limits
 from musegen.tokenizers.line import EXACT
-from musegen.tokenizers.stream_state import BatchRules, Device
+from musegen.tokenizers.stream_state import BatchRules, Device, either
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -71,14 +71,14 @@ class LineGrammar(BatchRules[LineLimits]):
 
     def mask(self, state: LineState) -> Tensor:
         """Which ids may come next, (B, V); at least one per row."""
-        where, of, kind, remaining = torch.where, self.of_kind, state.kind[:, None], state.remaining[:, None]
+        of, kind, remaining = self.of_kind, state.kind[:, None], state.remaining[:, None]
         # A rest before the first note leaves one position for a note.
         room = remaining - ((state.has_note == 0) & (state.is_rest == 1))[:, None] * 1
         can_rest = (state.may_rest == 1) & (state.remaining > (state.has_note == 0) * 1)
         sounds = (self.limits.pitches > 0) | (of[Kind.REST] & can_rest[:, None])
-        more = where(remaining > 0, sounds, of[Kind.EOS])
+        more = either(remaining > 0, sounds, of[Kind.EOS])
         is_sound = (kind == Kind.PITCH.value) | (kind == Kind.REST.value)
-        mask = where(is_sound, of[Kind.DURATION] & (self.duration <= room), more)
-        mask = where(kind == Kind.BOS.value, of[Kind.BAR], mask)
-        mask = where(kind == Kind.BAR.value, self.limits.metres > 0, mask)
-        return where((kind == Kind.EOS.value) | (kind == Kind.PAD.value), of[Kind.PAD], mask)
+        mask = either(is_sound, of[Kind.DURATION] & (self.duration <= room), more)
+        mask = either(kind == Kind.BOS.value, of[Kind.BAR], mask)
+        mask = either(kind == Kind.BAR.value, self.limits.metres > 0, mask)
+        return either((kind == Kind.EOS.value) | (kind == Kind.PAD.value), of[Kind.PAD], mask)

@@ -176,6 +176,11 @@ def as_tensor(values: Tensor | Ints, device: Device) -> Tensor:
     return torch.as_tensor(values if isinstance(values, Tensor) else np.array(values), device=device)
 
 
+def either(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """`torch.where` of masks, which not every machine has."""
+    return (condition & yes) | (~condition & no)
+
+
 def voice_rows(table: Tensor, voice: Tensor) -> Tensor:
     """The row of one voice, (B, 128), of a table (B or 1, voices, 128); voice is (B,)."""
     index = voice[:, None, None].expand(-1, 1, table.shape[2])

@@ -1,0 +1,254 @@
+"""One sampling step: masks, filters, the draw, the grammar, the features and the model, as tensor operations.
+
+Nothing branches on a value, so that one program serves every request: what it asks is in `Settings` and in
+the limits of the grammar. The same code runs on torch, and exported on another machine.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from musegen.config.options import SamplingOptions
+from musegen.models.protocol import Decoder
+from musegen.tokenizers.tables import NO_CLASS, Kind
+
+BELOW_ONE = 1 - 2**-50
+"""Keeps the sought value below the total despite rounding: an id of probability 0 is never found."""
+SETTLED = 7
+"""Number of pitch classes that make a whole scale, to which another one is foreign."""
+DIATONIC = 7
+"""Pitch classes of a diatonic scale, neighbours on the circle of fifths."""
+GREEDY_BELOW = 1e-6
+"""Below this temperature the most likely id is taken: the division of the logits would overflow."""
+
+
+class RulesState(Protocol):
+    """Where a batch of streams stands in its grammar: a NamedTuple of batch-first tensors."""
+
+    @property
+    def kind(self) -> Tensor:
+        """(B,) `Kind` of the last id."""
+        ...
+
+
+class Rules(Protocol):
+    """A grammar: it follows a batch of streams and masks the ids that must not come next.
+
+    The states that it takes (Any) are those that it has returned: each grammar has a type of its own.
+    """
+
+    kind: Tensor
+    """(V,) `Kind` of each id."""
+    is_time: Tensor
+    """(V,) which ids are of time: see `temper`."""
+    pitch_class: Tensor
+    """(V,) 0 to 11 for pitches, 12 for all other ids."""
+    limits: Any
+    """What the request allows."""
+
+    def init_state(self, batch_size: int) -> RulesState:
+        """The state before BOS."""
+        ...
+
+    def advance(self, state: Any, ids: Tensor) -> RulesState:
+        """The state after one more id per row, (B,)."""
+        ...
+
+    def silence(self, state: Any) -> RulesState:
+        """The state with every note ended by the last bar line."""
+        ...
+
+    def mask(self, state: Any) -> Tensor:
+        """Which ids may come next, (B, V)."""
+        ...
+
+    def select(self, rows: Tensor) -> "Rules":
+        """The rules of some of the rows, by number, (B',)."""
+        ...
+
+    def under(self, limits: Any) -> "Rules":
+        """The same rules under other limits."""
+        ...
+
+
+class Settings(NamedTuple):
+    """The sampling settings of a request, () float64 each unless said otherwise."""
+
+    temperature: Tensor
+    top_k: Tensor
+    """() int64"""
+    top_p: Tensor
+    min_p: Tensor
+    min_p_new: Tensor
+    keeps: Tensor
+    """(V,) bool: ids whose total probability the temperature does not change: see `temper`."""
+
+    @classmethod
+    def of(cls, options: SamplingOptions, grammar: Rules, *, pitches_alone: bool) -> "Settings":
+        """Those of some options.
+
+        Args:
+            options: of the request.
+            grammar: of the stream.
+            pitches_alone: temper pitches only; durations, holds and rests keep their probability, too.
+        """
+        keeps = grammar.is_time | (grammar.kind >= Kind.DURATION.value) if pitches_alone else grammar.is_time
+        numbers = (options.temperature, options.top_p, options.min_p, options.min_p_new)
+        temperature, top_p, min_p, min_p_new = (
+            torch.tensor(each, dtype=torch.float64, device=keeps.device) for each in numbers
+        )
+        top_k = torch.tensor(options.top_k or len(keeps), device=keeps.device)
+        return cls(temperature, top_k, top_p, min_p, min_p_new, keeps)
+
+
+class Rows(NamedTuple):
+    """The rows being sampled."""
+
+    last: Tensor
+    """(B, V) logits of the next id."""
+    done: Tensor
+    """(B,) whether the row has ended."""
+    total: Tensor
+    """(B,) float64 log-likelihood of its new ids, in nats, without masks or filters."""
+    seen_classes: Tensor
+    """(B, 13) which pitch classes it has so far: see `without_unlikely_classes`."""
+    diatonic_rows: Tensor
+    """(B,) whether it keeps to one scale: see `within_scale`."""
+    rules: Any
+    """`RulesState`"""
+    state: Any
+    """Of the model."""
+
+
+def step(
+    rows: Rows, uniform: Tensor, model: Decoder[Any], grammar: Rules, settings: Settings
+) -> tuple[Tensor, Rows]:
+    """Sample one more id in every row, (B,), at (B,) random numbers."""
+    last, pitch_class = rows.last.float(), grammar.pitch_class
+    logits = torch.where(grammar.mask(rows.rules), last, -torch.inf).double()
+    logits = within_scale(logits, rows.seen_classes, pitch_class, rows.diatonic_rows)
+    logits = without_unlikely_classes(logits, rows.seen_classes, pitch_class, settings.min_p_new)
+    ids = draw_ids(logits, uniform, settings)
+    seen_classes = rows.seen_classes | (torch.arange(NO_CLASS + 1, device=ids.device) == pitch_class[ids][:, None])
+    # Log-likelihood under the unfiltered logits, then the next state.
+    nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
+    total = rows.total - torch.where(rows.done, 0.0, nats.double())
+    rules = grammar.advance(rows.rules, ids)
+    done = rows.done | (rules.kind == Kind.EOS.value)
+    logits, state = model(ids[:, None], rows.state)
+    return ids, Rows(logits[:, -1], done, total, seen_classes, rows.diatonic_rows, rules, state)
+
+
+def temper(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
+    """Logits at a temperature.
+
+    Ids of time (bars, positions, EOS) keep their probability, and only the notes are tempered. Otherwise low
+    temperatures lead to silence, since the most likely single id is often that of the next bar, however
+    likely all notes before it are together.
+
+    Args:
+        logits: (B, V).
+        temperature: (), above 0.
+        keeps: (V,) which ids are of time.
+    """
+    notes = torch.where(keeps, -torch.inf, logits)
+    tempered = notes / temperature
+    shift = notes.logsumexp(dim=1, keepdim=True) - tempered.logsumexp(dim=1, keepdim=True)
+    return torch.where(keeps, logits, tempered + torch.where(shift.isnan(), 0.0, shift))
+
+
+def draw_ids(logits: Tensor, uniform: Tensor, settings: Settings) -> Tensor:
+    """One id per row, by inverting the cumulative distribution at `uniform`; the likeliest at temperature 0.
+
+    The filters are temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
+
+    Args:
+        logits: (B, V) float64, illegal ids at -inf, at least one legal id per row.
+        uniform: (B,) in [0, 1).
+        settings: of the request.
+
+    Returns:
+        (B,) ids, each of non-zero probability.
+    """
+    likeliest = logits.argmax(dim=1)
+    logits = temper(logits, settings.temperature.clamp(min=GREEDY_BELOW), settings.keeps)
+    sorts = (settings.top_k < logits.shape[1]) | (settings.top_p < 1.0)
+    if torch.compiler.is_exporting():
+        logits = torch.cond(sorts, _most_likely, _as_they_are, (logits, settings.top_k, settings.top_p))
+    elif bool(sorts):
+        logits = _most_likely(logits, settings.top_k, settings.top_p)
+    logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
+    cumulative = (logits - logits.amax(dim=1, keepdim=True)).exp().cumsum(dim=1)
+    target = (uniform * BELOW_ONE)[:, None] * cumulative[:, -1:]
+    drawn = (cumulative <= target).sum(dim=1)
+    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, drawn)
+
+
+def _most_likely(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
+    """Logits, (B, V), of the `top_k` most likely ids, and of these with a total probability of `top_p`."""
+    ordered, order = logits.topk(logits.shape[1], dim=1)  # all of them, sorted
+    kth = ordered.gather(1, (top_k - 1).clamp(max=logits.shape[1] - 1).expand(logits.shape[0], 1))
+    ordered = torch.where(ordered < kth, -torch.inf, ordered)
+    probs = ordered.softmax(dim=1)
+    # An id is dropped if those above it already reach top_p; the first always stays.
+    drop = ((probs.cumsum(dim=1) - probs) >= top_p) & (top_p < 1.0)
+    kept = torch.where(drop, -torch.inf, ordered)
+    return torch.zeros_like(logits).scatter(1, order, kept)
+
+
+def _as_they_are(logits: Tensor, _top_k: Tensor, _top_p: Tensor) -> Tensor:
+    return logits.clone()
+
+
+def without_unlikely_classes(
+    logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, share: Tensor
+) -> Tensor:
+    """Logits without unlikely pitches of a new class, in pieces that have `SETTLED` classes.
+
+    An accidental with a probability of one in a hundred at every note occurs in most pieces, and once it has
+    occurred the model repeats it: so a new pitch class needs a higher probability than one seen before.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        seen_classes: (B, 13) which pitch classes each piece has had; the last is of ids without one.
+        pitch_class: (V,) 0 to 12.
+        share: () of the probability of the most likely id, which a new class must reach; 0: any.
+
+    Returns:
+        (B, V), the most likely id of each row unchanged.
+    """
+    is_settled = seen_classes[:, :NO_CLASS].sum(dim=1, keepdim=True) >= SETTLED
+    is_new = ~seen_classes[:, pitch_class] & (pitch_class < NO_CLASS) & is_settled
+    return torch.where(is_new & (logits < _threshold(logits, share)), -torch.inf, logits)
+
+
+def within_scale(logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, diatonic_rows: Tensor) -> Tensor:
+    """Logits without the pitches outside one diatonic scale, in those pieces that keep to one.
+
+    The scale is not fixed in advance: a pitch is allowed if one of the twelve scales has it and all pitch
+    classes that the piece has had. A piece that already fits no scale (by its prompt) is not restricted.
+
+    Args:
+        logits: (B, V), illegal ids at -inf.
+        seen_classes: (B, 13) which pitch classes each piece has had; the last is of ids without one.
+        pitch_class: (V,) 0 to 12.
+        diatonic_rows: (B,) which pieces keep to one scale.
+
+    Returns:
+        (B, V), at least one id of each row allowed.
+    """
+    classes = torch.arange(NO_CLASS, device=logits.device)
+    # Pitch class c is at 7c on the circle of fifths, where a scale is seven neighbours: (12, 12)
+    scales = ((7 * classes - classes[:, None]) % NO_CLASS < DIATONIC).float()
+    is_possible = seen_classes[:, :NO_CLASS].float() @ (1 - scales).t() == 0  # (B, 12)
+    fits = is_possible.float() @ scales > 0
+    is_allowed = torch.cat([fits, torch.ones_like(fits[:, :1])], dim=1)
+    restricted = torch.where(is_allowed[:, pitch_class], logits, -torch.inf)
+    is_restricted = diatonic_rows & is_possible.any(dim=1) & (restricted.amax(dim=1) > -torch.inf)
+    return torch.where(is_restricted[:, None], restricted, logits)
+
+
+def _threshold(logits: Tensor, share: Tensor) -> Tensor:
+    """The logit at which an id has `share` of the probability of the most likely one, (B, 1)."""
+    return logits.amax(dim=1, keepdim=True) + share.log()
