@@ -235,7 +235,7 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
     """The `order` of `unroll` with its jump; None if there are several, or their signs are missing.
 
     After the jump nothing is repeated, and the last endings are played. A jump that does not say where it
-    ends goes to a Fine if there is one on its way.
+    ends goes to a Fine if there is one on its way, and else to the coda if both its signs are there.
     """
     jumps, segnos, codas, fines = (
         [i for i, measure in enumerate(measures) if getattr(measure, sign)]
@@ -244,6 +244,8 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
     if len(jumps) != 1:
         return None
     (jump,), goal = jumps, measures[jumps[0]].jump
+    if goal in ("DaCapo", "DalSegno") and len(codas) == 2 and not fines:
+        goal += "AlCoda"
     if goal.startswith("DalSegno") and not segnos:
         return None
     start = segnos[0] if goal.startswith("DalSegno") else 0

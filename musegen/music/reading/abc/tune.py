@@ -277,6 +277,7 @@ class _Reader:
                 is_fermata = text.strip("!+") in ("H", "fermata") and kind in ("letter", "decoration")
                 is_room = self.previous == "fermata" and text == "x"
                 self.previous = "fermata" if is_fermata or is_room else kind
+            self._voice().settle()
 
     def _token(self, kind: str, text: str, previous: str) -> None:
         if kind == "field":

@@ -128,7 +128,7 @@ class _Reader:
 
     def _sound(self, spine: Spine, note: KernNote, time: Fraction) -> None:
         player = spine.player
-        pitch = drum_placed(*note.place, "") if player.is_percussion else (note.pitch or 0) + player.transpose
+        pitch = drum_placed(*note.place, "") if player.is_percussion else note.pitch or 0
         if not 0 <= pitch <= 127:
             self.counts["notes outside MIDI's range dropped"] += 1
             return
@@ -192,8 +192,6 @@ class _Reader:
             self._mark(at, KeyMark(max(-7, min(7, text.count("#") - text.count("-")))))
         elif text.startswith('I"'):
             player.name = text[2:].strip()
-        elif found := re.fullmatch(r"ITrd-?\d+c(-?\d{1,2})", text):
-            player.transpose = int(found[1])
         elif re.match(r"I[a-z]", text):
             player.code = text[1:]
             player.is_percussion |= text.startswith(("Idrm", "Iperc", "Ibdrum", "Isdrum"))

@@ -9,7 +9,7 @@ from musegen.music.reading.instruments import PartInfo, part_list
 from musegen.music.reading.musicxml.document import parse_document
 from musegen.music.reading.musicxml.part import Measure, Part, filled
 from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, Tune, play
-from musegen.music.reading.repeats import Printed, merged_signs
+from musegen.music.reading.repeats import merged_signs
 
 MAX_PARTS = 256
 MAX_MEASURES = 20_000
@@ -54,7 +54,7 @@ def _notated(parts: list[Part]) -> Notated:
         [_part(part, count) for part in parts],
         lengths,
         metres,
-        _with_codas([merged_signs(m.printed for m in measures) for measures in columns]),
+        [merged_signs(m.printed for m in measures) for measures in columns],
         [_marks(measures) for measures in columns],
     )
 
@@ -73,10 +73,3 @@ def _marks(measures: list[Measure]) -> list[tuple[Fraction, Mark]]:
         marks.update(dict.fromkeys(m for m in measure.marks if not (has_key and isinstance(m[1], KeyMark))))
         has_key |= bool(keys)
     return sorted(marks, key=lambda mark: mark[0])
-
-
-def _with_codas(printed: list[Printed]) -> list[Printed]:
-    """Jumps that do not say where they end lead to the coda if there are its two signs and no Fine."""
-    if sum(p.coda for p in printed) != 2 or any(p.fine for p in printed):
-        return printed
-    return [p._replace(jump=p.jump + "AlCoda") if p.jump in ("DaCapo", "DalSegno") else p for p in printed]

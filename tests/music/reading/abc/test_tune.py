@@ -51,6 +51,17 @@ def test_chords_tie_note_by_note_and_into_each_ending() -> None:
     assert notes("C-D C2|") == [(0, 1, 60), (1, 1, 62), (2, 2, 60)]
 
 
+def test_ties_go_on_in_each_layer_of_an_overlay() -> None:
+    """With their accidentals, over the barline."""
+    assert notes("c3&E2^F-|d3&F2E|]", "M:3/4\n") == [
+        (0, 2, 64), (0, 3, 72), (2, 3, 66), (3, 3, 74), (5, 1, 64),
+    ]  # fmt: skip
+    assert notes("c4&E4-|c4&E4|]") == [(0, 8, 64), (0, 4, 72), (4, 4, 72)]
+    assert notes("G4-&[EC]2[EC]2-|G4&[EC]4|]") == [
+        (0, 2, 60), (0, 2, 64), (0, 8, 67), (2, 6, 60), (2, 6, 64),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("music", "played"),
     [
@@ -67,6 +78,10 @@ def test_chords_tie_note_by_note_and_into_each_ending() -> None:
         ("C4 !fine!|D4!D.C.!|", "CDC"),
         ('C4H|]D4"D.C."|]', "CDC"),
         ('C4|D4"^D.C. al Fine"|', "CD"),
+        ('C4|D4|"Fine"E4||F4|F2 "D.C. al Fine"F2|]', "CDEFFFCDE"),
+        ('|:C4|!fine!D4:|\n|:E4|"D.C."F4:|', "CDCDEFEFCD"),
+        ("C4|!fine!D4|E4|!D.C.!F4|]", "CDEFCD"),
+        ("C4|!segno!D4|E4!dacoda!|F4|C4!D.S.!|!coda!E4|F4|]", "CDEFCDEEF"),
     ],
 )
 def test_repeats_endings_and_jumps(music: str, played: str) -> None:
