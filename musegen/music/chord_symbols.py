@@ -63,6 +63,12 @@ def parse_symbol(text: str) -> ChordSymbol | None:
     return ChordSymbol(root, quality, None if lowest == root else lowest)
 
 
+def moved(symbol: ChordSymbol, semitones: int) -> ChordSymbol:
+    """A chord symbol transposed by so many semitones."""
+    bass = None if symbol.bass is None else (symbol.bass + semitones) % 12
+    return symbol._replace(root=(symbol.root + semitones) % 12, bass=bass)
+
+
 def symbol_text(symbol: ChordSymbol) -> str:
     """The canonical spelling of a chord symbol."""
     bass = "" if symbol.bass is None else f"/{NAMES[symbol.bass]}"

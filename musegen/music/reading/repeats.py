@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_JUMP = re.compile(
-    r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda|segno))?(?:(?:poi|then|eal|and|senza|al).*)?"
+_JUMP = re.compile(r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda))?(?:(?:poi|then|eal|and|senza).*)?")
+_LIKE_JUMP = re.compile(
+    r"\bd\.? ?[cs%]|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b|\bal(?:la)? (?:fine|coda|segno)\b"
+    r"|\b(?:back|repeat|return) (?:to|from)\b|\bfrom the (?:top|beginning|start)\b"
+    r"|\bv(?:om|on) (?:anfang|vorne?)\b|\bbis (?:zum )?(?:fine|ende|schlu)",
+    re.IGNORECASE,
 )
-_LIKE_JUMP = re.compile(r"\bd\.? ?[cs]\b|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b", re.IGNORECASE)
 UNCLEAR = "unclear"
 
 

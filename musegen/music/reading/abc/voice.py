@@ -245,6 +245,8 @@ class Voice:
             self.current.metre = context.metre
         if context.key != self.context.key:
             self._accidentals.clear()
+        if self._playing is not None and context.program not in (self.context.program, self._playing.program):
+            self.counts["program changes within a part not followed"] += 1
         self.context = context
 
     def close(self) -> None:

@@ -191,7 +191,10 @@ class _Reader:
         elif text.startswith("k["):
             self._mark(at, KeyMark(max(-7, min(7, text.count("#") - text.count("-")))))
         elif text.startswith('I"'):
-            player.name = text[2:].strip()
+            self.counts["changes of the instrument of a part not followed"] += bool(
+                player.name and player.name != text[2:].strip()
+            )
+            player.name = player.name or text[2:].strip()
         elif re.match(r"I[a-z]", text):
             player.code = text[1:]
             player.is_percussion |= text.startswith(("Idrm", "Iperc", "Ibdrum", "Isdrum"))

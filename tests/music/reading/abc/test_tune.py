@@ -138,6 +138,25 @@ def test_chord_symbols_are_kept_where_they_stand() -> None:
     assert repairs == ["2 chord symbols kept, not sounded"]
 
 
+def test_chord_symbols_of_a_transposed_voice_sound_as_its_notes_do() -> None:
+    score = read('"D"D4|"A7/E"E4|', "V:1 transpose=-2\n").score
+    assert [n.pitch for n in score.tracks[0].notes] == [60, 62]
+    assert [symbol_text(symbol) for _, symbol in chord_symbols(score)] == ["C", "G7/D"]
+
+
+def test_a_change_of_program_within_a_voice_is_said() -> None:
+    tune = read("%%MIDI program 40\nC4|\n%%MIDI program 73\nD4|")
+    assert [t.program for t in tune.score.tracks] == [40]
+    assert tune.repairs == ["1 program changes within a part not followed"]
+
+
+@pytest.mark.parametrize("jump", ["From the top", "Vom Anfang", "Go back to the beginning", "D.C. al %"])
+def test_jumps_in_other_words_are_said(jump: str) -> None:
+    tune = read(f'C4|D4"^{jump}"|]')
+    assert [n.pitch for n in tune.score.tracks[0].notes] == [60, 62]
+    assert tune.repairs == ["1 jumps (da capo, dal segno) not played"]
+
+
 def test_what_is_not_followed_is_said() -> None:
     _, _, repairs = read(
         "{ga}C ^/D [CE G2|\n%%MIDI drumon\nm: ~n = n\n§\n\nc d|e f|", "Q:1/4=fast 0\nK:C blues\n"
