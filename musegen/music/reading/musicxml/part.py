@@ -42,6 +42,9 @@ class Part:
         self.info, self.repairs = info, repairs
         self.divisions = self._first_divisions(measures)
         self.transpose = 0
+        """Semitones that the part sounds higher than written."""
+        self.transposed: dict[str, int] = {}
+        """The same of single staves."""
         self.percussion: set[str] = set()
         """The staves with a percussion clef."""
         self.velocity = VELOCITY
@@ -114,10 +117,13 @@ class Part:
         divisions = number(attributes, "divisions")
         if divisions > 0:
             self.divisions = Fraction(divisions).limit_denominator(10_000)
-        transpose = attributes.find("transpose")
-        if transpose is not None:
-            octaves = number(transpose, "octave-change") - (transpose.find("double") is not None)
-            self.transpose = int(number(transpose, "chromatic") + 12 * octaves)
+        for transpose in attributes.findall("transpose"):
+            semitones = int(number(transpose, "chromatic") + 12 * number(transpose, "octave-change"))
+            self.repairs["doublings at the octave not sounded"] += transpose.find("double") is not None
+            if transpose.get("number"):
+                self.transposed[transpose.get("number", "")] = semitones
+            else:
+                self.transpose, self.transposed = semitones, {}
         time = attributes.find("time")
         if time is not None:
             self.metre = signs.read_metre(time) or self.metre
@@ -233,7 +239,8 @@ class Part:
         if not alter and (note.findtext("accidental") or "").strip() in _ALTERING:
             self.repairs["accidentals printed but not sounded (the note has no alter)"] += 1
         octave_number = int(number(note, "pitch/octave", 4))
-        offset = 0 if is_drum else self.transpose
+        staff = (note.findtext("staff") or "1").strip()
+        offset = 0 if is_drum else self.transposed.get(staff, self.transpose)
         return 12 * (octave_number + 1) + STEPS[step] + round(alter) + offset
 
     @property

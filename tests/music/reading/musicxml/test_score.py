@@ -244,3 +244,13 @@ def test_what_stands_inside_a_bar_is_said() -> None:
         "1 repeats in the middle of a bar not played there",
         "1 tremolos played as plain notes",
     ]
+
+
+def test_a_staff_may_be_transposed_alone() -> None:
+    lower = '<transpose number="2"><chromatic>0</chromatic><octave-change>1</octave-change></transpose>'
+    notes = note(pitch("C") + "<staff>1</staff>") + note(pitch("C", 3) + "<staff>2</staff>")
+    assert pitches(piece(notes, transpose=f"<staves>2</staves>{lower}")) == [60, 60]
+    doubled = "<transpose><chromatic>0</chromatic><double/></transpose>"
+    score, repairs = read(piece(sounded("C") + sounded("D"), transpose=doubled))
+    assert [n.pitch for n in score.tracks[0].notes] == [60, 62]
+    assert repairs == ["1 doublings at the octave not sounded"]
