@@ -28,7 +28,8 @@ QUALITIES: dict[str, tuple[int, ...]] = {
 _SPELLINGS = {
     "maj": "", "M": "", "major": "", "mi": "m", "min": "m", "minor": "m", "-": "m", "o": "dim", "°": "dim",
     "+": "aug", "sus": "sus4", "M7": "maj7", "ma7": "maj7", "Δ": "maj7", "Δ7": "maj7", "major7": "maj7",
-    "j7": "maj7", "△": "maj7", "△7": "maj7", "dom7": "7", "mi7": "m7", "min7": "m7", "-7": "m7", "minor7": "m7", "o7": "dim7", "°7": "dim7",
+    "△": "maj7", "△7": "maj7", "dom7": "7",
+    "j7": "maj7", "mi7": "m7", "min7": "m7", "-7": "m7", "minor7": "m7", "o7": "dim7", "°7": "dim7",
     "ø": "m7b5", "ø7": "m7b5", "min7b5": "m7b5", "-7b5": "m7b5", "mi7b5": "m7b5", "+7": "aug7", "7+": "aug7",
     "7#5": "aug7", "7sus": "7sus4", "M9": "maj9", "min9": "m9", "-9": "m9", "69": "6/9", "min6": "m6",
     "-6": "m6", "m+7": "mmaj7", "mM7": "mmaj7", "minmaj7": "mmaj7", "mmaj": "mmaj7", "4": "sus4", "2": "sus2",
