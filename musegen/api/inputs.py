@@ -67,8 +67,8 @@ class MelodyInput(NamedTuple):
     """The same track, tidy: the input of the model."""
     others: Score | None
     """The file's own accompaniment, tidy; None if there is none."""
-    pickup: int
-    """Ticks by which the tidy scores begin earlier: a pickup is padded to a whole bar."""
+    pad: int
+    """Ticks by which the tidy scores begin earlier: the rest that fills up the bar of a pickup."""
 
 
 def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
@@ -87,7 +87,7 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
 
     raw, repairs = _read(name, music)
     try:
-        score, numbers, pickup, more = _tidy_tracks(raw)
+        score, numbers, pad, more = _tidy_tracks(raw)
         index, how = melody_track(score, melody)
     except MidiError as error:
         raise _unreadable(name, music, error) from error
@@ -101,7 +101,7 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
     verbatim, tidy_melody, others = raw.copy(), score.copy(), score.copy()
     verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[index]]], [score.tracks[index]]
     del others.tracks[index]
-    return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pickup)
+    return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pad)
 
 
 def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:
@@ -244,7 +244,8 @@ def _unreadable(name: str, music: Music, error: MidiError) -> MidiError:
 
 
 def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
-    """The results of `tidy`, and the number in the file of each remaining track."""
+    """The tidy Score, the number in the file of each track left, the rest before its pickup, the repairs."""
+    from musegen.music.metre import bar_ticks
     from musegen.music.reading.read import tidy
 
     numbered = raw.copy()
@@ -254,4 +255,4 @@ def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
     numbers = [int(track.name) for track in score.tracks]
     for track, number in zip(score.tracks, numbers, strict=True):
         track.name = raw.tracks[number].name
-    return score, numbers, pickup, repairs
+    return score, numbers, int(bar_ticks(score)[1]) - pickup if pickup else 0, repairs

@@ -193,7 +193,7 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
-        joined = [join(melody.verbatim, each, melody.pickup) for each in results]
+        joined = [join(melody.verbatim, each, melody.pad) for each in results]
         pieces = _numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 

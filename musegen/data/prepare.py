@@ -24,7 +24,10 @@ from musegen.files import umask, write_atomic, write_json
 from musegen.music.reading.sandbox import Died
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
-ORDINARY = ("pickup filled up with a rest", "grace notes dropped", "chord symbols not sounded")
+ORDINARY = (
+    "pickup filled up with a rest", "grace notes dropped", "chord symbols kept, not sounded",
+    "tremolos played as plain notes",
+)  # fmt: skip
 """Repairs that do not indicate a fault in the file."""
 BY = ("name", "number", "program")
 HOW = {

@@ -116,13 +116,13 @@ def _target_tracks(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> 
     return {0: melodic[0]} if single else {}
 
 
-def join(tune: ScoreTick, result: Result, pickup: int) -> Result:
+def join(tune: ScoreTick, result: Result, pad: int) -> Result:
     """The user's tune, tempo and metre included, with an accompaniment that was made for its tidy copy.
 
     Args:
         tune: on its only track.
         result: the accompaniment alone, in the same ticks per quarter note.
-        pickup: ticks by which the accompaniment begins before tick 0 of the tune.
+        pad: ticks by which the accompaniment begins before tick 0 of the tune.
     """
     score = tune.copy()
     score.tracks[0].name = score.tracks[0].name or "Melody"
@@ -132,7 +132,7 @@ def join(tune: ScoreTick, result: Result, pickup: int) -> Result:
         score.tempos = list(result.score.tempos)
     for track in result.score.copy().tracks:
         columns = track.notes.numpy()
-        onsets = columns["time"].astype(np.int64) - pickup
+        onsets = columns["time"].astype(np.int64) - pad
         ends = onsets + columns["duration"]
         is_audible = ends > 0  # what ends before the pickup begins is dropped
         onsets, ends = np.maximum(onsets, 0)[is_audible], ends[is_audible]

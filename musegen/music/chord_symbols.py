@@ -28,6 +28,7 @@ QUALITIES: dict[str, tuple[int, ...]] = {
 _SPELLINGS = {
     "maj": "", "M": "", "major": "", "mi": "m", "min": "m", "minor": "m", "-": "m", "o": "dim", "°": "dim",
     "+": "aug", "sus": "sus4", "M7": "maj7", "ma7": "maj7", "Δ": "maj7", "Δ7": "maj7", "major7": "maj7",
+    "△": "maj7", "△7": "maj7", "dom7": "7",
     "j7": "maj7", "mi7": "m7", "min7": "m7", "-7": "m7", "minor7": "m7", "o7": "dim7", "°7": "dim7",
     "ø": "m7b5", "ø7": "m7b5", "min7b5": "m7b5", "-7b5": "m7b5", "mi7b5": "m7b5", "+7": "aug7", "7+": "aug7",
     "7#5": "aug7", "7sus": "7sus4", "M9": "maj9", "min9": "m9", "-9": "m9", "69": "6/9", "min6": "m6",
@@ -50,7 +51,7 @@ class ChordSymbol(NamedTuple):
 
 def parse_symbol(text: str) -> ChordSymbol | None:
     """The chord symbol that `text` spells, such as `F#m7/E`; None if it spells none that is known."""
-    found = _SYMBOL.match(text.strip())
+    found = _SYMBOL.match(re.sub(r"^\((.*)\)$", r"\1", text.strip()))
     if not found:
         return None
     step, accidental, spelling, bass, bass_accidental = found.groups()
@@ -61,6 +62,12 @@ def parse_symbol(text: str) -> ChordSymbol | None:
     root = _pitch_class(step, accidental)
     lowest = _pitch_class(bass.upper(), bass_accidental) if bass else root
     return ChordSymbol(root, quality, None if lowest == root else lowest)
+
+
+def moved(symbol: ChordSymbol, semitones: int) -> ChordSymbol:
+    """A chord symbol transposed by so many semitones."""
+    bass = None if symbol.bass is None else (symbol.bass + semitones) % 12
+    return symbol._replace(root=(symbol.root + semitones) % 12, bass=bass)
 
 
 def symbol_text(symbol: ChordSymbol) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
+from musegen.api.inputs import read_melody
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli import main
 from musegen.config.options import SamplingOptions
@@ -136,6 +137,19 @@ def test_a_pickup_is_taken_back(checkpoint: Checkpoint) -> None:
     shifted = {(n.time - 480, n.pitch) for t in result.score.tracks for n in t.notes if n.time >= 480}
     assert shifted <= {(n.time, n.pitch) for t in joined.tracks[1:] for n in t.notes}
     assert min(n.time for t in joined.tracks for n in t.notes) >= 0
+
+
+def test_a_tune_with_a_pickup_is_accompanied_in_its_own_bars(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """The rest that fills up the first bar for the model is taken out again, as it was put in."""
+    (tmp_path / "tune.abc").write_text("X:1\nM:4/4\nL:1/8\nK:G\nD|G2B2d2B2|c2A2F2D2|G2G2G3|]\n")
+    melody = read_melody("tune", tmp_path / "tune.abc", None)
+    assert melody.pad == int(3.5 * melody.melody.tpq)
+    [result] = play(checkpoint, melody.melody, seed=3)
+    padded = min(note.time for track in result.tracks for note in track.notes)
+    [found] = accompany(checkpoint.model, checkpoint.tokenizer, melody.melody, seed=3)  # type: ignore[arg-type]
+    joined = join(melody.verbatim, found, melody.pad).score
+    assert min(n.time for t in joined.tracks[1:] for n in t.notes) == max(0, padded - melody.pad)
+    assert max(n.end for t in joined.tracks[1:] for n in t.notes) <= 12.5 * joined.tpq  # its last bar line
 
 
 def test_a_tune_without_metre_and_tempo_gets_those_of_its_twin(checkpoint: Checkpoint) -> None:

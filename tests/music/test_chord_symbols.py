@@ -16,6 +16,9 @@ from musegen.music.chord_symbols import (
     ("text", "symbol"),
     [
         ("Am7/G", ChordSymbol(9, "m7", 7)),
+        ("(Am)", ChordSymbol(9, "m")),
+        ("C△", ChordSymbol(0, "maj7")),
+        ("Cdom7", ChordSymbol(0, "7")),
         ("B♭maj7", ChordSymbol(10, "maj7")),
         ("F#dim", ChordSymbol(6, "dim")),
         ("C6/9", ChordSymbol(0, "6/9")),

@@ -14,7 +14,7 @@ from musegen.music.reading.midi_events import Event, track_bytes, walk
 DRUMS = 9
 """The channel of the drums, from 0."""
 _PROGRAM = re.compile(rb"([\xc0-\xcf])[\x00-\x7f]")
-_BANK = re.compile(rb"[\xb0-\xbf]\x00[\x78\x7e\x7f]")
+_BANK = re.compile(rb"[\xb0-\xbf]\x00[\x78\x79\x7e\x7f]")
 _GS_PART = re.compile(rb"\x41.\x42\x12\x40([\x10-\x1f])\x15([\x00-\x02]).\xf7", re.DOTALL)
 """Use of a part for rhythm: part (the first is channel 10, then 1 to 9, 11 to 16) and map (0: none)."""
 _GS_CHANNELS = (DRUMS, *range(9), *range(10, 16))
@@ -23,6 +23,8 @@ _XG_PART = re.compile(rb"\x43.\x4c\x08([\x00-\x0f])\x07([\x00-\x05])\xf7", re.DO
 """Mode of a part (its channel, from 0): 0 is melodic, others are drums."""
 _DRUM_BANKS = {120: False, 126: True, 127: True}
 """Banks of drum kits, and whether they are so in XG alone."""
+_MELODIC_BANK = 121
+"""The bank of GM 2 that makes any channel melodic."""
 
 
 class _Part(NamedTuple):
@@ -102,9 +104,11 @@ def _parts(walked: list[list[Event]], drums: set[int], *, is_xg: bool) -> dict[t
         elif kind == 0xB0:
             banks[channel] = message[2]
         elif message[2] and (number, channel) not in parts:
-            needs_xg = _DRUM_BANKS.get(banks.get(channel, 0))
+            bank = banks.get(channel, 0)
+            needs_xg = _DRUM_BANKS.get(bank)
             is_kit = needs_xg is not None and (is_xg or not needs_xg)
-            parts[number, channel] = _Part(programs.get(channel), channel in drums or is_kit)
+            is_drum = (channel in drums and bank != _MELODIC_BANK) or is_kit
+            parts[number, channel] = _Part(programs.get(channel), is_drum)
     return parts
 
 

@@ -23,7 +23,7 @@ MAX_PLAYED = 200_000
 """Notes, and measures, as played."""
 MAX_TIES = 16
 """Open ties of one pitch."""
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 """Part of the key of every cache of parsed music: increase it when the same text gives other notes."""
 VELOCITY = 80
 LOUDNESS = {

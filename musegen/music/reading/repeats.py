@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_JUMP = re.compile(
-    r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda|segno))?(?:(?:poi|then|eal|and|senza|al).*)?"
+_JUMP = re.compile(r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda))?(?:(?:poi|then|eal|and|senza).*)?")
+_LIKE_JUMP = re.compile(
+    r"\bd\.? ?[cs%]|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b|\bal(?:la)? (?:fine|coda|segno)\b"
+    r"|\b(?:back|repeat|return) (?:to|from)\b|\bfrom the (?:top|beginning|start)\b"
+    r"|\bv(?:om|on) (?:anfang|vorne?)\b|\bbis (?:zum )?(?:fine|ende|schlu)",
+    re.IGNORECASE,
 )
-_LIKE_JUMP = re.compile(r"\bd\.? ?[cs]\b|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b", re.IGNORECASE)
 UNCLEAR = "unclear"
 
 
@@ -235,7 +238,7 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
     """The `order` of `unroll` with its jump; None if there are several, or their signs are missing.
 
     After the jump nothing is repeated, and the last endings are played. A jump that does not say where it
-    ends goes to a Fine if there is one on its way.
+    ends goes to a Fine if there is one on its way, and else to the coda if both its signs are there.
     """
     jumps, segnos, codas, fines = (
         [i for i, measure in enumerate(measures) if getattr(measure, sign)]
@@ -244,6 +247,8 @@ def follow_jump(measures: Sequence[Printed], order: list[int]) -> list[int] | No
     if len(jumps) != 1:
         return None
     (jump,), goal = jumps, measures[jumps[0]].jump
+    if goal in ("DaCapo", "DalSegno") and len(codas) == 2 and not fines:
+        goal += "AlCoda"
     if goal.startswith("DalSegno") and not segnos:
         return None
     start = segnos[0] if goal.startswith("DalSegno") else 0

@@ -73,8 +73,9 @@ def test_a_bank_of_drum_kits_is_one_in_xg_alone() -> None:
     assert [drums for _, drums, _ in read(bank(10, 127) + note(10, 36))[0]] == [False]
 
 
-def test_channel_ten_may_be_melodic() -> None:
-    tracks, _ = read(sysex(GS_NO_DRUMS) + program(9, 40) + note(9, 60), note(0, 48))
+@pytest.mark.parametrize("setting", [sysex(GS_NO_DRUMS), bank(9, 121)], ids=["GS", "GM 2 bank"])
+def test_channel_ten_may_be_melodic(setting: bytes) -> None:
+    tracks, _ = read(setting + program(9, 40) + note(9, 60), note(0, 48))
     assert tracks == [(40, False, [60]), (0, False, [48])]
 
 

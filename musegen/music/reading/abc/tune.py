@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from musegen.errors import MidiError
-from musegen.music.chord_symbols import parse_symbol
+from musegen.music.chord_symbols import moved, parse_symbol
 from musegen.music.reading.abc import fields
 from musegen.music.reading.abc.fields import VoiceOptions
 from musegen.music.reading.abc.lexer import read_length, read_note, step_pitch, tokens
@@ -277,6 +277,7 @@ class _Reader:
                 is_fermata = text.strip("!+") in ("H", "fermata") and kind in ("letter", "decoration")
                 is_room = self.previous == "fermata" and text == "x"
                 self.previous = "fermata" if is_fermata or is_room else kind
+            self._voice().settle()
 
     def _token(self, kind: str, text: str, previous: str) -> None:
         if kind == "field":
@@ -317,7 +318,7 @@ class _Reader:
                 return
         symbol = parse_symbol(text) or parse_symbol(re.sub(r"\(.*\)$", "", text))
         if symbol is not None:
-            voice.mark(symbol)
+            voice.mark(moved(symbol, (voice.options.transpose or 0) + voice.context.transpose))
         elif _LIKE_CHORD.match(text):
             self.counts["chord symbols not understood"] += 1
 

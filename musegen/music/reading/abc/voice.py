@@ -58,8 +58,11 @@ class Voice:
     _endings: tuple[int, ...] = ()
     _fork: tuple[Element | None] | None = None
     """The last element before the first of several endings: its ties go into each of them."""
-    _main: Element | None = None
-    """The last element of the measure's own layer, while an overlay is read."""
+    _lasts: dict[int, Element | None] = field(default_factory=dict)
+    """The last element of each layer, the measure's own first, while others are read."""
+    _after: dict[str, object] = field(default_factory=dict)
+    """Signs at the begin of a measure, before its first note is there: they hold after the note that follows
+    them, or if a barline or the end of the line follows, after the measure before."""
 
     _next: dict[str, object] = field(default_factory=dict)
     """Signs of the measure after the open one."""
@@ -167,11 +170,11 @@ class Voice:
             self._tuplets.append((Fraction(q or default, p), r or p))
 
     def overlay(self) -> None:
-        """A further voice from the begin of the measure."""
-        if len(self.current.layers) == 1:
-            self._main = self.last
+        """A further voice from the begin of the measure; the same in the measure before may be tied to it."""
+        layer = len(self.current.layers)
+        self._lasts[layer - 1] = self.last
         self.current.layers.append([])
-        self.last = None
+        self.last = self._lasts.get(layer)
 
     def barline(self, text: str) -> None:
         """A barline with its repeat signs."""
@@ -179,6 +182,7 @@ class Voice:
         if set(text) == {":"}:
             colons = len(text) // 2, len(text) - len(text) // 2
         self._drop_room()
+        self.settle()
         self.close()
         self._accidentals.clear()
         before, after = colons
@@ -211,11 +215,17 @@ class Voice:
         self.current.signs = self.current.signs._replace(**signs)  # type: ignore[arg-type]
 
     def sign_after(self, **signs: object) -> None:
-        """Set signs that hold after what was played: of the open measure, or before it if that is empty."""
+        """Set signs that hold after what was played, or after the note that follows: see `_after`."""
         if self._has_content() or not self.measures:
             self.sign(**signs)
         else:
-            self.measures[-1].signs = self.measures[-1].signs._replace(**signs)  # type: ignore[arg-type]
+            self._after |= signs
+
+    def settle(self) -> None:
+        """No note of the line follows the signs at the begin of a measure."""
+        if self._after:
+            self.measures[-1].signs = self.measures[-1].signs._replace(**self._after)  # type: ignore[arg-type]
+            self._after = {}
 
     def sign_next(self, **signs: object) -> None:
         """Set signs of the measure after the open one."""
@@ -235,6 +245,8 @@ class Voice:
             self.current.metre = context.metre
         if context.key != self.context.key:
             self._accidentals.clear()
+        if self._playing is not None and context.program not in (self.context.program, self._playing.program):
+            self.counts["program changes within a part not followed"] += 1
         self.context = context
 
     def close(self) -> None:
@@ -246,8 +258,10 @@ class Voice:
             return
         if len(self.measures) >= MAX_MEASURES:
             raise MidiError(f"absurdly long: more than {MAX_MEASURES} measures")
-        if len(self.current.layers) > 1:
-            self.last = self._main
+        layers = len(self.current.layers)
+        self._lasts[layers - 1] = self.last
+        self._lasts = {layer: last for layer, last in self._lasts.items() if layer < layers}
+        self.last = self._lasts[0]
         self.measures.append(self.current)
         if not self._endings:
             self._fork = None
@@ -279,6 +293,8 @@ class Voice:
             tone.length = snap(tone.length * factor)
         self.current.layers[-1].append(element)
         self.last = element
+        self.sign(**self._after)
+        self._after = {}
         if element.tones and self._playing is None:
             self._playing = self.context
 

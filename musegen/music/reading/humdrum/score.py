@@ -128,7 +128,7 @@ class _Reader:
 
     def _sound(self, spine: Spine, note: KernNote, time: Fraction) -> None:
         player = spine.player
-        pitch = drum_placed(*note.place, "") if player.is_percussion else (note.pitch or 0) + player.transpose
+        pitch = drum_placed(*note.place, "") if player.is_percussion else note.pitch or 0
         if not 0 <= pitch <= 127:
             self.counts["notes outside MIDI's range dropped"] += 1
             return
@@ -191,9 +191,10 @@ class _Reader:
         elif text.startswith("k["):
             self._mark(at, KeyMark(max(-7, min(7, text.count("#") - text.count("-")))))
         elif text.startswith('I"'):
-            player.name = text[2:].strip()
-        elif found := re.fullmatch(r"ITrd-?\d+c(-?\d{1,2})", text):
-            player.transpose = int(found[1])
+            self.counts["changes of the instrument of a part not followed"] += bool(
+                player.name and player.name != text[2:].strip()
+            )
+            player.name = player.name or text[2:].strip()
         elif re.match(r"I[a-z]", text):
             player.code = text[1:]
             player.is_percussion |= text.startswith(("Idrm", "Iperc", "Ibdrum", "Isdrum"))

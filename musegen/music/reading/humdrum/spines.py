@@ -18,8 +18,6 @@ class Player:
     code: str = ""
     """Of its instrument, such as `violn`."""
     is_percussion: bool = False
-    transpose: int = 0
-    """Semitones that it sounds higher than written."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ class Measure(NamedTuple):
     """A measure of a part; times in quarter notes from its start."""
 
     sounds: list[Sound]
+    drums: list[Sound]
     length: Fraction
     """Of its notes and rests, without rests for the whole measure."""
     rests: Fraction
@@ -41,11 +42,14 @@ class Part:
         self.info, self.repairs = info, repairs
         self.divisions = self._first_divisions(measures)
         self.transpose = 0
-        self.is_percussion = False
+        """Semitones that the part sounds higher than written."""
+        self.transposed: dict[str, int] = {}
+        """The same of single staves."""
+        self.percussion: set[str] = set()
+        """The staves with a percussion clef."""
         self.velocity = VELOCITY
         self.first: Instrument | None = None
-        """The instrument of the first note."""
-        self.has_unpitched = False
+        """The instrument of the first note that is no drum."""
         self.repeating = 0
         """How many measures before are repeated by a sign, until it ends."""
         self.signs = signs.Signs(repairs)
@@ -67,18 +71,22 @@ class Part:
     def _start(self, measure: Element) -> None:
         self.now = self.end = self.onset = self.rest = Fraction(0)
         self.sounds: list[Sound] = []
+        self.drums: list[Sound] = []
         self.marks: list[tuple[Fraction, Mark]] = []
         self.metre: Metre | None = None
         for child in measure:
             self._element(child)
-        is_repeated = bool(self.repeating) and not self.sounds
+        is_repeated = bool(self.repeating) and not self.sounds and not self.drums
         printed = self.signs.printed()
         if is_repeated and len(self.measures) >= self.repeating:
             before = self.measures[-self.repeating]
-            self.sounds, self.end, self.rest = list(before.sounds), before.length, before.rests
+            self.sounds, self.drums = list(before.sounds), list(before.drums)
+            self.end, self.rest = before.length, before.rests
         is_implicit = measure.get("implicit") == "yes"
         self.measures.append(
-            Measure(self.sounds, self.end, self.rest, self.metre, printed, self.marks, is_implicit)
+            Measure(
+                self.sounds, self.drums, self.end, self.rest, self.metre, printed, self.marks, is_implicit
+            )
         )
 
     def _element(self, child: Element) -> None:
@@ -109,10 +117,13 @@ class Part:
         divisions = number(attributes, "divisions")
         if divisions > 0:
             self.divisions = Fraction(divisions).limit_denominator(10_000)
-        transpose = attributes.find("transpose")
-        if transpose is not None:
-            octaves = number(transpose, "octave-change") - (transpose.find("double") is not None)
-            self.transpose = int(number(transpose, "chromatic") + 12 * octaves)
+        for transpose in attributes.findall("transpose"):
+            semitones = int(number(transpose, "chromatic") + 12 * number(transpose, "octave-change"))
+            self.repairs["doublings at the octave not sounded"] += transpose.find("double") is not None
+            if transpose.get("number"):
+                self.transposed[transpose.get("number", "")] = semitones
+            else:
+                self.transpose, self.transposed = semitones, {}
         time = attributes.find("time")
         if time is not None:
             self.metre = signs.read_metre(time) or self.metre
@@ -121,7 +132,9 @@ class Part:
         if mark is not None:
             self.marks.append((self.now, mark))
         for clef in attributes.findall("clef"):
-            self.is_percussion = (clef.findtext("sign") or "").strip() == "percussion"
+            staff = {clef.get("number", "1")}
+            is_percussion = (clef.findtext("sign") or "").strip() == "percussion"
+            self.percussion = self.percussion | staff if is_percussion else self.percussion - staff
         for style in attributes.findall("measure-style"):
             self._style(style)
 
@@ -148,7 +161,7 @@ class Part:
         self.signs.direction(direction, is_at_start=at == 0)
 
     def _harmony(self, harmony: Element) -> None:
-        symbol = signs.read_harmony(harmony)
+        symbol = signs.read_harmony(harmony, self.transpose, self.repairs)
         if symbol is not None:
             offset = Fraction(number(harmony, "offset")).limit_denominator(10_000) / self.divisions
             self.marks.append((max(Fraction(0), self.now + offset), symbol))
@@ -178,30 +191,44 @@ class Part:
         if note.find("cue") is not None:
             self.repairs["cue notes not sounded"] += 1
             return
-        pitch = self._pitch(note)
+        instrument = self._instrument(note)
+        is_drum = self._is_drum(note, instrument)
+        pitch = (
+            self._drum(note, instrument) if note.find("unpitched") is not None else self._pitch(note, is_drum)
+        )
         if pitch is None:
             return
+        if not is_drum:
+            self.first = self.first or instrument
+            if self.first != instrument and instrument is not None:
+                self.repairs["notes of a part's second instrument played by its first"] += 1
+        self.repairs["tremolos played as plain notes"] += note.find("notations/ornaments/tremolo") is not None
         if not 0 <= pitch <= 127:
             self.repairs["notes outside MIDI's range dropped"] += 1
         elif length > 0:
             voice = f"{note.findtext('staff') or ''}/{note.findtext('voice') or ''}"
-            self.sounds.append(Sound(self.onset, length, pitch, self.velocity, _tie(note), voice))
+            sounds = self.drums if is_drum else self.sounds
+            sounds.append(Sound(self.onset, length, pitch, self.velocity, _tie(note), voice))
         else:
             self.repairs["notes without length dropped"] += 1
 
-    def _pitch(self, note: Element) -> int | None:
+    def _instrument(self, note: Element) -> Instrument | None:
         named = note.find("instrument")
-        instrument = self.info.instruments.get(named.get("id", "") if named is not None else "")
         if named is None and self.info.instruments:
-            instrument = next(iter(self.info.instruments.values()))
-        self.first = self.first or instrument
-        unpitched = note.find("unpitched")
-        if unpitched is not None:
-            self.has_unpitched = True
-            if instrument is not None and instrument.drum is not None:
-                return instrument.drum
-            step, octave = (unpitched.findtext(f"display-{tag}") or "" for tag in ("step", "octave"))
-            return drum_placed(step, octave, note.findtext("notehead") or "")
+            return next(iter(self.info.instruments.values()))
+        return self.info.instruments.get(named.get("id", "") if named is not None else "")
+
+    def _is_drum(self, note: Element, instrument: Instrument | None) -> bool:
+        on_percussion = (note.findtext("staff") or "1").strip() in self.percussion
+        return note.find("unpitched") is not None or on_percussion or bool(instrument and instrument.is_drum)
+
+    def _drum(self, note: Element, instrument: Instrument | None) -> int:
+        if instrument is not None and instrument.drum is not None:
+            return instrument.drum
+        step, octave = (note.findtext(f"unpitched/display-{tag}") or "" for tag in ("step", "octave"))
+        return drum_placed(step, octave, note.findtext("notehead") or "")
+
+    def _pitch(self, note: Element, is_drum: bool) -> int | None:  # noqa: FBT001
         step = (note.findtext("pitch/step") or "").strip()
         if step not in STEPS:
             self.repairs["notes without a pitch dropped"] += 1
@@ -212,13 +239,9 @@ class Part:
         if not alter and (note.findtext("accidental") or "").strip() in _ALTERING:
             self.repairs["accidentals printed but not sounded (the note has no alter)"] += 1
         octave_number = int(number(note, "pitch/octave", 4))
-        offset = 0 if self.is_percussion else self.transpose
+        staff = (note.findtext("staff") or "1").strip()
+        offset = 0 if is_drum else self.transposed.get(staff, self.transpose)
         return 12 * (octave_number + 1) + STEPS[step] + round(alter) + offset
-
-    @property
-    def drums(self) -> bool:
-        """Whether it plays drums."""
-        return self.has_unpitched or self.is_percussion or bool(self.first and self.first.is_drum)
 
     @property
     def program(self) -> int:

@@ -8,8 +8,8 @@ from musegen.music.reading.bars import Metre
 from musegen.music.reading.instruments import PartInfo, part_list
 from musegen.music.reading.musicxml.document import parse_document
 from musegen.music.reading.musicxml.part import Measure, Part, filled
-from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, Tune, play
-from musegen.music.reading.repeats import Printed, merged_signs
+from musegen.music.reading.notated import KeyMark, Mark, Notated, NotatedPart, Sound, Tune, play
+from musegen.music.reading.repeats import merged_signs
 
 MAX_PARTS = 256
 MAX_MEASURES = 20_000
@@ -30,7 +30,7 @@ def parse_musicxml(text: str) -> Tune:
     parts = [
         Part(infos.get(e.get("id", ""), PartInfo("", {})), e.findall("measure"), repairs) for e in elements
     ]
-    parts = [p for p in parts if any(m.sounds for m in p.measures)]
+    parts = [p for p in parts if any(m.sounds or m.drums for m in p.measures)]
     if not parts:
         raise MidiError("no notes")
     title = root.findtext("work/work-title") or root.findtext("movement-title") or ""
@@ -51,17 +51,25 @@ def _notated(parts: list[Part]) -> Notated:
         for i, (measures, metre) in enumerate(zip(columns, metres, strict=True))
     ]
     return Notated(
-        [_part(part, count) for part in parts],
+        [each for part in parts for each in _parts(part, count)],
         lengths,
         metres,
-        _with_codas([merged_signs(m.printed for m in measures) for measures in columns]),
+        [merged_signs(m.printed for m in measures) for measures in columns],
         [_marks(measures) for measures in columns],
     )
 
 
-def _part(part: Part, count: int) -> NotatedPart:
-    measures = [m.sounds for m in part.measures] + [[] for _ in range(count - len(part.measures))]
-    return NotatedPart(part.info.name, 0 if part.drums else part.program, part.drums, measures)
+def _parts(part: Part, count: int) -> list[NotatedPart]:
+    """A part, its drums apart from its other notes."""
+    empty: list[list[Sound]] = [[] for _ in range(count - len(part.measures))]
+    sounds, drums = (
+        [*column, *empty] for column in zip(*((m.sounds, m.drums) for m in part.measures), strict=True)
+    )
+    both = [
+        NotatedPart(part.info.name, part.program, drums=False, measures=sounds),
+        NotatedPart(part.info.name, 0, drums=True, measures=drums),
+    ]
+    return [each for each in both if any(each.measures)]
 
 
 def _marks(measures: list[Measure]) -> list[tuple[Fraction, Mark]]:
@@ -73,10 +81,3 @@ def _marks(measures: list[Measure]) -> list[tuple[Fraction, Mark]]:
         marks.update(dict.fromkeys(m for m in measure.marks if not (has_key and isinstance(m[1], KeyMark))))
         has_key |= bool(keys)
     return sorted(marks, key=lambda mark: mark[0])
-
-
-def _with_codas(printed: list[Printed]) -> list[Printed]:
-    """Jumps that do not say where they end lead to the coda if there are its two signs and no Fine."""
-    if sum(p.coda for p in printed) != 2 or any(p.fine for p in printed):
-        return printed
-    return [p._replace(jump=p.jump + "AlCoda") if p.jump in ("DaCapo", "DalSegno") else p for p in printed]

@@ -5,7 +5,7 @@ from collections import Counter
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from musegen.music.chord_symbols import STEPS, ChordSymbol
+from musegen.music.chord_symbols import STEPS, ChordSymbol, moved, parse_symbol
 from musegen.music.reading.bars import Metre
 from musegen.music.reading.musicxml.document import as_number, number
 from musegen.music.reading.notated import JUMPS, KeyMark, TempoMark
@@ -72,14 +72,32 @@ def read_tempo(direction: Element) -> TempoMark | None:
     return TempoMark(qpm) if 4 <= qpm <= 1000 else None
 
 
-def read_harmony(harmony: Element) -> ChordSymbol | None:
-    """The chord symbol of a <harmony>; None if it is none that is known."""
+def read_harmony(harmony: Element, chromatic: int, repairs: Counter[str]) -> ChordSymbol | None:
+    """The chord symbol of a <harmony> as it sounds; None if it is none that is known.
+
+    Args:
+        harmony: the element.
+        chromatic: semitones by which the part sounds higher than written.
+        repairs: counts symbols of which added or changed notes are not kept.
+    """
     root = _pitch_class(harmony, "root/root-step", "root/root-alter")
-    quality = _KINDS.get((harmony.findtext("kind") or "").strip())
-    if root is None or quality is None:
+    kind = _KINDS.get((harmony.findtext("kind") or "").strip())
+    if root is None or kind is None:
         return None
     bass = _pitch_class(harmony, "bass/bass-step", "bass/bass-alter")
-    return ChordSymbol(root, quality, None if bass == root else bass)
+    degrees = "".join(map(_degree, harmony.findall("degree")))
+    # Added notes are read as they are written: a dominant with a flat ninth as C7b9, C4 with 7 as C7sus4.
+    whole = parse_symbol(f"C{kind}{degrees}") or parse_symbol(f"C{degrees}{kind}")
+    repairs["chord symbols without their added or changed notes"] += whole is None
+    symbol = ChordSymbol(root, whole.quality if whole else kind, None if bass == root else bass)
+    return moved(symbol, chromatic)
+
+
+def _degree(degree: Element) -> str:
+    """A note that is added or changed, as in the text of a symbol; ? for one that is left out."""
+    sign = {-1: "b", 0: "", 1: "#"}.get(round(number(degree, "degree-alter")), "?")
+    is_there = (degree.findtext("degree-type") or "").strip() in ("add", "alter")
+    return f"{sign}{int(number(degree, 'degree-value'))}" if is_there else "?"
 
 
 def _pitch_class(harmony: Element, step: str, alter: str) -> int | None:
@@ -109,10 +127,11 @@ class Signs:
 
     def barline(self, barline: Element) -> None:
         """A barline."""
-        if (barline.findtext("bar-style") or "").strip() in SECTIONS and barline.get(
-            "location", "right"
-        ) == "right":
+        location = barline.get("location", "right")
+        if (barline.findtext("bar-style") or "").strip() in SECTIONS and location == "right":
             self.here["section"] = True
+        if location == "middle" and barline.find("repeat") is not None:
+            self.repairs["repeats in the middle of a bar not played there"] += 1
         repeat, ending = barline.find("repeat"), barline.find("ending")
         if repeat is not None and repeat.get("direction") == "forward":
             self.here["start"] = True
@@ -143,6 +162,8 @@ class Signs:
             self.repairs[JUMPS] += 1
         elif "coda" in said or jump == "coda" or direction.find("direction-type/coda") is not None:
             (self.here if is_at_start else self.next)["coda"] = True
+        if "forward-repeat" in said:
+            self.here["start"] = True
         if "segno" in said or jump == "segno" or direction.find("direction-type/segno") is not None:
             (self.here if is_at_start else self.next)["segno"] = True
 

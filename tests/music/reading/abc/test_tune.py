@@ -51,6 +51,17 @@ def test_chords_tie_note_by_note_and_into_each_ending() -> None:
     assert notes("C-D C2|") == [(0, 1, 60), (1, 1, 62), (2, 2, 60)]
 
 
+def test_ties_go_on_in_each_layer_of_an_overlay() -> None:
+    """With their accidentals, over the barline."""
+    assert notes("c3&E2^F-|d3&F2E|]", "M:3/4\n") == [
+        (0, 2, 64), (0, 3, 72), (2, 3, 66), (3, 3, 74), (5, 1, 64),
+    ]  # fmt: skip
+    assert notes("c4&E4-|c4&E4|]") == [(0, 8, 64), (0, 4, 72), (4, 4, 72)]
+    assert notes("G4-&[EC]2[EC]2-|G4&[EC]4|]") == [
+        (0, 2, 60), (0, 2, 64), (0, 8, 67), (2, 6, 60), (2, 6, 64),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("music", "played"),
     [
@@ -67,6 +78,10 @@ def test_chords_tie_note_by_note_and_into_each_ending() -> None:
         ("C4 !fine!|D4!D.C.!|", "CDC"),
         ('C4H|]D4"D.C."|]', "CDC"),
         ('C4|D4"^D.C. al Fine"|', "CD"),
+        ('C4|D4|"Fine"E4||F4|F2 "D.C. al Fine"F2|]', "CDEFFFCDE"),
+        ('|:C4|!fine!D4:|\n|:E4|"D.C."F4:|', "CDCDEFEFCD"),
+        ("C4|!fine!D4|E4|!D.C.!F4|]", "CDEFCD"),
+        ("C4|!segno!D4|E4!dacoda!|F4|C4!D.S.!|!coda!E4|F4|]", "CDEFCDEEF"),
     ],
 )
 def test_repeats_endings_and_jumps(music: str, played: str) -> None:
@@ -121,6 +136,25 @@ def test_chord_symbols_are_kept_where_they_stand() -> None:
         (960, "G/B"),
     ]
     assert repairs == ["2 chord symbols kept, not sounded"]
+
+
+def test_chord_symbols_of_a_transposed_voice_sound_as_its_notes_do() -> None:
+    score = read('"D"D4|"A7/E"E4|', "V:1 transpose=-2\n").score
+    assert [n.pitch for n in score.tracks[0].notes] == [60, 62]
+    assert [symbol_text(symbol) for _, symbol in chord_symbols(score)] == ["C", "G7/D"]
+
+
+def test_a_change_of_program_within_a_voice_is_said() -> None:
+    tune = read("%%MIDI program 40\nC4|\n%%MIDI program 73\nD4|")
+    assert [t.program for t in tune.score.tracks] == [40]
+    assert tune.repairs == ["1 program changes within a part not followed"]
+
+
+@pytest.mark.parametrize("jump", ["From the top", "Vom Anfang", "Go back to the beginning", "D.C. al %"])
+def test_jumps_in_other_words_are_said(jump: str) -> None:
+    tune = read(f'C4|D4"^{jump}"|]')
+    assert [n.pitch for n in tune.score.tracks[0].notes] == [60, 62]
+    assert tune.repairs == ["1 jumps (da capo, dal segno) not played"]
 
 
 def test_what_is_not_followed_is_said() -> None:

@@ -69,3 +69,10 @@ def test_drums_are_drums() -> None:
     _, score, _ = parse_kern(kern("**kern", "*clefX", "=1", "4f", "4cc", "*-"))
     assert score.tracks[0].is_drum
     assert [n.pitch for n in score.tracks[0].notes] == [36, 38]
+
+
+def test_transposing_instruments_are_written_as_they_sound() -> None:
+    text = kern(
+        "**kern", "*ITrd1c2", '*I"Clarinet in B-flat', "*k[b-]", "*M4/4", "=1", "1f", "=2", "1b-", "==", "*-"
+    )
+    assert [n.pitch for n in parse_kern(text).score.tracks[0].notes] == [65, 70]

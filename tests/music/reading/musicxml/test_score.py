@@ -2,6 +2,7 @@ import pytest
 from symusic import Score
 
 from musegen.errors import MidiError
+from musegen.music.chord_symbols import chord_symbols, symbol_text
 from musegen.music.reading.musicxml.score import parse_musicxml
 
 QUARTER = "<duration>1</duration>"
@@ -158,3 +159,98 @@ def test_a_tie_beside_a_unison_of_another_voice_goes_on() -> None:
     first = rest + tied("start", voice=2) + back + back + tied("start", voice=1) + tied("stop", voice=1)
     score, _ = read(piece(first, tied("stop", voice=2)))
     assert [(n.time, n.duration) for n in score.tracks[0].notes] == [(0, 480), (480, 960)]
+
+
+def test_drums_among_other_notes_are_a_track_of_their_own() -> None:
+    clap = f"<note><unpitched><display-step>E</display-step></unpitched>{QUARTER}</note>"
+    score, _ = read(piece(sounded("C") + clap, sounded("E") + sounded("G")))
+    assert [(t.is_drum, [n.pitch for n in t.notes]) for t in score.tracks] == [
+        (False, [60, 64, 67]),
+        (True, [38]),
+    ]
+    head = "".join(
+        f'<score-instrument id="{i}"><instrument-name>{name}</instrument-name></score-instrument>'
+        for i, name in (("s", "Snare Drum"), ("x", "Xylophone"))
+    )
+    snare = f'<note><unpitched/>{QUARTER}<instrument id="s"/></note>'
+    xylophone = note(pitch("C", 5) + '<instrument id="x"/>')
+    score, _ = read(piece(snare + xylophone, head=head))
+    assert [(t.is_drum, t.program, [n.pitch for n in t.notes]) for t in score.tracks] == [
+        (False, 13, [72]),
+        (True, 0, [38]),
+    ]
+
+
+def test_a_percussion_clef_holds_for_its_staff_and_from_where_it_stands() -> None:
+    clefs = "".join(
+        f'<clef number="{i}"><sign>{sign}</sign></clef>' for i, sign in ((1, "G"), (2, "percussion"))
+    )
+    staves = f"<attributes><staves>2</staves>{clefs}</attributes>"
+    notes = note(pitch("C") + "<staff>1</staff>") + note(pitch("C", 2) + "<staff>2</staff>")
+    score, _ = read(piece(staves + notes))
+    assert [(t.is_drum, [n.pitch for n in t.notes]) for t in score.tracks] == [(False, [60]), (True, [36])]
+    last = "<attributes><clef><sign>percussion</sign></clef></attributes>"
+    rest = f"<note><rest/>{QUARTER}</note>"
+    score, _ = read(piece(sounded("C") + sounded("E"), last + rest + rest))
+    assert [t.is_drum for t in score.tracks] == [False]
+
+
+def harmony(kind: str, *degrees: tuple[int, int, str]) -> str:
+    each = "".join(
+        f"<degree><degree-value>{value}</degree-value><degree-alter>{alter}</degree-alter>"
+        f"<degree-type>{type_}</degree-type></degree>"
+        for value, alter, type_ in degrees
+    )
+    return f"<harmony><root><root-step>D</root-step></root><kind>{kind}</kind>{each}</harmony>"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "text", "said"),
+    [
+        (harmony("dominant", (9, -1, "add")), "D7b9", False),
+        (harmony("suspended-fourth", (7, 0, "add")), "D7sus4", False),
+        (harmony("dominant", (5, 1, "alter")), "Daug7", False),
+        (harmony("major-seventh", (11, 1, "add")), "Dmaj7", True),
+        (harmony("major", (3, 0, "subtract")), "D", True),
+    ],
+)
+def test_chord_symbols_keep_their_added_notes_or_say_so(symbol: str, text: str, said: bool) -> None:
+    score, repairs = read(piece(symbol + sounded("D")))
+    assert [symbol_text(symbol) for _, symbol in chord_symbols(score)] == [text]
+    assert ("1 chord symbols without their added or changed notes" in repairs) == said
+
+
+def test_chord_symbols_of_a_transposing_part_sound_as_its_notes_do() -> None:
+    clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
+    score, _ = read(piece(harmony("major") + sounded("D"), transpose=clarinet))
+    assert [n.pitch for n in score.tracks[0].notes] == [60]
+    assert [symbol_text(symbol) for _, symbol in chord_symbols(score)] == ["C"]
+
+
+@pytest.mark.parametrize(
+    "jump", ["Repeat from beginning", "From the top", "Vom Anfang bis Fine", "Back to A", "D.S. al 2nd Coda"]
+)
+def test_jumps_in_other_words_are_said(jump: str) -> None:
+    score, repairs = read(piece(sounded("C") + sounded("D"), sounded("E") + sounded("F") + words(jump)))
+    assert len(score.tracks[0].notes) == 4
+    assert "1 jumps (da capo, dal segno) not played" in repairs
+
+
+def test_what_stands_inside_a_bar_is_said() -> None:
+    middle = '<barline location="middle"><repeat direction="backward"/></barline>'
+    tremolo = "<notations><ornaments><tremolo>3</tremolo></ornaments></notations>"
+    _, repairs = read(piece(sounded("C") + middle + note(pitch("D") + tremolo)))
+    assert sorted(repairs) == [
+        "1 repeats in the middle of a bar not played there",
+        "1 tremolos played as plain notes",
+    ]
+
+
+def test_a_staff_may_be_transposed_alone() -> None:
+    lower = '<transpose number="2"><chromatic>0</chromatic><octave-change>1</octave-change></transpose>'
+    notes = note(pitch("C") + "<staff>1</staff>") + note(pitch("C", 3) + "<staff>2</staff>")
+    assert pitches(piece(notes, transpose=f"<staves>2</staves>{lower}")) == [60, 60]
+    doubled = "<transpose><chromatic>0</chromatic><double/></transpose>"
+    score, repairs = read(piece(sounded("C") + sounded("D"), transpose=doubled))
+    assert [n.pitch for n in score.tracks[0].notes] == [60, 62]
+    assert repairs == ["1 doublings at the octave not sounded"]
