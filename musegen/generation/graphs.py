@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from musegen.generation.states import filled, parts
-from musegen.models.stepping import pad_history
+from musegen.generation.states import filled, parts, windowed
 
 BLOCK = 16
 """Steps per graph."""
@@ -42,7 +41,7 @@ class Graphed:
 
     Args:
         step: its branches must depend on shapes and settings alone, not on values of tensors.
-        ready: the fused model that it steps.
+        ready: the model that it steps.
         seen: how many ids the rows have read.
     """
 
@@ -55,7 +54,7 @@ class Graphed:
         """(BLOCK, B) ids, and the rows after them, which the next call overwrites."""
         if self._seen + BLOCK > self._window:
             self._window = max(FIRST_WINDOW, 2 * (self._seen + BLOCK))
-            self._capture(pad_history(self._ready, rows, self._window), uniform)
+            self._capture(windowed(self._ready, rows, self._window), uniform)
         self._seen += BLOCK
         self._uniform.copy_(uniform)
         self._graph.replay()

@@ -15,7 +15,8 @@ from musegen.generation.clips import Clip, Metre
 from musegen.generation.engine import sample_streams
 from musegen.generation.pieces import longest_bar, metre_id, requested_programs
 from musegen.generation.request import Request, Result, TrainingDefaults
-from musegen.generation.sampling import RowStreams, draw_ids, row_chunks
+from musegen.generation.sampling import RowStreams, row_chunks
+from musegen.generation.step import draw_from
 from musegen.models.vae import VAE
 from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
 from musegen.tokenizers.tables import Ints
@@ -185,5 +186,5 @@ def _draw_metres(
     allowed = torch.tensor([metre_id(tokenizer, metre) for metre in choices], device=device)
     prefix = torch.tensor([[tokenizer.bos_id, bar_id]], device=device).expand(len(z), -1)
     logits, _ = model(prefix, model.init_state(z.to(device)))  # (B, 2, V)
-    drawn = draw_ids(logits[:, -1, allowed].float(), streams.draw(), SamplingOptions())
+    drawn = draw_from(logits[:, -1, allowed].double(), streams.draw().to(device))
     return [choices[index] for index in drawn.tolist()]

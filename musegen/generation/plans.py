@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from musegen.config.options import SamplingOptions
-from musegen.generation.sampling import GREEDY_BELOW, RowStreams, draw_ids
+from musegen.generation.sampling import RowStreams
+from musegen.generation.step import GREEDY_BELOW, draw_from
 from musegen.models.chord_planner import Chain, EncodedMelody, Planner, absolute, relative
 
 NOTES_TEMPERATURE = 0.5
@@ -68,5 +68,5 @@ def draw_labels(
     drawn: list[Tensor] = []
     for logits in reversed(forward):
         conditional = logits + transitions[:, drawn[-1]].T if drawn else logits
-        drawn.append(draw_ids(conditional, streams.draw(), SamplingOptions()))
+        drawn.append(draw_from(conditional, streams.draw().to(conditional.device)))
     return torch.stack(drawn[::-1], dim=1)

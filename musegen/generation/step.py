@@ -130,7 +130,9 @@ def step(
     logits = within_scale(logits, rows.seen_classes, pitch_class, rows.diatonic_rows)
     logits = without_unlikely_classes(logits, rows.seen_classes, pitch_class, settings.min_p_new)
     ids = draw_ids(logits, uniform, settings)
-    seen_classes = rows.seen_classes | (torch.arange(NO_CLASS + 1, device=ids.device) == pitch_class[ids][:, None])
+    seen_classes = rows.seen_classes | (
+        torch.arange(NO_CLASS + 1, device=ids.device) == pitch_class[ids][:, None]
+    )
     # Log-likelihood under the unfiltered logits, then the next state.
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - torch.where(rows.done, 0.0, nats.double())
@@ -179,10 +181,14 @@ def draw_ids(logits: Tensor, uniform: Tensor, settings: Settings) -> Tensor:
     elif bool(sorts):
         logits = _most_likely(logits, settings.top_k, settings.top_p)
     logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
+    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, draw_from(logits, uniform))
+
+
+def draw_from(logits: Tensor, uniform: Tensor) -> Tensor:
+    """(B,) ids by inverting the cumulative distribution of logits (B, V) float64 at `uniform` (B,)."""
     cumulative = (logits - logits.amax(dim=1, keepdim=True)).exp().cumsum(dim=1)
     target = (uniform * BELOW_ONE)[:, None] * cumulative[:, -1:]
-    drawn = (cumulative <= target).sum(dim=1)
-    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, drawn)
+    return (cumulative <= target).sum(dim=1)
 
 
 def _most_likely(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:

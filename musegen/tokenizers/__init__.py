@@ -8,8 +8,8 @@ from musegen.errors import TokenError
 from musegen.tokenizers.grammar import Grammar
 from musegen.tokenizers.grid import GridTokenizer
 from musegen.tokenizers.grid_grammar import GridGrammar
-from musegen.tokenizers.line import LineTokenizer
 from musegen.tokenizers.limits import Constraints
+from musegen.tokenizers.line import LineTokenizer
 from musegen.tokenizers.line_grammar import LineGrammar
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer

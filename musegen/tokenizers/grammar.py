@@ -106,7 +106,9 @@ class Grammar(EventRules):
     def _notes(self, state: StreamState) -> dict[Kind, Tensor]:
         tick, voice = state.tick[:, None], state.voice[:, None]
         pitches = torch.arange(128, device=tick.device)
-        free = (voice_rows(self.limits.allowed, state.voice) > 0) & (voice_rows(state.sounding, state.voice) <= tick)
+        free = (voice_rows(self.limits.allowed, state.voice) > 0) & (
+            voice_rows(state.sounding, state.voice) <= tick
+        )
         free = free & (voice * 128 + pitches > state.last_note[:, None])  # (B, 128)
         may = {Kind.PITCH: free[:, self.pitch[self.ids[Kind.PITCH]]]}
         if self.has_drums:

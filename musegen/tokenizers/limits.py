@@ -96,7 +96,9 @@ def _planned_end(tables: Tables, metre_ids: Sequence[int]) -> Ints:
     ids = np.array(metre_ids, np.int64)
     if not len(ids):
         return np.array([-1, -1])
-    return np.array([(tables.bar_positions[ids] * tables.position_ticks[ids]).sum(), tables.position_ticks[ids[-1]]])
+    return np.array(
+        [(tables.bar_positions[ids] * tables.position_ticks[ids]).sum(), tables.position_ticks[ids[-1]]]
+    )
 
 
 def _allowed_pitches(tables: Tables, constraints: Constraints) -> tuple[list[int], Ints]:
