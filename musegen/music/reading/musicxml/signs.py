@@ -86,7 +86,7 @@ def read_harmony(harmony: Element, chromatic: int, repairs: Counter[str]) -> Cho
         return None
     bass = _pitch_class(harmony, "bass/bass-step", "bass/bass-alter")
     degrees = "".join(_degree(degree, kind) for degree in harmony.findall("degree"))
-    # Added notes are read as they are written: a dominant with a flat ninth as C7(b9), sus4 and 7 as C(7)sus4.
+    # Added notes are read as they are written: a dominant with a flat ninth is C7(b9), sus4 with 7 C(7)sus4.
     whole = parse_symbol(f"C{kind}({degrees})") or parse_symbol(f"C({degrees}){kind}")
     repairs["chord symbols without their added or changed notes"] += whole is None
     symbol = ChordSymbol(root, whole.quality if whole else kind, None if bass == root else bass)
