@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 _JUMP = re.compile(r"(dc|dacapo|ds|dalsegno|dals)(?:al(?:la)?(fine|coda))?(?:(?:poi|then|eal|and|senza).*)?")
 _LIKE_JUMP = re.compile(
-    r"\bd\.? ?[cs%]|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b|\bal(?:la)? (?:fine|coda|segno)\b"
-    r"|\b(?:back|repeat|return) (?:to|from)\b|\bfrom the (?:top|beginning|start)\b"
-    r"|\bv(?:om|on) (?:anfang|vorne?)\b|\bbis (?:zum )?(?:fine|ende|schlu)",
+    r"\bd\.? ?(?:[cs]\b|%)|\bda ?capo\b|\bdal ?segno\b|\b(?:to|da) ?coda\b|\bal(?:la)? (?:coda|segno)\b"
+    r"|[𝄋%] ?al\b|\b(?:back|repeat|return) (?:to|from)\b(?! (?:a )?tempo)"
+    r"|\bfrom the (?:top|beginning|start)\b|\bv(?:om|on) (?:anfang|vorne?)\b",
     re.IGNORECASE,
 )
 UNCLEAR = "unclear"
@@ -73,12 +73,8 @@ def whole_endings(measures: Sequence[Printed]) -> list[Printed]:
                 (k for k in range(i, len(whole)) if whole[k].end or whole[k].endings or whole[k].start), i
             )
             after = whole[end + 1].endings if end + 1 < len(whole) else ()
-            is_followed = bool(after) and min(after) > max(before)
-            if (
-                whole[end].end
-                and not whole[end].endings
-                and (is_followed or whole[end].end > max(2, *before))
-            ):
+            is_meant = whole[end].end > max(2, *before) or (bool(after) and min(after) > max(before))
+            if whole[end].end and not whole[end].endings and is_meant:
                 whole[i : end + 1] = [m._replace(endings=before) for m in whole[i : end + 1]]
     return _counted(whole)
 

@@ -85,19 +85,21 @@ def read_harmony(harmony: Element, chromatic: int, repairs: Counter[str]) -> Cho
     if root is None or kind is None:
         return None
     bass = _pitch_class(harmony, "bass/bass-step", "bass/bass-alter")
-    degrees = "".join(map(_degree, harmony.findall("degree")))
-    # Added notes are read as they are written: a dominant with a flat ninth as C7b9, C4 with 7 as C7sus4.
-    whole = parse_symbol(f"C{kind}{degrees}") or parse_symbol(f"C{degrees}{kind}")
+    degrees = "".join(_degree(degree, kind) for degree in harmony.findall("degree"))
+    # Added notes are read as they are written: a dominant with a flat ninth is C7(b9), sus4 with 7 C(7)sus4.
+    whole = parse_symbol(f"C{kind}({degrees})") or parse_symbol(f"C({degrees}){kind}")
     repairs["chord symbols without their added or changed notes"] += whole is None
     symbol = ChordSymbol(root, whole.quality if whole else kind, None if bass == root else bass)
     return moved(symbol, chromatic)
 
 
-def _degree(degree: Element) -> str:
-    """A note that is added or changed, as in the text of a symbol; ? for one that is left out."""
+def _degree(degree: Element, kind: str) -> str:
+    """A note that is added to or changed in a triad or other kind, as in a symbol; ? for one left out."""
     sign = {-1: "b", 0: "", 1: "#"}.get(round(number(degree, "degree-alter")), "?")
     is_there = (degree.findtext("degree-type") or "").strip() in ("add", "alter")
-    return f"{sign}{int(number(degree, 'degree-value'))}" if is_there else "?"
+    value = int(number(degree, "degree-value"))
+    without_seventh = kind in ("", "m") and not sign and value not in (6, 7)  # C9 would have one
+    return f"{'add' * without_seventh}{sign}{value}" if is_there else "?"
 
 
 def _pitch_class(harmony: Element, step: str, alter: str) -> int | None:

@@ -138,6 +138,12 @@ def test_chord_symbols_are_kept_where_they_stand() -> None:
     assert repairs == ["2 chord symbols kept, not sounded"]
 
 
+def test_chords_on_d_are_no_jumps() -> None:
+    score, repairs = read('"Dsus4"D2 "Dsus2"D2|"Ddim"D2 "D7sus4"D2|')[1:]
+    assert [symbol_text(symbol) for _, symbol in chord_symbols(score)] == ["Dsus4", "Dsus2", "Ddim", "D7sus4"]
+    assert repairs == ["4 chord symbols kept, not sounded"]
+
+
 def test_chord_symbols_of_a_transposed_voice_sound_as_its_notes_do() -> None:
     score = read('"D"D4|"A7/E"E4|', "V:1 transpose=-2\n").score
     assert [n.pitch for n in score.tracks[0].notes] == [60, 62]

@@ -212,6 +212,11 @@ def harmony(kind: str, *degrees: tuple[int, int, str]) -> str:
         (harmony("dominant", (5, 1, "alter")), "Daug7", False),
         (harmony("major-seventh", (11, 1, "add")), "Dmaj7", True),
         (harmony("major", (3, 0, "subtract")), "D", True),
+        (harmony("major", (9, 0, "add")), "Dadd9", False),
+        (harmony("minor", (9, 0, "add")), "Dmadd9", False),
+        (harmony("major", (6, 0, "add")), "D6", False),
+        (harmony("major", (5, -1, "alter")), "D", True),
+        (harmony("major", (11, 1, "add")), "D", True),
     ],
 )
 def test_chord_symbols_keep_their_added_notes_or_say_so(symbol: str, text: str, said: bool) -> None:
@@ -228,12 +233,26 @@ def test_chord_symbols_of_a_transposing_part_sound_as_its_notes_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "jump", ["Repeat from beginning", "From the top", "Vom Anfang bis Fine", "Back to A", "D.S. al 2nd Coda"]
+    "jump",
+    [
+        "Repeat from beginning",
+        "From the top",
+        "Vom Anfang bis Fine",
+        "Back to A",
+        "D.S. al 2nd Coda",
+        "𝄋 al Fine",
+    ],
 )
 def test_jumps_in_other_words_are_said(jump: str) -> None:
     score, repairs = read(piece(sounded("C") + sounded("D"), sounded("E") + sounded("F") + words(jump)))
     assert len(score.tracks[0].notes) == 4
     assert "1 jumps (da capo, dal segno) not played" in repairs
+
+
+@pytest.mark.parametrize("text", ["dim. al fine", "Back to tempo I", "immer leiser bis zum Ende", "D string"])
+def test_other_words_are_no_jumps(text: str) -> None:
+    _, repairs = read(piece(sounded("C") + sounded("D"), sounded("E") + sounded("F") + words(text)))
+    assert repairs == []
 
 
 def test_what_stands_inside_a_bar_is_said() -> None:
