@@ -22,7 +22,8 @@ from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.melody import skyline
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import Rest, fill_odd_bars, filled_like, without_rests
-from musegen.tokenizers import Constraints, Tokenizer, make_grammar, melody_tokenizer
+from musegen.tokenizers import Constraints, Tokenizer, melody_tokenizer
+from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 
 PLAN_TEMPERATURE = 0.0

@@ -18,7 +18,8 @@ from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.generation.step import draw_from
 from musegen.models.vae import VAE
-from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
+from musegen.tokenizers import Constraints, Kind, Tokenizer
+from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.tables import Ints
 
 GREEDY = SamplingOptions(temperature=0.0)

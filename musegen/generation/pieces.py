@@ -15,7 +15,8 @@ from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, r
 from musegen.models.lm import LanguageModel
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import fill_odd_bars
-from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, make_grammar, whole_tokenizer
+from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, whole_tokenizer
+from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024

@@ -5,29 +5,26 @@ from typing import Any
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
-from musegen.tokenizers.grammar import Grammar
 from musegen.tokenizers.grid import GridTokenizer
-from musegen.tokenizers.grid_grammar import GridGrammar
-from musegen.tokenizers.limits import Constraints
+from musegen.tokenizers.limits import Constraints, Limits, limits_of
 from musegen.tokenizers.line import LineTokenizer
-from musegen.tokenizers.line_grammar import LineGrammar
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
-from musegen.tokenizers.stream_state import Device
 from musegen.tokenizers.tables import Kind, Tables, roster, voice_ranges
 
 __all__ = [
     "Constraints",
     "GridTokenizer",
     "Kind",
+    "Limits",
     "LineTokenizer",
     "Part",
     "RemiTokenizer",
     "Tables",
     "Tokenizer",
     "WholeTokenizer",
+    "limits_of",
     "load_tokenizer",
-    "make_grammar",
     "melody_tokenizer",
     "roster",
     "voice_ranges",
@@ -63,15 +60,3 @@ def melody_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
     if isinstance(tokenizer, GridTokenizer):
         return GridTokenizer(replace(tokenizer.config, programs=False), tokenizer.time_signatures)
     return RemiTokenizer(TokenizerConfig(kind="remi", programs=False), tokenizer.time_signatures)
-
-
-def make_grammar(
-    tables: Tables, constraints: Constraints, *, device: Device = "cpu"
-) -> Grammar | GridGrammar | LineGrammar:
-    """The grammar of the streams that `tables` describe.
-
-    Raises:
-        ConfigError: the constraints leave no valid token.
-    """
-    grammar = LineGrammar if tables.is_line else GridGrammar if tables.voices else Grammar
-    return grammar(tables, constraints, device=device)

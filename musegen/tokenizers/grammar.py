@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from musegen.tokenizers.limits import OPEN, Constraints, event_limits
+from musegen.tokenizers.limits import OPEN
 from musegen.tokenizers.stream_state import Device, EventRules, StreamState, either, voice_rows
 from musegen.tokenizers.tables import Kind, Tables
 
@@ -23,14 +23,10 @@ class Grammar(EventRules):
 
     Args:
         tables: of the tokenizer.
-        constraints: what the music must satisfy.
         device: of the masks.
-
-    Raises:
-        ConfigError: the constraints leave no valid token.
     """
 
-    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+    def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
         self.has_programs = tables.has_programs
         self.ids = {kind: self.column(tables.ids(kind)) for kind in Kind}
@@ -41,7 +37,6 @@ class Grammar(EventRules):
         self.places = self.column(torch.argsort(torch.cat([self.ids[kind] for kind in order])))
         self.note_is_drum = self.column(tables.is_drum)[self.ids[Kind.PITCH]] > 0
         self.has_drums = bool(self.note_is_drum.any())
-        self.limits = self.under(event_limits(tables, constraints)).limits
 
     def mask(self, state: StreamState) -> Tensor:
         """Which ids may come next, (B, V); at least one per row."""
@@ -70,7 +65,8 @@ class Grammar(EventRules):
 
     def _is_open(self) -> Tensor:
         """() whether the model decides when to end."""
-        return self.limits.bars >= OPEN
+        found: Tensor = self.limits.bars >= OPEN
+        return found
 
     def _bars(self, state: StreamState) -> dict[Kind, Tensor]:
         is_last = state.bar >= self.limits.bars
@@ -94,7 +90,8 @@ class Grammar(EventRules):
         return either(planned >= 0, metres == planned, fits & (room | self._is_open()))
 
     def _reserved(self, state: StreamState) -> Tensor:
-        return self.limits.reserved.expand(state.kind.shape[0])
+        found: Tensor = self.limits.reserved.expand(state.kind.shape[0])
+        return found
 
     def _positions(self, state: StreamState) -> Tensor:
         # A position at which no pitch is free would be a dead end.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from musegen.tokenizers.limits import OPEN, Constraints, GridLimits, grid_limits
+from musegen.tokenizers.limits import OPEN
 from musegen.tokenizers.stream_state import BatchRules, Device, either
 from musegen.tokenizers.tables import Kind, Tables
 
@@ -34,26 +34,21 @@ class GridState(NamedTuple):
     """(B, voices) 1 if the voice sounds, so that a hold may follow."""
 
 
-class GridGrammar(BatchRules[GridLimits]):
+class GridGrammar(BatchRules):
     """Tracks a batch of streams and masks what may come next.
 
     Args:
         tables: of a grid tokenizer.
-        constraints: what the music must satisfy; `programs` are the active voices.
         device: of the masks.
-
-    Raises:
-        ConfigError: the constraints leave no pitch or no voice.
     """
 
     by_row = ("is_active", "last_active")
 
-    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+    def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
         self.voices = tables.voices
         self.slots = self.column(tables.bar_positions) * tables.voices  # of a bar, by metre id
         self.ids = torch.arange(tables.vocab_size, device=device)
-        self.limits = self.under(grid_limits(tables, constraints)).limits
 
     def init_state(self, batch_size: int) -> GridState:
         """Before BOS."""
@@ -105,7 +100,8 @@ class GridGrammar(BatchRules[GridLimits]):
         """Whether this id is the last chance of a note in the last bar, (B,)."""
         last_chance = state.bar_slots - self.voices + self.limits.last_active
         is_last = state.bar >= self.limits.bars
-        return (state.has_sound == 0) & is_last & (state.slot == last_chance)
+        found: Tensor = (state.has_sound == 0) & is_last & (state.slot == last_chance)
+        return found
 
     def _metres(self, state: GridState) -> Tensor:
         plan = self.limits.metres
@@ -117,4 +113,5 @@ class GridGrammar(BatchRules[GridLimits]):
     def _bar_or_end(self, state: GridState) -> Tensor:
         more, is_open = state.bar < self.limits.bars, self.limits.bars >= OPEN
         enough = (state.kind != Kind.BOS) & (state.has_sound == 1) & (is_open | ~more)
-        return (self.of_kind[Kind.BAR] & more[:, None]) | (self.of_kind[Kind.EOS] & enough[:, None])
+        found: Tensor = (self.of_kind[Kind.BAR] & more[:, None]) | (self.of_kind[Kind.EOS] & enough[:, None])
+        return found

@@ -192,3 +192,16 @@ def line_limits(tables: Tables, constraints: Constraints) -> LineLimits:
     return LineLimits(
         constraints.bars * tables.bar_positions, metres.astype(np.int64), pitches.astype(np.int64)
     )
+
+
+Limits = EventLimits | GridLimits | LineLimits
+
+
+def limits_of(tables: Tables, constraints: Constraints) -> Limits:
+    """The limits of the streams that `tables` describe.
+
+    Raises:
+        ConfigError: the constraints leave no valid token.
+    """
+    make = line_limits if tables.is_line else grid_limits if tables.voices else event_limits
+    return make(tables, constraints)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from musegen.tokenizers.limits import Constraints, LineLimits, line_limits
 from musegen.tokenizers.line import EXACT
 from musegen.tokenizers.stream_state import BatchRules, Device, either
 from musegen.tokenizers.tables import Kind, Tables
@@ -30,23 +29,18 @@ class LineState(NamedTuple):
     """1 after the first note."""
 
 
-class LineGrammar(BatchRules[LineLimits]):
+class LineGrammar(BatchRules):
     """Tracks a batch of streams and masks what may come next.
 
     Args:
         tables: of a line.
-        constraints: number of bars, metre and pitches.
         device: of the masks.
-
-    Raises:
-        ConfigError: the constraints leave no pitch.
     """
 
-    def __init__(self, tables: Tables, constraints: Constraints, *, device: Device = "cpu") -> None:
+    def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
         self.is_time = self.is_time | self.of_kind[Kind.REST]
         self.duration = self.column(tables.duration)
-        self.limits = self.under(line_limits(tables, constraints)).limits
 
     def init_state(self, batch_size: int) -> LineState:
         """Before BOS."""

@@ -7,17 +7,15 @@ ascending order, and a last row for all others, which occur only in prompts.
 
 import copy
 from functools import partial
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from musegen.tokenizers.limits import EventLimits
 from musegen.tokenizers.tables import Ints, Kind, Tables
 
 Device = torch.device | str
-L = TypeVar("L", bound=tuple[Any, ...])
 
 NEVER = torch.iinfo(torch.int64).max // 4
 """A tick later than any other."""
@@ -62,10 +60,11 @@ class StreamState(NamedTuple):
         return self.bar_positions * self.position_ticks
 
 
-class BatchRules(Generic[L]):
+class BatchRules:
     """What all grammars share: the kinds of their tables, and the limits of a request."""
 
-    limits: L
+    limits: Any
+    """Those of tokenizers/limits.py for these streams, as tensors."""
     by_row: ClassVar[tuple[str, ...]] = ()
     """The limits with one row per row of the batch, or a single one for all."""
 
@@ -76,7 +75,7 @@ class BatchRules(Generic[L]):
         self.pitch_class = self.column(tables.pitch_class)
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
 
-    def under(self, limits: L) -> Self:
+    def under(self, limits: Any) -> Self:
         """The same grammar under other limits, numpy arrays or tensors."""
         other = copy.copy(self)
         other.limits = type(limits)(*(as_tensor(each, self.kind.device) for each in limits))
@@ -92,7 +91,7 @@ class BatchRules(Generic[L]):
         return state
 
 
-class EventRules(BatchRules[EventLimits]):
+class EventRules(BatchRules):
     """Tracks the state of a batch of event streams."""
 
     by_row = ("allowed", "reserved")

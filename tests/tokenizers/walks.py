@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from musegen.tokenizers import Constraints, Kind, Tokenizer, make_grammar
+from musegen.tokenizers import Constraints, Kind, Tokenizer
+from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.arrays import numpy_rules
 
 LONGEST = 4000
