@@ -5,7 +5,6 @@ from typing import cast
 
 import numpy as np
 from symusic.core import ScoreTick
-from torch import Tensor
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.data.clips import Clips, cut_clips
@@ -13,10 +12,12 @@ from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
 from musegen.families import families_that
+from musegen.config.settings import VAEConfig
+from musegen.generation.backends import machine_of
 from musegen.generation.clips import Metre
 from musegen.generation.latent import ClipDecoder, by_metre
+from musegen.generation.machine import Array
 from musegen.generation.request import Result
-from musegen.models.vae import VAE
 from musegen.tokenizers.tables import Ints
 
 TRIES = 1000
@@ -43,7 +44,7 @@ class ClipSet:
             )
         self.dataset = dataset.name
         self.checkpoint, self.tokenizer = checkpoint, checkpoint.tokenizer
-        self.model = cast(VAE, checkpoint.model)
+        self.machine, self.bars = machine_of(checkpoint), cast(VAEConfig, checkpoint.config.model).clip_bars
         self._view = model_view(checkpoint, dataset)
         self.pieces = self._view.pieces
         """The pieces that `Clips.piece` numbers."""
@@ -51,7 +52,7 @@ class ClipSet:
 
     def of_split(self, split: str) -> Clips:
         """The clips of a split."""
-        return cut_clips(self._view, self.tokenizer, bars=self.model.clip_bars, split=split)
+        return cut_clips(self._view, self.tokenizer, bars=self.bars, split=split)
 
     def ids(self, index: int) -> Ints:
         """From BOS to EOS, (T,)."""
@@ -83,14 +84,14 @@ class ClipSet:
                 drawn += 1
                 yield first, second
 
-    def decode(self, z: Tensor, metres: list[Metre]) -> list[ScoreTick]:
+    def decode(self, z: Array, metres: list[Metre]) -> list[ScoreTick]:
         """Decode points, (N, Z), each in its metre, greedily."""
         return [found.score for found in self.decode_results(z, metres)]
 
-    def decode_results(self, z: Tensor, metres: list[Metre], what: str | None = None) -> list[Result]:
+    def decode_results(self, z: Array, metres: list[Metre], what: str | None = None) -> list[Result]:
         """The same with their ids; with a progress bar labelled `what`."""
         return by_metre(metres, lambda rows, metre: self.decoder(metre).decode(z[rows]), what)
 
     def decoder(self, metre: Metre) -> ClipDecoder:
         """The greedy decoder for a metre."""
-        return ClipDecoder(self.model, self.tokenizer, metre)
+        return ClipDecoder(self.machine, self.tokenizer, self.bars, metre)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from symusic.core import ScoreTick
 
 from musegen.evaluation.baselines import crossfade
@@ -75,16 +74,16 @@ def _ways(
 ) -> dict[str, list[list[ScoreTick]]]:
     """The clips from the first to the second of each pair, by system."""
     fine = max(PATH_POINTS, num)
-    latents = [[latent_of(clips.model, clips.ids(index)) for index in pair] for pair in pairs]
+    latents = [[latent_of(clips.machine, clips.ids(index)) for index in pair] for pair in pairs]
     found = []
     straight: Route = "linear" if path == "linear" else "spherical"
     for points in (
         [candidates(first, last, fine, path) for first, last in latents],
         [paths(first, last, num, straight) for first, last in latents],
     ):
-        z = torch.stack(points)  # (pairs, N, Z)
+        z = np.stack(points)  # (pairs, N, Z)
         metres = [clips.metre(first) for first, _ in pairs for _ in range(z.shape[1])]
-        decoded = clips.decode(z.flatten(0, 1), metres)
+        decoded = clips.decode(z.reshape(-1, z.shape[2]), metres)
         found.append([decoded[start : start + z.shape[1]] for start in range(0, len(decoded), z.shape[1])])
     ends = [(clips.score(first), clips.score(second)) for first, second in pairs]
     rows = [[a, *way, b] for (a, b), way in zip(ends, found[0], strict=True)]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import torch
 from symusic.core import ScoreTick
 
 from musegen.data.novelty import NoveltyIndex, copied
@@ -101,5 +100,5 @@ def _systems(clips: ClipSet, num: int, seed: int) -> Iterator[tuple[str, list[Sc
     for name, is_prior in (("mixture", False), ("prior", True)):
         generated = generate_clips(clips.checkpoint, Wanted(seed, len(real), prior=is_prior))
         yield name, [result.score for result in generated.results]
-    z = torch.stack([latent_of(clips.model, clips.ids(int(index))) for index in other])
+    z = np.stack([latent_of(clips.machine, clips.ids(int(index))) for index in other])
     yield "given back", clips.decode(z, [clips.metre(int(index)) for index in other])

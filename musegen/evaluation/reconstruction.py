@@ -6,7 +6,7 @@ in no training piece at any transposition are measured, since others could be me
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -88,7 +88,7 @@ def measure_reconstruction(
 
 def reconstruct_clips(found: ClipSet, split: str, *, limit: int | None = None) -> dict[str, Any]:
     """The same of the clips of a split, without a heading; see `measure_reconstruction`."""
-    model, clips = found.model, found.clips
+    model, clips = cast(VAE, found.checkpoint.model), found.clips
     if not len(clips.piece):
         raise DataError(f"dataset {found.dataset} has no {split} clip of {model.clip_bars} bars")
     training, tables = found.of_split("train"), found.tokenizer.tables
@@ -181,7 +181,7 @@ def _mutual_information(model: VAE, posterior: Normal) -> float:
 def _systems(of: ClipSet, chosen: _Chosen, training: Clips, z: Tensor, forced: Values) -> dict[str, Values]:
     tables, metre = of.tokenizer.tables, chosen.clips.metre[chosen.which]
     count = len(chosen.which)
-    lengths = of.model.clip_bars * tables.bar_positions[metre] * tables.position_ticks[metre]  # in ticks
+    lengths = of.bars * tables.bar_positions[metre] * tables.position_ticks[metre]  # in ticks
     training_notes = clip_notes(training.ids, training.offsets, tables)
     versions = {
         "model": _free_running(of, chosen, z),
@@ -216,7 +216,7 @@ def _measured(reference: Notes, found: Notes, lengths: Ints, count: int, *, is_l
 def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:
     """The notes of the reconstructions."""
     metres = [of.metre(index) for index in chosen.which.tolist()]
-    results = of.decode_results(means, metres, "Reconstructing")
+    results = of.decode_results(means.numpy(), metres, "Reconstructing")
     return _notes_of([np.array(result.ids) for result in results], of.tokenizer.tables)
 
 

@@ -3,18 +3,17 @@
 from typing import Any
 
 import numpy as np
-import torch
 from symusic.core import ScoreTick
-from torch import Tensor
 
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.clips import Metre
 from musegen.generation.latent import by_metre, latent_of
+from musegen.generation.machine import Array
 from musegen.generation.sliders import along_slider, attribute_units, best_candidate
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.bootstrap import spearman
 from musegen.metrics.note_f1 import note_scores
-from musegen.models.vae import ATTRIBUTES
+from musegen.metrics.attributes import ATTRIBUTES
 from musegen.music.notes import Floats
 
 SETTINGS = 7
@@ -42,8 +41,8 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
     drawn = clips.draw(count, np.random.default_rng(seed)).tolist()
     originals = [clips.score(index) for index in drawn]
     metres = [clips.metre(index) for index in drawn]
-    own = score_attributes(originals, clips.model.clip_bars)  # (clips, 4)
-    z = torch.stack([latent_of(clips.model, clips.ids(index)) for index in drawn])
+    own = score_attributes(originals, clips.bars)  # (clips, 4)
+    z = np.stack([latent_of(clips.machine, clips.ids(index)) for index in drawn])
     reconstruction = _similarity(originals, clips.decode(z, metres))
     rows = {
         name: _slider(clips, z, metres, originals, index, own[:, index], seed)
@@ -61,14 +60,14 @@ def measure_sliders(clips: ClipSet, *, count: int = CLIPS, seed: int = 0) -> dic
 
 
 def _slider(
-    clips: ClipSet, z: Tensor, metres: list[Metre], real: list[ScoreTick], index: int, own: Floats, seed: int
+    clips: ClipSet, z: Array, metres: list[Metre], real: list[ScoreTick], index: int, own: Floats, seed: int
 ) -> dict[str, Any]:
     """The measures of a slider for clips whose values of its attribute are `own`, (clips,)."""
     low, high = np.nanquantile(own, [0.05, 0.95]).tolist()
     values = np.linspace(low, high, SETTINGS)
     settings = np.repeat(values, len(real))  # all clips at the first setting, then at the second, ...
     rows = by_metre(metres, lambda rows, metre: along_slider(clips.decoder(metre), z[rows], index, seed=seed))
-    units = attribute_units(clips.model)
+    units = attribute_units(clips.machine)
     choices = [
         (row, best_candidate(row, index, value, row.attributes[0], units)) for value in values for row in rows
     ]

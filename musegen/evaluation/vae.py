@@ -36,6 +36,6 @@ def evaluate_vae(
         return Evaluation(figures)
     figures["samples"] = measure_samples(clips, open_training_index(dataset).known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)
-    if bool(clips.model.slider_slope.all()):
+    if bool(clips.machine.weight("slider_slope").all()):
         figures["sliders"] = measure_sliders(clips, seed=seed)
     return Evaluation(figures)

@@ -4,27 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from symusic import Note, Tempo
 from symusic.core import ScoreTick
-from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.data.selection import bar_metres, encode_melody, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
+from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import longest_bar, prompt_programs, read_prompt, with_rosters
 from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import RowStreams, row_chunks
-from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
 from musegen.music.melody import skyline
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import Rest, fill_odd_bars, filled_like, without_rests
-from musegen.tokenizers import Constraints, Tokenizer, melody_tokenizer
-from musegen.tokenizers.grammars import make_grammar
-from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
+from musegen.tokenizers import Constraints, Tokenizer, limits_of, melody_tokenizer
+from musegen.tokenizers.chord_plan import HALVES, UNKNOWN, stream_plan
+from musegen.tokenizers.tables import Ints
 
 PLAN_TEMPERATURE = 0.0
 """The most likely chord of each half bar, closest to what people play (see benchmarks/RESULTS.md)."""
@@ -48,7 +46,7 @@ class Accompaniment:
 
 
 def accompany(
-    model: Seq2Seq,
+    machine: Machine,
     tokenizer: Tokenizer,
     melody: ScoreTick,
     options: Accompaniment | None = None,
@@ -62,7 +60,7 @@ def accompany(
     """Write accompaniments to a melody, in its bars, metres, ticks and tempo, by falling likelihood.
 
     Args:
-        model: in eval mode.
+        machine: an accompaniment model.
         tokenizer: the model's own, of the accompaniments.
         melody: a tidy score; its highest notes are the melody.
         options: what the accompaniments must be like.
@@ -85,17 +83,16 @@ def accompany(
     start = read_prompt(tokenizer, kept, options.prompt_bars)
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
     constraints = _constraints(options, defaults, metre_ids, programs)
-    device = next(model.parameters()).device
     results: list[Result] = []
     for rows in row_chunks(num):
         streams = RowStreams(seed, rows)
-        state, nats = _first_state(model, tokenizer, source.to(device), start.ids, options, streams)
+        memory, nats = _heard(machine, tokenizer, source, start.ids, options, streams, bars)
         rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
         found = sample_streams(
-            model,
-            state,
-            make_grammar(tokenizer.tables, rules, device=device),
-            prompt_ids=torch.tensor(start.ids, device=device),
+            machine,
+            memory,
+            limits_of(tokenizer.tables, rules),
+            prompt_ids=start.ids,
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * bars + 1,
@@ -133,43 +130,44 @@ def _constraints(
     )
 
 
-@torch.inference_mode()
-def _first_state(
-    model: Seq2Seq,
+def _heard(
+    machine: Machine,
     tokenizer: Tokenizer,
-    melody_ids: Tensor,
+    source: Ints,
     head: list[int],
     options: Accompaniment,
     streams: RowStreams,
-) -> tuple[Seq2SeqState, list[float]]:
-    """The state after the melody, of one row, or of all with a plan for each; and the nats of the plans."""
-    state = model.init_state(melody_ids)
-    if model.planner is None:
+    bars: int,
+) -> tuple[list[Array], list[float]]:
+    """The encoded melody, of one row, or of all with a plan for each; and the nats of the plans."""
+    memory = machine.call("encode", source)
+    if "plan_chords" not in machine.functions:
         for flag, is_set in (("chords", options.chords), ("plan-temperature", options.plan_temperature)):
             if is_set:
                 raise ConfigError(
                     f"⟨{flag}⟩ needs a chord planner: train a model on tracks that are not single voices"
                 )
-        return state, [0.0] * streams.rows
-    encoded = model.encode_for_planner(state.memory)
-    fixed = torch.full((int(encoded.spans), 2), UNKNOWN)
-    fixed[: len(options.chords), 0] = torch.tensor(options.chords, dtype=torch.int64)[: len(fixed)]
+        return memory, [0.0] * streams.rows
+    _, keys, pitch, _, tonic, lengths, _ = memory
+    fixed = np.full((bars * HALVES, 2), UNKNOWN)
+    fixed[: len(options.chords), 0] = options.chords[: len(fixed)]
     if options.prompt_bars:
         kept = stream_plan(np.array(head), tokenizer.tables)
-        fixed[: len(kept)] = torch.from_numpy(kept)
-    plan = draw_plans(model.planner, encoded, streams, temperature=options.plan_temperature, fixed=fixed)
-    state = model.init_state(melody_ids.expand(streams.rows, -1), plan)
-    return state, model.plan_nats(state).tolist()
+        fixed[: len(kept)] = kept
+    heard = (keys, pitch, tonic, lengths[:, :bars])
+    plans = draw_plans(machine, heard, streams, temperature=options.plan_temperature, fixed=fixed)
+    shared = [np.broadcast_to(each, (streams.rows, *each.shape[1:])) for each in memory[:-1]]
+    return [*shared, plans.plan], plans.nats.tolist()
 
 
-def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Tensor, list[int]]:
+def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
     """The melody's ids, (1, S), and the id of each bar's metre in the vocabulary of the accompaniment."""
     reader = melody_tokenizer(tokenizer)
     check_metres(melody, reader, "the tune")
     source = encode_melody(skyline(melody), reader)
     metres = bar_metres(source, reader)
     metres = (metres + metres[-1:] * (bars - len(metres)))[:bars]
-    ids = torch.from_numpy(fill_bars(source, reader, metres))[None]
+    ids = fill_bars(source, reader, metres)[None]
     return ids, [tokenizer.vocab.index(metre) for metre in metres]
 
 

@@ -1,112 +1,219 @@
-"""A sampling step as one ONNX graph, which onnxruntime runs without torch.
+"""The graphs of a model in ONNX: its sampling step, and its other functions; onnxruntime runs them without torch.
 
-Inputs are the random numbers, the settings and limits of a request, the rows and the weights by their names in
-the checkpoint; outputs the ids and the rows after them. Batch, past, voices and planned metres have any size.
+Batch, past, voices and planned metres have any size; settings and limits of a request are inputs. The weights
+are not in the graphs, which refer to their places in model.safetensors.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx_ir as ir
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-from musegen.generation.states import windowed
-from musegen.generation.step import Rows, Rules, Settings, step
+from musegen.generation.machine import Settings
+from musegen.generation.onnx_forms import OnnxForms
+from musegen.generation.states import filled, fixed_window, padded, parts, repeat_rows
+from musegen.generation.step import Rows, first_rows, step
+from musegen.models.encoder import BAR_KEY, Memory
+from musegen.tokenizers.grammars import make_grammar
+from musegen.tokenizers.limits import Constraints, Limits, limits_of
+from musegen.tokenizers.tables import NO_CLASS, Tables
 
-ROWS_INDEX = 2
-"""The place of the rows among settings, limits and rows."""
-ROWS, WINDOW, PLAN = 5, 512, 3
-"""Sizes of the example: any but 0 and 1, of which torch makes constants."""
-_SIZES = {
-    "ids": {1: "window"}, "keys": {1: "window"}, "sounding": {1: "voices"}, "free_tick": {1: "voices"},
-    "allowed": {0: "rows", 1: "voices"}, "reserved": {0: "rows"}, "metres": {0: "plan"},
-    "is_active": {0: "rows"}, "last_active": {0: "rows"},
-}  # fmt: skip
-"""The sizes that vary besides that of the batch, by the name of a field and its dimension."""
+ROWS, WINDOW, VOICES, PLAN = 3, 11, 5, 7
+"""Sizes of the examples: any but 0 and 1, of which torch makes constants, and all different."""
+Named = dict[str, Tensor]
 
 
-class _Step(nn.Module):
-    """`step` as a module of a list of tensors: torch mistakes names of fields that begin alike for each other.
-
-    Args:
-        model: whose step it is.
-        grammar: of its streams.
-        spec: of settings, limits and rows as one list.
-    """
-
-    def __init__(self, model: nn.Module, grammar: Rules, spec: pytree.TreeSpec) -> None:
-        super().__init__()
-        self.model, self.grammar, self.spec = model, grammar, spec
-
-    def forward(
-        self, uniform: Tensor, tensors: list[Tensor], weights: dict[str, Tensor]
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The ids, and the rows after them as a list."""
-        settings, limits, rows = pytree.tree_unflatten(tensors, self.spec)
-
-        def model(ids: Tensor, state: Any) -> tuple[Tensor, Any]:
-            found: tuple[Tensor, Any] = torch.func.functional_call(self.model, weights, (ids, state))
-            return found
-
-        ids, after = step(rows, uniform, model, self.grammar.under(limits), settings)
-        return ids, pytree.tree_leaves(after)
-
-
-def example_rows(model: Any, grammar: Rules, bos_id: int) -> Rows:
-    """Rows after BOS, for `ROWS` streams."""
-    ids = torch.full((ROWS,), bos_id)
-    with torch.inference_mode():
-        state = windowed(model, model.init_state(ROWS), WINDOW)
-        logits, state = model(ids[:, None], state)
-        rules = grammar.advance(grammar.init_state(ROWS), ids)
-    zeros = torch.zeros(ROWS, dtype=torch.float64)
-    rows = Rows(logits[:, -1], zeros > 0, zeros, torch.zeros(ROWS, 13) > 0, zeros > 0, rules, state)
-    return pytree.tree_map(torch.clone, rows)
-
-
-def export_step(model: Any, grammar: Rules, settings: Settings, bos_id: int) -> torch.onnx.ONNXProgram:
-    """The graph of a model's step; its weights are inputs.
+class Exporter:
+    """Makes the graphs of a checkpoint.
 
     Args:
         model: in eval mode, on a CPU.
-        grammar: of its streams, under any limits.
-        settings: any.
-        bos_id: the id of BOS.
+        tables: of its streams.
+        weights: the file with its weights.
     """
-    limits = grammar.limits
-    limits = limits._replace(**dict(_example_limits(limits)))
-    weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    request = (settings, limits, example_rows(model, grammar, bos_id))
-    sizes = {
-        name: torch.export.Dim(name, min=1, max=1 << 20) for name in ("rows", "window", "voices", "plan")
-    }
 
-    def shape(path: Any, _: Tensor) -> dict[int, Any]:
-        varying = {0: sizes["rows"]} if path[0].idx == ROWS_INDEX else {}
-        field = str(getattr(path[-1], "name", ""))
-        return varying | {d: sizes[name] for d, name in _SIZES.get(field, {}).items()}
+    def __init__(self, model: Any, tables: Tables, weights: Path) -> None:
+        self._model, self._tables, self._path = model, tables, weights
+        self._limits = _tensors(_example_limits(tables))
+        self._grammar = make_grammar(tables, self._limits)
 
-    shapes = pytree.tree_leaves(
-        pytree.tree_map_with_path(shape, request), is_leaf=lambda s: isinstance(s, dict)
-    )
-    tensors, spec = pytree.tree_flatten(request)
-    given = (torch.rand(ROWS, dtype=torch.float64), tensors, weights)
-    dynamic = ({0: sizes["rows"]}, shapes, {name: {} for name in weights})
-    with torch.no_grad():
-        module = _Step(model, grammar, spec).eval()
-        program = torch.export.export(module, given, dynamic_shapes=dynamic, strict=False)
-        exported = torch.onnx.export(program, given, dynamo=True, optimize=True, external_data=False)
-    assert exported is not None
-    return exported
+    def graph(self, name: str, facts: Mapping[str, Any], *, in_int8: bool = False) -> bytes:
+        """A graph as ONNX writes it.
+
+        Args:
+            name: "step" or one of the model's functions.
+            facts: written into it as JSON, beside what `exported.py` has to know of it.
+            in_int8: whether its linear layers have rounded weights.
+        """
+        forms = OnnxForms(in_int8=in_int8)
+        with torch.no_grad(), fixed_window(self._model):
+            if name == "step":
+                traced = self._traced_step()
+            elif name == "start":
+                traced = self._traced_start()
+            else:
+                function = self._model.functions()[name]
+                inputs = {str(number): each for number, each in enumerate(function.examples)}
+                traced = _Traced(lambda *each: _numbered(function.call(*each)), inputs)
+            return traced.graph(self._model, self._path, forms, facts | self._reach())
+
+    def _reach(self) -> dict[str, Any]:
+        """How far back a step looks, and how far around in a source: see exported.py."""
+        span, most = self._model.decoder.tracker.reach
+        around = getattr(self._model, "reach", None)
+        is_wide = getattr(self._model, "alignment", "none") == "none"
+        source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in Memory.BY_ID]]
+        return {"lookback": [span, most], "source": source}
+
+    def _example_rows(self) -> Rows:
+        start = self._model.functions()["start"]
+        state = repeat_rows(start.call(*start.examples), ROWS)
+        return first_rows(state, self._grammar, torch.zeros(ROWS, NO_CLASS + 1, dtype=torch.bool))
+
+    def _traced_start(self) -> "_Traced":
+        start, limits = self._model.functions()["start"], self._limits
+        inputs = {"seen_classes": torch.zeros(ROWS, NO_CLASS + 1, dtype=torch.bool)}
+        inputs |= _names(limits, "limits") | {str(n): each for n, each in enumerate(start.examples)}
+
+        def begin(seen_classes: Tensor, *rest: Tensor) -> Named:
+            count = len(limits)
+            grammar = self._grammar.under(type(limits)(*rest[:count]))
+            state = repeat_rows(start.call(*rest[count:]), seen_classes.shape[0])
+            return _names(first_rows(state, grammar, seen_classes), "rows")
+
+        return _Traced(begin, inputs)
+
+    def _traced_step(self) -> "_Traced":
+        rows = padded(self._example_rows(), WINDOW)
+        request = (_example_settings(self._tables), self._limits, rows)
+        inputs = {"uniform": torch.rand(ROWS, dtype=torch.float64), "forced": torch.tensor([-1] * ROWS)}
+        for part, prefix in zip(request, ("settings", "limits", "rows"), strict=True):
+            inputs |= _names(part, prefix)
+
+        def take(uniform: Tensor, forced: Tensor, *rest: Tensor) -> Named:
+            left = list(rest)
+            settings, limits, rows = (filled(each, left) for each in request)
+            ids, after = step(rows, uniform, forced, self._model, self._grammar.under(limits), settings)
+            return {"ids": ids} | _names(after, "rows")
+
+        return _Traced(take, inputs)
 
 
-def _example_limits(limits: Any) -> Iterator[tuple[str, Tensor]]:
-    """Limits with a row for each stream and several planned metres."""
-    for name, value in limits._asdict().items():
-        if _SIZES.get(name, {}).get(0) == "rows":
-            yield name, value.expand(ROWS, *value.shape[1:]).clone()
-        elif name == "metres" and value.dim() == 1 and "plan" in _SIZES["metres"].values():
-            yield name, value[:1].expand(PLAN).clone()
-        else:
-            yield name, value.clone()
+class _Traced(nn.Module):
+    """A function of tensors, which uses the weights of a model.
+
+    Args:
+        function: from the inputs to outputs by their names.
+        inputs: examples by their names.
+    """
+
+    def __init__(self, function: Callable[..., Named], inputs: Named) -> None:
+        super().__init__()
+        self._function = function
+        self._names, self._examples = list(inputs), [each.clone() for each in inputs.values()]
+        outputs = function(*self._examples)
+        self.kept = {
+            name: self._names[number]
+            for name, leaf in outputs.items()
+            for number, each in enumerate(self._examples)
+            if leaf is each
+        }
+        """Outputs that are inputs, which the graph does not return."""
+        self._outputs = [name for name in outputs if name not in self.kept]
+
+    def forward(self, tensors: list[Tensor], weights: Named) -> list[Tensor]:
+        """The outputs that are not inputs; lists, since torch mistakes names that begin alike."""
+        own = {name: weight.float() for name, weight in weights.items()}
+        with self._forms, nn.utils.stateless._reparametrize_module(self._model[0], own):  # noqa: SLF001
+            outputs = self._function(*tensors)
+        return [outputs[name] for name in self._outputs]
+
+    def graph(self, model: nn.Module, path: Path, forms: OnnxForms, facts: Mapping[str, Any]) -> bytes:
+        """The graph, with all dimensions free that the function leaves free."""
+        self._model, self._forms, weights, auto = [model], forms, load_file(path), torch.export.Dim.AUTO
+        shapes = [dict.fromkeys(range(each.dim()), auto) for each in self._examples]
+        program = torch.export.export(
+            self.eval(),
+            (self._examples, weights),
+            dynamic_shapes=(shapes, dict.fromkeys(weights)),
+            strict=False,
+        )
+        program._guards_code.clear()  # noqa: SLF001 - ONNX has no guards, and some that torch makes fail
+        exported = torch.onnx.export(program, dynamo=True, optimize=True, external_data=False, verbose=False)
+        assert exported is not None
+        graph = exported.model.graph
+        for value, name in zip(graph.inputs, self._names, strict=False):
+            value.name = name
+        _bind(graph, list(weights), path)
+        is_after = {name: f"next.{name}" if name in self._names else name for name in self._outputs}
+        for value, name in zip(graph.outputs, self._outputs, strict=True):
+            value.name = is_after[name]
+        found = {**facts, "outputs": is_after | self.kept}
+        exported.model.metadata_props["musegen"] = json.dumps(found)
+        return ir.to_proto(exported.model).SerializeToString()
+
+
+def _bind(graph: ir.Graph, names: list[str], path: Path) -> None:
+    """Take the weights, the last inputs of a graph, from their places in the file."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    values = graph.inputs[-len(names) :]
+    del graph.inputs[-len(names) :]
+    for value, name in zip(values, names, strict=True):
+        if not value.uses():
+            continue
+        begin, end = header[name]["data_offsets"]
+        value.name = name
+        value.const_value = ir.ExternalTensor(
+            location=path.name,
+            offset=8 + size + begin,
+            length=end - begin,
+            dtype=value.dtype,
+            shape=ir.Shape(header[name]["shape"]),
+            name=name,
+            base_dir=path.parent,
+        )
+        graph.register_initializer(value)
+
+
+def _names(tree: Any, prefix: str) -> Named:
+    """The tensors of nested NamedTuples by their names, such as "rows.state.rnn.hidden"."""
+    if isinstance(tree, Tensor):
+        return {prefix: tree}
+    found: Named = {}
+    for field in tree._fields:
+        found |= _names(getattr(tree, field), f"{prefix}.{field}")
+    return found
+
+
+def _numbered(found: Any) -> Named:
+    return {f"output.{number}": part for number, part in enumerate(parts(found))}
+
+
+def _tensors(arrays: Any) -> Any:
+    return type(arrays)(*(torch.from_numpy(np.ascontiguousarray(each)).view(np.shape(each)) for each in arrays))
+
+
+def _example_settings(tables: Tables) -> Settings:
+    numbers = (torch.tensor(each, dtype=torch.float64) for each in (1.0, 1.0, 0.0, 0.0))
+    temperature, top_p, min_p, min_p_new = numbers
+    keeps, diatonic = torch.from_numpy(tables.is_time), torch.zeros(ROWS, dtype=torch.bool)
+    return Settings(temperature, torch.tensor(5), top_p, min_p, min_p_new, keeps, diatonic)
+
+
+def _example_limits(tables: Tables) -> Limits:
+    """Limits with a row for each stream, several planned metres and several voices."""
+    limits = limits_of(tables, Constraints(bars=4))
+    changes = {name: np.repeat(getattr(limits, name), ROWS, axis=0) for name in limits.BY_ROW}
+    if "allowed" in changes:
+        changes["allowed"] = np.ones((ROWS, VOICES, 128), np.int64)
+    if limits.BY_ROW:
+        changes["metres"] = np.repeat(limits.metres, PLAN)
+    return limits._replace(**changes)

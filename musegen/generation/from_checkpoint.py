@@ -15,6 +15,7 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
+from musegen.generation.backends import machine_of
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
@@ -24,9 +25,6 @@ from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, 
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
-from musegen.models.lm import LanguageModel
-from musegen.models.seq2seq import Seq2Seq
-from musegen.models.vae import VAE
 
 BARS = 16
 """Default length of a piece."""
@@ -94,23 +92,25 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         raise ConfigError(
             f"⟨prior⟩ is for clip models (VAEs), and {checkpoint.path.name} writes pieces: leave it out"
         )
-    model, tokenizer, data = cast(LanguageModel, checkpoint.model), checkpoint.tokenizer, checkpoint.data
+    tokenizer, data = checkpoint.tokenizer, checkpoint.data
+    settings = _settings(checkpoint, wanted.sampling, wanted.pitches)
+    machine = machine_of(checkpoint, settings.precision)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
     if wanted.key is None:
         accept = on_tonic(data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0)
     else:
         tonic, mode = wanted.key
-        accept = in_key(model, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
+        accept = in_key(machine, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
     rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
     while rejection.wanted:
         num, seed = rejection.wanted
         results = generate(
-            model,
+            machine,
             tokenizer,
             request,
             num=num,
             prompt=wanted.prompt,
-            sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
+            sampling=settings,
             seed=seed,
             defaults=TrainingDefaults.of(data),
         )
@@ -138,15 +138,17 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
     rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
+    sampling = _settings(checkpoint, wanted.sampling, wanted.pitches)
+    machine = machine_of(checkpoint, sampling.precision)
     while rejection.wanted:
         num, seed = rejection.wanted
         results = sample_clips(
-            cast(VAE, checkpoint.model),
+            machine,
             checkpoint.tokenizer,
             request,
             num=num,
             prior=wanted.prior,
-            sampling=_settings(checkpoint, wanted.sampling, wanted.pitches),
+            sampling=sampling,
             seed=seed,
             defaults=TrainingDefaults.of(checkpoint.data),
         )
@@ -165,14 +167,15 @@ def generate_accompaniments(
     seed: int = 0,
 ) -> list[Result]:
     """Accompaniments to a melody, the most likely first; see `accompany`."""
+    settings = _settings(checkpoint, sampling, wanted.pitches if wanted else None)
     return accompany(
-        cast(Seq2Seq, checkpoint.model),
+        machine_of(checkpoint, settings.precision),
         checkpoint.tokenizer,
         melody,
         wanted,
         num=num,
         prompt=prompt,
-        sampling=_settings(checkpoint, sampling, wanted.pitches if wanted else None),
+        sampling=settings,
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
@@ -183,7 +186,7 @@ def generate_reconstruction(
 ) -> Result:
     """The reconstruction of a clip."""
     decoder = _clip_decoder(checkpoint, sampling).of(clip)
-    [result] = decoder.decode(latent_of(decoder.model, clip.ids)[None], RowStreams(seed, range(1)))
+    [result] = decoder.decode(latent_of(decoder.machine, clip.ids)[None], RowStreams(seed, range(1)))
     return result
 
 
@@ -241,4 +244,5 @@ def _settings(
 def _clip_decoder(checkpoint: Checkpoint, sampling: SamplingOptions | None) -> ClipDecoder:
     """The decoder for clips of the user: by default greedy, with the checkpoint's other settings."""
     settings = sampling or replace(checkpoint.config.sampling, temperature=0.0)
-    return ClipDecoder(cast(VAE, checkpoint.model), checkpoint.tokenizer, sampling=settings)
+    machine, bars = machine_of(checkpoint, settings.precision), cast(VAEConfig, checkpoint.config.model).clip_bars
+    return ClipDecoder(machine, checkpoint.tokenizer, bars, sampling=settings)

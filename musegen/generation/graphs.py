@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from musegen.generation.states import filled, parts, windowed
+from musegen.generation.states import filled, fixed_window, padded, parts
 
 BLOCK = 16
 """Steps per graph."""
@@ -41,12 +41,12 @@ class Graphed:
 
     Args:
         step: its branches must depend on shapes and settings alone, not on values of tensors.
-        ready: the model that it steps.
+        model: the model that it steps.
         seen: how many ids the rows have read.
     """
 
-    def __init__(self, step: Step[Any], ready: nn.Module, seen: int) -> None:
-        self._steps, self._ready, self._seen = one_by_one(step), ready, seen
+    def __init__(self, step: Step[Any], model: nn.Module, seen: int) -> None:
+        self._steps, self._model, self._seen = one_by_one(step), model, seen
         self._window = 0
         self._graph = torch.cuda.CUDAGraph()
 
@@ -54,7 +54,8 @@ class Graphed:
         """(BLOCK, B) ids, and the rows after them, which the next call overwrites."""
         if self._seen + BLOCK > self._window:
             self._window = max(FIRST_WINDOW, 2 * (self._seen + BLOCK))
-            self._capture(windowed(self._ready, rows, self._window), uniform)
+            with fixed_window(self._model):
+                self._capture(padded(rows, self._window), uniform)
         self._seen += BLOCK
         self._uniform.copy_(uniform)
         self._graph.replay()

@@ -1,18 +1,19 @@
 """From one clip to another through the latent space."""
 
+import math
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 from symusic import Tempo
-from torch import Tensor
 
 from musegen.generation.clips import Clip
 from musegen.generation.latent import ClipDecoder, latent_of
+from musegen.generation.machine import Array
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.metrics.smoothness import note_distances
+from musegen.music.notes import Floats
 from musegen.tokenizers.tables import Ints
 
 Route = Literal["both", "spherical", "linear"]
@@ -23,6 +24,8 @@ PARALLEL = 1e-6
 """Sine of an angle below which the arc between two directions is undefined."""
 PATH_POINTS = 64
 """Points of a path; the steps are chosen from these and from others around them."""
+PAIRS = 16
+"""Random numbers that become normal ones together."""
 POWER = 6
 """Power of a step's length in the cost: with 3 the longest is longer (see benchmarks/RESULTS.md)."""
 BACKTRACKING = 3
@@ -59,7 +62,7 @@ def interpolate_clips(
     Raises:
         MusegenError: a clip did not end.
     """
-    ends = latent_of(decoder.model, first.ids), latent_of(decoder.model, last.ids)
+    ends = latent_of(decoder.machine, first.ids), latent_of(decoder.machine, last.ids)
     z = candidates(*ends, max(PATH_POINTS, num), path, seed=seed)
     found = decoder.of(first).decode(z, RowStreams(seed, range(len(z))))
     if np.array_equal(first.ids, last.ids):
@@ -107,13 +110,13 @@ def _with_tempos(between: list[Result], first: Clip, last: Clip) -> list[Result]
     return results
 
 
-def interpolate(first: Tensor, second: Tensor, num: int, *, spherical: bool = True) -> Tensor:
+def interpolate(first: Array, second: Array, num: int, *, spherical: bool = True) -> Array:
     """`num` (2 or more) points from one point, (Z,), to another, both included, (num, Z)."""
-    shares = torch.linspace(0, 1, num, dtype=torch.float64)
+    shares = np.linspace(0, 1, num)
     return slerp(first, second, shares, spherical=spherical)
 
 
-def candidates(first: Tensor, second: Tensor, num: int, path: Route, *, seed: int = 0) -> Tensor:
+def candidates(first: Array, second: Array, num: int, path: Route, *, seed: int = 0) -> Array:
     """Points on a path and around it, in order of progress, (N, Z), both ends included.
 
     Where a clip changes all at once on the path itself, it changes little by little somewhere near it. So
@@ -127,27 +130,26 @@ def candidates(first: Tensor, second: Tensor, num: int, path: Route, *, seed: in
         seed: of the points around the path.
     """
     on_path = paths(first, second, num, path)  # (P, Z)
-    random = torch.Generator().manual_seed(seed)
-    noise = torch.randn(len(on_path), NEIGHBOURS, len(first), generator=random, dtype=torch.float64)
-    share = torch.linspace(0, 1, len(on_path), dtype=torch.float64)
-    length = (second - first).double().norm() / len(first) ** 0.5
+    noise = _normal(seed, (len(on_path), NEIGHBOURS, len(first)))
+    share = np.linspace(0, 1, len(on_path))
+    length = np.linalg.norm((second - first).astype(np.float64)) / len(first) ** 0.5
     reach = NEIGHBOUR_DISTANCE * 4 * share * (1 - share) * length
-    neighbours = on_path[:, None] + (reach[:, None, None] * noise).to(on_path)  # (P, NEIGHBOURS, Z)
-    points = torch.cat([on_path[:, None], neighbours], dim=1)
-    return torch.cat([on_path[:1], points[1:-1].flatten(0, 1), on_path[-1:]])
+    away = (reach[:, None, None] * noise).astype(on_path.dtype)  # (P, NEIGHBOURS, Z)
+    points = np.concatenate([on_path[:, None], on_path[:, None] + away], axis=1)
+    return np.concatenate([on_path[:1], points[1:-1].reshape(-1, len(first)), on_path[-1:]])
 
 
-def paths(first: Tensor, second: Tensor, num: int, path: Route) -> Tensor:
+def paths(first: Array, second: Array, num: int, path: Route) -> Array:
     """Points between two, in order of progress: `num` of one path, 2 num of both, (N, Z)."""
     points = [
         interpolate(first, second, num, spherical=kind == "spherical")
         for kind in ("spherical", "linear")
         if path in (kind, "both")
     ]
-    return torch.stack(points, dim=1).flatten(0, 1)
+    return np.stack(points, axis=1).reshape(-1, len(first))
 
 
-def slerp(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = True) -> Tensor:
+def slerp(first: Array, second: Array, shares: Floats, *, spherical: bool = True) -> Array:
     """Interpolate between two points, (N, Z).
 
     On the arc between them (Shoemake 1985, slerp), if they have one; on the straight line if `spherical` is
@@ -160,13 +162,34 @@ def slerp(first: Tensor, second: Tensor, shares: Tensor, *, spherical: bool = Tr
         shares: (N,) shares of the distance, from 0 to 1.
         spherical: on the arc.
     """
-    a, b = first.double(), second.double()
-    share = shares.to(a)[:, None]  # (N, 1)
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    share = shares[:, None]  # (N, 1)
     points = a + share * (b - a)  # (N, Z)
-    length = a.norm() * b.norm()
+    length = np.linalg.norm(a) * np.linalg.norm(b)
     if spherical and length > 0:
-        angle = torch.arccos((a @ b / length).clamp(-1, 1))
-        if angle.sin() > PARALLEL:
-            points = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / angle.sin()
-    points = torch.where(share == 0, a, torch.where(share == 1, b, points))
-    return points.to(first)
+        angle = np.arccos(np.clip(a @ b / length, -1, 1))
+        if np.sin(angle) > PARALLEL:
+            points = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    points = np.where(share == 0, a, np.where(share == 1, b, points))
+    return points.astype(first.dtype)
+
+
+def _normal(seed: int, shape: tuple[int, ...]) -> Floats:
+    """Standard normal numbers: those of `torch.randn`, float64, whose clips earlier versions gave for a seed.
+
+    Box and Muller's transform of blocks of sixteen numbers, eight radii and eight angles.
+    """
+    count = math.prod(shape)
+    words = np.frombuffer(np.random.RandomState(seed).bytes(8 * (count + PAIRS)), np.uint32).astype(np.uint64)
+    whole = (words[::2] << np.uint64(32) | words[1::2]) & np.uint64(2**53 - 1)
+    uniform = whole.astype(np.float64) / 2**53
+    # The last block reaches back over the one before, and has numbers of its own.
+    blocks = uniform[: count // PAIRS * PAIRS].reshape(-1, PAIRS)
+    last = uniform[count : count + PAIRS][None]
+    radius, angle = np.split(np.concatenate([blocks, last]), 2, axis=1)
+    radius, angle = np.sqrt(-2 * np.log(1 - radius)), 2 * np.pi * angle
+    made = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    normal = made[:-1].reshape(-1)
+    if count % PAIRS:
+        normal = np.concatenate([normal[: count - PAIRS], made[-1]])
+    return normal.reshape(shape)

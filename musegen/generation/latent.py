@@ -2,52 +2,76 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from statistics import NormalDist
+from typing import NamedTuple, TypeVar
 
-import torch
+import numpy as np
 from symusic.core import ScoreTick
-from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.console import progress
 from musegen.generation.assemble import copy_tempo_key_program, set_tempo_and_program, to_result
 from musegen.generation.clips import Clip, Metre
 from musegen.generation.engine import sample_streams
+from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import longest_bar, metre_id, requested_programs
 from musegen.generation.request import Request, Result, TrainingDefaults
-from musegen.generation.sampling import RowStreams, row_chunks
-from musegen.generation.step import draw_from
-from musegen.models.vae import VAE
-from musegen.tokenizers import Constraints, Kind, Tokenizer
-from musegen.tokenizers.grammars import make_grammar
-from musegen.tokenizers.tables import Ints
+from musegen.generation.sampling import RowStreams, draw_from, row_chunks
+from musegen.tokenizers import Constraints, Kind, Tokenizer, limits_of
+from musegen.music.notes import Floats
+from musegen.tokenizers.tables import NO_CLASS, Ints
 
 GREEDY = SamplingOptions(temperature=0.0)
 Made = TypeVar("Made")
 
 
-@torch.inference_mode()
-def latent_of(model: VAE, ids: Ints) -> Tensor:
-    """The mean of the posterior of a clip, (Z,), from its ids, (T,): deterministic."""
-    device = next(model.parameters()).device
-    return model.posterior(torch.from_numpy(ids)[None].to(device)).mean[0].cpu()
+def latent_of(machine: Machine, ids: Ints) -> Array:
+    """The mean of the posterior of a clip, (Z,) float32, from its ids, (T,): deterministic."""
+    [mean] = machine.call("encode", ids[None])
+    return mean[0]
 
 
-@torch.inference_mode()
-def draw_latents(model: VAE, streams: RowStreams, *, prior: bool = False) -> Tensor:
-    """Sample a point per row, (B, Z), from the mixture fitted to the training clips or from the prior."""
-    uniform = torch.stack([streams.draw() for _ in range(1 + model.latent_dim)], dim=1)  # (B, 1 + Z)
-    return model.sample_latent(uniform, prior=prior).cpu()
+class Mixture(NamedTuple):
+    """The mixture of K diagonal Gaussians fitted to the points of the training clips: see models/mixture.py."""
+
+    shares: Floats
+    """(K,)"""
+    means: Array
+    """(K, Z) float32"""
+    scales: Array
+    """(K, Z) float32 standard deviations"""
+
+    @classmethod
+    def of(cls, machine: Machine) -> "Mixture":
+        """That of a clip model."""
+        logs, means, scales = (machine.weight(f"mixture_{name}") for name in ("log_weights", "means", "scales"))
+        shares = np.exp(logs.astype(np.float64) - logs.max())
+        return cls(shares / shares.sum(), means, scales)
+
+
+def draw_latents(machine: Machine, streams: RowStreams, *, prior: bool = False) -> Array:
+    """Sample a point per row, (B, Z) float32, from the mixture fitted to the training clips or N(0, I)."""
+    mixture = Mixture.of(machine)
+    components, latent_dim = mixture.means.shape
+    choice, *uniform = (streams.draw() for _ in range(1 + latent_dim))
+    quantile = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
+    normal = quantile(np.stack(uniform, axis=1).clip(1e-9, 1 - 1e-9)).astype(np.float32)  # (B, Z)
+    if prior:
+        return normal
+    chosen = np.searchsorted(mixture.shares.cumsum(), choice, side="right").clip(max=components - 1)
+    return mixture.means[chosen] + mixture.scales[chosen] * normal
 
 
 @dataclass(frozen=True)
 class ClipDecoder:
     """Decodes points of the latent space to clips with the settings that they share."""
 
-    model: VAE
-    """In eval mode."""
+    machine: Machine
+    """A clip model."""
     tokenizer: Tokenizer
     """The model's own."""
+    bars: int
+    """Of a clip."""
     metre: Metre = (4, 4)
     """Of every bar; it is not in z."""
     sampling: SamplingOptions = GREEDY
@@ -64,7 +88,7 @@ class ClipDecoder:
         return replace(self, metre=clip.metre, like=clip.score)
 
     def decode(
-        self, z: Tensor, streams: RowStreams | None = None, *, pitches_alone: bool = False
+        self, z: Array, streams: RowStreams | None = None, *, pitches_alone: bool = False
     ) -> list[Result]:
         """Decode points to clips.
 
@@ -77,7 +101,7 @@ class ClipDecoder:
             ConfigError: the tokenizer does not know the metre, or no pitch is allowed.
             MusegenError: a clip did not end.
         """
-        bars, tokenizer, device = self.model.clip_bars, self.tokenizer, next(self.model.parameters()).device
+        bars, tokenizer = self.bars, self.tokenizer
         constraints = Constraints(
             bars=bars,
             metre_ids=[metre_id(tokenizer, self.metre)] * bars,
@@ -86,17 +110,15 @@ class ClipDecoder:
             tempo=False,
             may_end_silent=True,
         )
-        grammar = make_grammar(tokenizer.tables, constraints, device=device)
+        limits = limits_of(tokenizer.tables, constraints)
         streams = streams or RowStreams(0, range(len(z)))
         results = []
         for rows in row_chunks(len(z)):
-            with torch.inference_mode():
-                state = self.model.init_state(z[rows.start : rows.stop].to(device))
             found = sample_streams(
-                self.model,
-                state,
-                grammar,
-                prompt_ids=torch.tensor([tokenizer.bos_id], device=device),
+                self.machine,
+                [z[rows.start : rows.stop]],
+                limits,
+                prompt_ids=[tokenizer.bos_id],
                 sampling=self.sampling,
                 streams=streams.select(rows),
                 max_new_tokens=longest_bar(tokenizer) * bars + 1,
@@ -111,7 +133,7 @@ class ClipDecoder:
 
 
 def sample_clips(
-    model: VAE,
+    machine: Machine,
     tokenizer: Tokenizer,
     request: Request,
     *,
@@ -124,7 +146,7 @@ def sample_clips(
     """New clips, decoded from points sampled from the latent space.
 
     Args:
-        model: in eval mode.
+        machine: a clip model.
         tokenizer: the model's own.
         request: what the clips must be like; its bars are the model's.
         num: how many.
@@ -138,17 +160,18 @@ def sample_clips(
         MusegenError: a clip did not end.
     """
     streams, defaults = RowStreams(seed, range(num)), defaults or TrainingDefaults()
-    z = draw_latents(model, streams, prior=prior)
+    z = draw_latents(machine, streams, prior=prior)
     metre, program = request.time_signature, request.program
     decoder = ClipDecoder(
-        model,
+        machine,
         tokenizer,
+        request.bars,
         sampling=sampling or SamplingOptions(),
         pitches=request.pitches,
         programs=[] if program is None else [requested_programs(tokenizer, program)],
     )
     results = by_metre(
-        [metre] * num if metre else _draw_metres(model, tokenizer, z, defaults.metres, streams),
+        [metre] * num if metre else _draw_metres(machine, tokenizer, z, defaults.metres, streams),
         lambda rows, metre: replace(decoder, metre=metre).decode(z[rows], streams.select(rows)),
     )
     for clip in results:
@@ -174,18 +197,17 @@ def by_metre(
     return [found[row] for row in range(len(metres))]
 
 
-@torch.inference_mode()
 def _draw_metres(
-    model: VAE, tokenizer: Tokenizer, z: Tensor, metres: Collection[str], streams: RowStreams
+    machine: Machine, tokenizer: Tokenizer, z: Array, metres: Collection[str], streams: RowStreams
 ) -> list[Metre]:
     """Sample a metre for each point, (B, Z), from the first logits of its clip."""
-    device = next(model.parameters()).device
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])
     choices = [
         metre for metre in tokenizer.time_signatures if not metres or f"{metre[0]}/{metre[1]}" in metres
     ]
-    allowed = torch.tensor([metre_id(tokenizer, metre) for metre in choices], device=device)
-    prefix = torch.tensor([[tokenizer.bos_id, bar_id]], device=device).expand(len(z), -1)
-    logits, _ = model(prefix, model.init_state(z.to(device)))  # (B, 2, V)
-    drawn = draw_from(logits[:, -1, allowed].double(), streams.draw().to(device))
+    allowed = [metre_id(tokenizer, metre) for metre in choices]
+    limits = limits_of(tokenizer.tables, Constraints(bars=1))
+    run = machine.run([z], limits, np.zeros((len(z), NO_CLASS + 1), np.bool_))
+    run.read(np.array([tokenizer.bos_id, bar_id]))
+    drawn = draw_from(run.logits()[:, allowed], streams.draw())
     return [choices[index] for index in drawn.tolist()]

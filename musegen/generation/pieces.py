@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
+import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
 from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
+from musegen.generation.machine import Machine
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
-from musegen.generation.sampling import ROWS_AT_ONCE, ROWS_ON_GPU, RowStreams, row_chunks
-from musegen.models.lm import LanguageModel
+from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import fill_odd_bars
-from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, whole_tokenizer
-from musegen.tokenizers.grammars import make_grammar
+from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, limits_of, whole_tokenizer
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
@@ -24,7 +23,7 @@ TOKENS_PER_BAR = 1024
 
 
 def generate(
-    model: LanguageModel,
+    machine: Machine,
     tokenizer: Tokenizer,
     request: Request,
     *,
@@ -37,7 +36,7 @@ def generate(
     """Generate new pieces, or continue a prompt by new bars.
 
     Args:
-        model: in eval mode.
+        machine: a language model.
         tokenizer: the model's own.
         request: what the pieces must be like.
         num: how many pieces.
@@ -55,16 +54,15 @@ def generate(
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
         start.ids[0] = tokenizer.bos_of(start.bars + request.bars)
     constraints = _constraints(tokenizer, request, start)
-    device = next(model.parameters()).device
     results = []
-    for rows in row_chunks(num, ROWS_ON_GPU if device.type == "cuda" else ROWS_AT_ONCE):
+    for rows in row_chunks(num, machine.most_rows):
         streams = RowStreams(seed, rows)
         rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
         found = sample_streams(
-            model,
-            model.init_state(1),
-            make_grammar(tokenizer.tables, rules, device=device),
-            prompt_ids=torch.tensor(start.ids, device=device),
+            machine,
+            [],
+            limits_of(tokenizer.tables, rules),
+            prompt_ids=start.ids,
             sampling=sampling or SamplingOptions(),
             streams=streams,
             max_new_tokens=longest_bar(tokenizer) * request.bars + 1,
@@ -86,7 +84,7 @@ def with_rosters(
     """
     if not (rosters and tokenizer.config.programs) or constraints.programs:
         return constraints
-    drawn = (streams.draw() * len(rosters)).long().tolist()
+    drawn = (streams.draw() * len(rosters)).astype(np.int64).tolist()
     return replace(constraints, programs=[frozenset(rosters[i]) for i in drawn])
 
 

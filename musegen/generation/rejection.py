@@ -12,14 +12,13 @@ required the first that has one is accepted.
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-import torch
 
 from musegen.data.novelty import NoveltyIndex, max_copied_run
 from musegen.errors import ConfigError
+from musegen.generation.engine import stream_nats
+from musegen.generation.machine import Machine
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
-from musegen.models.lm import LanguageModel
-from musegen.models.losses import stream_nats
 from musegen.music.key import ends_on_tonic, tonic_in, with_signature
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import transpose
@@ -113,7 +112,7 @@ def novel(inner: Filter, index: NoveltyIndex, *, max_copy: int, bars: int, words
 
 
 def in_key(
-    model: LanguageModel,
+    machine: Machine,
     tokenizer: Tokenizer,
     *,
     tonic: int,
@@ -127,7 +126,7 @@ def in_key(
     most. A model trained on transpositions gives all tonics the same probability.
 
     Args:
-        model: that generates them.
+        machine: the model that generates them.
         tokenizer: the model's own.
         tonic: pitch class, 0 is C.
         mode: see `musegen.music.key.tonic_in`.
@@ -140,7 +139,7 @@ def in_key(
 
     def accept(result: Result) -> Result | None:
         found = tonic_in(result.score, mode)
-        result_there = None if found is None else transposed(result, tonic - found, model, tokenizer, pitches)
+        result_there = None if found is None else transposed(result, tonic - found, machine, tokenizer, pitches)
         return result_there and replace(result_there, score=with_signature(result_there.score, tonic, mode))
 
     reason = f"not being in {mode} and ending on the tonic"
@@ -196,7 +195,7 @@ def _accepting(
 
 
 def transposed(
-    result: Result, semitones: int, model: LanguageModel, tokenizer: Tokenizer, pitches: frozenset[int] | None
+    result: Result, semitones: int, machine: Machine, tokenizer: Tokenizer, pitches: frozenset[int] | None
 ) -> Result | None:
     """A piece transposed by `semitones`, at most half an octave; None if it leaves `pitches`.
 
@@ -219,9 +218,7 @@ def transposed(
             return None
     if not semitones:
         return result
-    stream = torch.tensor([[*ids, tokenizer.eos_id]], device=next(model.parameters()).device)
-    with torch.inference_mode():
-        nats = float(stream_nats(model, model.init_state(1), stream).sum())
+    nats = float(stream_nats(machine, [[*ids, tokenizer.eos_id]], [])[0].sum())
     return replace(result, score=transpose(result.score, semitones), ids=ids, log_likelihood=-nats)
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
-ROWS_AT_ONCE, ROWS_ON_GPU = 256, 4096
-"""Batch size on a CPU, or with a melody or a latent point for each row; and of other batches on a GPU."""
+from musegen.music.notes import Floats, Ints
+
+ROWS_AT_ONCE = 256
+"""The largest batch where each row has its own melody or latent point."""
+BELOW_ONE = 1 - 2**-50
+"""Keeps the sought value below the total despite rounding: an id of probability 0 is never found."""
+GREEDY_BELOW = 1e-6
+"""Below this temperature the most likely choice is taken: the division of the logits would overflow."""
 BUFFERED = 64
 """How many random numbers are buffered."""
 
@@ -16,6 +20,13 @@ def row_chunks(num: int, most: int = ROWS_AT_ONCE) -> Iterator[range]:
     """The numbers of `num` rows, in chunks of at most `most`."""
     for first in range(0, num, most):
         yield range(first, min(first + most, num))
+
+
+def draw_from(logits: Floats, uniform: Floats) -> Ints:
+    """(B,) choices by inverting the cumulative distribution of logits (B, C) at `uniform` (B,) in [0, 1)."""
+    cumulative = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
+    found: Ints = (cumulative <= (uniform * BELOW_ONE)[:, None] * cumulative[:, -1:]).sum(axis=1)
+    return found
 
 
 class RowStreams:
@@ -42,14 +53,14 @@ class RowStreams:
         some._ahead = self._ahead[:, chosen]
         return some
 
-    def draw(self) -> Tensor:
+    def draw(self) -> Floats:
         """The next number in [0, 1) of every row, (B,) float64."""
         return self.draw_steps(1)[0]
 
-    def draw_steps(self, steps: int) -> Tensor:
+    def draw_steps(self, steps: int) -> Floats:
         """The next numbers of every row, (steps, B) float64: those of `steps` calls of `draw`."""
         if len(self._ahead) < steps:
             new = [stream.random(max(BUFFERED, steps)) for stream in self._streams]
             self._ahead = np.concatenate([self._ahead, np.stack(new, axis=1)])
         drawn, self._ahead = self._ahead[:steps], self._ahead[steps:]
-        return torch.from_numpy(drawn)
+        return drawn

@@ -13,17 +13,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.latent import ClipDecoder
+from musegen.generation.latent import ClipDecoder, Mixture
+from musegen.generation.machine import Array, Machine
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
-from musegen.metrics.attributes import score_attributes
+from musegen.metrics.attributes import ATTRIBUTES, score_attributes
 from musegen.metrics.note_f1 import note_scores
-from musegen.models.vae import ATTRIBUTES, VAE
 from musegen.music.notes import Floats
 
 SLIDER_POINTS = 33
@@ -43,7 +41,7 @@ CHANGE_WEIGHT = 0.2
 class SliderCandidates(NamedTuple):
     """The clips along a slider for one clip, the reconstruction of the clip itself first."""
 
-    points: Tensor
+    points: Array
     """(C, Z) of the candidates."""
     results: list[Result]
     """Their clips."""
@@ -53,7 +51,7 @@ class SliderCandidates(NamedTuple):
     """(C,) distance of each clip from the first: 1 minus the F1 of its notes."""
 
 
-def along_slider(decoder: ClipDecoder, z: Tensor, slider: int, *, seed: int = 0) -> list[SliderCandidates]:
+def along_slider(decoder: ClipDecoder, z: Array, slider: int, *, seed: int = 0) -> list[SliderCandidates]:
     """Candidates for each of N points, (N, Z).
 
     Args:
@@ -65,33 +63,33 @@ def along_slider(decoder: ClipDecoder, z: Tensor, slider: int, *, seed: int = 0)
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    points = slider_points(decoder.model, z, slider)  # (N, P, Z)
-    wide_points = slider_points(decoder.model, z, slider, reach=RHYTHM_REACH)[:, 1:]
-    rhythm_points = wide_points.repeat(1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1)
+    points = slider_points(decoder.machine, z, slider)  # (N, P, Z)
+    wide_points = slider_points(decoder.machine, z, slider, reach=RHYTHM_REACH)[:, 1:]
+    rhythm_points = np.tile(wide_points, (1, RHYTHMS.get(ATTRIBUTES[slider], 0), 1))
     rhythmic = replace(decoder, sampling=replace(GREEDY_PITCHES, precision=decoder.sampling.precision))
 
-    def clips(z: Tensor, *, rhythms: bool) -> list[list[Result]]:
+    def clips(z: Array, *, rhythms: bool) -> list[list[Result]]:
         streams = RowStreams(seed, range(z.shape[0] * z.shape[1]))
         which = rhythmic if rhythms else decoder
-        results = which.decode(z.flatten(0, 1), streams, pitches_alone=rhythms)
+        results = which.decode(z.reshape(-1, z.shape[2]), streams, pitches_alone=rhythms)
         return [results[row * z.shape[1] : (row + 1) * z.shape[1]] for row in range(len(z))]
 
     found = []
     greedy, with_rhythms = clips(points, rhythms=False), clips(rhythm_points, rhythms=True)
-    z = torch.cat([points, rhythm_points], dim=1)  # (N, C, Z)
+    z = np.concatenate([points, rhythm_points], axis=1)  # (N, C, Z)
     for z_row, results in zip(z, map(list.__add__, greedy, with_rhythms), strict=True):
         scores = [result.score for result in results]
         changed = np.array([1 - note_scores(scores[0], score).f1 for score in scores])
-        attributes = score_attributes(scores, decoder.model.clip_bars)
+        attributes = score_attributes(scores, decoder.bars)
         found.append(SliderCandidates(z_row, results, attributes, changed))
     return found
 
 
-def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -> Tensor:
+def slider_points(machine: Machine, z: Array, slider: int, *, reach: float = REACH) -> Array:
     """Points along a slider for each of N points, (N, P, Z), the point itself first.
 
     Args:
-        model: in eval mode.
+        machine: a clip model.
         z: (N, Z).
         slider: number of the attribute.
         reach: see `REACH`.
@@ -99,14 +97,14 @@ def slider_points(model: VAE, z: Tensor, slider: int, *, reach: float = REACH) -
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    if not float(model.slider_slope[slider]):
+    if not machine.weight("slider_slope")[slider]:
         name = ATTRIBUTES[slider]
         raise ConfigError(
             f"⟨{name}⟩ needs a slider, and the model was trained without: train one with ⟨latent.sliders⟩ 5"
         )
-    mean, deviation = _spread(model)
-    offsets = torch.linspace(-reach, reach, SLIDER_POINTS - 1)
-    points = z[:, None].repeat(1, SLIDER_POINTS, 1)
+    mean, deviation = _spread(machine)
+    offsets = np.linspace(-reach, reach, SLIDER_POINTS - 1, dtype=np.float32)
+    points = np.repeat(z[:, None], SLIDER_POINTS, axis=1)
     points[:, 1:, slider] = mean[slider] + deviation[slider] * offsets
     return points
 
@@ -127,15 +125,15 @@ def best_candidate(row: SliderCandidates, slider: int, value: float, target: Flo
     return int((errors[:, slider] + LEAK_WEIGHT * leaks + CHANGE_WEIGHT * row.changed).argmin())
 
 
-def attribute_units(model: VAE) -> Floats:
+def attribute_units(machine: Machine) -> Floats:
     """Spread of each attribute over the training clips, as predicted from the sliders' dimensions, (4,)."""
-    deviation = _spread(model)[1][: len(ATTRIBUTES)]
-    units: Floats = (model.slider_slope.cpu() * deviation).abs().double().clamp(min=1e-6).numpy()
+    deviation = _spread(machine)[1][: len(ATTRIBUTES)]
+    units: Floats = np.abs(machine.weight("slider_slope") * deviation).astype(np.float64).clip(min=1e-6)
     return units
 
 
 def set_sliders(
-    decoder: ClipDecoder, z: Tensor, moves: Mapping[str, float], *, seed: int = 0
+    decoder: ClipDecoder, z: Array, moves: Mapping[str, float], *, seed: int = 0
 ) -> list[Result]:
     """Clips with their attributes changed by the sliders, one after the other.
 
@@ -149,7 +147,7 @@ def set_sliders(
     Raises:
         ConfigError: the model was trained without sliders.
     """
-    units, results = attribute_units(decoder.model), []
+    units, results = attribute_units(decoder.machine), []
     targets: list[Floats] = []
     # The slider that samples rhythms comes last: one after it would decode greedily again.
     for name in sorted(moves, key=lambda name: RHYTHMS.get(name, 0)):
@@ -162,15 +160,15 @@ def set_sliders(
             best_candidate(row, slider, float(target[slider]), target, units)
             for row, target in zip(rows, targets, strict=True)
         ]
-        z = torch.stack([row.points[i] for row, i in zip(rows, best, strict=True)])
+        z = np.stack([row.points[i] for row, i in zip(rows, best, strict=True)])
         results = [row.results[i] for row, i in zip(rows, best, strict=True)]
     return results
 
 
-def _spread(model: VAE) -> tuple[Tensor, Tensor]:
+def _spread(machine: Machine) -> tuple[Array, Array]:
     """Mean and standard deviation of each dimension, (Z,), of the mixture fitted to the training clips."""
-    shares = model.mixture_log_weights.softmax(dim=0)[:, None].cpu()
-    means, scales = model.mixture_means.cpu(), model.mixture_scales.cpu()
-    mean = (shares * means).sum(dim=0)
-    variance = (shares * (scales.square() + means.square())).sum(dim=0) - mean.square()
-    return mean, variance.clamp(min=0).sqrt()
+    mixture = Mixture.of(machine)
+    shares, means, scales = mixture.shares.astype(np.float32)[:, None], mixture.means, mixture.scales
+    mean = (shares * means).sum(axis=0)
+    variance = (shares * (scales**2 + means**2)).sum(axis=0) - mean**2
+    return mean, np.sqrt(variance.clip(min=0))

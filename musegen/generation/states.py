@@ -1,10 +1,14 @@
 """States of a batch: nested NamedTuples of batch-first tensors."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from musegen.models.position.features import Tracker, TrackerState
+from musegen.models.encoder import BAR_KEY, Memory
+from musegen.models.position.features import TrackerState
 
 
 def count_rows(state: Any) -> int:
@@ -38,25 +42,60 @@ def filled(like: Any, tensors: list[Tensor]) -> Any:
     return type(like)(*(filled(part, tensors) for part in like))
 
 
-def windowed(model: nn.Module, state: Any, window: int) -> Any:
-    """A state whose past ids are padded in front to a fixed number, which the model keeps after every step.
-
-    Args:
-        model: whose steps follow.
-        state: of the model, nested NamedTuples of tensors.
-        window: at least the number of ids that have been read and will be before the next call.
-    """
-    for module in model.modules():
-        if isinstance(module, Tracker):
-            module.is_windowed = True
-    return _padded(state, window)
+@contextmanager
+def fixed_window(model: Any) -> Iterator[None]:
+    """Within the block, steps of a model drop as many past ids as they add, so that shapes stay the same."""
+    tracker = model.decoder.tracker
+    tracker.is_windowed = True
+    try:
+        yield
+    finally:
+        tracker.is_windowed = False
 
 
-def _padded(state: Any, window: int) -> Any:
+def padded(state: Any, window: int) -> Any:
+    """A state whose past ids are padded in front to `window`, at least as many as there are."""
+    return _changed(state, TrackerState, lambda place: _padded(place, window))
+
+
+def _padded(place: TrackerState, window: int) -> TrackerState:
+    front = (window - place.ids.shape[1], 0)
+    keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is looked up
+    return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)
+
+
+def forgetful(model: Any, state: Any) -> Any:
+    """A state without the past ids that no look-back reaches any more."""
+    tracker = model.decoder.tracker
+    return _changed(state, TrackerState, tracker.forget)
+
+
+def _changed(state: Any, kind: type, change: Any) -> Any:
+    """A state in which each part of one kind is changed."""
     if isinstance(state, Tensor):
         return state
-    if isinstance(state, TrackerState):
-        front = (window - state.ids.shape[1], 0)
-        keys = nn.functional.pad(state.keys, front, value=-1)  # before every key that is looked up
-        return state._replace(ids=nn.functional.pad(state.ids, front), keys=keys)
-    return type(state)(*(_padded(part, window) for part in state))
+    if isinstance(state, kind):
+        return change(state)
+    return type(state)(*(_changed(part, kind, change) for part in state))
+
+
+def in_view(memory: Memory, bar: Tensor, reach: int) -> Memory:
+    """What a model reads of a source at some bars, (B,), and one bar later.
+
+    Args:
+        memory: of the whole source, of 1 or B rows.
+        bar: of each row, from 1.
+        reach: bars before and after that it reads.
+    """
+    bars = memory.keys // BAR_KEY  # (1 or B, S)
+    first = (bars < (bar - max(reach, 1))[:, None]).sum(1)  # (B,)
+    stop = (bars <= (bar + 1 + reach)[:, None]).sum(1)
+    width = int((stop - first).max())
+    first = torch.minimum(first, torch.tensor(bars.shape[1] - width))
+    index = first[:, None] + torch.arange(width, device=bar.device)  # (B, W)
+
+    def part(whole: Tensor) -> Tensor:
+        rows = whole.expand(len(bar), *whole.shape[1:])
+        return rows.gather(1, index.view(*index.shape, *[1] * (whole.dim() - 2)).expand(-1, -1, *whole.shape[2:]))
+
+    return memory._replace(**{name: part(getattr(memory, name)) for name in Memory.BY_ID})

@@ -1,7 +1,7 @@
 """One sampling step: masks, filters, the draw, the grammar, the features and the model, as tensor operations.
 
-Nothing branches on a value, so that one program serves every request: what it asks is in `Settings` and in
-the limits of the grammar. The same code runs on torch, and exported on another machine.
+Nothing branches on a value, so that one program serves every request: what it asks is in `Settings` (here as
+tensors) and in the limits of the grammar. The same code runs on torch, and exported in onnxruntime.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -9,18 +9,15 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from musegen.config.options import SamplingOptions
+from musegen.generation.machine import Settings
+from musegen.generation.sampling import BELOW_ONE, GREEDY_BELOW
 from musegen.models.protocol import Decoder
 from musegen.tokenizers.tables import NO_CLASS, Kind
 
-BELOW_ONE = 1 - 2**-50
-"""Keeps the sought value below the total despite rounding: an id of probability 0 is never found."""
 SETTLED = 7
 """Number of pitch classes that make a whole scale, to which another one is foreign."""
 DIATONIC = 7
 """Pitch classes of a diatonic scale, neighbours on the circle of fifths."""
-GREEDY_BELOW = 1e-6
-"""Below this temperature the most likely id is taken: the division of the logits would overflow."""
 
 
 class RulesState(Protocol):
@@ -40,8 +37,6 @@ class Rules(Protocol):
 
     kind: Tensor
     """(V,) `Kind` of each id."""
-    is_time: Tensor
-    """(V,) which ids are of time: see `temper`."""
     pitch_class: Tensor
     """(V,) 0 to 11 for pitches, 12 for all other ids."""
     limits: Any
@@ -55,8 +50,8 @@ class Rules(Protocol):
         """The state after one more id per row, (B,)."""
         ...
 
-    def silence(self, state: Any) -> RulesState:
-        """The state with every note ended by the last bar line."""
+    def silence(self, state: Any, rows: Tensor) -> RulesState:
+        """The state with every note of some rows, (B,) bool, ended by the last bar line."""
         ...
 
     def mask(self, state: Any) -> Tensor:
@@ -72,36 +67,6 @@ class Rules(Protocol):
         ...
 
 
-class Settings(NamedTuple):
-    """The sampling settings of a request, () float64 each unless said otherwise."""
-
-    temperature: Tensor
-    top_k: Tensor
-    """() int64"""
-    top_p: Tensor
-    min_p: Tensor
-    min_p_new: Tensor
-    keeps: Tensor
-    """(V,) bool: ids whose total probability the temperature does not change: see `temper`."""
-
-    @classmethod
-    def of(cls, options: SamplingOptions, grammar: Rules, *, pitches_alone: bool) -> "Settings":
-        """Those of some options.
-
-        Args:
-            options: of the request.
-            grammar: of the stream.
-            pitches_alone: temper pitches only; durations, holds and rests keep their probability, too.
-        """
-        keeps = grammar.is_time | (grammar.kind >= Kind.DURATION.value) if pitches_alone else grammar.is_time
-        numbers = (options.temperature, options.top_p, options.min_p, options.min_p_new)
-        temperature, top_p, min_p, min_p_new = (
-            torch.tensor(each, dtype=torch.float64, device=keeps.device) for each in numbers
-        )
-        top_k = torch.tensor(options.top_k or len(keeps), device=keeps.device)
-        return cls(temperature, top_k, top_p, min_p, min_p_new, keeps)
-
-
 class Rows(NamedTuple):
     """The rows being sampled."""
 
@@ -113,33 +78,66 @@ class Rows(NamedTuple):
     """(B,) float64 log-likelihood of its new ids, in nats, without masks or filters."""
     seen_classes: Tensor
     """(B, 13) which pitch classes it has so far: see `without_unlikely_classes`."""
-    diatonic_rows: Tensor
-    """(B,) whether it keeps to one scale: see `within_scale`."""
     rules: Any
     """`RulesState`"""
     state: Any
     """Of the model."""
 
 
+def first_rows(state: Any, grammar: Rules, seen_classes: Tensor) -> Rows:
+    """The rows before BOS.
+
+    Args:
+        state: of the model, of B rows.
+        grammar: of the streams.
+        seen_classes: (B, 13).
+    """
+    rows, zeros = seen_classes.shape[0], seen_classes[:, 0] * 0.0
+    last = zeros.float()[:, None].expand(-1, grammar.kind.shape[0])
+    return Rows(last, zeros > 0, zeros.double(), seen_classes, grammar.init_state(rows), state)
+
+
 def step(
-    rows: Rows, uniform: Tensor, model: Decoder[Any], grammar: Rules, settings: Settings
+    rows: Rows, uniform: Tensor, forced: Tensor, model: Decoder[Any], grammar: Rules, settings: Settings
 ) -> tuple[Tensor, Rows]:
-    """Sample one more id in every row, (B,), at (B,) random numbers."""
+    """Sample one more id in every row, or follow the ids of a prompt.
+
+    Args:
+        rows: so far.
+        uniform: (B,) float64 random numbers in [0, 1).
+        forced: (B,) the id of a prompt, which may break the rules; -1 where it is sampled.
+        model: any family's decoder.
+        grammar: of the streams.
+        settings: as tensors.
+
+    Returns:
+        (B,) ids, and the rows after them.
+    """
     last, pitch_class = rows.last.float(), grammar.pitch_class
     logits = torch.where(grammar.mask(rows.rules), last, -torch.inf).double()
-    logits = within_scale(logits, rows.seen_classes, pitch_class, rows.diatonic_rows)
+    logits = within_scale(logits, rows.seen_classes, pitch_class, settings.diatonic)
     logits = without_unlikely_classes(logits, rows.seen_classes, pitch_class, settings.min_p_new)
-    ids = draw_ids(logits, uniform, settings)
-    seen_classes = rows.seen_classes | (
-        torch.arange(NO_CLASS + 1, device=ids.device) == pitch_class[ids][:, None]
-    )
+    is_sampled = forced < 0
+    ids = torch.where(is_sampled, draw_ids(logits, uniform, settings), forced)
     # Log-likelihood under the unfiltered logits, then the next state.
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
-    total = rows.total - torch.where(rows.done, 0.0, nats.double())
-    rules = grammar.advance(rows.rules, ids)
-    done = rows.done | (rules.kind == Kind.EOS.value)
+    total = rows.total - torch.where(rows.done | ~is_sampled, 0.0, nats.double())
+    followed = follow(rows, ids, model, grammar)
+    # Notes of a prompt end with its bars, however rounded.
+    is_line = ~is_sampled & (followed.rules.kind == Kind.BAR.value)
+    followed = followed._replace(rules=grammar.silence(followed.rules, is_line))
+    done = rows.done | (is_sampled & (followed.rules.kind == Kind.EOS.value))
+    return ids, followed._replace(total=total, done=done)
+
+
+def follow(rows: Rows, ids: Tensor, model: Decoder[Any], grammar: Rules) -> Rows:
+    """The rows after one more id in each, (B,)."""
+    classes = torch.arange(NO_CLASS + 1, device=ids.device) == grammar.pitch_class[ids][:, None]
     logits, state = model(ids[:, None], rows.state)
-    return ids, Rows(logits[:, -1], done, total, seen_classes, rows.diatonic_rows, rules, state)
+    rules = grammar.advance(rows.rules, ids)
+    return rows._replace(
+        last=logits[:, -1], seen_classes=rows.seen_classes | classes, rules=rules, state=state
+    )
 
 
 def temper(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
@@ -181,10 +179,10 @@ def draw_ids(logits: Tensor, uniform: Tensor, settings: Settings) -> Tensor:
     elif bool(sorts):
         logits = _most_likely(logits, settings.top_k, settings.top_p)
     logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
-    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, draw_from(logits, uniform))
+    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, _invert(logits, uniform))
 
 
-def draw_from(logits: Tensor, uniform: Tensor) -> Tensor:
+def _invert(logits: Tensor, uniform: Tensor) -> Tensor:
     """(B,) ids by inverting the cumulative distribution of logits (B, V) float64 at `uniform` (B,)."""
     cumulative = (logits - logits.amax(dim=1, keepdim=True)).exp().cumsum(dim=1)
     target = (uniform * BELOW_ONE)[:, None] * cumulative[:, -1:]

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import interpolate
 from musegen.generation.latent import GREEDY, ClipDecoder, draw_latents, latent_of
+from musegen.generation.machine import Array
 from musegen.generation.request import Result
 from musegen.generation.sampling import RowStreams
 from musegen.generation.sliders import set_sliders
@@ -47,14 +46,14 @@ def vary_clip(
         MusegenError: a clip did not end.
     """
     streams, decoder = RowStreams(seed, range(num)), decoder.of(clip)
-    start = latent_of(decoder.model, clip.ids)
-    others = draw_latents(decoder.model, streams)
+    start = latent_of(decoder.machine, clip.ids)
+    others = draw_latents(decoder.machine, streams)
     greedy = replace(decoder, sampling=replace(GREEDY, precision=decoder.sampling.precision), like=None)
-    z = torch.stack([_point_at_amount(greedy, start, other, amount) for other in others])
+    z = np.stack([_point_at_amount(greedy, start, other, amount) for other in others])
     return set_sliders(decoder, z, moves, seed=seed) if moves else decoder.decode(z, streams)
 
 
-def _point_at_amount(decoder: ClipDecoder, start: Tensor, other: Tensor, amount: float) -> Tensor:
+def _point_at_amount(decoder: ClipDecoder, start: Array, other: Array, amount: float) -> Array:
     """The point, (Z,), on the arc between two at which the share `amount` of the note edits is done.
 
     Equal steps of z are not equal steps of music: a good model decodes the same clip far around its point.

@@ -11,6 +11,9 @@ from symusic import Score
 from musegen.music.fingerprint import GRID
 from musegen.music.notes import Floats, Ints, pitched_notes
 
+ATTRIBUTES = ("density", "spread", "complexity", "pitch")
+"""In the order of their columns, and of the first latent dimensions of a model with sliders."""
+
 
 def attributes(clip: Ints, onset: Ints, pitch: Ints, *, count: int, bars: int) -> Floats:
     """Density, spread, complexity and pitch of many clips at once, (count, 4).

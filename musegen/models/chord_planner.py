@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from musegen.models.rnn import LockedDropout, make_two_stacks, run_bidirectional
-from musegen.tokenizers.chord_plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN
+from musegen.tokenizers.chord_plan import CHORDS, HALVES, NOTE_COUNTS, UNKNOWN, relative
 
 SAMPLES_PER_HALF = 8
 """Points of each half bar at which the melody is sampled."""
@@ -30,17 +30,6 @@ class EncodedMelody(NamedTuple):
     """(B,) pitch class of the tonic, relative to which chords are encoded."""
     spans: Tensor
     """(B,) number of spans of each row."""
-
-
-def relative(chords: Tensor, tonic: Tensor) -> Tensor:
-    """Chords, (B, ...), relative to the tonics (B,); 0 and less are unchanged."""
-    tonic = tonic.view(-1, *[1] * (chords.dim() - 1))
-    return torch.where(chords > 0, (chords - 1 - 2 * tonic) % 24 + 1, chords)
-
-
-def absolute(chords: Tensor, tonic: Tensor) -> Tensor:
-    """The inverse of `relative`."""
-    return relative(chords, -tonic)
 
 
 class Chain(nn.Module):

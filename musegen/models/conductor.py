@@ -35,7 +35,7 @@ class Slots(NamedTuple):
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """(B, whole) and (B, bars, each) of points (B, Z)."""
-        return z[:, : self.whole], z[:, self.whole :].view(len(z), self.bars, self.each)
+        return z[:, : self.whole], z[:, self.whole :].view(z.shape[0], self.bars, self.each)
 
 
 class PositionCodes(nn.Module):
@@ -98,7 +98,11 @@ class BarEncoder(nn.Module):
             nn.init.constant_(scale.bias, -1.5)
 
     def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
-        """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
+        """The posterior, (B, Z), of clips (B, S); see `mean_and_scale`."""
+        return Normal(*self.mean_and_scale(ids, codes))
+
+    def mean_and_scale(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the posterior, (B, Z) each, of clips padded at the end with 0.
 
         Args:
             ids: (B, S).
@@ -109,16 +113,16 @@ class BarEncoder(nn.Module):
         mask = (ids != 0)[..., None]
         bound = states * codes.of_place(step) * mask
         number = (step.bar - 1).clamp(0, self.slots.bars - 1)[..., None]
-        bars = bound.new_zeros(len(ids), self.slots.bars, bound.shape[2])
+        bars = bound.new_zeros(ids.shape[0], self.slots.bars, bound.shape[2])
         memory = bars.scatter_add(1, number.expand_as(bound), bound)  # (B, K, E)
-        sizes = mask.new_zeros(len(ids), self.slots.bars, 1, dtype=bound.dtype)
+        sizes = mask.new_zeros(ids.shape[0], self.slots.bars, 1, dtype=bound.dtype)
         counts = sizes.scatter_add(1, number, mask.to(bound.dtype))
         bars = self.over_bars(memory / counts.clamp(min=1).sqrt())
         # Mean and scale of the dimensions of the whole clip, then of each bar: (B, Z).
         whole = bars.mean(dim=1)
         mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1)
         scale = torch.cat([self.whole_scale(whole), self.scale(bars).flatten(1)], dim=1)
-        return Normal(mean.float(), nn.functional.softplus(scale.float()) + 1e-4)
+        return mean.float(), nn.functional.softplus(scale.float()) + 1e-4
 
 
 class Conductor(nn.Module):

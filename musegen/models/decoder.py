@@ -4,7 +4,8 @@ Its inputs and outputs have pitches both as they are and as intervals, so that w
 knows in all.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -20,19 +21,6 @@ class DecoderState(NamedTuple):
 
     rnn: RNNState
     place: TrackerState
-
-
-class Prepared(NamedTuple):
-    """Weights of a decoder in a layout for single steps."""
-
-    tables: Lookups
-    """The input layer."""
-    heads: Callable[[Tensor], Tensor]
-    """(B, H) to the token logits, the interval logits and the copy logits, concatenated."""
-    widths: list[int]
-    """The widths of these three."""
-    copy_weight: Tensor | None
-    """(2L, L) from the look-backs' part of the features to the copy logits; None: there are no look-backs."""
 
 
 class StreamDecoder(nn.Module):
@@ -72,8 +60,7 @@ class StreamDecoder(nn.Module):
         layout, references = tracker.layout, tracker.num_references + extra_references
         self.vocab_size, self.hidden_size = tracker.vocab_size, hidden_size
         self.tracker, self.layout, self.input_dropout = tracker, layout, input_dropout
-        self.prepared: Prepared | None = None
-        """The weights in another layout, for models that are not trained (see models/stepping.py)."""
+        self._kept: Lookups | None = None
         # Embeddings of the inputs: ids, positions, intervals.
         self.embedding = nn.Embedding(self.vocab_size, embedding_dim, padding_idx=0)
         for name, rows in layout.places.items():
@@ -104,9 +91,6 @@ class StreamDecoder(nn.Module):
         intervals = (self.pitches - start).clamp(-WIDEST, WIDEST) + WIDEST
         index = torch.where(start < 128, intervals, 2 * WIDEST + 1)
         self.register_buffer("_interval_index", index, persistent=False)
-        first, last = int(ids[0]), int(ids[-1])
-        in_a_row = last - first == len(ids) - 1
-        self._pitch_slice = slice(first, last + 1) if in_a_row else None  # a slice needs no indices
 
     def init_state(self, batch_size: int) -> DecoderState:
         """The state before the first id."""
@@ -155,10 +139,7 @@ class StreamDecoder(nn.Module):
         if self.parallel is not None:
             moved = step.motion if motion is None else torch.cat([step.motion, motion], dim=2)
             pitch_logits = pitch_logits + self._parallels(self.parallel(output), known, moved)
-        if self._pitch_slice is None or self.prepared is None:
-            logits = logits.index_add_(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
-        else:  # faster, but slower with gradients
-            logits[..., self._pitch_slice].add_(pitch_logits)
+        logits = logits.index_add_(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
         if copying is None:
             return logits
         # Copy logits raise the id that each look-back points at: an RNN alone does not copy eight bars.
@@ -166,13 +147,6 @@ class StreamDecoder(nn.Module):
 
     def _heads(self, output: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Token logits, (B, T, V), interval logits, (B, T, A * (intervals + 1)), copy logits, (B, T, L)."""
-        if self.prepared is not None:
-            outputs = self.prepared.heads(output[:, 0])[:, None]
-            logits, intervals, copying = torch.split(outputs, self.prepared.widths, dim=-1)
-            known = self.prepared.copy_weight
-            if known is None:
-                return logits, intervals, None
-            return logits, intervals, torch.addmm(copying[:, 0], predicted[:, 0], known)[:, None]
         if torch.is_autocast_enabled(output.device.type):  # once for all three
             output = output.to(torch.get_autocast_dtype(output.device.type))
         each = self.leap(output).view(*output.shape[:-1], -1, 2 * WIDEST + 1)
@@ -182,21 +156,6 @@ class StreamDecoder(nn.Module):
         own, known = self.copy.weight[:, : self.hidden_size], self.copy.weight[:, self.hidden_size :]
         copying = nn.functional.linear(output, own) + nn.functional.linear(predicted, known, self.copy.bias)
         return self.logits(output), intervals, copying
-
-    def prepare(self, packed: Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]) -> Prepared:
-        """The layout for single steps; `packed` makes a linear layer from weight and bias."""
-        leap = nn.functional.pad(self.leap.weight.view(-1, 2 * WIDEST + 1, self.hidden_size), (0, 0, 0, 1))
-        offset = nn.functional.pad(self.leap.bias.view(-1, 2 * WIDEST + 1), (0, 1))
-        weights, biases = [self.logits.weight, leap.flatten(0, 1)], [self.logits.bias, offset.flatten()]
-        known = None
-        if self.copy is not None:
-            weights.append(self.copy.weight[:, : self.hidden_size])
-            biases.append(self.copy.bias)
-            known = self.copy.weight[:, self.hidden_size :].t().contiguous()
-        widths = [len(bias) for bias in biases] + [0] * (known is None)
-        tables = self.tables()
-        tables = tables._replace(weight=tables.weight.contiguous())
-        return Prepared(tables, packed(torch.cat(weights), torch.cat(biases)), widths, known)
 
     def _by_interval(self, intervals: Tensor, references: Tensor) -> Tensor:
         """Logits of each pitch by its interval from each reference, in any key, (B, T, P)."""
@@ -224,8 +183,17 @@ class StreamDecoder(nn.Module):
         rows = [(self.embedding, self.layout.ids), (self.interval, self.layout.intervals)]
         return make_lookups(self.input, rows, [getattr(self, name) for name in self.layout.places])
 
+    @contextmanager
+    def keeping(self, tables: Lookups) -> Iterator[None]:
+        """Within the block the weights stay as they are, of which these are the `tables`."""
+        self._kept = tables
+        try:
+            yield
+        finally:
+            self._kept = None
+
     def _inputs(self, step: StepFeatures) -> Tensor:
-        tables = self.prepared.tables if self.prepared else self.tables()
+        tables = self._kept or self.tables()
         if not (self.training and self.input_dropout):
             return look_up(tables, step.inputs, step.features)
         hidden = torch.rand(*step.bar.shape, 1, device=step.bar.device) < self.input_dropout

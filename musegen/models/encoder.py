@@ -20,7 +20,7 @@ _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17
 
 
 class Memory(NamedTuple):
-    """An encoded melody of S ids."""
+    """An encoded melody of S ids, or a part of it."""
 
     states: Tensor
     """(B, S, H); (B, S, 0) without the recurrent layers."""
@@ -33,9 +33,12 @@ class Memory(NamedTuple):
     tonic: Tensor
     """(B,) pitch class of the tonic of the melody's key, of its relative major where that is minor."""
     bar_positions: Tensor
-    """(B, bars) length of each bar; 0 beyond the end."""
+    """(B, S) length of each bar; 0 beyond the end."""
     plan: Tensor
     """(B, K, 2) plan of the accompaniment (see `tokenizers/chord_plan.py`); K = 0 without a planner."""
+
+    BY_ID = ("states", "keys", "pitch")
+    """The parts with a row for each id."""
 
     def sounding_at(self, when: Tensor) -> Tensor:
         """The id that sounds at a time, (B, T), the first if none has begun; `when` is (B, T), as keys."""
@@ -95,12 +98,12 @@ class Encoder(nn.Module):
 
     def read_without_layers(self, ids: Tensor) -> Memory:
         """The memory of melodies, (B, S), without the recurrent layers: all that a planner needs."""
-        step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        step, _ = self.tracker(ids, self.tracker.init_state(ids.shape[0]))
         return self._memory(ids, step, self.input.weight.new_zeros(*ids.shape, 0))
 
     def read(self, ids: Tensor) -> tuple[Tensor, StepFeatures]:
         """The states of the layers at each id, (B, S, H), and the features of its step."""
-        step, _ = self.tracker(ids, self.tracker.init_state(len(ids)))
+        step, _ = self.tracker(ids, self.tracker.init_state(ids.shape[0]))
         inputs = self.dropout(self._inputs(step))
         states = run_bidirectional(self.forwards, self.backwards, inputs, (ids != 0).sum(dim=1))
         return self.dropout(states + inputs if self.is_residual else states), step
@@ -115,12 +118,12 @@ class Encoder(nn.Module):
         begins, pitch = self.tracker.sounding(step)
         keys = torch.where(ids != 0, step.bar * BAR_KEY + begins, END_KEY)
         classes = self._classes(ids)
-        plan = keys.new_zeros(len(ids), 0, 2)
+        plan = keys.new_zeros(ids.shape[0], 0, 2)
         return Memory(states, keys, pitch, classes, tonic_of(classes), self._bars(ids, step), plan)
 
     def _bars(self, ids: Tensor, step: StepFeatures) -> Tensor:
         """`Memory.bar_positions`, from the metre that follows every bar line."""
-        lengths = step.bar.new_zeros(len(ids), int(step.bar.max()) + 1)
+        lengths = step.bar.new_zeros(ids.shape[0], ids.shape[1] + 1)  # a bar has an id at least
         is_line = step.bar > nn.functional.pad(step.bar[:, :-1], (1, 0))
         is_metre = nn.functional.pad(is_line[:, :-1], (1, 0))  # the id of the metre
         own = torch.where(is_metre, self._bar_positions[step.metre], 0)

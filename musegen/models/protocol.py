@@ -1,6 +1,7 @@
 """The interface of all models: `model(ids, state) -> (logits, state)`."""
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -14,6 +15,15 @@ class Decoder(Protocol[State]):
     def __call__(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, T) ids and a state to (B, T, V) logits and the next state."""
         ...
+
+
+class Function(NamedTuple):
+    """What a model does besides its steps."""
+
+    call: Callable[..., Any]
+    """From tensors to a tensor, or to a NamedTuple of tensors."""
+    examples: tuple[Tensor, ...]
+    """Inputs with which it can be traced: dimensions that vary are larger than 1."""
 
 
 def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None) -> Any:

@@ -140,8 +140,8 @@ def run_bidirectional(forwards: StackedRNN, backwards: StackedRNN, inputs: Tenso
         inputs: (B, T, input_size).
         lengths: (B,) steps of each row; what follows is padding.
     """
-    ahead, _ = forwards(inputs, forwards.init_state(len(inputs)))
-    back, _ = backwards(_reversed(inputs, lengths), backwards.init_state(len(inputs)))
+    ahead, _ = forwards(inputs, forwards.init_state(inputs.shape[0]))
+    back, _ = backwards(_reversed(inputs, lengths), backwards.init_state(inputs.shape[0]))
     return torch.cat([ahead, _reversed(back, lengths)], dim=2)
 
 

@@ -14,6 +14,8 @@ from musegen.models.chord_planner import SAMPLES_PER_HALF, EncodedMelody, Planne
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import BAR_KEY, END_KEY, Encoder, Memory
 from musegen.models.position.features import StepFeatures, rotated_classes, semitones
+from musegen.models.losses import token_nats
+from musegen.models.protocol import Function
 from musegen.tokenizers.chord_plan import HALVES
 
 Alignment = Literal["none", "bars", "now"]
@@ -77,10 +79,57 @@ class Seq2Seq(nn.Module):
             plan: (B, K, 2) of the accompaniment (see `tokenizers/chord_plan.py`); None: no plan, for models
                 without a planner.
         """
+        memory = self.encode(source_ids)
+        return self.start(*(memory if plan is None else memory._replace(plan=plan)))
+
+    def encode(self, source_ids: Tensor) -> Memory:
+        """The encoded melodies, (B, S), without a plan."""
         memory: Memory = self.encoder(source_ids)
         states = memory.states + self.heard_degree(degrees_of(memory.pitch, memory.tonic))
-        memory = memory._replace(states=states, plan=memory.plan if plan is None else plan)
-        return Seq2SeqState(memory, self.decoder.init_state(len(source_ids)))
+        return memory._replace(states=states)
+
+    def start(self, *memory: Tensor) -> Seq2SeqState:
+        """The state before the first id, after a `Memory`."""
+        return Seq2SeqState(Memory(*memory), self.decoder.init_state(memory[0].shape[0]))
+
+    def functions(self) -> dict[str, Function]:
+        """What sampling calls besides `forward`.
+
+        "encode" and "start" as above; "nats" of the ids of streams, (B, T), after a `Memory`; with a planner also "plan_chords", from a `Memory` without states to an
+        `EncodedMelody` and the logits of its chords, and "plan_notes", from the states of that and chords
+        relative to the tonic to the logits of the note counts.
+        """
+        ids = torch.arange(1, 22).view(3, 7)
+        memory = self.encode(ids)
+        bars = torch.full((3, 5), 96)
+        if self.planner is None:
+            start, nats = Function(self.start, tuple(memory)), Function(self._nats, (ids, *memory))
+            return {"encode": Function(self.encode, (ids,)), "start": start, "nats": nats}
+        plan = torch.ones(3, 10, 2, dtype=torch.int64)
+        planned = memory._replace(plan=plan)
+        heard = memory.keys, memory.pitch, memory.tonic, bars
+        states = self._plan_chords(*heard)[0]
+        return {
+            "encode": Function(self.encode, (ids,)),
+            "start": Function(self.start, tuple(planned)),
+            "nats": Function(self._nats, (ids, *planned)),
+            "plan_chords": Function(self._plan_chords, heard),
+            "plan_notes": Function(self._plan_notes, (states, plan[..., 0])),
+        }
+
+    def _nats(self, ids: Tensor, *memory: Tensor) -> Tensor:
+        return token_nats(self(ids[:, :-1], self.start(*memory))[0], ids[:, 1:])
+
+    def _plan_chords(self, keys: Tensor, pitch: Tensor, tonic: Tensor, bars: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.planner is not None
+        none = tonic.new_zeros(0)
+        melody = self.encode_for_planner(Memory(none, keys, pitch, none, tonic, bars, none))
+        return melody.states, self.planner.chord_unary(melody)
+
+    def _plan_notes(self, states: Tensor, chord: Tensor) -> Tensor:
+        assert self.planner is not None
+        none = chord.new_zeros(0)
+        return self.planner.notes_unary(EncodedMelody(states, none, none), chord)
 
     def encode_for_planner(self, memory: Memory) -> EncodedMelody:
         """The melody, encoded by the planner from `SAMPLES_PER_HALF` points per half bar."""
@@ -93,7 +142,7 @@ class Seq2Seq(nn.Module):
         degrees = degrees_of(memory.pitch.gather(1, at), memory.tonic)
         struck = nn.functional.pad(at[:, 1:] != at[:, :-1], (1, 0), value=True)
         spans = (lengths > 0).sum(dim=1) * HALVES
-        shape = (len(at), -1, SAMPLES_PER_HALF)
+        shape = (at.shape[0], -1, SAMPLES_PER_HALF)
         encoded: EncodedMelody = self.planner(degrees.view(shape), struck.view(shape), memory.tonic, spans)
         return encoded
 
@@ -102,7 +151,7 @@ class Seq2Seq(nn.Module):
         plan = state.memory.plan
         if self.planner is None:
             return torch.zeros(len(plan), device=plan.device)
-        return self.planner.nats(self.encode_for_planner(state.memory), plan)
+        return self._nats_of_plan(state.memory, plan)
 
     def planning_nats(self, source_ids: Tensor, plan: Tensor) -> Tensor:
         """Negative log-likelihood of each row's plan, (B,), in nats, without the encoder.
@@ -112,7 +161,12 @@ class Seq2Seq(nn.Module):
             plan: (B, K, 2), padded with `UNKNOWN`.
         """
         assert self.planner is not None
-        return self.planner.nats(self.encode_for_planner(self.encoder.read_without_layers(source_ids)), plan)
+        return self._nats_of_plan(self.encoder.read_without_layers(source_ids), plan)
+
+    def _nats_of_plan(self, memory: Memory, plan: Tensor) -> Tensor:
+        assert self.planner is not None
+        bars = memory.bar_positions[:, : plan.shape[1] // HALVES]
+        return self.planner.nats(self.encode_for_planner(memory._replace(bar_positions=bars)), plan)
 
     def forward(self, ids: Tensor, state: Seq2SeqState) -> tuple[Tensor, Seq2SeqState]:
         """Process T ids of the target.

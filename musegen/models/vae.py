@@ -20,12 +20,13 @@ from musegen.models.conductor import BarEncoder, Conductor, PositionCodes
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.position.features import StepFeatures
+from musegen.models.losses import token_nats
+from musegen.models.protocol import Function
+from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.rnn import RNNState
 
 COMPONENTS = 64
 """Number of components of the mixture fitted to all training clips: too few to memorise them."""
-ATTRIBUTES = ("density", "spread", "complexity", "pitch")
-"""Attributes of the first latent dimensions in a model with sliders: see metrics/attributes.py."""
 
 
 class VAEState(NamedTuple):
@@ -65,7 +66,11 @@ class ClipEncoder(nn.Module):
         nn.init.constant_(self.scale.bias, -1.5)
 
     def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
-        """The posterior, (B, Z), of clips (B, S), padded at the end with 0.
+        """The posterior, (B, Z), of clips (B, S); see `mean_and_scale`."""
+        return Normal(*self.mean_and_scale(ids, codes))
+
+    def mean_and_scale(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the posterior, (B, Z) each, of clips padded at the end with 0.
 
         Args:
             ids: (B, S).
@@ -81,7 +86,7 @@ class ClipEncoder(nn.Module):
         last = (mask.sum(dim=1) - 1)[..., None].expand(-1, -1, ahead.shape[2])
         ends = torch.cat([ahead.gather(1, last)[:, 0], back[:, 0]], dim=1)  # (B, H)
         found = torch.cat([memory, ends], dim=1)
-        return Normal(self.mean(found).float(), nn.functional.softplus(self.scale(found).float()) + 1e-4)
+        return self.mean(found).float(), nn.functional.softplus(self.scale(found).float()) + 1e-4
 
 
 class VAE(nn.Module):
@@ -139,10 +144,26 @@ class VAE(nn.Module):
     def init_state(self, z: Tensor) -> VAEState:
         """The state before the first id of the clips of z, (B, Z)."""
         code = self.memory(z)[:, None] if self.conductor is None else self.conductor(z)  # (B, K, Z or E)
-        begin = self.decoder.init_state(len(z))
+        begin = self.decoder.init_state(z.shape[0])
         layers, width = begin.rnn.hidden.shape[1:]
         hidden, cell = torch.tanh(self.first(code[:, 0]).float()).view(-1, layers, 2 * width).chunk(2, dim=2)
         return VAEState(code, DecoderState(RNNState(hidden, cell), begin.place))
+
+    def functions(self) -> dict[str, Function]:
+        """What sampling calls besides `forward`.
+
+        "encode", from clips to points; "start", from points to states; "nats" of the ids of clips and points.
+        """
+        ids, z = torch.arange(1, 22).view(3, 7), torch.zeros(3, self.latent_dim)
+        encode = Function(lambda ids: self.encoder.mean_and_scale(ids, self.keys)[0], (ids,))
+        return {
+            "encode": encode,
+            "start": Function(self.init_state, (z,)),
+            "nats": Function(self._nats, (ids, z)),
+        }
+
+    def _nats(self, ids: Tensor, z: Tensor) -> Tensor:
+        return token_nats(self(ids[:, :-1], self.init_state(z))[0], ids[:, 1:])
 
     def forward(self, ids: Tensor, state: VAEState) -> tuple[Tensor, VAEState]:
         """Process T ids.
@@ -170,19 +191,3 @@ class VAE(nn.Module):
         codes = self.keys.of_place(step) * self.keys.of_bar(step)
         context: Tensor = self.read(memory * codes) + self.whole(memory)
         return context
-
-    def sample_latent(self, uniform: Tensor, *, prior: bool = False) -> Tensor:
-        """Sample points, (B, Z), from the mixture fitted to the training clips or from N(0, I).
-
-        Args:
-            uniform: (B, 1 + Z) numbers in [0, 1), the first of which chooses the component.
-            prior: sample from N(0, I).
-        """
-        uniform = uniform.to(self.mixture_means.device, torch.float64)
-        normal: Tensor = torch.special.ndtri(uniform[:, 1:].clamp(1e-9, 1 - 1e-9)).float()  # (B, Z)
-        if prior:
-            return normal
-        shares = self.mixture_log_weights.double().softmax(dim=0).cumsum(dim=0)
-        chosen = torch.searchsorted(shares, uniform[:, 0].contiguous(), right=True).clamp(max=COMPONENTS - 1)
-        points: Tensor = self.mixture_means[chosen] + self.mixture_scales[chosen] * normal
-        return points

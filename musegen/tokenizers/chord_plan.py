@@ -1,5 +1,7 @@
 """A chord plan: the chord of each half bar of a stream, and how many notes start in it."""
 
+from typing import Any
+
 import numpy as np
 
 from musegen.tokenizers.tables import Ints, Kind, Tables
@@ -12,6 +14,17 @@ NOTE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 11, 15)
 """Classes of the number of notes that start in a span: class i reaches from entry i up to the next."""
 UNKNOWN = -1
 """In a plan: after the end of a piece."""
+
+
+def relative(chords: Any, tonic: Any) -> Any:
+    """Chords, (B, ...), relative to the tonics (B,), arrays or tensors; 0 and less are unchanged."""
+    tonic = tonic.reshape(-1, *[1] * (chords.ndim - 1))
+    return (chords > 0) * ((chords - 1 - 2 * tonic) % 24 + 1) + (chords <= 0) * chords
+
+
+def absolute(chords: Any, tonic: Any) -> Any:
+    """The inverse of `relative`."""
+    return relative(chords, -tonic)
 
 
 _TRIADS = np.zeros((CHORDS - 1, 12))

@@ -42,7 +42,6 @@ class GridGrammar(BatchRules):
         device: of the masks.
     """
 
-    by_row = ("is_active", "last_active")
 
     def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
@@ -76,9 +75,9 @@ class GridGrammar(BatchRules):
             sounding=state.sounding.scatter(1, voice, where(is_slot, sounds, held)[:, None]),
         )
 
-    def silence(self, state: GridState) -> GridState:
-        """The state with nothing sounding."""
-        return state._replace(sounding=state.sounding * 0)
+    def silence(self, state: GridState, rows: Tensor) -> GridState:
+        """The state with nothing sounding in some rows, (B,) bool."""
+        return state._replace(sounding=state.sounding * ~rows[:, None])
 
     def mask(self, state: GridState) -> Tensor:
         """Which ids may come next, (B, V); at least one per row."""

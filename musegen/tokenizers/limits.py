@@ -64,6 +64,9 @@ class EventLimits(NamedTuple):
     """(B or 1,) the highest allowed voice * 128 + pitch: it must be free before the end, since a note has to
     start in the last bar."""
 
+    BY_ROW = ("allowed", "reserved")
+    """Those with one row for all streams, or a row for each."""
+
 
 def event_limits(tables: Tables, constraints: Constraints) -> EventLimits:
     """The limits of a stream of events.
@@ -135,6 +138,9 @@ class GridLimits(NamedTuple):
     last_active: Ints
     """(B or 1,) the last of these."""
 
+    BY_ROW = ("is_active", "last_active")
+    """Those with one row for all streams, or a row for each."""
+
 
 def grid_limits(tables: Tables, constraints: Constraints) -> GridLimits:
     """The limits of a stream of voices on a grid; `programs` are the active voices.
@@ -172,6 +178,9 @@ class LineLimits(NamedTuple):
     """(V,) 1 for the metres allowed."""
     pitches: Ints
     """(V,) 1 for the pitches allowed."""
+
+    BY_ROW = ()
+    """Those with one row for all streams, or a row for each."""
 
 
 def line_limits(tables: Tables, constraints: Constraints) -> LineLimits:

@@ -39,7 +39,6 @@ class LineGrammar(BatchRules):
 
     def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
-        self.is_time = self.is_time | self.of_kind[Kind.REST]
         self.duration = self.column(tables.duration)
 
     def init_state(self, batch_size: int) -> LineState:

@@ -7,7 +7,7 @@ ascending order, and a last row for all others, which occur only in prompts.
 
 import copy
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -65,13 +65,10 @@ class BatchRules:
 
     limits: Any
     """Those of tokenizers/limits.py for these streams, as tensors."""
-    by_row: ClassVar[tuple[str, ...]] = ()
-    """The limits with one row per row of the batch, or a single one for all."""
 
     def __init__(self, tables: Tables, device: Device) -> None:
         self.column = partial(torch.as_tensor, dtype=torch.int64, device=device)
         self.kind = self.column(tables.kind)
-        self.is_time = self.kind < Kind.PROGRAM.value
         self.pitch_class = self.column(tables.pitch_class)
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
 
@@ -83,10 +80,10 @@ class BatchRules:
 
     def select(self, rows: Tensor) -> Self:
         """The grammar of some rows of the batch, by index, (B',)."""
-        each = {name: getattr(self.limits, name) for name in self.by_row}
+        each = {name: getattr(self.limits, name) for name in self.limits.BY_ROW}
         return self.under(self.limits._replace(**{n: v[rows] for n, v in each.items() if v.shape[0] > 1}))
 
-    def silence(self, state: Any) -> Any:
+    def silence(self, state: Any, _rows: Tensor) -> Any:
         """The same state: clips of a line start with nothing sounding."""
         return state
 
@@ -94,7 +91,6 @@ class BatchRules:
 class EventRules(BatchRules):
     """Tracks the state of a batch of event streams."""
 
-    by_row = ("allowed", "reserved")
 
     def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
@@ -160,13 +156,14 @@ class EventRules(BatchRules):
         bar_content = torch.where(kind == Kind.BAR.value, 0, torch.maximum(state.bar_content, mark * 1))
         return torch.where(kind == Kind.DURATION.value, 2, bar_content)
 
-    def silence(self, state: StreamState) -> StreamState:
-        """The state with every note ended at the last bar line."""
-        line = state.bar_tick[:, None]
+    def silence(self, state: StreamState, rows: Tensor) -> StreamState:
+        """The state with every note of some rows, (B,) bool, ended at the last bar line."""
+        line = torch.where(rows, state.bar_tick, NEVER)
+        free = torch.minimum(state.free_tick, line[:, None])
         return state._replace(
-            end_tick=torch.minimum(state.end_tick, state.bar_tick),
-            sounding=torch.minimum(state.sounding, line[..., None]),
-            free_tick=torch.where(state.free_tick < NEVER, torch.minimum(state.free_tick, line), NEVER),
+            end_tick=torch.minimum(state.end_tick, line),
+            sounding=torch.minimum(state.sounding, line[:, None, None]),
+            free_tick=torch.where(state.free_tick < NEVER, free, NEVER),
         )
 
 

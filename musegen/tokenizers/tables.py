@@ -94,6 +94,11 @@ class Tables(NamedTuple):
         is_tuned = (self.kind == Kind.PITCH) & (self.is_drum != 1)
         return np.where(is_tuned, self.pitch % 12, NO_CLASS)
 
+    @property
+    def is_time(self) -> npt.NDArray[np.bool_]:
+        """(V,) which ids are of time alone; in a line rests are, too."""
+        return (self.kind < Kind.PROGRAM) | ((self.kind == Kind.REST) & self.is_line)
+
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""
         return np.flatnonzero(self.kind == kind)

@@ -26,7 +26,8 @@ from musegen.generation.sliders import (
 )
 from musegen.generation.vary import vary_clip
 from musegen.metrics.smoothness import note_edit_distance
-from musegen.models.vae import ATTRIBUTES, VAE
+from musegen.metrics.attributes import ATTRIBUTES
+from musegen.models.vae import VAE
 from tests.music.scores import line, notes, score
 
 HOT = SamplingOptions(temperature=1.5)

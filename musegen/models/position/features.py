@@ -135,6 +135,17 @@ class Tracker(nn.Module):
         widths = (4, self.num_held, 24, 0, 0, len(self.lags), len(self.lags))
         return TrackerState(*(self.kind.new_zeros(batch_size, width) for width in widths))
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far a bar is from the next in keys, and how many bars the look-backs reach back."""
+        return self.num_places * NOTES * KINDS, int(self.lags.max()) if len(self.lags) else 0
+
+    def forget(self, state: TrackerState) -> TrackerState:
+        """The state without the past ids that no look-back reaches any more."""
+        span, most = self.reach
+        gone = int((state.keys < (state.position[:, :1] - most) * span).sum(dim=1).min())
+        return state._replace(ids=state.ids[:, gone:], keys=state.keys[:, gone:])
+
     def sounding(self, step: StepFeatures) -> tuple[Tensor, Tensor]:
         """(B, T) position at which each id begins, and the last pitch: events have no rests."""
         return step.next_position, step.reference_pitches[..., 0]

@@ -1,16 +1,25 @@
 """Scans over the steps of a stream, equal for whole sequences and single steps."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
     """The last value set so far, (B, T, ...); `before` (B, ...) until one is set."""
     if values.shape[1] == 1:  # one step of sampling
         return torch.where(is_set, values, before.unsqueeze(1))
-    steps = torch.arange(values.shape[1], device=values.device).view(-1, *[1] * (values.dim() - 2))
-    last = torch.where(is_set, steps, -1).cummax(dim=1).values
+    last = last_set(is_set)
     return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before.unsqueeze(1))
+
+
+def last_set(is_set: Tensor) -> Tensor:
+    """The last step so far that is set, (B, T, ...), -1 before the first."""
+    count = is_set.cumsum(1)
+    steps = torch.arange(is_set.shape[1], device=is_set.device).view(-1, *[1] * (is_set.dim() - 2))
+    # The step of the first, second, ... that is set; those that are not share the place of none.
+    places = nn.functional.pad(torch.zeros_like(count), (0, 0) * (is_set.dim() - 2) + (1, 0))
+    found = places.scatter(1, torch.where(is_set, count, 0), steps.expand_as(count))
+    return torch.where(count > 0, found.gather(1, count), -1)
 
 
 def delayed(values: Tensor, before: Tensor) -> Tensor:
@@ -29,7 +38,7 @@ def count_runs(hits: Tensor, before: Tensor) -> Tensor:
     if hits.shape[1] == 1:
         return torch.where(hits, before[:, None] + 1, 0)
     steps = torch.arange(hits.shape[1], device=hits.device)[None, :, None]
-    last_miss = torch.where(hits, -1, steps).cummax(dim=1).values
+    last_miss = last_set(~hits)
     return torch.where(last_miss >= 0, steps - last_miss, steps + 1 + before[:, None])
 
 
