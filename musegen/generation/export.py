@@ -52,16 +52,17 @@ class Exporter:
             in_int8: whether its linear layers have rounded weights.
         """
         forms = OnnxForms(in_int8=in_int8)
-        with torch.no_grad(), fixed_window(self._model):
+        with torch.no_grad():
             if name == "step":
-                traced = self._traced_step()
+                with fixed_window(self._model):
+                    return self._traced_step().graph(self._model, self._path, forms, facts | self._reach())
             elif name == "start":
                 traced = self._traced_start()
             else:
                 function = self._model.functions()[name]
                 inputs = {str(number): each for number, each in enumerate(function.examples)}
                 traced = _Traced(lambda *each: _numbered(function.call(*each)), inputs)
-            return traced.graph(self._model, self._path, forms, facts | self._reach())
+            return traced.graph(self._model, self._path, forms, facts)
 
     def _reach(self) -> dict[str, Any]:
         """How far back a step looks, and how far around in a source: see exported.py."""

@@ -44,5 +44,7 @@ def count_runs(hits: Tensor, before: Tensor) -> Tensor:
 
 def ids_after(wanted: Tensor, ids: Tensor, keys: Tensor) -> Tensor:
     """The first of the ids (B, N) whose key is greater than `wanted`, (B, T, L); keys (B, N) ascend."""
+    if not wanted.shape[2]:
+        return wanted
     found = torch.searchsorted(keys.contiguous(), wanted.flatten(1), right=True)
     return ids.gather(1, found.clamp(max=keys.shape[1] - 1)).view(wanted.shape)

@@ -1,0 +1,194 @@
+"""A model as exported graphs in onnxruntime: see export.py. It needs no torch."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from musegen.generation.machine import Array, Run, Settings
+from musegen.music.notes import Floats
+from musegen.tokenizers.limits import Limits
+from musegen.tokenizers.tables import Ints, Tables
+
+Arrays = dict[str, Array]
+MOST_ROWS = 256
+"""The largest batch."""
+FIRST_WINDOW, AHEAD = 64, 16
+"""Past ids of the first steps; and steps after which it is looked whether there are enough or too many."""
+BAR = "rows.rules.bar"
+PLACE = "rows.state.place."
+
+
+class Graph:
+    """A graph and its session.
+
+    Args:
+        content: of the file.
+        folder: with the weights to which it refers.
+    """
+
+    def __init__(self, content: bytes, folder: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # a step is too small to be shared
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.facts: dict[str, Any] = json.loads(self._session.get_modelmeta().custom_metadata_map["musegen"])
+        self._inputs = [each.name for each in self._session.get_inputs()]
+        self._outputs = [each.name for each in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> Arrays:
+        """The outputs by their names, those that are inputs included."""
+        fed = {name: inputs[name] for name in self._inputs}
+        made = dict(zip(self._outputs, self._session.run(self._outputs, fed), strict=True))
+        return {
+            name: made[there] if there in made else inputs[there]
+            for name, there in self.facts["outputs"].items()
+        }
+
+
+class Exported:
+    """A `Machine`.
+
+    Args:
+        graphs: reads a graph by its name.
+        functions: names of the graphs besides "step".
+        tables: of the streams.
+        weight: reads a tensor of the checkpoint by its name.
+        is_rounded: whether the steps are those with rounded weights.
+    """
+
+    most_rows = MOST_ROWS
+
+    def __init__(
+        self,
+        graphs: Callable[[str], Graph],
+        functions: frozenset[str],
+        tables: Tables,
+        weight: Callable[[str], Array],
+        *,
+        is_rounded: bool = False,
+    ) -> None:
+        self._graphs, self.functions, self.tables, self.weight = graphs, functions, tables, weight
+        self.is_rounded = is_rounded
+
+    def call(self, name: str, *inputs: Array) -> list[Array]:
+        """One of `functions`."""
+        named = {str(number): _contiguous(each) for number, each in enumerate(inputs)}
+        return list(self._graphs(name)(named).values())
+
+    def run(self, inputs: Sequence[Array], limits: Limits, seen_classes: Array) -> Run:
+        """Streams before BOS."""
+        count = len(seen_classes)
+        limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.BY_ROW})
+        asked = {f"limits.{name}": _contiguous(each) for name, each in limits._asdict().items()}
+        named = {str(number): _rows(each, count) for number, each in enumerate(inputs)}
+        begun = self._graphs("start")(asked | named | {"seen_classes": seen_classes})
+        return ExportedRun(self._graphs("step"), asked, [f"limits.{name}" for name in limits.BY_ROW], begun)
+
+
+class ExportedRun:
+    """A `Run`.
+
+    Args:
+        graph: of a step.
+        limits: by their names in the graph.
+        by_row: which of them have a row for each stream.
+        rows: before BOS, by their names.
+    """
+
+    block = 1
+
+    def __init__(self, graph: Graph, limits: Arrays, by_row: list[str], rows: Arrays) -> None:
+        self._graph, self._limits, self._by_row, self._rows = graph, limits, by_row, rows
+        self._settings: tuple[Settings, Arrays] | None = None
+        self._left = 0  # steps until the window of past ids is checked
+        source = graph.facts["source"]
+        self._source = {name: rows[name] for name in source[2]} if source and source[2][0] in rows else {}
+
+    def read(self, ids: Ints) -> None:
+        """Follow the same ids, (T,), in every row."""
+        count = len(self._rows["rows.done"])
+        uniform, settings = np.zeros(count), self._neutral(count)
+        for id_ in ids.tolist():
+            self._take(uniform, np.full(count, id_), settings)
+
+    def step(self, uniform: Floats, settings: Settings) -> tuple[Ints, Array]:
+        """Sample one more id in every row: (1, B), and (B,) whether each has ended."""
+        if self._settings is None or self._settings[0] is not settings:
+            named = {f"settings.{name}": _contiguous(each) for name, each in settings._asdict().items()}
+            self._settings = settings, named
+        ids = self._take(uniform[0], np.full(uniform.shape[1], -1), self._settings[1])
+        return ids[None], self._rows["rows.done"]
+
+    def _take(self, uniform: Floats, forced: Ints, settings: Arrays) -> Ints:
+        if self._left == 0:
+            self._fit_window()
+        self._left -= 1
+        if self._source:
+            self._look()
+        after = self._graph({"uniform": uniform, "forced": forced} | settings | self._limits | self._rows)
+        ids: Ints = after.pop("ids")
+        self._rows = after
+        return ids
+
+    def select(self, rows: Ints) -> None:
+        """Go on with some of the rows alone, by number, (B',)."""
+        self._rows = {name: each[rows] for name, each in self._rows.items()}
+        self._source = {name: each[rows] for name, each in self._source.items()}
+        self._limits = self._limits | {name: self._limits[name][rows] for name in self._by_row}
+
+    def logits(self) -> Floats:
+        """Of the next id, (B, V)."""
+        logits: Floats = self._rows["rows.last"].astype(np.float64)
+        return logits
+
+    def nats(self) -> Floats:
+        """Log-likelihood of the ids sampled so far, (B,)."""
+        nats: Floats = self._rows["rows.total"]
+        return nats
+
+    def _neutral(self, count: int) -> Arrays:
+        """Settings for steps that sample nothing."""
+        numbers = dict.fromkeys(("temperature", "top_p"), np.array(1.0))
+        numbers |= dict.fromkeys(("min_p", "min_p_new"), np.array(0.0))
+        ids = self._rows["rows.last"].shape[1]
+        arrays = {"top_k": np.array(ids), "keeps": np.zeros(ids, np.bool_), "diatonic": np.zeros(count, np.bool_)}
+        return {f"settings.{name}": each for name, each in (numbers | arrays).items()}
+
+    def _fit_window(self) -> None:
+        """As many past ids as look-backs reach, and as the next steps add, rounded up to a power of 2."""
+        span, most = self._graph.facts["lookback"]
+        keys, bar = self._rows[PLACE + "keys"], self._rows[PLACE + "position"][:, 0]
+        needed = int((keys >= (bar[:, None] - most) * span).sum(axis=1).max(initial=0)) + AHEAD
+        window = max(FIRST_WINDOW, 1 << (needed - 1).bit_length())
+        self._left = AHEAD
+        if window != keys.shape[1]:
+            for name, empty in (("keys", -1), ("ids", 0)):
+                past = self._rows[PLACE + name][:, -window:]
+                front = np.full((len(past), window - past.shape[1]), empty, np.int64)
+                self._rows[PLACE + name] = np.concatenate([front, past], axis=1)
+
+    def _look(self) -> None:
+        """Put the part of the source that the next id needs into the rows: see `in_view` in states.py."""
+        bar_key, reach, names = self._graph.facts["source"]
+        bar, keys = self._rows[BAR], self._source[names[1]]
+        bars = keys // bar_key
+        first = (bars < (bar - max(reach, 1))[:, None]).sum(axis=1)
+        stop = (bars <= (bar + 1 + reach)[:, None]).sum(axis=1)
+        width = int((stop - first).max())
+        index = np.minimum(first, keys.shape[1] - width)[:, None] + np.arange(width)
+        each = np.arange(len(bar))[:, None]
+        self._rows |= {name: whole[each, index] for name, whole in self._source.items()}
+
+
+def _rows(array: Array, count: int) -> Array:
+    """An array with `count` rows, those of one with a single row being equal."""
+    return np.broadcast_to(array, (count, *array.shape[1:])) if len(array) == 1 else array
+
+
+def _contiguous(array: Array) -> Array:
+    return np.ascontiguousarray(array).reshape(np.shape(array))
