@@ -88,7 +88,8 @@ class RemiDecoder(NamedTuple):
         notes = np.flatnonzero(np.isin(kind, _NOTE))
         is_first = len(found) and (not len(notes) or found[0] < notes[0])
         rows = np.append(ids[found[0]] if is_first else len(self.metre) - 1, ids[found])
-        return rows[np.append(0, np.cumsum(kind == Kind.TIME_SIGNATURE))]
+        at: Ints = rows[np.append(0, np.cumsum(kind == Kind.TIME_SIGNATURE))]
+        return at
 
     def _ticks(self, ids: Ints, kind: Ints, metre: Ints, step: Ints) -> Ints:
         """The tick at each id, (T,)."""

@@ -1,4 +1,4 @@
-"""MidiTok's own encoder and decoder, to which ours must be identical, and scores as their streams say them."""
+"""MidiTok's own encoder and decoder, to which ours must be identical, and scores as streams say them."""
 
 import warnings
 
