@@ -61,7 +61,7 @@ def sampling_run(verb: str, argv: Sequence[str], arguments: Any, **how: bool) ->
         arguments: of the verb, with `checkpoint`, `out` and `writing`.
         **how: `pictures` and `together`, see `write_outputs`.
     """
-    from musegen.api.model import Model  # imports torch
+    from musegen.api.model import Model  # slower to import than the command line is to parse
 
     out, run = arguments.out, Run(Model.load(arguments.checkpoint))
     with output_folder(out):
