@@ -26,7 +26,7 @@ _MODULES = {
     "Piece": "musegen.api.piece",
     "Pieces": "musegen.api.piece",
 }
-"""The module of each class: imported, with torch, on first access."""
+"""The module of each class: imported, with numpy and symusic, on first access."""
 
 
 def load(name: str | Path, *, device: str = "cpu") -> "Model":
@@ -43,7 +43,7 @@ def load(name: str | Path, *, device: str = "cpu") -> "Model":
     Raises:
         CheckpointError: there is no checkpoint of that name, or it cannot be used.
     """
-    from musegen.api.model import Model  # with torch, which `import musegen` does without
+    from musegen.api.model import Model  # with what it needs, which `import musegen` does without
 
     return Model.load(name, device=device)
 

@@ -43,7 +43,7 @@ class Family:
     advice: str
     """Its verbs, in words."""
     sizes: str = ""
-    """Expected tensor sizes, checked before memory is allocated: see checkpoint/build.py."""
+    """Expected tensor sizes, checked before memory is allocated: see checkpoint/sizes.py."""
     skips: frozenset[str] = field(default_factory=frozenset)
     """Options of `musegen evaluate` that it does not have."""
 
@@ -68,7 +68,7 @@ FAMILIES: dict[str, Family] = {
             purpose="a language model: generates music note by note, from scratch or from a prompt",
             config=TrainConfig,
             build="musegen.checkpoint.build:build_lm",
-            sizes="musegen.checkpoint.build:decoder_sizes",
+            sizes="musegen.checkpoint.sizes:decoder_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_piece",
             evaluate="musegen.evaluation.lm:evaluate_lm",
@@ -83,7 +83,7 @@ FAMILIES: dict[str, Family] = {
             purpose="an accompaniment model (seq2seq): generates the accompaniment to a melody",
             config=Seq2SeqTrainConfig,
             build="musegen.checkpoint.build:build_seq2seq",
-            sizes="musegen.checkpoint.build:seq2seq_sizes",
+            sizes="musegen.checkpoint.sizes:seq2seq_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_accompaniment",
             evaluate="musegen.evaluation.accompaniment:evaluate_seq2seq",
@@ -97,7 +97,7 @@ FAMILIES: dict[str, Family] = {
             purpose="a clip model (VAE): reconstructs, interpolates, varies and samples short clips",
             config=VAETrainConfig,
             build="musegen.checkpoint.build:build_vae",
-            sizes="musegen.checkpoint.build:vae_sizes",
+            sizes="musegen.checkpoint.sizes:vae_sizes",
             training="musegen.training.task:CLIPS",
             sample="musegen.training.sample:sample_reconstruction",
             evaluate="musegen.evaluation.vae:evaluate_vae",

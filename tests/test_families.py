@@ -21,7 +21,7 @@ from musegen.training.train import train
 from tests.music_fixtures import TINY
 
 ROOT = Path(musegen.__file__).parent
-TELLING = ("families.py", "config/", "models/", "checkpoint/build.py")
+TELLING = ("families.py", "config/", "models/", "checkpoint/build.py", "checkpoint/sizes.py")
 """Where families may be told apart."""
 TYPES = {"LanguageModel", "Seq2Seq", "VAE", "Seq2SeqTrainConfig", "VAETrainConfig"}
 

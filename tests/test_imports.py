@@ -24,7 +24,7 @@ SAMPLER = "training/sample.py"
 """The named exception: what a callback of training calls to sample."""
 OWNERS = {
     "music21": ("music/writing/musicxml.py",),
-    "pretty_midi": ("music/facts.py", "music/writing/audio.py"),
+    "pretty_midi": ("music/writing/audio.py",),
     "pytorch_lightning": "training/", "torchmetrics": "training/", "tyro": "cli/",
 }  # fmt: skip
 """Libraries with one door, or one to read and one to write by."""

@@ -32,7 +32,6 @@ from musegen.config.options import (
     make_options,
 )
 from musegen.config.settings import VAEConfig
-from musegen.data.training_index import open_training_index
 from musegen.errors import CheckpointError
 from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
@@ -131,6 +130,8 @@ class Model:
         key = key_of(options.key, scale=options.scale, prompt=options.prompt)
         known = None
         if options.max_copy:
+            from musegen.data.training_index import open_training_index
+
             known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
         prompt = None if options.prompt is None else read_music("prompt", options.prompt)
         if prompt is not None:

@@ -18,7 +18,7 @@ from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
 
 if TYPE_CHECKING:
-    from musegen.generation.request import Result  # imports torch, which music of the user does not need
+    from musegen.generation.request import Result
 
 FRAME = (
     '<iframe srcdoc="{page}" title="{title}" style="width: 100%; height: {height}px; border: 0" '

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from musegen.checkpoint.weights import Sizes
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
@@ -21,7 +20,7 @@ from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
 from musegen.models.position import make_tracker
 from musegen.models.seq2seq import Seq2Seq
-from musegen.models.vae import COMPONENTS, VAE, ClipEncoder
+from musegen.models.vae import VAE, ClipEncoder
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 
@@ -29,25 +28,6 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
     """A model with fresh weights, built from its configuration."""
     model: nn.Module = load(family_of(config.family).build)(config, tokenizer)
     return model
-
-
-def expected_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """The tensor sizes that config.json and tokenizer.json imply."""
-    reference = family_of(config.family).sizes
-    sizes: Sizes = load(reference)(config, tokenizer) if reference else Sizes({}, {})
-    return sizes
-
-
-def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Tensor sizes of every model with a `StreamDecoder`."""
-    model, vocab = config.model, len(tokenizer.tables.kind)
-    return Sizes(
-        {
-            "decoder.embedding.weight": (vocab, model.embedding_dim),
-            "decoder.logits.weight": (vocab, model.hidden_size),
-        },
-        {"decoder.rnn.": model.num_layers},
-    )
 
 
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
@@ -82,17 +62,6 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
         planner=planner,
         reader=reader,
     )
-
-
-def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Tensor sizes of an accompaniment model."""
-    own = decoder_sizes(config, tokenizer)
-    melody_vocab = len(melody_tokenizer(tokenizer).tables.kind)
-    shapes = own.shapes | {
-        "encoder.embedding.weight": (melody_vocab, config.model.embedding_dim),
-        "near": (2 * config.encoder.reach + 1,),
-    }
-    return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})
 
 
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
@@ -137,14 +106,6 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         clip_bars=bars,
         latent_dim=latent_dim,
     )
-
-
-def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
-    """Tensor sizes of a clip model (VAE)."""
-    own = decoder_sizes(config, tokenizer)
-    latent_dim = config.model.settled().latent_dim
-    assert latent_dim is not None
-    return Sizes(own.shapes | {"mixture_means": (COMPONENTS, latent_dim)}, own.layers)
 
 
 def _bar_positions(tables: Tables) -> torch.Tensor:

@@ -7,14 +7,13 @@ Generation needs nothing but this folder. Loading it executes nothing in it.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from musegen import __version__
-from musegen.checkpoint.build import build_model, expected_sizes
+from musegen.checkpoint.sizes import expected_sizes
 from musegen.checkpoint.weights import check_sizes, load_weights
 from musegen.config.from_json import parse_config
 from musegen.config.settings import TrainConfig
@@ -23,30 +22,51 @@ from musegen.families import family_of
 from musegen.files import write_atomic, write_json
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
+if TYPE_CHECKING:
+    from torch import nn
+
 FORMAT_VERSION = 1
 _TEXTS = ("config.json", "tokenizer.json", "data.json", "metrics.json")
 _HEAD = ("format_version", "musegen_version", "dataset", "family")
 """Keys of config.json that are not settings."""
-_SUMMED = (*_TEXTS, "model.safetensors")
+WEIGHTS = "model.safetensors"
+_SUMMED = (*_TEXTS, WEIGHTS)
 MAX_TEXT = 1 << 25
 """Maximum bytes of a JSON file; the list of a hundred thousand pieces takes half of it."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint folder."""
+    """A loaded checkpoint folder. Its weights are checked, but read only on first use of `model`."""
 
     path: Path
     config: TrainConfig
     dataset: str
     """Name of the training dataset."""
     tokenizer: Tokenizer
-    model: nn.Module
-    """In eval mode."""
     data: dict[str, Any]
     metrics: dict[str, Any]
     sha256: str
     """Of model.safetensors."""
+    device: str = "cpu"
+    """Of the model."""
+    module: "nn.Module | None" = field(default=None, repr=False)
+    """The model, where it is in memory already."""
+
+    @cached_property
+    def model(self) -> "nn.Module":
+        """The model; read from the folder on first use, with torch, in eval mode on `device`.
+
+        Raises:
+            CheckpointError: the weights do not fit the model.
+        """
+        if self.module is not None:
+            return self.module
+        from musegen.checkpoint.build import build_model  # imports torch, which the rest does without
+
+        model = build_model(self.config, self.tokenizer)
+        load_weights(model, self.path / WEIGHTS)
+        return model.to(self.device).eval()
 
 
 def save_checkpoint(
@@ -55,7 +75,7 @@ def save_checkpoint(
     config: TrainConfig,
     dataset: str,
     tokenizer: Tokenizer,
-    model: nn.Module,
+    model: "nn.Module",
     data: dict[str, Any],
     metrics: dict[str, Any],
 ) -> None:
@@ -70,7 +90,7 @@ def save_checkpoint(
     write_json(path / "config.json", head | {"dataset": dataset} | asdict(config))
     write_json(path / "tokenizer.json", tokenizer.to_dict())
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomic(path / "model.safetensors", save(weights))
+    write_atomic(path / WEIGHTS, save(weights))
     write_json(path / "data.json", data)
     write_metrics(path, metrics)
     if not (path / "README.md").exists():
@@ -85,7 +105,7 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
-    """Load and check a checkpoint folder.
+    """Load and check a checkpoint folder; nothing here imports torch, only its `model` does.
 
     Args:
         path: the folder.
@@ -114,20 +134,17 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
     except (ConfigError, TokenError) as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     data = _read_data(path / "data.json")
-    weights = path / "model.safetensors"
-    check_sizes(weights, expected_sizes(config, tokenizer))
-    _check_sums(path, (weights.name,))
-    model = build_model(config, tokenizer)
-    load_weights(model, weights)
+    check_sizes(path / WEIGHTS, expected_sizes(config, tokenizer))
+    [sha256] = _check_sums(path, (WEIGHTS,))
     return Checkpoint(
         path=path,
         config=config,
         dataset=dataset,
         tokenizer=tokenizer,
-        model=model.to(device).eval(),
         data=data,
         metrics=_read_json(path / "metrics.json"),
-        sha256=_sha256(weights),
+        sha256=sha256,
+        device=device,
     )
 
 
@@ -154,7 +171,8 @@ def _read_data(path: Path) -> dict[str, Any]:
     return data
 
 
-def _check_sums(path: Path, names: Sequence[str]) -> None:
+def _check_sums(path: Path, names: Sequence[str]) -> list[str]:
+    """Check files against SHA256SUMS; returns the SHA-256 of each."""
     large = [name for name in (*_TEXTS, "SHA256SUMS") if (path / name).stat().st_size > MAX_TEXT]
     if large:
         raise CheckpointError(
@@ -164,14 +182,15 @@ def _check_sums(path: Path, names: Sequence[str]) -> None:
     lines = (line.partition(" ") for line in text.splitlines())
     # "*" marks binary files, as in the output of sha256sum
     listed = {name.strip().lstrip("*"): digest for digest, _, name in lines}
-    for name in names:
-        found = _sha256(path / name)
+    found_all = [_sha256(path / name) for name in names]
+    for name, found in zip(names, found_all, strict=True):
         if listed.get(name) != found:
             raise CheckpointError(
                 f"{path / name} is not the file that SHA256SUMS lists ({found[:12]}, not "
                 f"{listed.get(name, 'any')[:12]}): it was changed, damaged or belongs to another model; "
                 "restore it or train the checkpoint again"
             )
+    return found_all
 
 
 def _read_json(path: Path) -> dict[str, Any]:

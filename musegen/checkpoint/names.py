@@ -102,17 +102,19 @@ def checkpoint_facts(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it cannot be loaded.
     """
-    from musegen.checkpoint.folder import (
-        load_checkpoint,
-    )  # imports torch, which resolving a name does not need
+    # Slower imports, which resolving a name does not need.
+    from musegen.checkpoint.folder import WEIGHTS, load_checkpoint
+    from musegen.checkpoint.sizes import expected_sizes
+    from musegen.checkpoint.weights import count_parameters
 
     checkpoint = load_checkpoint(path)
+    sizes = expected_sizes(checkpoint.config, checkpoint.tokenizer)
     config = json.loads((path / "config.json").read_text("utf-8"))
     return {
         "kind": "checkpoint",
         "path": str(path),
         **{key: value for key, value in config.items() if not isinstance(value, dict)},
-        "parameters": sum(weights.numel() for weights in checkpoint.model.parameters()),
+        "parameters": count_parameters(path / WEIGHTS, sizes),
         "vocabulary": checkpoint.tokenizer.vocab_size,
         "metrics": checkpoint.metrics,
         "data": {key: value for key, value in checkpoint.data.items() if not isinstance(value, list)},

@@ -1,26 +1,22 @@
-"""The file of weights: its tensor sizes are checked before any memory is allocated for it."""
+"""The file of weights: its tensor sizes are checked before any memory is allocated for it.
 
+Its header says all that is checked, and torch is imported only to load the weights.
+"""
+
+from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import nn
 
+from musegen.checkpoint.sizes import Sizes
 from musegen.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_HEADER = 1 << 20
 """Maximum bytes of a header; that of the largest model here takes a hundredth of it."""
-
-
-class Sizes(NamedTuple):
-    """Tensor sizes that a configuration implies."""
-
-    shapes: dict[str, tuple[int, ...]]
-    """Shapes of some tensors, by name."""
-    layers: dict[str, int]
-    """Number of recurrent layers under each prefix."""
 
 
 def check_sizes(path: Path, expected: Sizes) -> None:
@@ -29,20 +25,9 @@ def check_sizes(path: Path, expected: Sizes) -> None:
     Raises:
         CheckpointError: the file cannot be read, or sizes differ.
     """
-    with path.open("rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-    if header > MAX_HEADER:
-        raise CheckpointError(f"the weights in {path} cannot be read: a header of {header} bytes")
-    try:
-        with safe_open(path, framework="pt") as weights:
-            names = set(weights.keys())
-            shapes = {
-                name: tuple(weights.get_slice(name).get_shape()) for name in expected.shapes if name in names
-            }
-    except SafetensorError as error:
-        raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error
+    shapes = _shapes(path)
     layers = {
-        prefix: sum(name.startswith(prefix) and ".weight_hh_l0" in name for name in names)
+        prefix: sum(name.startswith(prefix) and ".weight_hh_l0" in name for name in shapes)
         for prefix in expected.layers
     }
     for name, size in (expected.shapes | expected.layers).items():
@@ -54,17 +39,40 @@ def check_sizes(path: Path, expected: Sizes) -> None:
             )
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def count_parameters(path: Path, expected: Sizes) -> int:
+    """The number of parameters in the file; only the header is read.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    return sum(prod(shape) for name, shape in _shapes(path).items() if name not in expected.buffers)
+
+
+def load_weights(model: "nn.Module", path: Path) -> None:
     """Load the weights of a model; nothing in the file can be executed.
 
     Raises:
         CheckpointError: the file cannot be read, or does not fit the model.
     """
+    from safetensors.torch import load_file  # imports torch, which has been imported for `model`
+
     try:
-        weights: dict[str, torch.Tensor] = load_file(path)
-        model.load_state_dict(weights)
+        model.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"the weights in {path} do not fit config.json and tokenizer.json: {reason}"
         ) from error
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor, by name, as in the header of the file."""
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if header > MAX_HEADER:
+        raise CheckpointError(f"the weights in {path} cannot be read: a header of {header} bytes")
+    try:
+        with safe_open(path, framework="numpy") as weights:
+            return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118 - no dict
+    except SafetensorError as error:
+        raise CheckpointError(f"the weights in {path} cannot be read: {error}") from error

@@ -61,7 +61,7 @@ def sampling_run(verb: str, argv: Sequence[str], arguments: Any, **how: bool) ->
         arguments: of the verb, with `checkpoint`, `out` and `writing`.
         **how: `pictures` and `together`, see `write_outputs`.
     """
-    from musegen.api.model import Model  # imports torch
+    from musegen.api.model import Model  # slower to import than the command line is to parse
 
     out, run = arguments.out, Run(Model.load(arguments.checkpoint))
     with output_folder(out):
@@ -108,8 +108,6 @@ def write_outputs(
         MidiError: a piece has no notes.
         OSError: the folder cannot be written to.
     """
-    from musegen.display.piano_roll import write_piano_roll
-
     _remove_earlier(out)
     width = max(3, len(str(len(pieces))))
     paths = [out / f"{number:0{width}}.mid" for number in range(1, len(pieces) + 1)]
@@ -128,10 +126,13 @@ def write_outputs(
     try:
         for path, piece in zip(paths, pieces, strict=True):
             piece.save(path)
-            if pictures:
-                write_piano_roll(piece.score, path.with_suffix(".png"))
         if together:
             _write_together([*filter(None, [pieces.source]), *pieces], model.clip_bars, out / JOINED)
+        if pictures:  # after all music, since the first picture loads matplotlib
+            from musegen.display.piano_roll import write_piano_roll
+
+            for path, piece in zip(paths, pieces, strict=True):
+                write_piano_roll(piece.score, path.with_suffix(".png"))
         write_json(out / MANIFEST, manifest)
     except BaseException:
         for path in (*paths, out / JOINED):  # all files of a run, or none

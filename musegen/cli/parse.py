@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from itertools import takewhile
-from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro import _errors as tyro_errors
@@ -89,9 +90,15 @@ def _with_help(field: "dataclasses.Field[Any]", hint: Any, text: str | None, def
         marks["help_behavior_hint"] = "" if "Default: " in text else "(required)"
     marks |= {"metavar": field.metadata["metavar"]} if "metavar" in field.metadata else {}
     hint = field.metadata["typed"] | None if "typed" in field.metadata else hint
+    hint = _without_bars(hint)
     conf = [tyro.conf.arg(**marks)] if marks else []
     conf += [tyro.conf.FlagCreatePairsOff] if field.metadata.get("switch") else []
     return Annotated[hint, *conf] if conf else hint
+
+
+def _without_bars(hint: Any) -> Any:
+    """X | Y as Union[X, Y], against which tyro checks a default without loading typeguard, which is slow."""
+    return Union[get_args(hint)] if isinstance(hint, UnionType) else hint  # noqa: UP007 - see above
 
 
 def _for_tyro(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, 
             text, default_hint = f"{text} Default: the checkpoint's setting.", ""
         arg = tyro.conf.arg(help=text, help_behavior_hint=default_hint)
         default = dataclasses.field(default=own, metadata=each.metadata)
-        yield each.name, Annotated[hints[each.name] | None, arg], default
+        yield each.name, Annotated[_without_bars(hints[each.name] | None), arg], default
 
 
 def _gathered(kind: type[T], values: dict[str, Any]) -> T:

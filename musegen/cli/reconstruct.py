@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
     arguments = parse(Reconstruct, argv, prog="musegen reconstruct")
     refuse_taken(arguments.out, force=arguments.writing.force)
 
-    from musegen.api.piece import Pieces  # imports torch
+    from musegen.api.piece import Pieces  # slower to import than the command line is to parse
 
     with sampling_run("reconstruct", argv, arguments, together=True) as run:
         piece = run.model.reconstruct(arguments.file, **as_arguments(arguments.options))

@@ -113,7 +113,7 @@ def written(
         seed: of all random numbers.
         model: instead of the checkpoint's own, with the same tokenizer.
     """
-    checkpoint = replace(checkpoint, model=model or checkpoint.model)
+    checkpoint = replace(checkpoint, module=model or checkpoint.model)
     counts = Counter(forms)
     # With one seed the pieces of every form would have the same random numbers, and most forms have one
     # piece.

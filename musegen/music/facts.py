@@ -7,9 +7,8 @@ import numpy as np
 from symusic import Score
 
 from musegen.music.key import estimate_key, pitch_class_weights
-from musegen.music.metre import bar_ticks
+from musegen.music.metre import bar_ticks, seconds_until
 from musegen.music.notes import last_end, note_arrays
-from musegen.music.reading.read import read_score, seconds_until
 
 PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 FAMILIES = (
@@ -36,19 +35,14 @@ def instrument_name(program: int) -> str:
     return "drums" if program < 0 else FAMILIES[program // 8]
 
 
-def program_name(program: int) -> str:
-    """The General MIDI name of a program from 0, such as "Acoustic Grand Piano"."""
-    import pretty_midi
-
-    return str(pretty_midi.program_to_instrument_name(program))
-
-
 def file_facts(path: Path) -> dict[str, Any]:
     """Facts about a music file, as read by musegen.
 
     Raises:
         MidiError: the file cannot be read.
     """
+    from musegen.music.reading.read import read_score  # every format: facts about a Score need none
+
     score, repairs = read_score(path)
     return {"kind": "music", "path": str(path), **music_facts(score), "repairs": repairs}
 

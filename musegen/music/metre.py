@@ -216,3 +216,14 @@ def strong_beats(score: Score, bars: Ints) -> Ints:
         if beats >= 4 and beats % 2 == 0:
             ticks.append(begin + bar_length(score.tpq, units, unit) // 2)
     return np.array(ticks, np.int64)
+
+
+def seconds_until(score: Score, end: int) -> float:
+    """The duration of the Score in seconds up to tick `end`."""
+    total = 0.0
+    now, speed = 0, 500_000  # microseconds per quarter note
+    for tempo in sorted(score.tempos, key=lambda t: t.time):
+        until = min(max(tempo.time, now), end)
+        total += (until - now) * speed
+        now, speed = until, int(tempo.mspq)
+    return (total + (end - now) * speed) / float(score.tpq) / 1e6

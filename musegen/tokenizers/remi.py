@@ -1,6 +1,7 @@
 """REMI tokens (Huang and Yang 2020, arXiv:2002.00212) of MidiTok, behind the interface of musegen.
 
-The vocabulary and decoding are MidiTok's own; encoding is our own, vectorised, with the same ids.
+The vocabulary, the ids of a score and the score of ids are those of MidiTok, but made here, vectorised;
+MidiTok is loaded only to compare with it.
 
 MidiTok's grid is per beat of the metre, so 24 positions per beat are 12 per quarter note in 2/2, 24 in 4/4
 and 48 in 6/8: triplets and 16ths are exact in each. A stream is
@@ -11,7 +12,8 @@ on the length at the start can end the piece there. `encode` uses the BOS withou
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +22,14 @@ from symusic.core import ScoreTick, TrackTick
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MusegenError, TokenError, attempt
 from musegen.tokenizers.parts import Metre, Part, match_parts, reading_saved, sort_metres, with_common
+from musegen.tokenizers.remi_decoder import RemiDecoder
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import GridPiece, RemiGrid, Scale
+from musegen.tokenizers.remi_vocabulary import miditok_remi, remi_vocabulary, tempos, velocities
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
+
+if TYPE_CHECKING:
+    import miditok
 
 MOST_BARS = 128
 """The largest number of bars that has a BOS of its own."""
@@ -44,52 +51,24 @@ class RemiTokenizer:
         self, config: TokenizerConfig, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
     ) -> None:
         """Make the tokenizer of `config` (with `programs` set) with `time_signatures` in its vocabulary."""
-        import miditok
-
         self.config = config
         self.parts = tuple(parts)
         self.time_signatures = sort_metres(time_signatures)
-        numerators = {
-            d: [n for n, unit in self.time_signatures if unit == d] for _, d in self.time_signatures
-        }
-        self._remi = miditok.REMI(
-            miditok.TokenizerConfig(
-                pitch_range=(0, 127),
-                # Exact to 4 beats; longer notes to a quarter of a beat, and beyond 16 to the beat.
-                beat_res={(0, 4): POSITIONS_PER_BEAT, (4, 16): 4, (16, 64): 1},
-                special_tokens=["PAD", "BOS", "EOS"],
-                use_velocities=config.velocity,
-                num_velocities=32,
-                use_tempos=config.tempo,
-                num_tempos=64,
-                tempo_range=(30, 300),
-                log_tempos=True,
-                use_time_signatures=True,
-                time_signature_range=numerators,
-                use_programs=bool(config.programs),
-                one_token_stream_for_programs=True,
-                use_pitchdrum_tokens=bool(config.programs),
-                drums_pitch_range=(0, 127),
-                remove_duplicated_notes=True,
-                use_sustain_pedals=False,
-                use_pitch_bends=False,
-            )
-        )
-        ids = self._remi.vocab
-        self.vocab: list[str] = sorted(ids, key=lambda token: int(ids[token]))
+        self.vocab: list[str] = remi_vocabulary(config, self.time_signatures)
         if config.lengths:
             self.vocab += [f"BOS_{bars}" for bars in range(1, MOST_BARS + 1)]
         self.vocab_size = len(self.vocab)
         self.tables: Tables = build_tables(self.vocab)
-        self.pad_id, self.bos_id, self.eos_id = (ids[f"{name}_None"] for name in ("PAD", "BOS", "EOS"))
+        self.pad_id, self.bos_id, self.eos_id = map(self.vocab.index, ("PAD_None", "BOS_None", "EOS_None"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
+        self._decoder = RemiDecoder.of(self.vocab, self.tables)
         if self.parts:  # program ids beyond the parts are unused, except drums
             unused = (self.tables.program >= len(self.parts)) & (self.tables.program < DRUMS)
             self.tables = self.tables._replace(program=np.where(unused, -1, self.tables.program))
         self._grid = RemiGrid(
             durations=Scale.of(self.tables.duration[self._ids.duration]),
-            velocities=Scale.of(self._remi.velocities),
-            tempos=Scale.of(60e6 / self._remi.tempos if config.tempo else []),
+            velocities=Scale.of(velocities() if config.velocity else []),
+            tempos=Scale.of(60e6 / tempos() if config.tempo else []),
         )
 
     @classmethod
@@ -193,8 +172,7 @@ class RemiTokenizer:
         Raises:
             TokenError: an id outside the vocabulary.
         """
-        score = self._remi.decode(self._sequence(self.tables.checked(ids)))
-        score.tracks = sorted(score.tracks, key=lambda track: (track.is_drum, track.program))
+        score = self._decoder.decode(self.tables.checked(ids))
         for track in score.tracks:
             if self.parts and not track.is_drum and track.program < len(self.parts):
                 track.name, track.program = self.parts[track.program]
@@ -202,15 +180,21 @@ class RemiTokenizer:
 
     def count_errors(self, ids: npt.ArrayLike) -> float:
         """MidiTok's measure of invalid successions (type, time, duplicate notes) in a stream, 0 to 1."""
-        errors = self._remi.tokens_errors(self._sequence(np.asarray(ids, dtype=np.int64)))
+        errors = self.miditok.tokens_errors(self.miditok_sequence(ids))
         return float(errors if isinstance(errors, int | float) else sum(errors))
 
-    def _sequence(self, ids: Ints) -> Any:
+    @cached_property
+    def miditok(self) -> "miditok.REMI":
+        """MidiTok's tokenizer with the same vocabulary, except BOS with a length: the reference of ours."""
+        return miditok_remi(self.config, self.time_signatures)
+
+    def miditok_sequence(self, ids: npt.ArrayLike) -> Any:
         """Ids in MidiTok's format: without BOS, EOS and padding."""
         from miditok import TokSequence
 
-        sequence = TokSequence(ids=ids[self.tables.kind[ids] >= Kind.BAR].tolist())
-        return sequence if self._remi.config.one_token_stream_for_programs else [sequence]
+        array = np.asarray(ids, dtype=np.int64)
+        sequence = TokSequence(ids=array[self.tables.kind[array] >= Kind.BAR].tolist())
+        return sequence if self.miditok.config.one_token_stream_for_programs else [sequence]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of tokenizer.json, vocabulary included."""
@@ -241,6 +225,7 @@ class RemiTokenizer:
             vocab = saved["vocab"]
         if tokenizer.vocab != vocab:
             raise TokenError(
-                "the installed miditok builds another vocabulary than the saved one; install miditok 3.1"
+                "this musegen builds another vocabulary than the saved one; "
+                "install the version of musegen that wrote it"
             )
         return tokenizer

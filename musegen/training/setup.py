@@ -52,7 +52,8 @@ class Run(NamedTuple):
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """The current model as a checkpoint without metrics."""
-        return Checkpoint(path=path, metrics={}, sha256="", **self.kept())
+        kept = self.kept()
+        return Checkpoint(path=path, metrics={}, sha256="", module=kept.pop("model"), **kept)
 
     def kept(self) -> dict[str, Any]:
         """The content of a checkpoint, except metrics."""

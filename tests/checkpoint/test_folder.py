@@ -1,13 +1,17 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from musegen.checkpoint.folder import load_checkpoint, write_metrics
+from musegen.checkpoint.folder import WEIGHTS, load_checkpoint, write_metrics
+from musegen.checkpoint.sizes import COMPONENTS
 from musegen.errors import CheckpointError
+from musegen.models import vae
 from musegen.tokenizers import RemiTokenizer
 
 
@@ -89,6 +93,33 @@ def test_a_changed_config_is_refused(copy: Path, change: dict[str, object], mess
     resum(copy)
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("without", "more", "message"),
+    [("decoder.input.bias", "", r"Missing.*decoder\.input\.bias"), ("", "other", "Unexpected.*other")],
+)
+def test_weights_that_do_not_fit_are_noticed_when_the_model_is_built(
+    copy: Path, without: str, more: str, message: str
+) -> None:
+    """Of tensors that the settings say nothing of."""
+    weights = load_file(copy / WEIGHTS)
+    weights.pop(without, None)
+    save_file(weights | ({more: torch.zeros(1)} if more else {}), copy / WEIGHTS)
+    resum(copy)
+    checkpoint = load_checkpoint(copy)
+    with pytest.raises(CheckpointError, match=f"do not fit config.json.*{message}"):
+        _ = checkpoint.model
+
+
+def test_the_mixture_is_that_of_the_model() -> None:
+    assert COMPONENTS == vae.COMPONENTS
+
+
+def test_a_model_in_memory_is_not_loaded(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained)
+    other = replace(checkpoint, path=Path("nowhere"), module=checkpoint.model)
+    assert other.model is checkpoint.model
 
 
 def test_no_folder_no_checkpoint(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from musegen.checkpoint.folder import load_checkpoint, parse_checkpoint_config
+from musegen.checkpoint.folder import WEIGHTS, load_checkpoint, parse_checkpoint_config
+from musegen.checkpoint.names import checkpoint_facts
+from musegen.checkpoint.sizes import expected_sizes
+from musegen.checkpoint.weights import count_parameters
 from musegen.cli import main
 from musegen.families import family_of
 
@@ -25,6 +28,14 @@ class TestVersion010:
         checkpoint = load_checkpoint(path.parent)
         assert checkpoint.config.family == config["family"]
         assert checkpoint.dataset == config["dataset"]
+
+    def test_its_parameters_are_counted_without_the_model(self, path: Path) -> None:
+        checkpoint = load_checkpoint(path.parent)
+        sizes = expected_sizes(checkpoint.config, checkpoint.tokenizer)
+        parameters = {name: weights.numel() for name, weights in checkpoint.model.named_parameters()}
+        assert sizes.buffers == set(checkpoint.model.state_dict()) - set(parameters)
+        assert count_parameters(path.parent / WEIGHTS, sizes) == sum(parameters.values())
+        assert checkpoint_facts(path.parent)["parameters"] == sum(parameters.values())
 
     def test_its_settings_can_be_trained_with(
         self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

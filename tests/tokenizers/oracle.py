@@ -1,8 +1,9 @@
-"""MidiTok's own encoder, to which ours must be identical, and scores as their streams say them."""
+"""MidiTok's own encoder and decoder, to which ours must be identical, and scores as streams say them."""
 
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 from symusic import Note, Score, Tempo, TimeSignature, Track
 from symusic.core import ScoreTick, TrackTick
 
@@ -25,9 +26,19 @@ def miditok_encode(tokenizer: RemiTokenizer, ready: ScoreTick) -> list[int]:
     """MidiTok alone, on a score made ready for it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sequence = tokenizer._remi.encode(ready)
+        sequence = tokenizer.miditok.encode(ready)
     ids: list[int] = (sequence[0] if isinstance(sequence, list) else sequence).ids
     return ids
+
+
+def miditok_decode(tokenizer: RemiTokenizer, ids: npt.ArrayLike) -> ScoreTick:
+    """What MidiTok reads in a stream: tracks by program, drums last, with the names of parts."""
+    score = tokenizer.miditok.decode(tokenizer.miditok_sequence(ids))
+    score.tracks = sorted(score.tracks, key=lambda track: (track.is_drum, track.program))
+    for track in score.tracks:
+        if not track.is_drum and track.program < len(tokenizer.parts):
+            track.name, track.program = tokenizer.parts[track.program]
+    return score
 
 
 def miditok_ready(tokenizer: RemiTokenizer, score: ScoreTick) -> ScoreTick:

@@ -17,8 +17,8 @@ from musegen.errors import ConfigError
 from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.sampling import RowStreams
 from musegen.music.odd_bars import fill_odd_bars
-from musegen.tokenizers import Kind, Part, RemiTokenizer
-from musegen.tokenizers.grammar import Constraints, Grammar
+from musegen.tokenizers import Constraints, Kind, Part, RemiTokenizer
+from musegen.tokenizers.grammars import make_grammar
 from tests.tokenizers.walks import walk
 
 METRES = ["4/4", "3/4", "6/8", "9/8", "5/4", "7/8"]
@@ -34,7 +34,7 @@ def untrained(
     return sample_streams(
         model,
         model.init_state(1),
-        Grammar(tokenizer.tables, constraints),
+        make_grammar(tokenizer.tables, constraints),
         prompt_ids=torch.tensor([tokenizer.bos_id]),
         sampling=SamplingOptions(temperature=1.5),
         streams=RowStreams(seed, range(rows)),
@@ -94,7 +94,7 @@ def test_only_the_programs_asked_for(rich: RemiTokenizer) -> None:
 
 def test_nothing_left_to_write_is_an_error(plain: RemiTokenizer) -> None:
     with pytest.raises(ConfigError, match="no pitch"):
-        Grammar(plain.tables, Constraints(pitches=frozenset()))
+        make_grammar(plain.tables, Constraints(pitches=frozenset()))
 
 
 def test_every_real_tune_is_grammatical(tunes: Dataset, plain: RemiTokenizer) -> None:
@@ -103,7 +103,7 @@ def test_every_real_tune_is_grammatical(tunes: Dataset, plain: RemiTokenizer) ->
         for piece in tunes.pieces
     ]
     ids = pad_sequence(streams, batch_first=True, padding_value=plain.pad_id)  # (B, T)
-    grammar = Grammar(plain.tables, Constraints())
+    grammar = make_grammar(plain.tables, Constraints())
     state = grammar.init_state(len(ids))
     for before, after in pairwise(ids.T):
         state = grammar.advance(state, before)

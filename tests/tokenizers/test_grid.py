@@ -17,10 +17,10 @@ from musegen.tokenizers import (
     Kind,
     Part,
     load_tokenizer,
-    make_grammar,
     roster,
     voice_ranges,
 )
+from musegen.tokenizers.grammars import make_grammar
 
 
 def notes(score: Score) -> dict[str, list[tuple[int, int, int]]]:

@@ -14,7 +14,8 @@ from musegen.generation.clips import encode_clip
 from musegen.metrics.note_f1 import Notes
 from musegen.models.position import make_tracker
 from musegen.music.excerpt import excerpt
-from musegen.tokenizers import Constraints, Kind, LineTokenizer, RemiTokenizer, load_tokenizer, make_grammar
+from musegen.tokenizers import Constraints, Kind, LineTokenizer, RemiTokenizer, load_tokenizer
+from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.line import read_line, write_line
 from tests.tokenizers.walks import walk
 

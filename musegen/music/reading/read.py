@@ -8,7 +8,7 @@ from pathlib import Path
 from symusic import Score
 
 from musegen.errors import MidiError
-from musegen.music.metre import tidy_metre
+from musegen.music.metre import seconds_until, tidy_metre
 from musegen.music.notes import last_end, normalise_notes, note_arrays
 from musegen.music.reading.abc.tune import parse_abc
 from musegen.music.reading.abc.tunebook import split_abc
@@ -151,14 +151,3 @@ def _check_size(score: Score) -> None:
     seconds = seconds_until(score, max(ends))
     if seconds > MAX_SECONDS:
         raise MidiError(f"absurdly long: {seconds / 3600:.1f} hours; at most {MAX_SECONDS // 3600} are read")
-
-
-def seconds_until(score: Score, end: int) -> float:
-    """The duration of the Score in seconds up to tick `end`."""
-    total = 0.0
-    now, speed = 0, 500_000  # microseconds per quarter note
-    for tempo in sorted(score.tempos, key=lambda t: t.time):
-        until = min(max(tempo.time, now), end)
-        total += (until - now) * speed
-        now, speed = until, int(tempo.mspq)
-    return (total + (end - now) * speed) / float(score.tpq) / 1e6

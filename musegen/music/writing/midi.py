@@ -16,6 +16,7 @@ from symusic import Score, Tempo, TimeSignature, Track
 from musegen.errors import MidiError
 from musegen.files import write_atomic
 from musegen.music.notes import normalise_notes, note_arrays, split_overlaps
+from musegen.music.programs import program_name
 
 CHANNELS = 15
 """Channels for pitched tracks; the tenth channel is for drums."""
@@ -53,8 +54,6 @@ def write_score(score: Score, path: Path, *, user_tracks: Collection[int] = ()) 
         MidiError: there is no note, or the file would not contain the same music.
         OSError: the folder cannot be written or the disk is full; see `write_atomic`.
     """
-    from musegen.music.facts import program_name
-
     score, words = _prepared(score, user_tracks)
     for track in score.tracks:
         if not track.name.strip():

@@ -10,8 +10,8 @@ import numpy as np
 from symusic import Score, Track
 
 from musegen.files import write_atomic
-from musegen.music.facts import program_name
 from musegen.music.notes import all_onsets, note_arrays
+from musegen.music.programs import program_name
 from musegen.music.quantise import UNITS, Bar, find_bars, quantise
 from musegen.music.writing.notation import Chord, Signature, Value, find_signatures, spell, voices, write_bar
 

@@ -1,0 +1,95 @@
+"""The vocabulary of MidiTok's REMI, built here: the same tokens in the same order, without loading MidiTok.
+
+`miditok_remi` makes MidiTok's own tokenizer of the same settings, the reference that tests compare with.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from musegen.config.settings import TokenizerConfig
+from musegen.tokenizers.parts import Metre
+from musegen.tokenizers.tables import POSITIONS_PER_BEAT
+
+if TYPE_CHECKING:
+    import miditok
+
+SPECIAL = ("PAD", "BOS", "EOS")
+BEAT_RESOLUTIONS = {(0, 4): POSITIONS_PER_BEAT, (4, 16): 4, (16, 64): 1}
+"""Durations exact to 4 beats; longer notes to a quarter of a beat, and beyond 16 to the beat."""
+VELOCITIES = 32
+TEMPOS, TEMPO_RANGE = 64, (30, 300)
+"""Number of tempos and their range in BPM, evenly spaced on a logarithmic scale."""
+
+
+def remi_vocabulary(config: TokenizerConfig, metres: Sequence[Metre]) -> list[str]:
+    """The token of each id.
+
+    Args:
+        config: which kinds of token there are; `programs` is set.
+        metres: of the vocabulary, in the order of their ids.
+    """
+    pitches, positions = range(128), range(POSITIONS_PER_BEAT * max(beats for beats, _ in metres))
+    return [
+        *(f"{name}_None" for name in (*SPECIAL, "Bar")),
+        *(f"Pitch_{pitch}" for pitch in pitches),
+        *(f"Velocity_{velocity}" for velocity in (velocities() if config.velocity else ())),
+        *(f"Duration_{duration}" for duration in _durations()),
+        *(f"Position_{position}" for position in positions),
+        *(f"PitchDrum_{pitch}" for pitch in (pitches if config.programs else ())),
+        *(f"Tempo_{tempo}" for tempo in (tempos() if config.tempo else ())),
+        *(f"Program_{program}" for program in ((*range(128), -1) if config.programs else ())),
+        *(f"TimeSig_{beats}/{unit}" for beats, unit in metres),
+    ]
+
+
+def velocities() -> npt.NDArray[np.intc]:
+    """The velocities that have tokens, ascending."""
+    return np.linspace(0, 127, VELOCITIES + 1, dtype=np.intc)[1:]
+
+
+def tempos() -> npt.NDArray[np.float64]:
+    """The tempos that have tokens, in BPM, ascending."""
+    return np.geomspace(*TEMPO_RANGE, TEMPOS).round(2)
+
+
+def _durations() -> list[str]:
+    """The durations that have tokens: beats, parts of a beat, and parts to the beat."""
+    spans = [
+        f"{beat}.{part}.{parts}"
+        for (first, last), parts in BEAT_RESOLUTIONS.items()
+        for beat in range(first, last)
+        for part in range(parts)
+    ]
+    [*_, (longest, parts)] = ((last, parts) for (_, last), parts in BEAT_RESOLUTIONS.items())
+    return [*spans[1:], f"{longest}.0.{parts}"]  # the first has no length
+
+
+def miditok_remi(config: TokenizerConfig, metres: Sequence[Metre]) -> "miditok.REMI":
+    """MidiTok's tokenizer with this vocabulary."""
+    import miditok  # loads slowly, and nothing but a comparison with it needs it
+
+    return miditok.REMI(
+        miditok.TokenizerConfig(
+            pitch_range=(0, 127),
+            beat_res=dict(BEAT_RESOLUTIONS),
+            special_tokens=list(SPECIAL),
+            use_velocities=config.velocity,
+            num_velocities=VELOCITIES,
+            use_tempos=config.tempo,
+            num_tempos=TEMPOS,
+            tempo_range=TEMPO_RANGE,
+            log_tempos=True,
+            use_time_signatures=True,
+            time_signature_range={d: [n for n, unit in metres if unit == d] for _, d in metres},
+            use_programs=bool(config.programs),
+            one_token_stream_for_programs=True,
+            use_pitchdrum_tokens=bool(config.programs),
+            drums_pitch_range=(0, 127),
+            remove_duplicated_notes=True,
+            use_sustain_pedals=False,
+            use_pitch_bends=False,
+        )
+    )
