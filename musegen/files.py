@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,18 @@ def write_atomic(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def cache_folder() -> Path:
+    """$MUSEGEN_CACHE, or the user's cache folder on this platform."""
+    if os.environ.get("MUSEGEN_CACHE"):
+        return Path(os.environ["MUSEGEN_CACHE"])
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "musegen"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "musegen" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "musegen"
 
 
 def umask() -> int:

@@ -30,6 +30,8 @@ _TEXTS = ("config.json", "tokenizer.json", "data.json", "metrics.json")
 _HEAD = ("format_version", "musegen_version", "dataset", "family")
 """Keys of config.json that are not settings."""
 WEIGHTS = "model.safetensors"
+GRAPHS = "graphs"
+"""Folder of the exported graphs of a bundled model: see generation/graph_store.py."""
 _SUMMED = (*_TEXTS, WEIGHTS)
 MAX_TEXT = 1 << 25
 """Maximum bytes of a JSON file; the list of a hundred thousand pieces takes half of it."""
@@ -100,8 +102,14 @@ def save_checkpoint(
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
     """Replace metrics.json, and update SHA256SUMS."""
     write_json(path / "metrics.json", metrics)
-    sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in _SUMMED)
+    graphs = sorted(each.relative_to(path).as_posix() for each in (path / GRAPHS).glob("*.onnx"))
+    sums = "".join(f"{_sha256(path / name)}  {name}\n" for name in (*_SUMMED, *graphs))
     write_atomic(path / "SHA256SUMS", sums.encode())
+
+
+def is_intact(folder: Path, name: str) -> bool:
+    """Whether a file of a checkpoint is the one that SHA256SUMS lists."""
+    return _listed(folder).get(name) == _sha256(folder / name)
 
 
 def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
@@ -178,10 +186,7 @@ def _check_sums(path: Path, names: Sequence[str]) -> list[str]:
         raise CheckpointError(
             f"{path / large[0]} is larger than {MAX_TEXT >> 20} MB: not a file of a checkpoint"
         )
-    text = (path / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
-    lines = (line.partition(" ") for line in text.splitlines())
-    # "*" marks binary files, as in the output of sha256sum
-    listed = {name.strip().lstrip("*"): digest for digest, _, name in lines}
+    listed = _listed(path)
     found_all = [_sha256(path / name) for name in names]
     for name, found in zip(names, found_all, strict=True):
         if listed.get(name) != found:
@@ -191,6 +196,14 @@ def _check_sums(path: Path, names: Sequence[str]) -> list[str]:
                 "restore it or train the checkpoint again"
             )
     return found_all
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """The sums of the files, by name."""
+    text = (folder / "SHA256SUMS").read_bytes().decode("utf-8", errors="replace")
+    lines = (line.partition(" ") for line in text.splitlines())
+    # "*" marks binary files, as in the output of sha256sum
+    return {name.strip().lstrip("*"): digest for digest, _, name in lines}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from musegen.checkpoint.sizes import Sizes
 from musegen.errors import CheckpointError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import nn
 
 MAX_HEADER = 1 << 20
@@ -46,6 +48,13 @@ def count_parameters(path: Path, expected: Sizes) -> int:
         CheckpointError: the file cannot be read.
     """
     return sum(prod(shape) for name, shape in _shapes(path).items() if name not in expected.buffers)
+
+
+def read_weight(path: Path, name: str) -> "npt.NDArray[np.float32]":
+    """A tensor of the file, in single precision."""
+    with safe_open(path, framework="numpy") as weights:
+        found: npt.NDArray[np.float32] = weights.get_tensor(name).astype("float32")
+    return found
 
 
 def load_weights(model: "nn.Module", path: Path) -> None:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import zipfile
 from importlib.metadata import distribution
 from io import BytesIO
@@ -21,7 +20,7 @@ from musegen.console import progress, say
 from musegen.data.pool import parallel
 from musegen.data.splits import read_split
 from musegen.errors import MidiError
-from musegen.files import write_atomic
+from musegen.files import cache_folder, write_atomic
 from musegen.music.reading.sandbox import Died
 
 
@@ -98,18 +97,6 @@ def corpus_files(name: str, *, workers: int | None = None, limit: int | None = N
             break
         files += _book(book, names, workers, None if limit is None else limit - len(files))
     return files
-
-
-def cache_folder() -> Path:
-    """$MUSEGEN_CACHE, or the user's cache folder on this platform."""
-    if os.environ.get("MUSEGEN_CACHE"):
-        return Path(os.environ["MUSEGEN_CACHE"])
-    home = Path.home()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "musegen"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "musegen" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "musegen"
 
 
 def _book(book: str, names: frozenset[str], workers: int | None, limit: int | None) -> list[CorpusFile]:

@@ -7,12 +7,12 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.settings import VAEConfig
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.evaluation.likelihood import model_view
 from musegen.families import families_that
-from musegen.config.settings import VAEConfig
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Metre
 from musegen.generation.latent import ClipDecoder, by_metre

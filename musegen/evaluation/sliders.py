@@ -10,10 +10,9 @@ from musegen.generation.clips import Metre
 from musegen.generation.latent import by_metre, latent_of
 from musegen.generation.machine import Array
 from musegen.generation.sliders import along_slider, attribute_units, best_candidate
-from musegen.metrics.attributes import score_attributes
+from musegen.metrics.attributes import ATTRIBUTES, score_attributes
 from musegen.metrics.bootstrap import spearman
 from musegen.metrics.note_f1 import note_scores
-from musegen.metrics.attributes import ATTRIBUTES
 from musegen.music.notes import Floats
 
 SETTINGS = 7

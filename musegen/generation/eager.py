@@ -18,7 +18,7 @@ from musegen.generation.states import (
     repeat_rows,
 )
 from musegen.generation.step import Rows, Rules, first_rows, step
-from musegen.models.seq2seq import Seq2Seq, Seq2SeqState
+from musegen.models.seq2seq import Seq2SeqState
 from musegen.music.notes import Floats
 from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.limits import Limits
@@ -43,7 +43,7 @@ class Eager:
     def __init__(self, model: nn.Module, tables: Tables) -> None:
         self.model, self.tables = model, tables
         self._functions = model.functions()  # type: ignore[operator]
-        self.functions = frozenset(self._functions)
+        self.functions: frozenset[str] = frozenset(self._functions)
         self.device = next(model.parameters()).device
         self.is_rounded = False
         self.most_rows = 4096 if self.device.type == "cuda" else 256
@@ -101,7 +101,7 @@ class EagerRun:
         for id_ in prompt:
             rules = grammar.advance(rules, id_.expand(len(every)))
             rules = grammar.silence(rules, every & (rules.kind == Kind.BAR.value))
-        state, chunks = rows.state, prompt.expand(len(every), -1).split(CHUNK, dim=1)
+        state, chunks = rows.state, torch.split(prompt.expand(len(every), -1), CHUNK, dim=1)
         for chunk in chunks:
             logits, state = self._model(chunk, state)
         seen_classes = rows.seen_classes.clone()

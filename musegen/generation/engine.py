@@ -82,7 +82,9 @@ def _after(
     prompt: Ints, machine: Machine, inputs: Sequence[Array], limits: Limits, rows: int, classes: Sequence[int]
 ) -> Run:
     """B rows after the prompt."""
-    together = max([1, *(len(each) for each in inputs), *(len(getattr(limits, each)) for each in limits.BY_ROW)])
+    together = max(
+        [1, *(len(each) for each in inputs), *(len(getattr(limits, each)) for each in limits.by_row)]
+    )
     seen_classes = np.zeros((together, NO_CLASS + 1), np.bool_)
     seen_classes[:, list(classes)] = True
     run = machine.run(inputs, limits, seen_classes)

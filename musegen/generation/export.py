@@ -5,7 +5,10 @@ are not in the graphs, which refer to their places in model.safetensors.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from musegen.generation.machine import Settings
 from musegen.generation.onnx_forms import OnnxForms
 from musegen.generation.states import filled, fixed_window, padded, parts, repeat_rows
 from musegen.generation.step import Rows, first_rows, step
-from musegen.models.encoder import BAR_KEY, Memory
+from musegen.models.encoder import BAR_KEY, BY_ID
 from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.limits import Constraints, Limits, limits_of
 from musegen.tokenizers.tables import NO_CLASS, Tables
@@ -43,7 +46,7 @@ class Exporter:
         self._limits = _tensors(_example_limits(tables))
         self._grammar = make_grammar(tables, self._limits)
 
-    def graph(self, name: str, facts: Mapping[str, Any], *, in_int8: bool = False) -> bytes:
+    def graph(self, name: str, facts: dict[str, Any], *, in_int8: bool = False) -> bytes:
         """A graph as ONNX writes it.
 
         Args:
@@ -69,8 +72,12 @@ class Exporter:
         span, most = self._model.decoder.tracker.reach
         around = getattr(self._model, "reach", None)
         is_wide = getattr(self._model, "alignment", "none") == "none"
-        source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in Memory.BY_ID]]
-        return {"lookback": [span, most], "source": source}
+        source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in BY_ID]]
+        place = (
+            "rows.state.place" if hasattr(self._example_rows().state, "place") else "rows.state.decoder.place"
+        )
+        functions = list(self._model.functions())
+        return {"lookback": [span, most, place], "source": source, "functions": functions}
 
     def _example_rows(self) -> Rows:
         start = self._model.functions()["start"]
@@ -135,18 +142,21 @@ class _Traced(nn.Module):
             outputs = self._function(*tensors)
         return [outputs[name] for name in self._outputs]
 
-    def graph(self, model: nn.Module, path: Path, forms: OnnxForms, facts: Mapping[str, Any]) -> bytes:
+    def graph(self, model: nn.Module, path: Path, forms: OnnxForms, facts: dict[str, Any]) -> bytes:
         """The graph, with all dimensions free that the function leaves free."""
         self._model, self._forms, weights, auto = [model], forms, load_file(path), torch.export.Dim.AUTO
         shapes = [dict.fromkeys(range(each.dim()), auto) for each in self._examples]
-        program = torch.export.export(
-            self.eval(),
-            (self._examples, weights),
-            dynamic_shapes=(shapes, dict.fromkeys(weights)),
-            strict=False,
-        )
-        program._guards_code.clear()  # noqa: SLF001 - ONNX has no guards, and some that torch makes fail
-        exported = torch.onnx.export(program, dynamo=True, optimize=True, external_data=False, verbose=False)
+        with _quietly():
+            program = torch.export.export(
+                self.eval(),
+                (self._examples, weights),
+                dynamic_shapes=(shapes, dict.fromkeys(weights)),
+                strict=False,
+            )
+            program._guards_code.clear()  # noqa: SLF001 - ONNX has no guards, and some that torch makes fail
+            exported = torch.onnx.export(
+                program, dynamo=True, optimize=True, external_data=False, verbose=False
+            )
         assert exported is not None
         graph = exported.model.graph
         for value, name in zip(graph.inputs, self._names, strict=False):
@@ -157,7 +167,21 @@ class _Traced(nn.Module):
             value.name = is_after[name]
         found = {**facts, "outputs": is_after | self.kept}
         exported.model.metadata_props["musegen"] = json.dumps(found)
-        return ir.to_proto(exported.model).SerializeToString()
+        content: bytes = ir.to_proto(exported.model).SerializeToString()
+        return content
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what torch's exporter says to its developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _bind(graph: ir.Graph, names: list[str], path: Path) -> None:
@@ -199,7 +223,9 @@ def _numbered(found: Any) -> Named:
 
 
 def _tensors(arrays: Any) -> Any:
-    return type(arrays)(*(torch.from_numpy(np.ascontiguousarray(each)).view(np.shape(each)) for each in arrays))
+    return type(arrays)(
+        *(torch.from_numpy(np.ascontiguousarray(each)).view(np.shape(each)) for each in arrays)
+    )
 
 
 def _example_settings(tables: Tables) -> Settings:
@@ -212,9 +238,9 @@ def _example_settings(tables: Tables) -> Settings:
 def _example_limits(tables: Tables) -> Limits:
     """Limits with a row for each stream, several planned metres and several voices."""
     limits = limits_of(tables, Constraints(bars=4))
-    changes = {name: np.repeat(getattr(limits, name), ROWS, axis=0) for name in limits.BY_ROW}
+    changes = {name: np.repeat(getattr(limits, name), ROWS, axis=0) for name in limits.by_row}
     if "allowed" in changes:
         changes["allowed"] = np.ones((ROWS, VOICES, 128), np.int64)
-    if limits.BY_ROW:
+    if limits.by_row:
         changes["metres"] = np.repeat(limits.metres, PLAN)
     return limits._replace(**changes)

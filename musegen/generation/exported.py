@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from musegen.generation.machine import Array, Run, Settings
+from musegen.generation.machine import Array, Machine, Run, Settings
 from musegen.music.notes import Floats
 from musegen.tokenizers.limits import Limits
 from musegen.tokenizers.tables import Ints, Tables
@@ -19,7 +19,6 @@ MOST_ROWS = 256
 FIRST_WINDOW, AHEAD = 64, 16
 """Past ids of the first steps; and steps after which it is looked whether there are enough or too many."""
 BAR = "rows.rules.bar"
-PLACE = "rows.state.place."
 
 
 class Graph:
@@ -54,40 +53,48 @@ class Exported:
     """A `Machine`.
 
     Args:
-        graphs: reads a graph by its name.
-        functions: names of the graphs besides "step".
+        graphs: a graph by its name; None: there is none, except of "start" and the step.
         tables: of the streams.
-        weight: reads a tensor of the checkpoint by its name.
-        is_rounded: whether the steps are those with rounded weights.
+        weight: a tensor of the checkpoint by its name.
+        step: name of the graph of a step.
+        torch: the model in torch, for functions without a graph.
     """
 
     most_rows = MOST_ROWS
 
     def __init__(
         self,
-        graphs: Callable[[str], Graph],
-        functions: frozenset[str],
+        graphs: Callable[[str], Graph | None],
         tables: Tables,
         weight: Callable[[str], Array],
         *,
-        is_rounded: bool = False,
+        step: str,
+        torch: Callable[[], Machine],
     ) -> None:
-        self._graphs, self.functions, self.tables, self.weight = graphs, functions, tables, weight
-        self.is_rounded = is_rounded
+        self._graphs, self.tables, self.weight, self._torch, self._step = graphs, tables, weight, torch, step
+        self.is_rounded = step != "step"
+        self.functions: frozenset[str] = frozenset(self._graph(step).facts["functions"])
+
+    def _graph(self, name: str) -> Graph:
+        graph = self._graphs(name)
+        assert graph is not None, name
+        return graph
 
     def call(self, name: str, *inputs: Array) -> list[Array]:
         """One of `functions`."""
-        named = {str(number): _contiguous(each) for number, each in enumerate(inputs)}
-        return list(self._graphs(name)(named).values())
+        graph = self._graphs(name)
+        if graph is None:
+            return self._torch().call(name, *inputs)
+        return list(graph({str(number): _contiguous(each) for number, each in enumerate(inputs)}).values())
 
     def run(self, inputs: Sequence[Array], limits: Limits, seen_classes: Array) -> Run:
         """Streams before BOS."""
         count = len(seen_classes)
-        limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.BY_ROW})
+        limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.by_row})
         asked = {f"limits.{name}": _contiguous(each) for name, each in limits._asdict().items()}
         named = {str(number): _rows(each, count) for number, each in enumerate(inputs)}
-        begun = self._graphs("start")(asked | named | {"seen_classes": seen_classes})
-        return ExportedRun(self._graphs("step"), asked, [f"limits.{name}" for name in limits.BY_ROW], begun)
+        begun = self._graph("start")(asked | named | {"seen_classes": seen_classes})
+        return ExportedRun(self._graph(self._step), asked, [f"limits.{n}" for n in limits.by_row], begun)
 
 
 class ExportedRun:
@@ -156,21 +163,25 @@ class ExportedRun:
         numbers = dict.fromkeys(("temperature", "top_p"), np.array(1.0))
         numbers |= dict.fromkeys(("min_p", "min_p_new"), np.array(0.0))
         ids = self._rows["rows.last"].shape[1]
-        arrays = {"top_k": np.array(ids), "keeps": np.zeros(ids, np.bool_), "diatonic": np.zeros(count, np.bool_)}
+        arrays = {
+            "top_k": np.array(ids),
+            "keeps": np.zeros(ids, np.bool_),
+            "diatonic": np.zeros(count, np.bool_),
+        }
         return {f"settings.{name}": each for name, each in (numbers | arrays).items()}
 
     def _fit_window(self) -> None:
         """As many past ids as look-backs reach, and as the next steps add, rounded up to a power of 2."""
-        span, most = self._graph.facts["lookback"]
-        keys, bar = self._rows[PLACE + "keys"], self._rows[PLACE + "position"][:, 0]
-        needed = int((keys >= (bar[:, None] - most) * span).sum(axis=1).max(initial=0)) + AHEAD
+        span, most, place = self._graph.facts["lookback"]
+        keys, bar = self._rows[f"{place}.keys"], self._rows[f"{place}.position"][:, 0]
+        needed = int((keys >= (bar[:, None] - most).clip(min=0) * span).sum(axis=1).max(initial=0)) + AHEAD
         window = max(FIRST_WINDOW, 1 << (needed - 1).bit_length())
         self._left = AHEAD
         if window != keys.shape[1]:
             for name, empty in (("keys", -1), ("ids", 0)):
-                past = self._rows[PLACE + name][:, -window:]
+                past = self._rows[f"{place}.{name}"][:, -window:]
                 front = np.full((len(past), window - past.shape[1]), empty, np.int64)
-                self._rows[PLACE + name] = np.concatenate([front, past], axis=1)
+                self._rows[f"{place}.{name}"] = np.concatenate([front, past], axis=1)
 
     def _look(self) -> None:
         """Put the part of the source that the next id needs into the rows: see `in_view` in states.py."""

@@ -15,8 +15,8 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
-from musegen.generation.backends import machine_of
 from musegen.generation.accompany import Accompaniment, accompany
+from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
@@ -244,5 +244,8 @@ def _settings(
 def _clip_decoder(checkpoint: Checkpoint, sampling: SamplingOptions | None) -> ClipDecoder:
     """The decoder for clips of the user: by default greedy, with the checkpoint's other settings."""
     settings = sampling or replace(checkpoint.config.sampling, temperature=0.0)
-    machine, bars = machine_of(checkpoint, settings.precision), cast(VAEConfig, checkpoint.config.model).clip_bars
+    machine, bars = (
+        machine_of(checkpoint, settings.precision),
+        cast(VAEConfig, checkpoint.config.model).clip_bars,
+    )
     return ClipDecoder(machine, checkpoint.tokenizer, bars, sampling=settings)

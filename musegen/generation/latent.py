@@ -17,8 +17,8 @@ from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import longest_bar, metre_id, requested_programs
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams, draw_from, row_chunks
-from musegen.tokenizers import Constraints, Kind, Tokenizer, limits_of
 from musegen.music.notes import Floats
+from musegen.tokenizers import Constraints, Kind, Tokenizer, limits_of
 from musegen.tokenizers.tables import NO_CLASS, Ints
 
 GREEDY = SamplingOptions(temperature=0.0)
@@ -44,7 +44,9 @@ class Mixture(NamedTuple):
     @classmethod
     def of(cls, machine: Machine) -> "Mixture":
         """That of a clip model."""
-        logs, means, scales = (machine.weight(f"mixture_{name}") for name in ("log_weights", "means", "scales"))
+        logs, means, scales = (
+            machine.weight(f"mixture_{name}") for name in ("log_weights", "means", "scales")
+        )
         shares = np.exp(logs.astype(np.float64) - logs.max())
         return cls(shares / shares.sum(), means, scales)
 

@@ -4,7 +4,7 @@ Three back-ends do this: torch as it is (the reference), torch in CUDA graphs (b
 graphs of a model in onnxruntime (exported.py), which needs no torch.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -33,7 +33,9 @@ class Settings(NamedTuple):
     """(B,) bool: whether a row keeps to one scale: see `within_scale` in step.py."""
 
     @classmethod
-    def of(cls, options: SamplingOptions, tables: Tables, diatonic: Array, *, pitches_alone: bool) -> "Settings":
+    def of(
+        cls, options: SamplingOptions, tables: Tables, diatonic: Array, *, pitches_alone: bool
+    ) -> "Settings":
         """Those of some options.
 
         Args:
@@ -89,7 +91,7 @@ class Machine(Protocol):
 
     tables: Tables
     """Of its streams."""
-    functions: Collection[str]
+    functions: frozenset[str]
     """Names of what it can do besides its steps: see `functions` of each model."""
     most_rows: int
     """The largest batch."""

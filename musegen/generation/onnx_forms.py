@@ -58,7 +58,9 @@ def recurrent(name: str) -> Callable[..., tuple[Tensor, ...]]:
         ordered = [_reordered(each, name) for each in weights]
         biases = torch.cat(ordered[2:])[None]
         steps, rows, width = inputs.shape[1], inputs.shape[0], weights[1].shape[1]
-        attributes = {"hidden_size": width} | ({"linear_before_reset": 1} if name == "gru" else {})
+        attributes: dict[str, Any] = {"hidden_size": width} | (
+            {"linear_before_reset": 1} if name == "gru" else {}
+        )
         found = torch.onnx.ops.symbolic_multi_out(
             OPERATORS[name],
             (inputs.transpose(0, 1), ordered[0][None], ordered[1][None], biases, None, *states),
@@ -108,7 +110,7 @@ def linear_in_int8(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -
     padded = torch.nn.functional.pad(weight, (0, blocks * BLOCK - wide)).view(out, blocks, BLOCK)
     scale = padded.abs().amax(2) / 127 + 1e-12  # (out, blocks)
     rounded = ((padded / scale[..., None]).round() + 128).to(torch.uint8)
-    attributes = {"K": wide, "N": out, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
+    attributes: dict[str, Any] = {"K": wide, "N": out, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
     product: Tensor = torch.onnx.ops.symbolic(
         "com.microsoft::MatMulNBits",
         (inputs, rounded, scale.view(-1)),

@@ -36,7 +36,9 @@ def draw_plans(
         fixed: (K, 2) the part of the plan that is fixed, `UNKNOWN` where it is sampled.
     """
     rows, tonic = streams.rows, np.repeat(heard[2], streams.rows)
-    chords, counts = (machine.weight(f"planner.{name}.moves").astype(np.float64) for name in ("chords", "note_counts"))
+    chords, counts = (
+        machine.weight(f"planner.{name}.moves").astype(np.float64) for name in ("chords", "note_counts")
+    )
     states, unary = machine.call("plan_chords", *heard)
     unary = np.repeat(unary.astype(np.float64), rows, axis=0)
     fixed = np.repeat(fixed[None], rows, axis=0)

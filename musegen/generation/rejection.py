@@ -12,7 +12,6 @@ required the first that has one is accepted.
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-
 from musegen.data.novelty import NoveltyIndex, max_copied_run
 from musegen.errors import ConfigError
 from musegen.generation.engine import stream_nats
@@ -139,7 +138,9 @@ def in_key(
 
     def accept(result: Result) -> Result | None:
         found = tonic_in(result.score, mode)
-        result_there = None if found is None else transposed(result, tonic - found, machine, tokenizer, pitches)
+        result_there = (
+            None if found is None else transposed(result, tonic - found, machine, tokenizer, pitches)
+        )
         return result_there and replace(result_there, score=with_signature(result_there.score, tonic, mode))
 
     reason = f"not being in {mode} and ending on the tonic"

@@ -132,9 +132,7 @@ def attribute_units(machine: Machine) -> Floats:
     return units
 
 
-def set_sliders(
-    decoder: ClipDecoder, z: Array, moves: Mapping[str, float], *, seed: int = 0
-) -> list[Result]:
+def set_sliders(decoder: ClipDecoder, z: Array, moves: Mapping[str, float], *, seed: int = 0) -> list[Result]:
     """Clips with their attributes changed by the sliders, one after the other.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from musegen.models.encoder import BAR_KEY, Memory
+from musegen.models.encoder import BAR_KEY, BY_ID, Memory
 from musegen.models.position.features import TrackerState
 
 
@@ -96,6 +96,8 @@ def in_view(memory: Memory, bar: Tensor, reach: int) -> Memory:
 
     def part(whole: Tensor) -> Tensor:
         rows = whole.expand(len(bar), *whole.shape[1:])
-        return rows.gather(1, index.view(*index.shape, *[1] * (whole.dim() - 2)).expand(-1, -1, *whole.shape[2:]))
+        return rows.gather(
+            1, index.view(*index.shape, *[1] * (whole.dim() - 2)).expand(-1, -1, *whole.shape[2:])
+        )
 
-    return memory._replace(**{name: part(getattr(memory, name)) for name in Memory.BY_ID})
+    return memory._replace(**{name: part(getattr(memory, name)) for name in BY_ID})

@@ -13,6 +13,8 @@ BAR_KEY = 1 << 14
 """More positions than any bar has: a key is bar * BAR_KEY + position."""
 END_KEY = 1 << 40
 """The key of padding, after every bar."""
+BY_ID = ("states", "keys", "pitch")
+"""The parts of a `Memory` with a row for each id."""
 
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
@@ -36,9 +38,6 @@ class Memory(NamedTuple):
     """(B, S) length of each bar; 0 beyond the end."""
     plan: Tensor
     """(B, K, 2) plan of the accompaniment (see `tokenizers/chord_plan.py`); K = 0 without a planner."""
-
-    BY_ID = ("states", "keys", "pitch")
-    """The parts with a row for each id."""
 
     def sounding_at(self, when: Tensor) -> Tensor:
         """The id that sounds at a time, (B, T), the first if none has begun; `when` is (B, T), as keys."""

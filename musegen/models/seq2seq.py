@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from musegen.models.chord_planner import SAMPLES_PER_HALF, EncodedMelody, Planner, PlanReader
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import BAR_KEY, END_KEY, Encoder, Memory
-from musegen.models.position.features import StepFeatures, rotated_classes, semitones
 from musegen.models.losses import token_nats
+from musegen.models.position.features import StepFeatures, rotated_classes, semitones
 from musegen.models.protocol import Function
 from musegen.tokenizers.chord_plan import HALVES
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes
 from musegen.models.decoder import DecoderState, StreamDecoder
 from musegen.models.encoder import Encoder
-from musegen.models.position.features import StepFeatures
 from musegen.models.losses import token_nats
+from musegen.models.position.features import StepFeatures
 from musegen.models.protocol import Function
-from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.rnn import RNNState
 
 COMPONENTS = 64

@@ -42,7 +42,6 @@ class GridGrammar(BatchRules):
         device: of the masks.
     """
 
-
     def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)
         self.voices = tables.voices

@@ -64,8 +64,10 @@ class EventLimits(NamedTuple):
     """(B or 1,) the highest allowed voice * 128 + pitch: it must be free before the end, since a note has to
     start in the last bar."""
 
-    BY_ROW = ("allowed", "reserved")
-    """Those with one row for all streams, or a row for each."""
+    @property
+    def by_row(self) -> tuple[str, ...]:
+        """Those with one row for all streams, or a row for each."""
+        return ("allowed", "reserved")
 
 
 def event_limits(tables: Tables, constraints: Constraints) -> EventLimits:
@@ -138,8 +140,10 @@ class GridLimits(NamedTuple):
     last_active: Ints
     """(B or 1,) the last of these."""
 
-    BY_ROW = ("is_active", "last_active")
-    """Those with one row for all streams, or a row for each."""
+    @property
+    def by_row(self) -> tuple[str, ...]:
+        """Those with one row for all streams, or a row for each."""
+        return ("is_active", "last_active")
 
 
 def grid_limits(tables: Tables, constraints: Constraints) -> GridLimits:
@@ -179,8 +183,10 @@ class LineLimits(NamedTuple):
     pitches: Ints
     """(V,) 1 for the pitches allowed."""
 
-    BY_ROW = ()
-    """Those with one row for all streams, or a row for each."""
+    @property
+    def by_row(self) -> tuple[str, ...]:
+        """Those with one row for all streams, or a row for each."""
+        return ()
 
 
 def line_limits(tables: Tables, constraints: Constraints) -> LineLimits:

@@ -80,7 +80,7 @@ class BatchRules:
 
     def select(self, rows: Tensor) -> Self:
         """The grammar of some rows of the batch, by index, (B',)."""
-        each = {name: getattr(self.limits, name) for name in self.limits.BY_ROW}
+        each = {name: getattr(self.limits, name) for name in self.limits.by_row}
         return self.under(self.limits._replace(**{n: v[rows] for n, v in each.items() if v.shape[0] > 1}))
 
     def silence(self, state: Any, _rows: Tensor) -> Any:
@@ -90,7 +90,6 @@ class BatchRules:
 
 class EventRules(BatchRules):
     """Tracks the state of a batch of event streams."""
-
 
     def __init__(self, tables: Tables, device: Device) -> None:
         super().__init__(tables, device)

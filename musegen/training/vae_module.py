@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from musegen.config.settings import LatentConfig
-from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.metrics.attributes import ATTRIBUTES
+from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import VAE
 from musegen.training.learner import Learner
 from musegen.training.sharding import Batch

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from musegen.data.corpora import CorpusFile, cache_folder, corpus_files, load_book, save_book
+from musegen.data.corpora import CorpusFile, corpus_files, load_book, save_book
+from musegen.files import cache_folder
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import tidy
 

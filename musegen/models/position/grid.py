@@ -63,7 +63,7 @@ class GridTracker(Tracker):
 
     def _voices(self, ids: Tensor, kind: Tensor, place: Tensor, held: Tensor) -> tuple[Tensor, ...]:
         """For each voice its last id, its last pitch (kept during rests), and the pitch before that."""
-        last, struck, earlier = held.chunk(3, dim=1)
+        last, struck, earlier = held.view(-1, 3, self.voices).unbind(1)
         is_own = (place[..., None] - 1) % self.voices == self.order_of_voices  # (B, T, voices)
         is_own = is_own & (kind >= Kind.PITCH.value)[..., None]
         is_new = is_own & (kind == Kind.PITCH.value)[..., None]
