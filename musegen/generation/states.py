@@ -100,4 +100,5 @@ def in_view(memory: Memory, bar: Tensor, reach: int) -> Memory:
             1, index.view(*index.shape, *[1] * (whole.dim() - 2)).expand(-1, -1, *whole.shape[2:])
         )
 
-    return memory._replace(**{name: part(getattr(memory, name)) for name in BY_ID})
+    seen: Memory = repeat_rows(memory, len(bar))
+    return seen._replace(**{name: part(getattr(memory, name)) for name in BY_ID})
