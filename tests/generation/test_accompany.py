@@ -13,7 +13,7 @@ from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany, first_bars
 from musegen.generation.assemble import join
-from musegen.models.seq2seq import Seq2Seq
+from musegen.generation.backends import machine_of
 from musegen.music.metre import bar_ticks
 from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
@@ -47,8 +47,7 @@ def rows(track: Track) -> list[tuple[int, int, int, int]]:
 
 
 def play(checkpoint: Checkpoint, melody: Score, *args: object, **kwargs: object) -> list[Score]:
-    assert isinstance(checkpoint.model, Seq2Seq)
-    results = accompany(checkpoint.model, checkpoint.tokenizer, melody, *args, **kwargs)  # type: ignore[arg-type]
+    results = accompany(machine_of(checkpoint), checkpoint.tokenizer, melody, *args, **kwargs)  # type: ignore[arg-type]
     return [result.score for result in results]
 
 
@@ -88,9 +87,8 @@ def test_a_strict_accompaniment_shares_the_scale_of_its_tune(checkpoint: Checkpo
 
 
 def test_the_likeliest_comes_first_and_the_seed_repeats(checkpoint: Checkpoint) -> None:
-    assert isinstance(checkpoint.model, Seq2Seq)
-    results = accompany(checkpoint.model, checkpoint.tokenizer, tune(), num=5, seed=7)
-    again = accompany(checkpoint.model, checkpoint.tokenizer, tune(), num=5, seed=7)
+    results = accompany(machine_of(checkpoint), checkpoint.tokenizer, tune(), num=5, seed=7)
+    again = accompany(machine_of(checkpoint), checkpoint.tokenizer, tune(), num=5, seed=7)
     likelihoods = [result.log_likelihood for result in results]
     assert likelihoods == sorted(likelihoods, reverse=True)
     assert [r.ids for r in results] == [r.ids for r in again]
@@ -127,11 +125,10 @@ def test_first_bars_end_at_their_bar_line() -> None:
 
 
 def test_a_pickup_is_taken_back(checkpoint: Checkpoint) -> None:
-    assert isinstance(checkpoint.model, Seq2Seq)
     given = tune()
     padded = given.shift_time(480)
     padded.time_signatures = [TimeSignature(0, 4, 4)]
-    [result] = accompany(checkpoint.model, checkpoint.tokenizer, padded, seed=3)
+    [result] = accompany(machine_of(checkpoint), checkpoint.tokenizer, padded, seed=3)
     joined = join(given, result, 480).score
     assert rows(joined.tracks[0]) == rows(given.tracks[0])
     shifted = {(n.time - 480, n.pitch) for t in result.score.tracks for n in t.notes if n.time >= 480}
@@ -146,18 +143,17 @@ def test_a_tune_with_a_pickup_is_accompanied_in_its_own_bars(checkpoint: Checkpo
     assert melody.pad == int(3.5 * melody.melody.tpq)
     [result] = play(checkpoint, melody.melody, seed=3)
     padded = min(note.time for track in result.tracks for note in track.notes)
-    [found] = accompany(checkpoint.model, checkpoint.tokenizer, melody.melody, seed=3)  # type: ignore[arg-type]
+    [found] = accompany(machine_of(checkpoint), checkpoint.tokenizer, melody.melody, seed=3)
     joined = join(melody.verbatim, found, melody.pad).score
     assert min(n.time for t in joined.tracks[1:] for n in t.notes) == max(0, padded - melody.pad)
     assert max(n.end for t in joined.tracks[1:] for n in t.notes) <= 12.5 * joined.tpq  # its last bar line
 
 
 def test_a_tune_without_metre_and_tempo_gets_those_of_its_twin(checkpoint: Checkpoint) -> None:
-    assert isinstance(checkpoint.model, Seq2Seq)
     given = tune()
     given.time_signatures, given.tempos = [], []
     melody = tune()
-    [result] = accompany(checkpoint.model, checkpoint.tokenizer, melody, seed=3)
+    [result] = accompany(machine_of(checkpoint), checkpoint.tokenizer, melody, seed=3)
     joined = join(given, result, 0).score
     assert len(joined.time_signatures) == 3
     assert len(joined.tempos) == 2

@@ -12,6 +12,8 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
+from musegen.generation.backends import machine_of
+from musegen.generation.eager import Eager
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request, TrainingDefaults
 from musegen.metrics.pitch import scale_consistency
@@ -34,7 +36,7 @@ def test_exactly_the_bars_and_the_metre_asked_for(checkpoint: Checkpoint) -> Non
         request = Request(
             bars=5, time_signature=metre, tempo=90.0, pitches=frozenset(range(60, 73)), program=73
         )
-        for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=2):
+        for result in generate(machine_of(checkpoint), checkpoint.tokenizer, request, num=2):
             assert len(bar_ticks(result.score)) - 1 == 5
             [mark] = result.score.time_signatures
             assert (mark.numerator, mark.denominator) == metre
@@ -46,7 +48,7 @@ def test_exactly_the_bars_and_the_metre_asked_for(checkpoint: Checkpoint) -> Non
 
 def test_same_seed_same_bytes_whatever_the_threads(checkpoint: Checkpoint) -> None:
     def written(seed: int) -> list[bytes]:
-        results = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=4), num=3, seed=seed)
+        results = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=4), num=3, seed=seed)
         return [midi_bytes(r.score) for r in results]
 
     threads = torch.get_num_threads()
@@ -62,8 +64,8 @@ def test_same_seed_same_bytes_whatever_the_threads(checkpoint: Checkpoint) -> No
 
 def test_one_alone_is_the_first_of_many(checkpoint: Checkpoint) -> None:
     for seed in range(5):
-        [alone] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=4), num=1, seed=seed)
-        first, *_ = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=4), num=4, seed=seed)
+        [alone] = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=4), num=1, seed=seed)
+        first, *_ = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=4), num=4, seed=seed)
         assert notes(alone.score) == notes(first.score)
 
 
@@ -71,7 +73,9 @@ def test_a_prompt_stands_unchanged_before_the_new_bars(checkpoint: Checkpoint, t
     for piece in tunes.pieces[:6]:
         prompt = tunes.score(piece)
         lines = bar_ticks(prompt)
-        for result in generate(checkpoint.model, checkpoint.tokenizer, Request(bars=3), num=2, prompt=prompt):
+        for result in generate(
+            machine_of(checkpoint), checkpoint.tokenizer, Request(bars=3), num=2, prompt=prompt
+        ):
             assert result.score.ticks_per_quarter == prompt.ticks_per_quarter
             old = [n for n in notes(result.score) if n[0] < lines[-1]]
             assert old == notes(prompt)
@@ -86,7 +90,7 @@ def test_a_prompt_in_a_metre_nobody_knows_is_refused_by_its_bar(checkpoint: Chec
     prompt.tracks.append(Track("", 0, False))
     prompt.tracks[0].notes.append(Note(0, 1020, 60, 80))
     with pytest.raises(DataError, match=r"bar 2 of the prompt is in 1/64.*2/4, 3/4"):
-        generate(checkpoint.model, checkpoint.tokenizer, Request(bars=1), prompt=prompt)
+        generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=1), prompt=prompt)
 
 
 def test_a_prompt_that_ends_in_an_odd_bar_is_continued_in_its_lasting_metre(checkpoint: Checkpoint) -> None:
@@ -94,7 +98,7 @@ def test_a_prompt_that_ends_in_an_odd_bar_is_continued_in_its_lasting_metre(chec
     prompt.time_signatures.extend([TimeSignature(0, 2, 4), TimeSignature(1920, 1, 8)])
     prompt.tracks.append(Track())
     prompt.tracks[0].notes.extend([Note(t, 240, 60, 80) for t in range(0, 2160, 240)])
-    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    [result] = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert notes(result.score)[:9] == notes(prompt)
     assert min(onset for onset, *_ in notes(result.score)[9:]) >= 2160
     metres = [(t.time, t.numerator, t.denominator) for t in result.score.time_signatures]
@@ -107,7 +111,7 @@ def test_a_prompt_off_the_grid_is_still_verbatim(checkpoint: Checkpoint) -> None
     prompt.tracks.append(Track(name="Flute", program=73))
     # the last note rings on into a second bar
     prompt.tracks[0].notes.extend([Note(1, 50, 60, 64), Note(97, 13, 62, 65), Note(200, 150, 64, 66)])
-    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    [result] = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert notes(result.score)[:3] == notes(prompt)
     assert result.score.tracks[0].name == "Flute"
     assert all(onset >= 2 * 3 * 96 for onset, *_ in notes(result.score)[3:])
@@ -117,7 +121,7 @@ def test_a_prompt_off_the_grid_is_still_verbatim(checkpoint: Checkpoint) -> None
 def test_greedy_does_not_depend_on_the_seed(checkpoint: Checkpoint) -> None:
     greedy = SamplingOptions(temperature=0.0)
     a, b = (
-        generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), sampling=greedy, seed=seed)[0]
+        generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), sampling=greedy, seed=seed)[0]
         for seed in (1, 2)
     )
     assert notes(a.score) == notes(b.score)
@@ -125,7 +129,7 @@ def test_greedy_does_not_depend_on_the_seed(checkpoint: Checkpoint) -> None:
 
 def test_a_metre_the_checkpoint_does_not_know_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(ConfigError, match="13/4"):
-        generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2, time_signature=(13, 4)))
+        generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2, time_signature=(13, 4)))
 
 
 @pytest.mark.parametrize("tpq", [24, 96, 100, 120, 220, 480])
@@ -137,14 +141,14 @@ def test_any_resolution_of_a_prompt_gives_exactly_the_bars(checkpoint: Checkpoin
         prompt.tracks[0].notes.append(Note(0, tpq, 60, 64))
         hot = SamplingOptions(temperature=3.0)
         for result in generate(
-            checkpoint.model, checkpoint.tokenizer, Request(bars=2), num=6, prompt=prompt, sampling=hot
+            machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), num=6, prompt=prompt, sampling=hot
         ):
             assert len(bar_ticks(result.score)) - 1 == 3
 
 
 def test_without_a_tempo_asked_for_it_is_that_of_the_training_data(checkpoint: Checkpoint) -> None:
     [result] = generate(
-        checkpoint.model, checkpoint.tokenizer, Request(bars=1), defaults=TrainingDefaults(tempo=77.0)
+        machine_of(checkpoint), checkpoint.tokenizer, Request(bars=1), defaults=TrainingDefaults(tempo=77.0)
     )
     assert [(t.time, round(t.qpm)) for t in result.score.tempos] == [(0, 77)]
 
@@ -163,7 +167,7 @@ def test_every_part_of_a_chorale_goes_on(tmp_path: Path) -> None:
         track.name = "Track"
     for prompt in (named, silent, nameless):
         seam = bar_ticks(prompt)[-1]
-        [result] = generate(model, tokenizer, Request(bars=6), prompt=prompt, seed=2)
+        [result] = generate(Eager(model, tokenizer.tables), tokenizer, Request(bars=6), prompt=prompt, seed=2)
         assert len(result.score.tracks) == 4
         assert all(any(n.time >= seam for n in t.notes) for t in result.score.tracks)
 
@@ -176,7 +180,7 @@ def test_drums_and_programs_of_a_prompt_go_on(rich: RemiTokenizer) -> None:
     for program, is_drum in ((33, False), (0, True)):
         prompt.tracks.append(Track(program=program, is_drum=is_drum))
         prompt.tracks[-1].notes.extend([Note(480 * i, 240, 40 + i, 90) for i in range(4)])
-    [result] = generate(model, rich, Request(bars=4), prompt=prompt)
+    [result] = generate(Eager(model, rich.tables), rich, Request(bars=4), prompt=prompt)
     assert {(t.program, t.is_drum) for t in result.score.tracks} == {(33, False), (0, True)}
     for track, old in zip(result.score.tracks, prompt.tracks, strict=True):
         assert [n for n in track.notes if n.time < 1920] == list(old.notes)
@@ -187,7 +191,7 @@ def test_an_onset_that_rounds_up_to_the_bar_line_is_not_written_twice(checkpoint
     prompt.time_signatures.append(TimeSignature(0, 4, 4))
     prompt.tracks.append(Track())
     prompt.tracks[0].notes.extend([Note(0, 480, 60, 64), Note(1912, 8, 62, 64)])
-    [result] = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    [result] = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert notes(result.score)[:2] == notes(prompt)
     assert len(bar_ticks(result.score)) - 1 == 3
 
@@ -198,7 +202,13 @@ def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: 
     def written(sampling: SamplingOptions, prompt: "Score | None" = None) -> list[list[int]]:
         request = Request(bars=6, time_signature=(4, 4))
         results = generate(
-            checkpoint.model, checkpoint.tokenizer, request, num=8, prompt=prompt, sampling=sampling, seed=1
+            machine_of(checkpoint),
+            checkpoint.tokenizer,
+            request,
+            num=8,
+            prompt=prompt,
+            sampling=sampling,
+            seed=1,
         )
         return [result.ids for result in results]
 
@@ -218,7 +228,9 @@ def test_new_pitch_classes_are_kept_out_but_not_those_of_the_prompt(checkpoint: 
 def test_as_many_pieces_keep_to_one_scale_as_are_asked_for(checkpoint: Checkpoint) -> None:
     def written(diatonic: float) -> list[bool]:
         request, sampling = Request(bars=6, time_signature=(4, 4)), SamplingOptions(diatonic=diatonic)
-        results = generate(checkpoint.model, checkpoint.tokenizer, request, num=16, sampling=sampling, seed=1)
+        results = generate(
+            machine_of(checkpoint), checkpoint.tokenizer, request, num=16, sampling=sampling, seed=1
+        )
         return [scale_consistency(result.score) > 1 - 1e-9 for result in results]
 
     assert all(written(1.0))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from musegen.models.stepping import fused_model, to_fused_state
 
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
@@ -10,7 +11,6 @@ from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
 from musegen.models.losses import token_nats
-from musegen.models.stepping import fused_model, to_fused_state
 from musegen.tokenizers import RemiTokenizer
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.05}

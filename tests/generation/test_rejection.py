@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.data.novelty import build_index
 from musegen.errors import ConfigError
+from musegen.generation.backends import machine_of
+from musegen.generation.engine import stream_nats
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import (
     CANDIDATES,
@@ -22,8 +23,6 @@ from musegen.generation.rejection import (
     on_tonic,
 )
 from musegen.generation.request import Request, Result
-from musegen.models.lm import LanguageModel
-from musegen.models.losses import stream_nats
 from musegen.music.excerpt import excerpt
 from musegen.music.key import MODES, ends_on_tonic, final_class, tonic_in
 from musegen.tokenizers import RemiTokenizer
@@ -42,9 +41,8 @@ def test_copies_are_rejected_and_others_generated(trained: Path) -> None:
     checkpoint = load_checkpoint(trained)
 
     def write(num: int, seed: int) -> list[Result]:
-        assert isinstance(checkpoint.model, LanguageModel)
         request = Request(bars=3, time_signature=(2, 4))
-        return generate(checkpoint.model, checkpoint.tokenizer, request, num=num, seed=seed)
+        return generate(machine_of(checkpoint), checkpoint.tokenizer, request, num=num, seed=seed)
 
     first = write(4, 7)
     index = build_index([each.score for each in first[:2]], ["a", "b"])
@@ -67,13 +65,12 @@ def test_copies_are_rejected_and_others_generated(trained: Path) -> None:
 def test_wishes_stand_in_one_another(trained: Path) -> None:
     """Of a share that ends on its tonic, what copies nothing: the lines say how many were rejected."""
     checkpoint = load_checkpoint(trained)
-    model = checkpoint.model
-    assert isinstance(model, LanguageModel)
+    machine = machine_of(checkpoint)
     asked: list[tuple[int, int]] = []
 
     def write(num: int, seed: int) -> list[Result]:
         asked.append((num, seed))
-        return generate(model, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
+        return generate(machine, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
 
     first = written(on_tonic(0.5)(3, 5), write)
     index = build_index([first[0].score], ["first"])
@@ -89,11 +86,10 @@ def test_wishes_stand_in_one_another(trained: Path) -> None:
 
 def test_a_prompt_may_be_a_copy(trained: Path, tunes: Dataset) -> None:
     checkpoint = load_checkpoint(trained)
-    assert isinstance(checkpoint.model, LanguageModel)
     tune = tunes.score(tunes.pieces[0])
     prompt = excerpt(tune, 0, 4)
     index = build_index([tune], ["tune"])
-    (result,) = generate(checkpoint.model, checkpoint.tokenizer, Request(bars=2), prompt=prompt)
+    (result,) = generate(machine_of(checkpoint), checkpoint.tokenizer, Request(bars=2), prompt=prompt)
     assert copied_run(result, index, 2) < prompt.note_num() <= copied_run(result, index, result.bars)
 
 
@@ -104,18 +100,16 @@ def struck(result: Result) -> list[int]:
 def test_a_key_is_kept_and_what_is_in_another_mode_rejected(trained: Path) -> None:
     """Pieces are those of the same seed, moved; their likelihood is that of the piece as it stands."""
     checkpoint = load_checkpoint(trained)
-    model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    assert isinstance(model, LanguageModel)
+    machine, tokenizer = machine_of(checkpoint), checkpoint.tokenizer
 
     def write(num: int, seed: int) -> list[Result]:
-        assert isinstance(model, LanguageModel)
-        return generate(model, tokenizer, Request(bars=1), num=num, seed=seed)
+        return generate(machine, tokenizer, Request(bars=1), num=num, seed=seed)
 
     first = write(8, 3)
     mode = max(MODES, key=lambda mode: sum(tonic_in(each.score, mode) is not None for each in first))
     wanted = [each for each in first[:2] if tonic_in(each.score, mode) is not None]
     words: list[str] = []
-    accepted = written(in_key(model, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
+    accepted = written(in_key(machine, tokenizer, tonic=2, mode=mode, words=words)(2, 3), write)
     assert len(accepted) == 2
     assert int(words[0].rpartition(" ")[2]) > 0
     for before, after in zip(wanted, accepted, strict=False):
@@ -125,10 +119,10 @@ def test_a_key_is_kept_and_what_is_in_another_mode_rejected(trained: Path) -> No
     for each in accepted:
         assert tonic_in(each.score, mode) == final_class(each.score) == 2
         assert notes(tokenizer.decode(each.ids).tracks[0]) == notes(each.score.tracks[0])
-        nats = stream_nats(model, model.init_state(1), torch.tensor([[*each.ids, tokenizer.eos_id]]))
+        [nats] = stream_nats(machine, [[*each.ids, tokenizer.eos_id]], [])
         assert each.log_likelihood == pytest.approx(-float(nats.sum()), rel=1e-4)
     with pytest.raises(ConfigError, match="0 of 1 pieces are in locrian"):
-        written(in_key(model, tokenizer, tonic=2, mode="locrian", words=words)(1, 0), lambda *_: [])
+        written(in_key(machine, tokenizer, tonic=2, mode="locrian", words=words)(1, 0), lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +131,11 @@ def checkpoint(trained: Path) -> Checkpoint:
 
 
 def test_the_first_candidate_at_rest_is_taken_where_one_is_wished_for(checkpoint: Checkpoint) -> None:
-    model = checkpoint.model
-    assert isinstance(model, LanguageModel)
+    machine = machine_of(checkpoint)
 
     def write(num: int, seed: int) -> list[Result]:
         return generate(
-            model, checkpoint.tokenizer, Request(bars=2, time_signature=(2, 4)), num=num, seed=seed
+            machine, checkpoint.tokenizer, Request(bars=2, time_signature=(2, 4)), num=num, seed=seed
         )
 
     candidates = write(12 * CANDIDATES, 4)
@@ -163,11 +156,10 @@ def test_how_often_training_pieces_come_to_rest_is_kept(checkpoint: Checkpoint) 
 
 
 def test_a_stream_says_how_long_it_is_unless_it_is_to_go_on(checkpoint: Checkpoint) -> None:
-    tokenizer, model = checkpoint.tokenizer, checkpoint.model
+    tokenizer, machine = checkpoint.tokenizer, machine_of(checkpoint)
     assert isinstance(tokenizer, RemiTokenizer)
-    assert isinstance(model, LanguageModel)
     for ends in (True, False):
-        [result] = generate(model, tokenizer, Request(bars=3, ends=ends), seed=2)
+        [result] = generate(machine, tokenizer, Request(bars=3, ends=ends), seed=2)
         assert tokenizer.vocab[result.ids[0]] == ("BOS_3" if ends else "BOS_None")
-    [longer] = generate(model, tokenizer, Request(bars=2), prompt=result.score, seed=2)
+    [longer] = generate(machine, tokenizer, Request(bars=2), prompt=result.score, seed=2)
     assert tokenizer.vocab[longer.ids[0]] == "BOS_5"

@@ -6,11 +6,10 @@ import torch
 from musegen.checkpoint.build import build_model
 from musegen.config.settings import LMConfig, TrainConfig, VAEConfig, VAETrainConfig
 from musegen.errors import MidiError
+from musegen.generation.eager import Eager
 from musegen.generation.latent import sample_clips
 from musegen.generation.pieces import generate, longest_bar
 from musegen.generation.request import Request, Result
-from musegen.models.lm import LanguageModel
-from musegen.models.vae import VAE
 from musegen.music.metre import bar_ticks
 from musegen.music.reading.read import read_midi
 from musegen.music.writing.midi import midi_bytes
@@ -23,11 +22,9 @@ def pieces(tokenizer: Tokenizer, num: int, *, clips: bool) -> list[Result]:
     if clips:
         config = VAETrainConfig(model=VAEConfig(embedding_dim=8, hidden_size=16, latent_dim=8, clip_bars=4))
         vae = build_model(config, tokenizer).eval()
-        assert isinstance(vae, VAE)
-        return sample_clips(vae, tokenizer, Request(bars=4), num=num, prior=True)
+        return sample_clips(Eager(vae, tokenizer.tables), tokenizer, Request(bars=4), num=num, prior=True)
     model = build_model(TrainConfig(model=LMConfig(embedding_dim=8, hidden_size=16)), tokenizer).eval()
-    assert isinstance(model, LanguageModel)
-    return generate(model, tokenizer, Request(bars=4), num=num)
+    return generate(Eager(model, tokenizer.tables), tokenizer, Request(bars=4), num=num)
 
 
 @pytest.mark.slow

@@ -5,13 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from musegen.models.stepping import fused_model, pad_history, to_fused_state
 from torch import Tensor
 
 from musegen.checkpoint.build import build_model
 from musegen.config.settings import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.lm import LanguageModel
-from musegen.models.stepping import fused_model, pad_history, to_fused_state
 from musegen.tokenizers import RemiTokenizer, Tokenizer
 
 
