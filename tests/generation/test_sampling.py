@@ -1,24 +1,48 @@
+"""The draw of an id: filters, random numbers, and the masks that follow what a piece has had."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from musegen.config.options import SamplingOptions
-from musegen.generation.sampling import (
-    RowStreams,
-    draw_ids,
-    filter_logits,
-    temper,
-    within_scale,
-    without_unlikely_classes,
-)
+from musegen.generation.machine import Settings
+from musegen.generation.sampling import RowStreams, draw_from
+from musegen.generation.step import draw_ids, temper, within_scale, without_unlikely_classes
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
 
-def kept(config: SamplingOptions, probs: torch.Tensor = PROBS) -> list[int]:
-    return torch.isfinite(filter_logits(probs.log(), config))[0].nonzero().flatten().tolist()
+def settings_of(options: SamplingOptions, rows: int = 1, ids: int = 4) -> Settings:
+    """Settings as tensors, where every id is of a note."""
+    number = {"temperature": options.temperature, "top_p": options.top_p, "min_p": options.min_p}
+    return Settings(
+        **{name: torch.tensor(each, dtype=torch.float64) for name, each in number.items()},
+        top_k=torch.tensor(options.top_k or ids),
+        min_p_new=torch.tensor(options.min_p_new, dtype=torch.float64),
+        keeps=torch.zeros(ids, dtype=torch.bool),
+        diatonic=torch.zeros(rows, dtype=torch.bool),
+    )
+
+
+def draw(probs: Tensor, uniform: Tensor, options: SamplingOptions) -> Tensor:
+    """Ids of rows alike, one for each of the random numbers."""
+    logits = probs.log().expand(len(uniform), -1)
+    return draw_ids(logits, uniform, settings_of(options, len(uniform)))
+
+
+def shares(options: SamplingOptions) -> Tensor:
+    """How often each id is drawn at evenly spread random numbers."""
+    drawn = draw(PROBS, torch.arange(10_000, dtype=torch.float64) / 10_000, options)
+    return torch.bincount(drawn, minlength=4) / 10_000
+
+
+def kept(options: SamplingOptions) -> list[int]:
+    return shares(options).nonzero().flatten().tolist()
 
 
 def test_filters_keep_what_they_should() -> None:
@@ -38,33 +62,41 @@ def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
     heard[1, [0, 4, 5, 7, 8, 9, 11]] = True  # seven classes, and not 1 and 2
     heard[2, [0, 1, 4, 7, 9, 11, 12]] = True  # six, and what is no pitch
     logits = PROBS.log().expand(3, -1)
-    found = torch.isfinite(without_unlikely_classes(logits, heard, pitch_class, 0.4))
+    share = torch.tensor(0.4)
+    found = torch.isfinite(without_unlikely_classes(logits, heard, pitch_class, share))
     assert found.tolist() == [[True] * 4, [True, True, False, True], [True] * 4]
     heard[1, 2] = True
-    assert torch.equal(without_unlikely_classes(logits, heard, pitch_class, 0.4)[1], logits[1])
+    assert torch.equal(without_unlikely_classes(logits, heard, pitch_class, share)[1], logits[1])
     turned = logits[:, [3, 0, 1, 2]]  # the likeliest is new: it stays
-    assert torch.isfinite(without_unlikely_classes(turned, heard, pitch_class, 1.0))[1, 1]
+    assert torch.isfinite(without_unlikely_classes(turned, heard, pitch_class, torch.tensor(1.0)))[1, 1]
 
 
 def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:
-    cold = filter_logits(PROBS.log(), SamplingOptions(temperature=0.5)).softmax(1)
-    assert torch.allclose(cold, PROBS**2 / (PROBS**2).sum())
-    assert draw_ids(PROBS.log(), torch.tensor([0.99]), SamplingOptions(temperature=0.0)).tolist() == [0]
+    cold = shares(SamplingOptions(temperature=0.5))
+    assert torch.allclose(cold.double(), (PROBS**2 / (PROBS**2).sum())[0], atol=1e-3)
+    assert kept(SamplingOptions(temperature=0.0)) == [0]
+    assert draw(PROBS[:, [2, 0, 1, 3]], torch.tensor([0.99]), SamplingOptions(temperature=0.0)).tolist() == [
+        1
+    ]
 
 
 def test_ids_are_drawn_as_often_as_they_are_likely() -> None:
-    rows = 20_000
-    uniform = torch.from_numpy(np.random.default_rng(0).random(rows))
-    drawn = draw_ids(PROBS.log().expand(rows, -1), uniform, SamplingOptions())
-    shares = torch.bincount(drawn, minlength=4) / rows
-    assert torch.allclose(shares.double(), PROBS[0], atol=0.01)
+    uniform = torch.from_numpy(np.random.default_rng(0).random(20_000))
+    drawn = draw(PROBS, uniform, SamplingOptions())
+    found = torch.bincount(drawn, minlength=4) / len(uniform)
+    assert torch.allclose(found.double(), PROBS[0], atol=0.01)
+    choices = draw_from(PROBS.log().expand(len(uniform), -1).numpy(), uniform.numpy())
+    assert np.array_equal(choices, drawn.numpy())
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 3))
 def test_an_illegal_id_is_never_drawn(uniform: float, only: int) -> None:
-    logits = torch.full((1, 4), -torch.inf)
+    logits = torch.full((1, 4), -torch.inf, dtype=torch.float64)
     logits[0, only] = -3.0
-    assert draw_ids(logits, torch.tensor([uniform]), SamplingOptions()).item() == only
+    number, options = torch.tensor([uniform], dtype=torch.float64), SamplingOptions()
+    for each in (options, replace(options, top_k=2), replace(options, top_p=0.3, min_p=0.2)):
+        assert draw_ids(logits, number, settings_of(each)).item() == only
+    assert draw_from(logits.numpy(), number.numpy()).tolist() == [only]
 
 
 def test_a_row_does_not_depend_on_how_many_there_are() -> None:
@@ -78,10 +110,10 @@ def test_a_row_does_not_depend_on_how_many_there_are() -> None:
 
 def test_numbers_drawn_together_are_those_drawn_one_by_one() -> None:
     single, block = RowStreams(5, range(3)), RowStreams(5, range(3))
-    ones = torch.stack([single.draw() for _ in range(200)])
-    together = torch.cat([block.draw_steps(steps) for steps in (1, 16, 100, 3)])
-    assert torch.equal(together, ones[:120])
-    assert torch.equal(block.select([2, 0]).draw_steps(80), ones[120:, [2, 0]])
+    ones = np.stack([single.draw() for _ in range(200)])
+    together = np.concatenate([block.draw_steps(steps) for steps in (1, 16, 100, 3)])
+    assert np.array_equal(together, ones[:120])
+    assert np.array_equal(block.select([2, 0]).draw_steps(80), ones[120:, [2, 0]])
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.6, 1.0, 3.0])
@@ -89,12 +121,12 @@ def test_a_temperature_leaves_time_its_share(temperature: float) -> None:
     """By hand: the notes hold .7 of the probability, and share it as powers of their own."""
     probs = torch.tensor([[0.4, 0.2, 0.1, 0.25, 0.05]], dtype=torch.float64)
     is_time = torch.tensor([False, False, False, True, True])
-    found = temper(probs.log() + 3, temperature, is_time).softmax(dim=1)[0]
+    found = temper(probs.log() + 3, torch.tensor(temperature), is_time).softmax(dim=1)[0]
     powers = probs[0, :3] ** (1 / temperature)
     assert torch.allclose(found[:3], 0.7 * powers / powers.sum())
     assert torch.allclose(found[3:], probs[0, 3:])
     only_time = torch.tensor([[-torch.inf, -torch.inf, -torch.inf, 0.0, 1.0]], dtype=torch.float64)
-    assert torch.equal(temper(only_time, temperature, is_time), only_time)
+    assert torch.equal(temper(only_time, torch.tensor(temperature), is_time), only_time)
 
 
 def test_a_strict_piece_stays_in_every_scale_it_may_still_be_in_and_no_other() -> None:
