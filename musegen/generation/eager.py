@@ -126,8 +126,10 @@ class EagerRun:
 
     def _taking(self, settings: Settings) -> Any:
         if self._settings is None or self._settings[0] is not settings:
-            values = (torch.as_tensor(each, device=self._device) for each in settings)
-            self._settings = settings, Settings(*values)
+            # Numbers stay on the CPU, where a branch on them does not wait for the GPU.
+            places = ("cpu" if each.ndim == 0 else self._device for each in settings)
+            values = map(torch.as_tensor, settings)
+            self._settings = settings, Settings(*(v.to(p) for v, p in zip(values, places, strict=True)))
         now = self._settings[1]
 
         def take(rows: Rows, uniform: Tensor) -> tuple[Tensor, Rows]:

@@ -79,24 +79,29 @@ def _reordered(weight: Tensor, name: str) -> Tensor:
 
 
 def _lstm(inputs: Tensor, hidden: Tensor, cell: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    gates = _linear(inputs, weights[0], weights[2]) + _linear(hidden, weights[1], weights[3])
+    gates = _together(inputs, hidden, weights)
     take, keep, new, give = gates.chunk(4, 1)
     cell = keep.sigmoid() * cell + take.sigmoid() * new.tanh()
     return give.sigmoid() * cell.tanh(), cell
 
 
 def _gru(inputs: Tensor, hidden: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    new = _linear(inputs, weights[0], weights[2]).chunk(3, 1)
-    old = _linear(hidden, weights[1], weights[3]).chunk(3, 1)
+    new = torch.nn.functional.linear(inputs, weights[0], weights[2]).chunk(3, 1)
+    old = torch.nn.functional.linear(hidden, weights[1], weights[3]).chunk(3, 1)
     reset, keep = (new[0] + old[0]).sigmoid(), (new[1] + old[1]).sigmoid()
     return ((1 - keep) * (new[2] + reset * old[2]).tanh() + keep * hidden,)
 
 
 def _rnn(inputs: Tensor, hidden: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    return ((_linear(inputs, weights[0], weights[2]) + _linear(hidden, weights[1], weights[3])).tanh(),)
+    return (_together(inputs, hidden, weights).tanh(),)
 
 
-_linear = torch.nn.functional.linear
+def _together(inputs: Tensor, hidden: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
+    """Both linear layers of a cell as one: the weights are put side by side when the graph is loaded."""
+    both, bias = torch.cat([inputs, hidden], dim=1), weights[2] + weights[3]
+    return torch.nn.functional.linear(both, torch.cat(weights[:2], dim=1), bias)
+
+
 CELLS = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _rnn}
 
 

@@ -4,6 +4,7 @@ Nothing branches on a value, so that one program serves every request: what it a
 tensors) and in the limits of the grammar. The same code runs on torch, and exported in onnxruntime.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -114,11 +115,17 @@ def step(
         (B,) ids, and the rows after them.
     """
     last, pitch_class = rows.last.float(), grammar.pitch_class
-    logits = torch.where(grammar.mask(rows.rules), last, -torch.inf).double()
+    logits = torch.where(grammar.mask(rows.rules), last, -torch.inf)
     logits = within_scale(logits, rows.seen_classes, pitch_class, settings.diatonic)
-    logits = without_unlikely_classes(logits, rows.seen_classes, pitch_class, settings.min_p_new)
+    # What a request does not ask for takes no time.
+    new, warm = settings.min_p_new, settings.temperature
+    logits = _only_if(new > 0.0, without_unlikely_classes, logits, rows.seen_classes, pitch_class, new)
+    logits = _only_if(warm != 1.0, _tempered, logits, warm, settings.keeps)
+    is_cut = (settings.top_k < logits.shape[1]) | (settings.top_p < 1.0)
+    logits = _only_if(is_cut, _most_likely, logits, settings.top_k, settings.top_p)
+    logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
     is_sampled = forced < 0
-    ids = torch.where(is_sampled, draw_ids(logits, uniform, settings), forced)
+    ids = torch.where(is_sampled, draw_from(logits, uniform), forced)
     # Log-likelihood under the unfiltered logits, then the next state.
     nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
     total = rows.total - torch.where(rows.done | ~is_sampled, 0.0, nats.double())
@@ -158,35 +165,31 @@ def temper(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
     return torch.where(keeps, logits, tempered + torch.where(shift.isnan(), 0.0, shift))
 
 
-def draw_ids(logits: Tensor, uniform: Tensor, settings: Settings) -> Tensor:
-    """One id per row, by inverting the cumulative distribution at `uniform`; the likeliest at temperature 0.
-
-    The filters are temperature, then top-k, top-p (Holtzman 2020) and min-p (Nguyen 2024), in this order.
-
-    Args:
-        logits: (B, V) float64, illegal ids at -inf, at least one legal id per row.
-        uniform: (B,) in [0, 1).
-        settings: of the request.
-
-    Returns:
-        (B,) ids, each of non-zero probability.
-    """
-    likeliest = logits.argmax(dim=1)
-    logits = temper(logits, settings.temperature.clamp(min=GREEDY_BELOW), settings.keeps)
-    sorts = (settings.top_k < logits.shape[1]) | (settings.top_p < 1.0)
-    if torch.compiler.is_exporting():
-        logits = torch.cond(sorts, _most_likely, _as_they_are, (logits, settings.top_k, settings.top_p))
-    elif bool(sorts):
-        logits = _most_likely(logits, settings.top_k, settings.top_p)
-    logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
-    return torch.where(settings.temperature < GREEDY_BELOW, likeliest, _invert(logits, uniform))
-
-
-def _invert(logits: Tensor, uniform: Tensor) -> Tensor:
-    """(B,) ids by inverting the cumulative distribution of logits (B, V) float64 at `uniform` (B,)."""
-    cumulative = (logits - logits.amax(dim=1, keepdim=True)).exp().cumsum(dim=1)
+def draw_from(logits: Tensor, uniform: Tensor) -> Tensor:
+    """(B,) ids by inverting the cumulative distribution of logits (B, V) at `uniform` (B,) in [0, 1)."""
+    cumulative = (logits - logits.amax(dim=1, keepdim=True)).exp().double().cumsum(dim=1)
     target = (uniform * BELOW_ONE)[:, None] * cumulative[:, -1:]
     return (cumulative <= target).sum(dim=1)
+
+
+def _only_if(condition: Tensor, change: Callable[..., Tensor], logits: Tensor, *rest: Tensor) -> Tensor:
+    """Logits, changed only if a condition, (), holds."""
+    if torch.compiler.is_exporting():
+        changed: Tensor = torch.cond(condition, change, _as_they_are, (logits, *rest))
+        return changed
+    return change(logits, *rest) if bool(condition) else logits
+
+
+def _as_they_are(logits: Tensor, *_: Tensor) -> Tensor:
+    return logits.clone()
+
+
+def _tempered(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
+    """Logits at a temperature; at 0 the most likely id alone."""
+    is_best = torch.arange(logits.shape[1], device=logits.device) == logits.argmax(dim=1)[:, None]
+    best = torch.where(is_best, 0.0, -torch.inf)
+    tempered = temper(logits, temperature.clamp(min=GREEDY_BELOW), keeps)
+    return torch.where(temperature < GREEDY_BELOW, best, tempered)
 
 
 def _most_likely(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
@@ -199,10 +202,6 @@ def _most_likely(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
     drop = ((probs.cumsum(dim=1) - probs) >= top_p) & (top_p < 1.0)
     kept = torch.where(drop, -torch.inf, ordered)
     return torch.zeros_like(logits).scatter(1, order, kept)
-
-
-def _as_they_are(logits: Tensor, _top_k: Tensor, _top_p: Tensor) -> Tensor:
-    return logits.clone()
 
 
 def without_unlikely_classes(

@@ -30,6 +30,7 @@ from musegen.generation.sliders import (
 from musegen.generation.vary import vary_clip
 from musegen.metrics.attributes import ATTRIBUTES
 from musegen.metrics.smoothness import note_edit_distance
+from musegen.models.vae import VAE
 from tests.music.scores import line, notes, score
 
 HOT = SamplingOptions(temperature=1.5)
@@ -95,6 +96,50 @@ def test_a_point_decodes_alike_alone_and_among_others(decoder: ClipDecoder, mach
 def test_the_point_of_a_clip_is_no_matter_of_chance(machine: Machine, clips: list[Clip]) -> None:
     assert np.array_equal(latent_of(machine, clips[0].ids), latent_of(machine, clips[0].ids))
     assert not np.array_equal(latent_of(machine, clips[0].ids), latent_of(machine, clips[1].ids))
+
+
+@pytest.fixture(scope="module")
+def lopsided(autoencoder: Path) -> Machine:
+    """A model whose mixture has three components in use, of unequal shares."""
+    checkpoint = load_checkpoint(autoencoder)
+    model = checkpoint.model
+    assert isinstance(model, VAE)
+    generator = torch.Generator().manual_seed(0)
+    model.mixture_log_weights.fill_(-50.0)[[3, 5, 6]] = torch.tensor([0.6, 0.3, 0.1]).log()
+    model.mixture_means.copy_(torch.randn(model.mixture_means.shape, generator=generator))
+    model.mixture_scales.copy_(torch.rand(model.mixture_scales.shape, generator=generator) + 0.1)
+    return Eager(model, checkpoint.tokenizer.tables)
+
+
+def test_points_are_those_of_torchs_quantiles(lopsided: Machine) -> None:
+    rows = range(2000)
+    streams = RowStreams(8, rows)
+    uniform = torch.from_numpy(streams.draw_steps(17).T.copy())
+    logs, means, scales = (
+        torch.from_numpy(lopsided.weight(f"mixture_{name}")) for name in ("log_weights", "means", "scales")
+    )
+    normal = torch.special.ndtri(uniform[:, 1:])
+    shares = logs.double().softmax(dim=0).cumsum(dim=0)
+    chosen = torch.searchsorted(shares, uniform[:, 0].contiguous(), right=True)
+    drawn, prior = (draw_latents(lopsided, RowStreams(8, rows), prior=prior) for prior in (False, True))
+    assert drawn.dtype == prior.dtype == np.float32
+    assert np.allclose(prior, normal.numpy(), rtol=1e-6, atol=1e-7)
+    assert np.allclose(drawn, (means[chosen] + scales[chosen] * normal).numpy(), rtol=1e-5, atol=1e-6)
+    assert np.bincount(chosen) / len(rows) == pytest.approx([0, 0, 0, 0.6, 0, 0.3, 0.1], abs=0.04)
+
+
+def test_points_are_spread_as_the_mixture_or_the_prior(lopsided: Machine) -> None:
+    streams = RowStreams(1, range(4000))
+    drawn, prior = draw_latents(lopsided, streams), draw_latents(lopsided, streams, prior=True)
+    means, scales = (lopsided.weight(f"mixture_{name}")[[3, 5, 6]] for name in ("means", "scales"))
+    share = np.array([[0.6], [0.3], [0.1]])
+    mean = (share * means).sum(axis=0)
+    variance = (share * (scales**2 + means**2)).sum(axis=0) - mean**2
+    assert drawn.mean(axis=0) == pytest.approx(mean, abs=0.1)
+    assert drawn.var(axis=0) == pytest.approx(variance, rel=0.15)
+    assert (prior.mean(), prior.std()) == pytest.approx((0.0, 1.0), abs=0.02)
+    alone = draw_latents(lopsided, RowStreams(1, range(5, 6)))
+    assert np.array_equal(alone[0], drawn[5])
 
 
 def test_new_clips_repeat_with_their_seed_and_not_with_their_number(

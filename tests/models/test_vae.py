@@ -102,18 +102,6 @@ def test_dropped_inputs_still_tell_the_place(tunes: Dataset) -> None:
     assert torch.allclose(inside(row), inside(moved), atol=1e-6)
 
 
-def test_points_are_drawn_from_the_mixture_or_the_prior(tunes: Dataset) -> None:
-    model, _ = made(tunes, "remi", hierarchical=False)
-    model.mixture_log_weights.fill_(-50.0)[3] = 0.0
-    model.mixture_means[3], model.mixture_scales[3] = 7.0, 0.5
-    uniform = torch.rand(4000, 1 + model.latent_dim, generator=torch.Generator().manual_seed(0))
-    drawn, prior = model.sample_latent(uniform), model.sample_latent(uniform, prior=True)
-    assert drawn.mean().item() == pytest.approx(7.0, abs=0.02)
-    assert drawn.std().item() == pytest.approx(0.5, abs=0.02)
-    assert (prior.mean().item(), prior.std().item()) == pytest.approx((0.0, 1.0), abs=0.02)
-    assert torch.equal(model.sample_latent(uniform[5:6]), drawn[5:6])
-
-
 def test_what_is_unset_follows_from_how_long_clips_are() -> None:
     short = VAETrainConfig(model=VAEConfig(clip_bars=2)).settled()
     assert (short.model.hierarchical, short.model.latent_dim, short.model.input_dropout) == (False, 256, 0.0)
