@@ -47,13 +47,13 @@ def cross_entropy(logits: Tensor, targets: Tensor, *, ignore_index: int, **_: An
     return torch.where(targets == ignore_index, 0.0, nats)
 
 
-def recurrent(name: str) -> Callable[..., tuple[Tensor, ...]]:
+def recurrent(name: str, linear: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, ...]]:
     """One layer, batch first: as a cell for one step, else as the operator of ONNX."""
 
     def layer(inputs: Tensor, state: Any, weights: list[Tensor], *_: Any) -> tuple[Tensor, ...]:
         states = state if isinstance(state, tuple) else (state,)
         if isinstance(inputs.shape[1], int) and inputs.shape[1] == 1:
-            after = CELLS[name](inputs[:, 0], *(each[0] for each in states), *weights)
+            after = CELLS[name](linear, inputs[:, 0], *(each[0] for each in states), *weights)
             return (after[0][:, None], *(each[None] for each in after))
         ordered = [_reordered(each, name) for each in weights]
         biases = torch.cat(ordered[2:])[None]
@@ -78,28 +78,36 @@ def _reordered(weight: Tensor, name: str) -> Tensor:
     return torch.cat([gates[place] for place in GATES[name]])
 
 
-def _lstm(inputs: Tensor, hidden: Tensor, cell: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    gates = _together(inputs, hidden, weights)
+def _lstm(
+    linear: Callable[..., Tensor], inputs: Tensor, hidden: Tensor, cell: Tensor, *weights: Tensor
+) -> tuple[Tensor, ...]:
+    gates = _together(linear, inputs, hidden, weights)
     take, keep, new, give = gates.chunk(4, 1)
     cell = keep.sigmoid() * cell + take.sigmoid() * new.tanh()
     return give.sigmoid() * cell.tanh(), cell
 
 
-def _gru(inputs: Tensor, hidden: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    new = torch.nn.functional.linear(inputs, weights[0], weights[2]).chunk(3, 1)
-    old = torch.nn.functional.linear(hidden, weights[1], weights[3]).chunk(3, 1)
+def _gru(
+    linear: Callable[..., Tensor], inputs: Tensor, hidden: Tensor, *weights: Tensor
+) -> tuple[Tensor, ...]:
+    new = linear(inputs, weights[0], weights[2]).chunk(3, 1)
+    old = linear(hidden, weights[1], weights[3]).chunk(3, 1)
     reset, keep = (new[0] + old[0]).sigmoid(), (new[1] + old[1]).sigmoid()
     return ((1 - keep) * (new[2] + reset * old[2]).tanh() + keep * hidden,)
 
 
-def _rnn(inputs: Tensor, hidden: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    return (_together(inputs, hidden, weights).tanh(),)
+def _rnn(
+    linear: Callable[..., Tensor], inputs: Tensor, hidden: Tensor, *weights: Tensor
+) -> tuple[Tensor, ...]:
+    return (_together(linear, inputs, hidden, weights).tanh(),)
 
 
-def _together(inputs: Tensor, hidden: Tensor, weights: tuple[Tensor, ...]) -> Tensor:
+def _together(
+    linear: Callable[..., Tensor], inputs: Tensor, hidden: Tensor, weights: tuple[Tensor, ...]
+) -> Tensor:
     """Both linear layers of a cell as one: the weights are put side by side when the graph is loaded."""
     both, bias = torch.cat([inputs, hidden], dim=1), weights[2] + weights[3]
-    return torch.nn.functional.linear(both, torch.cat(weights[:2], dim=1), bias)
+    return linear(both, torch.cat(weights[:2], dim=1), bias)
 
 
 CELLS = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _rnn}
@@ -111,6 +119,8 @@ def linear_in_int8(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -
     What is rounded follows from the weights by operations of the graph itself, once when it is loaded.
     """
     out, wide = weight.shape
+    if wide < BLOCK:  # as quick as it is
+        return torch.nn.functional.linear(inputs, weight, bias)
     blocks = -(-wide // BLOCK)
     padded = torch.nn.functional.pad(weight, (0, blocks * BLOCK - wide)).view(out, blocks, BLOCK)
     scale = padded.abs().amax(2) / 127 + 1e-12  # (out, blocks)
@@ -136,14 +146,14 @@ class OnnxForms(TorchFunctionMode):
 
     def __init__(self, *, in_int8: bool = False) -> None:
         super().__init__()
+        linear = linear_in_int8 if in_int8 else torch.nn.functional.linear
         self._forms: dict[str, Callable[..., Any]] = {
             "searchsorted": searchsorted,
             "cross_entropy": cross_entropy,
             "embedding_bag": embedding_bag,
-            **{name: recurrent(name) for name in OPERATORS},
+            "linear": linear,
+            **{name: recurrent(name, linear) for name in OPERATORS},
         }
-        if in_int8:
-            self._forms["linear"] = linear_in_int8
 
     def __torch_function__(
         self, function: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
