@@ -115,6 +115,7 @@ class ExportedRun:
         self._left = 0  # steps until the window of past ids is checked
         source = graph.facts["source"]
         self._source = {name: rows[name] for name in source[2]} if source and source[2][0] in rows else {}
+        self._seen: Array = None  # the bars at which the part of the source in the rows is right
 
     def read(self, ids: Ints) -> None:
         """Follow the same ids, (T,), in every row."""
@@ -144,7 +145,7 @@ class ExportedRun:
 
     def select(self, rows: Ints) -> None:
         """Go on with some of the rows alone, by number, (B',)."""
-        self._rows = {name: each[rows] for name, each in self._rows.items()}
+        self._rows, self._seen = {name: each[rows] for name, each in self._rows.items()}, None
         self._source = {name: each[rows] for name, each in self._source.items()}
         self._limits = self._limits | {name: self._limits[name][rows] for name in self._by_row}
 
@@ -186,10 +187,16 @@ class ExportedRun:
     def _look(self) -> None:
         """Put the part of the source that the next id needs into the rows: see `in_view` in states.py."""
         bar_key, reach, names = self._graph.facts["source"]
-        bar, keys = self._rows[BAR], self._source[names[1]]
-        bars = keys // bar_key
-        first = (bars < (bar - max(reach, 1))[:, None]).sum(axis=1)
-        stop = (bars <= (bar + 1 + reach)[:, None]).sum(axis=1)
+        bar = self._rows[BAR]
+        if np.array_equal(bar, self._seen):
+            return
+        self._seen, keys = bar, self._source[names[1]]
+        first, stop = (
+            np.array(
+                [np.searchsorted(row, (at + ahead) * bar_key) for row, at in zip(keys, bar, strict=True)]
+            )
+            for ahead in (-max(reach, 1), 2 + reach)
+        )
         width = int((stop - first).max())
         index = np.minimum(first, keys.shape[1] - width)[:, None] + np.arange(width)
         each = np.arange(len(bar))[:, None]
