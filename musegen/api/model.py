@@ -32,6 +32,7 @@ from musegen.config.options import (
     make_options,
 )
 from musegen.config.settings import VAEConfig
+from musegen.console import say
 from musegen.errors import CheckpointError
 from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
@@ -285,6 +286,8 @@ class Model:
             )
         options = make_options(kind, arguments)
         sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        if sampling.compiled:
+            say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         return load(family.verbs[verb]), options, sampling, seed
 

@@ -39,10 +39,10 @@ class SamplingOptions(Checked, prefix="sampling."):
     """min-p for pitch classes that are new in a piece, once it has seven: fewer stray accidentals."""
     diatonic: float = setting(0.0, (lambda value: 0 <= value <= 1, "from 0 (off) to 1 (every piece)"))
     """Fraction of the pieces, chosen at random, that stay in one diatonic scale, the one they begin in."""
-    precision: Literal["float32", "bfloat16", "int8"] = "float32"
-    """Precision of the weights on a CPU: bfloat16 and int8 are faster, but only approximate the model."""
+    precision: Literal["float32", "int8"] = "float32"
+    """Precision of the weights on a CPU: int8 is faster for single pieces, but approximates the model."""
     compiled: bool = False
-    """Compile the sampling loop (needs a C++ compiler): a minute, then single pieces take half the time."""
+    """No longer needed: ignored, and removed in the next version."""
 
 
 class SamplingArguments(TypedDict, total=False):
@@ -54,7 +54,7 @@ class SamplingArguments(TypedDict, total=False):
     min_p: float
     min_p_new: float
     diatonic: float
-    precision: Literal["float32", "bfloat16", "int8"]
+    precision: Literal["float32", "int8"]
     compiled: bool
 
 

@@ -79,7 +79,7 @@ def accompany(
     whole, rests = fill_odd_bars(melody, tokenizer.time_signatures)
     bars = len(bar_ticks(whole)) - 1
     kept = _kept_bars(prompt and filled_like(prompt, whole, rests), options.prompt_bars, bars)
-    source, metre_ids = _source(whole, tokenizer, bars)
+    source, metre_ids = melody_source(whole, tokenizer, bars)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
     constraints = _constraints(options, defaults, metre_ids, programs)
@@ -160,7 +160,7 @@ def _heard(
     return [*shared, plans.plan], plans.nats.tolist()
 
 
-def _source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
+def melody_source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
     """The melody's ids, (1, S), and the id of each bar's metre in the vocabulary of the accompaniment."""
     reader = melody_tokenizer(tokenizer)
     check_metres(melody, reader, "the tune")

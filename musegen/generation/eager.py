@@ -68,7 +68,7 @@ class Eager:
         return self._functions[name].call(*map(self._tensor, inputs))
 
     def _tensor(self, values: Array) -> Tensor:
-        return torch.from_numpy(np.require(values, requirements="CW")).to(self.device)
+        return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
 
 
 class EagerRun:

@@ -1,4 +1,4 @@
-"""The graphs of a model in ONNX: its sampling step, and its other functions; onnxruntime runs them without torch.
+"""The graphs of a model in ONNX: its sampling step and its other functions, which need no torch to run.
 
 Batch, past, voices and planned metres have any size; settings and limits of a request are inputs. The weights
 are not in the graphs, which refer to their places in model.safetensors.
@@ -200,7 +200,7 @@ def _bind(graph: ir.Graph, names: list[str], path: Path) -> None:
             location=path.name,
             offset=8 + size + begin,
             length=end - begin,
-            dtype=value.dtype,
+            dtype=ir.DataType.FLOAT16 if header[name]["dtype"] == "F16" else ir.DataType.FLOAT,
             shape=ir.Shape(header[name]["shape"]),
             name=name,
             base_dir=path.parent,

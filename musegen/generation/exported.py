@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -30,6 +30,7 @@ class Graph:
     """
 
     def __init__(self, content: bytes, folder: Path) -> None:
+        self._content, self._folder = content, folder
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a step is too small to be shared
         options.log_severity_level = 3
@@ -47,6 +48,22 @@ class Graph:
             name: made[there] if there in made else inputs[there]
             for name, there in self.facts["outputs"].items()
         }
+
+    def signature(self, which: Literal["inputs", "outputs"]) -> list[tuple[str, str, str]]:
+        """Name, type and shape of each of the inputs or outputs; dimensions that vary have names."""
+        values = self._session.get_inputs() if which == "inputs" else self._session.get_outputs()
+        kinds = [each.type.removeprefix("tensor(").removesuffix(")") for each in values]
+        shapes = ["(" + ", ".join(map(str, each.shape)) + ")" for each in values]
+        return [(each.name, kind, shape) for each, kind, shape in zip(values, kinds, shapes, strict=True)]
+
+    def with_weights(self) -> bytes:
+        """The graph as ONNX writes it, with its weights in it."""
+        import onnx  # of the extra "export"
+
+        model = onnx.load_model_from_string(self._content)
+        onnx.external_data_helper.load_external_data_for_model(model, str(self._folder))
+        content: bytes = model.SerializeToString()
+        return content
 
 
 class Exported:
@@ -73,9 +90,10 @@ class Exported:
     ) -> None:
         self._graphs, self.tables, self.weight, self._torch, self._step = graphs, tables, weight, torch, step
         self.is_rounded = step != "step"
-        self.functions: frozenset[str] = frozenset(self._graph(step).facts["functions"])
+        self.functions: frozenset[str] = frozenset(self.graph(step).facts["functions"])
 
-    def _graph(self, name: str) -> Graph:
+    def graph(self, name: str) -> Graph:
+        """A graph that there is."""
         graph = self._graphs(name)
         assert graph is not None, name
         return graph
@@ -93,8 +111,8 @@ class Exported:
         limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.by_row})
         asked = {f"limits.{name}": _contiguous(each) for name, each in limits._asdict().items()}
         named = {str(number): _rows(each, count) for number, each in enumerate(inputs)}
-        begun = self._graph("start")(asked | named | {"seen_classes": seen_classes})
-        return ExportedRun(self._graph(self._step), asked, [f"limits.{n}" for n in limits.by_row], begun)
+        begun = self.graph("start")(asked | named | {"seen_classes": seen_classes})
+        return ExportedRun(self.graph(self._step), asked, [f"limits.{n}" for n in limits.by_row], begun)
 
 
 class ExportedRun:
@@ -124,13 +142,21 @@ class ExportedRun:
         for id_ in ids.tolist():
             self._take(uniform, np.full(count, id_), settings)
 
+    def inputs(self, settings: Settings, *, window: int) -> Arrays:
+        """The inputs of the next step besides random numbers and forced ids, with room for past ids."""
+        self._fit_window(least=window)
+        return self._named(settings) | self._limits | self._rows
+
     def step(self, uniform: Floats, settings: Settings) -> tuple[Ints, Array]:
         """Sample one more id in every row: (1, B), and (B,) whether each has ended."""
+        ids = self._take(uniform[0], np.full(uniform.shape[1], -1), self._named(settings))
+        return ids[None], self._rows["rows.done"]
+
+    def _named(self, settings: Settings) -> Arrays:
         if self._settings is None or self._settings[0] is not settings:
             named = {f"settings.{name}": _contiguous(each) for name, each in settings._asdict().items()}
             self._settings = settings, named
-        ids = self._take(uniform[0], np.full(uniform.shape[1], -1), self._settings[1])
-        return ids[None], self._rows["rows.done"]
+        return self._settings[1]
 
     def _take(self, uniform: Floats, forced: Ints, settings: Arrays) -> Ints:
         if self._left == 0:
@@ -171,12 +197,12 @@ class ExportedRun:
         }
         return {f"settings.{name}": each for name, each in (numbers | arrays).items()}
 
-    def _fit_window(self) -> None:
+    def _fit_window(self, least: int = FIRST_WINDOW) -> None:
         """As many past ids as look-backs reach, and as the next steps add, rounded up to a power of 2."""
         span, most, place = self._graph.facts["lookback"]
         keys, bar = self._rows[f"{place}.keys"], self._rows[f"{place}.position"][:, 0]
         needed = int((keys >= (bar[:, None] - most).clip(min=0) * span).sum(axis=1).max(initial=0)) + AHEAD
-        window = max(FIRST_WINDOW, 1 << (needed - 1).bit_length())
+        window = max(least, 1 << (needed - 1).bit_length())
         self._left = AHEAD
         if window != keys.shape[1]:
             for name, empty in (("keys", -1), ("ids", 0)):

@@ -1,8 +1,8 @@
 """Where the exported graphs of a checkpoint are: in its own folder, or made once into the user's cache.
 
-A graph is used only if it is of this version of musegen and of these weights, and whole. In a checkpoint SHA256SUMS
-lists it; in the cache its name ends with a hash of its content, so that processes that make it at the same time
-do not disturb each other.
+A graph is used only if it is of this version of musegen and of these weights, and whole. In a checkpoint
+SHA256SUMS lists it; in the cache its name ends with a hash of its content, so that processes that make it at the
+same time do not disturb each other.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ class GraphStore:
         own = self._checkpoint.path.name
         if os.environ.get("MUSEGEN_EXPORT") == "0":
             return None
-        if not all(map(find_spec, NEEDED)):
+        if not has_exporter():
             if not self._found:
                 say(f"{own} runs in torch; pip install 'musegen[export]' makes it several times faster")
             return None
@@ -107,6 +107,11 @@ class GraphStore:
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no class of their own
             say(f"{path} cannot be loaded ({type(error).__name__})")
             return None
+
+
+def has_exporter() -> bool:
+    """Whether the packages are installed that only exporting needs."""
+    return all(map(find_spec, NEEDED))
 
 
 def export_graph(checkpoint: Checkpoint, name: str) -> bytes:

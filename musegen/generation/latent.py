@@ -32,7 +32,7 @@ def latent_of(machine: Machine, ids: Ints) -> Array:
 
 
 class Mixture(NamedTuple):
-    """The mixture of K diagonal Gaussians fitted to the points of the training clips: see models/mixture.py."""
+    """K diagonal Gaussians, fitted to the points of the training clips: see models/mixture.py."""
 
     shares: Floats
     """(K,)"""

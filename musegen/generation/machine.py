@@ -1,7 +1,7 @@
 """What the sampling loop asks of a model, whatever runs it: arrays in, arrays out.
 
-Three back-ends do this: torch as it is (the reference), torch in CUDA graphs (both in eager.py), and the exported
-graphs of a model in onnxruntime (exported.py), which needs no torch.
+Three back-ends do this: torch as it is (the reference), torch in CUDA graphs (both in eager.py), and the
+exported graphs of a model in onnxruntime (exported.py), which needs no torch.
 """
 
 from collections.abc import Sequence

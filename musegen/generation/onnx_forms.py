@@ -110,7 +110,7 @@ def _together(
     return linear(both, torch.cat(weights[:2], dim=1), bias)
 
 
-CELLS = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _rnn}
+CELLS: dict[str, Callable[..., tuple[Tensor, ...]]] = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _rnn}
 
 
 def linear_in_int8(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

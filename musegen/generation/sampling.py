@@ -55,7 +55,8 @@ class RowStreams:
 
     def draw(self) -> Floats:
         """The next number in [0, 1) of every row, (B,) float64."""
-        return self.draw_steps(1)[0]
+        drawn: Floats = self.draw_steps(1)[0]
+        return drawn
 
     def draw_steps(self, steps: int) -> Floats:
         """The next numbers of every row, (steps, B) float64: those of `steps` calls of `draw`."""

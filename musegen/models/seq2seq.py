@@ -95,9 +95,10 @@ class Seq2Seq(nn.Module):
     def functions(self) -> dict[str, Function]:
         """What sampling calls besides `forward`.
 
-        "encode" and "start" as above; "nats" of the ids of streams, (B, T), after a `Memory`; with a planner also "plan_chords", from a `Memory` without states to an
-        `EncodedMelody` and the logits of its chords, and "plan_notes", from the states of that and chords
-        relative to the tonic to the logits of the note counts.
+        "encode" and "start" as above; "nats" of the ids of streams, (B, T), after a `Memory`; with a planner
+        also "plan_chords", from parts of a `Memory` to the states of an `EncodedMelody` and the logits of its
+        chords, and "plan_notes", from these states and chords relative to the tonic to the logits of the
+        note counts.
         """
         ids = torch.arange(1, 22).view(3, 7)
         memory = self.encode(ids)

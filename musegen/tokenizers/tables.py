@@ -97,7 +97,8 @@ class Tables(NamedTuple):
     @property
     def is_time(self) -> npt.NDArray[np.bool_]:
         """(V,) which ids are of time alone; in a line rests are, too."""
-        return (self.kind < Kind.PROGRAM) | ((self.kind == Kind.REST) & self.is_line)
+        found: npt.NDArray[np.bool_] = (self.kind < Kind.PROGRAM) | ((self.kind == Kind.REST) & self.is_line)
+        return found
 
     def ids(self, kind: Kind) -> Ints:
         """All ids of one kind, ascending."""
