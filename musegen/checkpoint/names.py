@@ -83,7 +83,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
             "name": folder.name,
             "family": config["family"],
             "writes": _first_paragraph(card),
-            "bytes": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
+            "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
             "data": config["dataset"],
             "pieces": data["splits"],
             "licence": licence[0].removeprefix("Licence:").strip() if licence else data.get("licence", ""),

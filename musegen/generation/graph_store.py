@@ -1,8 +1,8 @@
 """Where the exported graphs of a checkpoint are: in its own folder, or made once into the user's cache.
 
 A graph is used only if it is of this version of musegen and of these weights, and whole. In a checkpoint
-SHA256SUMS lists it; in the cache its name ends with a hash of its content, so that processes that make it at the
-same time do not disturb each other.
+SHA256SUMS lists it; in the cache its name ends with a hash of its content, so that processes that make it at
+the same time do not disturb each other.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from musegen import __version__
-from musegen.checkpoint.folder import GRAPHS, WEIGHTS, Checkpoint, is_intact
+from musegen.checkpoint.folder import GRAPHS, WEIGHTS, Checkpoint, is_intact, write_metrics
 from musegen.console import say
 from musegen.errors import MusegenError
 from musegen.files import cache_folder, write_atomic
@@ -137,3 +137,11 @@ def _key(checkpoint: Checkpoint) -> str:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:DIGITS]
+
+
+def bundle(checkpoint: Checkpoint) -> None:
+    """Write all graphs of a checkpoint into its own folder, and their sums into SHA256SUMS."""
+    functions = checkpoint.model.functions()  # type: ignore[operator]
+    for name in ("step", IN_INT8, *functions):
+        write_atomic(checkpoint.path / GRAPHS / f"{name}.onnx", export_graph(checkpoint, name))
+    write_metrics(checkpoint.path, checkpoint.metrics)
