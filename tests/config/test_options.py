@@ -28,6 +28,7 @@ ELSEWHERE = {
     # all of these stand above the filters: whoever chooses greedy decoding or weights must read them
     "temperature": "greedy verbs, whether variations are drawn, and the accompaniment's plan",
     "precision": "which weights are loaded and which likelihood is reported",
+    "compiled": "what older checkpoints and commands say; nothing reads it any more",
     "diatonic": "a scale of the user's takes its place, and a row is drawn to keep to one or not",
 }
 """Options of sampling with more users, and why."""
