@@ -11,6 +11,7 @@ checkpoint's settings.
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ from musegen.errors import ConfigError
 from musegen.evaluation.accompaniment import Values, measure_accompaniments
 from musegen.evaluation.likelihood import model_view
 from musegen.metrics.bootstrap import Interval, bootstrap_mean
+from musegen.models.seq2seq import Seq2Seq
 
 PARALLELS = 0.9
 """Parallel fifths and octaves together, per piece."""
@@ -92,17 +94,19 @@ def _shown(interval: Interval) -> str:
     return mean if low == high else f"{mean} ({low}–{high})"
 
 
-def forbid_parallels(checkpoint: Checkpoint) -> None:
-    """Make parallel octaves (unisons) and fifths between voices nearly impossible, not only unlikely.
+def forbidding_parallels(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with its model in memory, for which parallel octaves and fifths are nearly impossible.
 
     Raises:
         ConfigError: the model does not write voices on a grid.
     """
-    parallel = checkpoint.model.decoder.parallel
+    model = checkpoint.model
+    parallel = model.decoder.parallel if isinstance(model, Seq2Seq) else None
     if parallel is None:
         raise ConfigError("--rules is for models that write voices on a grid")
     with torch.no_grad():
         parallel.bias[[0, 7]] = -50.0
+    return replace(checkpoint, module=model)  # its exported graphs, if it has any, allow them
 
 
 @benchmark(table)
@@ -128,5 +132,5 @@ def main(
     """
     view = model_view(checkpoint, dataset)
     if rules:
-        forbid_parallels(checkpoint)
+        checkpoint = forbidding_parallels(checkpoint)
     return bars(measure_accompaniments(checkpoint, dataset, view, samples=samples, seed=seed, limit=limit))

@@ -14,11 +14,12 @@ from typing import Any
 from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_systems
+from musegen.config.settings import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction
+from musegen.generation.backends import machine_of
 from musegen.generation.latent import ClipDecoder, draw_latents
 from musegen.generation.sampling import RowStreams
-from musegen.models.vae import VAE
 
 TIMED = 512
 """Clips whose decoding is timed."""
@@ -26,10 +27,12 @@ TIMED = 512
 
 def decoded_per_second(checkpoint: Checkpoint) -> float:
     """Clips decoded greedily per second, from points sampled from the latent space."""
-    assert isinstance(checkpoint.model, VAE)
-    z = draw_latents(checkpoint.model, RowStreams(0, range(TIMED)))
+    machine, settings = machine_of(checkpoint), checkpoint.config.model
+    assert isinstance(settings, VAEConfig)
+    z = draw_latents(machine, RowStreams(0, range(TIMED)))
+    decoder = ClipDecoder(machine, checkpoint.tokenizer, settings.clip_bars)
     began = time.perf_counter()
-    ClipDecoder(checkpoint.model, checkpoint.tokenizer).decode(z)
+    decoder.decode(z)
     return TIMED / (time.perf_counter() - began)
 
 

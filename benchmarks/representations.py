@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks.runner import Flags, benchmark
 from benchmarks.runs import train
@@ -33,7 +31,8 @@ from musegen.generation.latent import latent_of
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.metrics.note_f1 import note_scores
 
-KINDS = ("remi", "grid", "line")
+Kind = Literal["remi", "grid", "line"]
+KINDS: tuple[Kind, ...] = ("remi", "grid", "line")
 FEW, MORE = 4, 24
 """Steps of two short runs; the difference of their times gives the time per step."""
 
@@ -80,7 +79,7 @@ def measure(
     clips, others = ClipSet(checkpoint, dataset, "test"), ClipSet(reference, dataset, "test")
     own, theirs = homes(clips), homes(others)
     numbers = [own[home] for home in wanted]
-    z: Tensor = torch.stack([latent_of(clips.model, clips.ids(number)) for number in numbers])
+    z = np.stack([latent_of(clips.machine, clips.ids(number)) for number in numbers])
     back = clips.decode(z, [clips.metre(number) for number in numbers])
     notes = [others.score(theirs[home]) for home in wanted]
     f1 = bootstrap_mean([note_scores(*pair).f1 for pair in zip(notes, back, strict=True)])
@@ -103,7 +102,7 @@ def main(
     *,
     minutes: float = 6.0,
     limit: int = 500,
-    kinds: Sequence[Literal["remi", "grid", "line"]] = KINDS,
+    kinds: Sequence[Kind] = KINDS,
     out: Path = Path("out/representations"),
     flags: Flags,
 ) -> list[dict[str, Any]]:

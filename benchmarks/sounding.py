@@ -21,6 +21,7 @@ from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.likelihood import filled_up, length_batches, model_view, padded
 from musegen.models.lm import LanguageModel
+from musegen.models.protocol import first_state
 from musegen.music.notes import last_end
 from musegen.tokenizers import GridTokenizer, Kind, Tables
 
@@ -65,10 +66,10 @@ def piece_nats(
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """The index of each piece, in any order, and the nats of each voice at each of its positions."""
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
-    for batch in length_batches(view, indices):
+    for batch in length_batches(view, list(indices)):
         source_ids, ids = padded(view, batch, next(model.parameters()).device)
         with torch.inference_mode():
-            logits, _ = model(ids[:, :-1], model.init_state(len(batch) if source_ids is None else source_ids))
+            logits, _ = model(ids[:, :-1], first_state(model, len(batch), source_ids))
         for row, index in enumerate(batch):
             yield index, slot_nats(logits[row].cpu(), view.stream(index), tables, legal or legal_ids)
 

@@ -6,19 +6,21 @@ CKPT is a language model. Both sides take turns, and each ratio is the median ov
 
     sampling    tokens per second of `generate` (grammar, filters, look-back, decoding of notes), at batch 1,
                 8, 64 and 256, against an embedding, an nn.LSTM and a linear layer that sample from the
-                softmax step by step, same threads; its nn.LSTM has our layers and widths, inputs included.
-                Also with --compiled (compiled before timing), and with int8 weights as well
+                softmax step by step; its nn.LSTM has our layers and widths, inputs included. Ours is the
+                exported step in single precision; also with int8 weights, and in torch
     GPT-2       tokens per second of Hugging Face's GPT-2 with a key-value cache and the same number of
                 weights, and the ratio of ours to it; needs `pip install -e '.[bench]'`
-    roofline    steps per second at batch 1 against the most that memory allows: the bandwidth of copying a
-                large tensor divided by the bytes of the weights that a step reads
+    roofline    steps per second at batch 1, in single precision and in int8, against the most that memory
+                allows: the bandwidth of copying a large tensor divided by the bytes of the weights that a
+                step reads
     training    steps per second of our model and loss against those of the plain model, the same batches,
                 AdamW, in single precision on both sides, and again in bfloat16
     prepare     files per second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
-Seconds from a cold start, of `--help` and of one piece, are printed as measured. On a GPU: sampling, with and
-without CUDA graphs, training, and profiles of both. If a part fails, its error is printed in
-its place, so that the other parts still run, and the exit code is 1.
+Seconds from a cold start, of `--help`, of one piece and of `import torch` alone, are medians of five, taken
+in turns. All of it is one run, on one thread on both sides. On a GPU: sampling, with and without CUDA graphs,
+training, and profiles of both. If a part fails, its error is printed in its place, so that the other parts
+still run, and the exit code is 1.
 """
 
 import json
@@ -26,10 +28,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -50,41 +52,50 @@ from benchmarks.speed_bare import (
 from benchmarks.speed_peers import gpt2, gpt2_sampling, preparing
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts
-from musegen.config.options import SamplingOptions
 from musegen.console import say
 from musegen.data.dataset import Dataset
-from musegen.generation import engine
+from musegen.generation import eager
+from musegen.generation.backends import machine_of
+from musegen.generation.eager import Eager
+from musegen.generation.machine import Machine
 from musegen.generation.pieces import generate
-from musegen.generation.request import Request
+from musegen.generation.request import Request, Result
 from musegen.models.lm import LanguageModel
 from musegen.training.sharding import Batch
 
 BATCHES = {"cpu": (1, 8, 64, 256), "cuda": (1, 64, 4096)}
 STEPS = {"cpu": 4, "cuda": 20}
 """Training steps per round."""
+INT8 = ", int8"
+"""The name of sampling with int8 weights, after that of a batch."""
+COLD = 5
+"""Runs of a command whose median is taken."""
 Parts = dict[str, Callable[[], Any]]
 
 
 def sampling(
-    checkpoint: Checkpoint, bare: Bare, ways: dict[str, SamplingOptions], *, bars: int, rounds: int
+    checkpoint: Checkpoint, bare: Bare, machines: dict[str, Machine], *, bars: int, rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Tokens per second of each way to sample and of the plain model, for every batch size."""
+    """Tokens per second of each machine and of the plain model, for every batch size."""
     device, rows = bare.logits.weight.device.type, {}
-    made = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=bars))  # type: ignore[arg-type]
+    tokenizer, plain, request = checkpoint.tokenizer, checkpoint.config.sampling, Request(bars=bars)
+
+    def made(way: str, batch: int, seed: int) -> list[Result]:
+        return generate(machines[way], tokenizer, request, num=batch, seed=seed, sampling=plain)
 
     def rate(way: str, batch: int, turn: int) -> float:
-        taken, results = seconds(partial(made, num=batch, seed=turn + 1, sampling=ways[way]), device)
+        taken, results = seconds(partial(made, way, batch, turn + 1), device)
         return sum(len(result.ids) for result in results) / taken
 
     def bare_rate(batch: int, steps: int, _: int) -> float:
         return batch * steps / seconds(partial(bare_sampling, bare, batch, steps), device)[0]
 
     for batch in BATCHES[device]:
-        longest = max(len(result.ids) for result in made(num=batch, seed=0, sampling=ways[""]))
-        sides = {way: partial(rate, way, batch) for way in ways}
+        longest = max(len(result.ids) for result in made("", batch, 0))
+        sides = {way: partial(rate, way, batch) for way in machines}
         sides["bare"] = partial(bare_rate, batch, min(longest, 200))
         for side in sides.values():
-            side(-1)  # so that weights are packed and steps compiled before timing
+            side(-1)  # so that graphs are loaded, or captured, before timing
         for way, row in compared(sides, rounds, "ids/s").items():
             rows[f"batch {batch}{way}"] = row
     return rows
@@ -99,10 +110,19 @@ def bandwidth() -> float:
 
 
 def read_by_a_step(model: LanguageModel) -> int:
-    """Bytes of the weights that a step reads, without tables of which it looks up a few rows."""
+    """How many weights a step reads, without tables of which it looks up a few rows."""
     tables = {id(each.weight) for each in model.modules() if isinstance(each, nn.Embedding)}
     tables |= {id(model.decoder.input.weight)}
-    return sum(w.numel() * w.element_size() for w in model.parameters() if id(w) not in tables)
+    return sum(weights.numel() for weights in model.parameters() if id(weights) not in tables)
+
+
+def roofline(model: LanguageModel, sampled: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The most steps per second at batch 1 with weights of four bytes and of one, and the share reached."""
+    found, weights = {}, bandwidth() / read_by_a_step(model)
+    for name, way, size in (("float32", "", 4), ("int8", INT8, 1)):
+        found[f"{name}, steps/s"] = weights / size
+        found[f"{name}, share reached"] = sampled[f"batch 1{way}"]["ids/s"] / (weights / size)
+    return found
 
 
 def against_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], steps: int) -> Any:
@@ -113,7 +133,7 @@ def against_gpt2(checkpoint: Checkpoint, rates: dict[str, dict[str, float]], ste
     found: dict[str, Any] = {"weights": sum(each.numel() for each in peer.parameters()), "steps": steps}
     for batch in BATCHES["cpu"][::2]:
         gpt2_sampling(peer, batch, 3)
-        taken, _ = seconds(lambda batch=batch: gpt2_sampling(peer, batch, steps))
+        taken, _ = seconds(partial(gpt2_sampling, peer, batch, steps))
         theirs = batch * steps / taken
         ratio = rates[f"batch {batch}"]["ids/s"] / theirs
         found[f"batch {batch}"] = {"ids/s": theirs, "ours over it": ratio}
@@ -140,32 +160,33 @@ def training(
 
 
 def cold(checkpoint: Path, bars: int) -> dict[str, float]:
-    """Seconds of commands, each in its own process."""
+    """Median seconds of commands, each in its own process, and how one piece compares with torch alone."""
     command = partial(subprocess.run, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
-        piece = ["generate", str(checkpoint), "--bars", str(bars), "--out", str(Path(folder) / "out")]
-        words = {"--help": ["--help"], f"{bars} bars": piece}
-        musegen = [sys.executable, "-m", "musegen"]
-        return {name: seconds(partial(command, [*musegen, *each]))[0] for name, each in words.items()}
+        piece = ["generate", str(checkpoint), "--bars", str(bars), "--out", folder, "--force"]
+        words = {"--help": ["-m", "musegen", "--help"], f"{bars} bars": ["-m", "musegen", *piece]}
+        words["import torch"] = ["-c", "import torch"]
+        taken: dict[str, list[float]] = {name: [] for name in words}
+        for turn in range(COLD + 1):
+            for name, each in words.items():
+                found, _ = seconds(partial(command, [sys.executable, *each]))
+                taken[name] += [found] if turn else []  # at first files are not cached
+    medians = {name: median(each) for name, each in taken.items()}
+    return medians | {f"{bars} bars over import torch": medians[f"{bars} bars"] / medians["import torch"]}
 
 
 def cpu_parts(
     checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, bars: int, found: dict[str, Any]
 ) -> Parts:
     """What is measured on a CPU."""
-    model, plain = checkpoint.model, checkpoint.config.sampling
+    model = checkpoint.model
     assert isinstance(model, LanguageModel)
-    ways = {
-        "": plain,
-        ", compiled": replace(plain, compiled=True),
-        ", compiled, int8": replace(plain, compiled=True, precision="int8"),
-    }
     batches = train_batches(checkpoint, dataset)
 
-    def roofline() -> dict[str, float]:
-        most = bandwidth() / read_by_a_step(model)
-        plain, compiled = (found["sampling"][f"batch 1{way}"]["ids/s"] / most for way in ("", ", compiled"))
-        return {"steps/s": most, "share reached": plain, "compiled": compiled}
+    def sampled() -> Any:
+        machines = {"": machine_of(checkpoint), INT8: machine_of(checkpoint, "int8")}
+        machines[", in torch"] = Eager(model, checkpoint.tokenizer.tables)
+        return sampling(checkpoint, bare, machines, bars=bars, rounds=rounds)
 
     def in_bfloat16() -> Any:
         if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
@@ -173,8 +194,8 @@ def cpu_parts(
         return training(checkpoint, bare, batches, rounds=rounds, precision="bfloat16")
 
     return {
-        "sampling": lambda: sampling(checkpoint, bare, ways, bars=bars, rounds=rounds),
-        "roofline": roofline,
+        "sampling": sampled,
+        "roofline": lambda: roofline(model, found["sampling"]),
         "training": lambda: training(checkpoint, bare, batches, rounds=rounds),
         "cold_start_seconds": lambda: cold(checkpoint.path, bars),
         "prepare": lambda: preparing(dataset),
@@ -185,15 +206,15 @@ def cpu_parts(
 
 def gpu_parts(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, bars: int) -> Parts:
     """What is measured on a GPU."""
-    device, ways = bare.logits.weight.device.type, {"": checkpoint.config.sampling}
+    device, machine = bare.logits.weight.device.type, Eager(checkpoint.model, checkpoint.tokenizer.tables)
     data = islice(train_batches(checkpoint, dataset), STEPS[device])
     made = [{name: each.to(device) for name, each in batch.items()} for batch in data]
     trained = partial(training, checkpoint, bare, made, rounds=rounds)
-    sampled = partial(sampling, checkpoint, bare, ways, bars=bars)
-    written = partial(generate, checkpoint.model, checkpoint.tokenizer, Request(bars=8))  # type: ignore[arg-type]
+    sampled = partial(sampling, checkpoint, bare, {"": machine}, bars=bars)
+    written = partial(generate, machine, checkpoint.tokenizer, Request(bars=8))
 
     def ungraphed() -> Any:
-        with patch.object(engine, "GRAPHS", False):  # noqa: FBT003
+        with patch.object(eager, "GRAPHS", False):  # noqa: FBT003
             return sampled(rounds=1)
 
     def training_profile(side: str) -> Any:
@@ -225,7 +246,7 @@ def is_complete(found: dict[str, Any]) -> bool:
     return not any("failed" in part for part in found.values() if isinstance(part, dict))
 
 
-@benchmark(print_facts, is_good=is_complete)
+@benchmark(print_facts, is_good=is_complete, threads=1)
 def main(
     checkpoint: Checkpoint,
     dataset: Dataset,

@@ -22,7 +22,7 @@ SHOWN = 8
 
 def seconds(call: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
     """The seconds that a call takes, including all work it starts on a GPU, and its result."""
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else lambda: None
     wait()
     began = time.perf_counter()
     result = call()

@@ -140,7 +140,7 @@ def main(
         diatonic: replaces the checkpoint's setting
     """
     settings = {"min_p": min_p, "min_p_new": min_p_new, "diatonic": diatonic}
-    overrides = {name: value for name, value in settings.items() if value is not None}
+    overrides: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     config = replace(checkpoint.config, sampling=replace(checkpoint.config.sampling, **overrides))
     own = replace(checkpoint, config=config)
     found = measure(own, dataset, num=num, bars=bars, split=split, seed=seed)

@@ -14,6 +14,7 @@ from benchmarks.runner import benchmark
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
+from musegen.generation.eager import Eager
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.models.lm import LanguageModel
@@ -26,7 +27,9 @@ METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (5, 4), (7, 8)]
 
 def untrained(tokenizer: Tokenizer) -> LanguageModel:
     """A small language model with its initial weights."""
-    return build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=32, hidden_size=64)), tokenizer).eval()
+    assert isinstance(model, LanguageModel)
+    return model
 
 
 def without_masks(model: LanguageModel, tokenizer: RemiTokenizer, rows: int, length: int) -> float:
@@ -58,11 +61,12 @@ def main(*, samples: int = 1000, bars: int = 16, programs: bool = False) -> None
     config = TokenizerConfig(programs=programs, velocity=programs, tempo=programs)
     tokenizer = RemiTokenizer.build(config, time_signatures=[], programs=[])
     model = untrained(tokenizer)
+    machine = Eager(model, tokenizer.tables)
     print(f"without masks: error share {without_masks(model, tokenizer, 16, 256):.3f}")
     print(f"{'metre':>6} {'decoded':>8} {'with notes':>10} {'exact bars':>10} {'errors':>7} {'notes':>16}")
     for beats, unit in METRES:
         request = Request(bars=bars, time_signature=(beats, unit))
-        results = generate(model, tokenizer, request, num=samples, sampling=SamplingOptions())
+        results = generate(machine, tokenizer, request, num=samples, sampling=SamplingOptions())
         read = [read_midi(midi_bytes(result.score)) for result in results]
         notes = [score.note_num() for score, _ in read]
         decoded, sounding = sum(not repairs for _, repairs in read), sum(map(bool, notes))

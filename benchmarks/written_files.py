@@ -27,6 +27,8 @@ from benchmarks.untrained import METRES, untrained
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MidiError, MusegenError
+from musegen.generation.backends import machine_of
+from musegen.generation.eager import Eager
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request, TrainingDefaults
 from musegen.music.notes import normalise_notes, note_arrays
@@ -146,11 +148,11 @@ def untrained_pieces(num: int) -> Iterator[tuple[str, Score]]:
     kinds = tokenizers()
     for number, (name, tokenizer) in enumerate(kinds.items()):
         torch.manual_seed(number)
-        model = untrained(tokenizer)
+        machine = Eager(untrained(tokenizer), tokenizer.tables)
         share = _shares(num, len(kinds))[number]
         for metre, count in zip(METRES, _shares(share, len(METRES)), strict=True):
             request = Request(bars=BARS, time_signature=metre)
-            for result in generate(model, tokenizer, request, num=count, seed=number):
+            for result in generate(machine, tokenizer, request, num=count, seed=number):
                 yield name, result.score
 
 
@@ -163,8 +165,8 @@ def of_checkpoint(folder: Path, num: int) -> Iterator[tuple[str, Score]]:
     """Pieces of a trained model, in time signatures that it samples."""
     checkpoint = load_checkpoint(folder)
     defaults = TrainingDefaults(rosters=[entry["programs"] for entry in checkpoint.data["train"]])
-    request = Request(bars=BARS)
-    for result in generate(checkpoint.model, checkpoint.tokenizer, request, num=num, defaults=defaults):
+    machine, request = machine_of(checkpoint), Request(bars=BARS)
+    for result in generate(machine, checkpoint.tokenizer, request, num=num, defaults=defaults):
         yield folder.name, result.score
 
 

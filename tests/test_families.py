@@ -16,6 +16,8 @@ from musegen.config.settings import LMConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.families import FAMILIES, Family, load
 from musegen.generation.from_checkpoint import Wanted, generate_pieces
+from musegen.models.losses import token_nats
+from musegen.models.protocol import Function
 from musegen.tokenizers import Tokenizer
 from musegen.training.train import train
 from tests.music_fixtures import TINY
@@ -38,6 +40,14 @@ class Toy(nn.Module):
     def init_state(self, batch_size: int) -> Tensor:
         """(B, 1, H)."""
         return self.logits.weight.new_zeros(batch_size, 1, self.rnn.hidden_size)
+
+    def functions(self) -> dict[str, Function]:
+        """The state of one row, and the nats of streams."""
+        ids = torch.arange(1, 22).view(3, 7)
+        return {"start": Function(lambda: self.init_state(1), ()), "nats": Function(self._nats, (ids,))}
+
+    def _nats(self, ids: Tensor) -> Tensor:
+        return token_nats(self(ids[:, :-1], self.init_state(len(ids)))[0], ids[:, 1:])
 
     def forward(self, ids: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T) to (B, T, V)."""

@@ -1,6 +1,7 @@
 """A model in torch: step by step, or on a GPU in CUDA graphs. The reference for every other back-end."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from musegen.generation.states import (
     repeat_rows,
 )
 from musegen.generation.step import Rows, Rules, first_rows, step
+from musegen.models.decoder import StreamDecoder
 from musegen.models.seq2seq import Seq2SeqState
 from musegen.music.notes import Floats
 from musegen.tokenizers.grammars import make_grammar
@@ -83,12 +85,14 @@ class EagerRun:
     def __init__(self, model: Any, grammar: Rules, rows: Rows) -> None:
         self._model, self._grammar, self._rows = model, grammar, rows
         self._device = rows.last.device
-        self._is_graphed = GRAPHS and self._device.type == "cuda"
         self._graphed: Graphed | None = None
         self._settings: tuple[Settings, Settings] | None = None
         self._count = 0
+        # Of musegen's own models; another family may be a model of any kind.
+        self._decoder = next((part for part in model.modules() if isinstance(part, StreamDecoder)), None)
         with torch.inference_mode():
-            self._tables = model.decoder.tables()
+            self._tables = self._decoder and self._decoder.tables()
+        self._is_graphed = GRAPHS and self._device.type == "cuda" and self._decoder is not None
         self._source = rows.state.memory if isinstance(rows.state, Seq2SeqState) else None
         self.block = BLOCK if self._is_graphed else 1
 
@@ -134,7 +138,7 @@ class EagerRun:
 
         def take(rows: Rows, uniform: Tensor) -> tuple[Tensor, Rows]:
             sampled = torch.full_like(rows.rules.kind, -1)
-            with self._model.decoder.keeping(self._tables):
+            with self._decoder.keeping(self._tables) if self._decoder and self._tables else nullcontext():
                 return step(rows, uniform, sampled, self._model, self._grammar, now)
 
         return take
@@ -142,7 +146,7 @@ class EagerRun:
     def _look(self) -> None:
         """Keep in the state what the next id needs of the past and of the source, and no more."""
         rows = self._rows
-        if self._count % FORGET_EVERY == 0:
+        if self._decoder and self._count % FORGET_EVERY == 0:
             rows = rows._replace(state=forgetful(self._model, rows.state))
         if self._source is not None and self._model.alignment != "none":
             memory = in_view(self._source, rows.rules.bar, self._model.reach)

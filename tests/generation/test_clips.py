@@ -8,6 +8,7 @@ from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
 from musegen.generation.clips import take_clip
+from musegen.generation.step import Rules
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Constraints, GridTokenizer, Kind, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grammars import make_grammar
@@ -43,7 +44,7 @@ def test_a_grammar_of_clips_lets_every_clip_pass(tunes: Dataset, tokenizer: Toke
         numerator, denominator = clip.metre
         metre = tokenizer.vocab.index(f"TimeSig_{numerator}/{denominator}")
         rules = Constraints(bars=3, metre_ids=[metre] * 3, tempo=False, may_end_silent=True)
-        grammar = make_grammar(tokenizer.tables, rules)
+        grammar: Rules = make_grammar(tokenizer.tables, rules)
         state = grammar.init_state(1)
         for id_, following in zip(clip.ids[:-1], clip.ids[1:], strict=True):
             state = grammar.advance(state, torch.tensor([id_]))
@@ -53,7 +54,7 @@ def test_a_grammar_of_clips_lets_every_clip_pass(tunes: Dataset, tokenizer: Toke
 def test_a_clip_without_a_note_is_not_written(tokenizer: Tokenizer) -> None:
     metre = tokenizer.vocab.index("TimeSig_4/4")
     rules = Constraints(bars=2, metre_ids=[metre] * 2, tempo=False, may_end_silent=True)
-    grammar = make_grammar(tokenizer.tables, rules)
+    grammar: Rules = make_grammar(tokenizer.tables, rules)
     state = grammar.init_state(1)
     likes_rests = torch.from_numpy(np.isin(tokenizer.tables.kind, [Kind.PITCH, Kind.POSITION]).astype(float))
     ids = torch.tensor([tokenizer.bos_id])

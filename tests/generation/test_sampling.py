@@ -1,6 +1,6 @@
 """The draw of an id: filters, random numbers, and the masks that follow what a piece has had."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,51 +9,91 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
+from musegen.config.settings import LMConfig, TrainConfig
 from musegen.generation.machine import Settings
 from musegen.generation.sampling import RowStreams, draw_from
-from musegen.generation.step import draw_ids, temper, within_scale, without_unlikely_classes
+from musegen.generation.step import (
+    Rules,
+    first_rows,
+    step,
+    temper,
+    within_scale,
+    without_unlikely_classes,
+)
+from musegen.generation.step import draw_from as step_draw_from
+from musegen.models.lm import LanguageModel
+from musegen.tokenizers import Constraints, Kind, RemiTokenizer
+from musegen.tokenizers.grammars import make_grammar
+from musegen.tokenizers.tables import NO_CLASS, Tables
 
 PROBS = torch.tensor([[0.5, 0.25, 0.15, 0.1]], dtype=torch.float64)
 
 
-def settings_of(options: SamplingOptions, rows: int = 1, ids: int = 4) -> Settings:
-    """Settings as tensors, where every id is of a note."""
-    number = {"temperature": options.temperature, "top_p": options.top_p, "min_p": options.min_p}
-    return Settings(
-        **{name: torch.tensor(each, dtype=torch.float64) for name, each in number.items()},
-        top_k=torch.tensor(options.top_k or ids),
-        min_p_new=torch.tensor(options.min_p_new, dtype=torch.float64),
-        keeps=torch.zeros(ids, dtype=torch.bool),
-        diatonic=torch.zeros(rows, dtype=torch.bool),
-    )
+@dataclass(frozen=True)
+class Chooser:
+    """One step of a model that has just written a position, after which any pitch may come."""
+
+    model: LanguageModel
+    grammar: Rules
+    tables: Tables
+    pitches: Tensor
+    """(4,) ids of pitches, which stand for ids 0 to 3 below."""
+
+    def draw(self, logits: Tensor, uniform: Tensor, options: SamplingOptions) -> Tensor:
+        """The number of the pitch that each row samples, (B,), from logits of the four alone, (4,)."""
+        rows = len(uniform)
+        settings = Settings.of(options, self.tables, np.zeros(rows, np.bool_), pitches_alone=False)
+        last = torch.full((rows, self.tables.vocab_size), -torch.inf)
+        last[:, self.pitches] = logits.float()
+        rules = self.grammar.init_state(rows)
+        names = Kind.BOS, Kind.BAR, Kind.TIME_SIGNATURE, Kind.POSITION
+        for id_ in (int(self.tables.ids(kind)[0]) for kind in names):
+            rules = self.grammar.advance(rules, torch.full((rows,), id_))
+        begun = first_rows(
+            self.model.init_state(rows), self.grammar, torch.zeros(rows, NO_CLASS + 1, dtype=torch.bool)
+        )
+        with torch.inference_mode():
+            ids, _ = step(
+                begun._replace(last=last, rules=rules),
+                uniform,
+                torch.full((rows,), -1),
+                self.model,
+                self.grammar,
+                Settings(*map(torch.as_tensor, settings)),
+            )
+        found = ids[:, None] == self.pitches
+        assert found.any(dim=1).all()
+        return found.int().argmax(dim=1)
+
+    def shares(self, options: SamplingOptions) -> Tensor:
+        """How often each id is sampled at evenly spread random numbers."""
+        uniform = torch.arange(2000, dtype=torch.float64) / 2000
+        return torch.bincount(self.draw(PROBS[0].log(), uniform, options), minlength=4) / 2000
+
+    def kept(self, options: SamplingOptions) -> list[int]:
+        return self.shares(options).nonzero().flatten().tolist()
 
 
-def draw(probs: Tensor, uniform: Tensor, options: SamplingOptions) -> Tensor:
-    """Ids of rows alike, one for each of the random numbers."""
-    logits = probs.log().expand(len(uniform), -1)
-    return draw_ids(logits, uniform, settings_of(options, len(uniform)))
+@pytest.fixture(scope="module")
+def chooser(plain: RemiTokenizer) -> Chooser:
+    torch.manual_seed(0)
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=8, hidden_size=8)), plain).eval()
+    assert isinstance(model, LanguageModel)
+    pitches = torch.tensor([plain.vocab.index(f"Pitch_{pitch}") for pitch in (60, 62, 64, 65)])
+    return Chooser(model, make_grammar(plain.tables, Constraints(bars=4)), plain.tables, pitches)
 
 
-def shares(options: SamplingOptions) -> Tensor:
-    """How often each id is drawn at evenly spread random numbers."""
-    drawn = draw(PROBS, torch.arange(10_000, dtype=torch.float64) / 10_000, options)
-    return torch.bincount(drawn, minlength=4) / 10_000
-
-
-def kept(options: SamplingOptions) -> list[int]:
-    return shares(options).nonzero().flatten().tolist()
-
-
-def test_filters_keep_what_they_should() -> None:
-    assert kept(SamplingOptions()) == [0, 1, 2, 3]
-    assert kept(SamplingOptions(top_k=2)) == [0, 1]
-    assert kept(SamplingOptions(top_k=99)) == [0, 1, 2, 3]
-    assert kept(SamplingOptions(top_p=0.5)) == [0]
-    assert kept(SamplingOptions(top_p=0.51)) == [0, 1]
-    assert kept(SamplingOptions(top_p=1e-9)) == [0]
-    assert kept(SamplingOptions(min_p=0.4)) == [0, 1]
-    assert kept(SamplingOptions(top_k=3, min_p=0.4)) == [0, 1]
+def test_filters_keep_what_they_should(chooser: Chooser) -> None:
+    assert chooser.kept(SamplingOptions()) == [0, 1, 2, 3]
+    assert chooser.kept(SamplingOptions(top_k=2)) == [0, 1]
+    assert chooser.kept(SamplingOptions(top_k=99)) == [0, 1, 2, 3]
+    assert chooser.kept(SamplingOptions(top_p=0.5)) == [0]
+    assert chooser.kept(SamplingOptions(top_p=0.51)) == [0, 1]
+    assert chooser.kept(SamplingOptions(top_p=1e-9)) == [0]
+    assert chooser.kept(SamplingOptions(min_p=0.4)) == [0, 1]
+    assert chooser.kept(SamplingOptions(top_k=3, min_p=0.4)) == [0, 1]
 
 
 def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
@@ -71,32 +111,44 @@ def test_a_new_pitch_class_must_be_likelier_than_one_that_was_heard() -> None:
     assert torch.isfinite(without_unlikely_classes(turned, heard, pitch_class, torch.tensor(1.0)))[1, 1]
 
 
-def test_temperature_sharpens_and_zero_takes_the_likeliest() -> None:
-    cold = shares(SamplingOptions(temperature=0.5))
-    assert torch.allclose(cold.double(), (PROBS**2 / (PROBS**2).sum())[0], atol=1e-3)
-    assert kept(SamplingOptions(temperature=0.0)) == [0]
-    assert draw(PROBS[:, [2, 0, 1, 3]], torch.tensor([0.99]), SamplingOptions(temperature=0.0)).tolist() == [
-        1
-    ]
+def test_temperature_sharpens_and_zero_takes_the_likeliest(chooser: Chooser) -> None:
+    cold = chooser.shares(SamplingOptions(temperature=0.5))
+    assert torch.allclose(cold.double(), (PROBS**2 / (PROBS**2).sum())[0], atol=2e-3)
+    zero = SamplingOptions(temperature=0.0)
+    assert chooser.kept(zero) == [0]
+    turned = PROBS[0, [2, 0, 1, 3]].log()
+    assert chooser.draw(turned, torch.tensor([0.0, 0.99], dtype=torch.float64), zero).tolist() == [1, 1]
+    alike = torch.zeros(4)  # of several the first, as argmax has it
+    assert chooser.draw(alike, torch.tensor([0.9], dtype=torch.float64), zero).tolist() == [0]
 
 
-def test_ids_are_drawn_as_often_as_they_are_likely() -> None:
+def test_ids_are_drawn_as_often_as_they_are_likely(chooser: Chooser) -> None:
     uniform = torch.from_numpy(np.random.default_rng(0).random(20_000))
-    drawn = draw(PROBS, uniform, SamplingOptions())
-    found = torch.bincount(drawn, minlength=4) / len(uniform)
-    assert torch.allclose(found.double(), PROBS[0], atol=0.01)
-    choices = draw_from(PROBS.log().expand(len(uniform), -1).numpy(), uniform.numpy())
-    assert np.array_equal(choices, drawn.numpy())
+    found = torch.bincount(chooser.draw(PROBS[0].log(), uniform, SamplingOptions()), minlength=4)
+    assert torch.allclose(found.double() / len(uniform), PROBS[0], atol=0.01)
 
 
-@given(st.floats(0, 1, exclude_max=True), st.integers(0, 3))
-def test_an_illegal_id_is_never_drawn(uniform: float, only: int) -> None:
-    logits = torch.full((1, 4), -torch.inf, dtype=torch.float64)
-    logits[0, only] = -3.0
+def test_arrays_and_tensors_are_drawn_from_alike() -> None:
+    uniform = np.random.default_rng(0).random(20_000)
+    logits = PROBS.log().expand(len(uniform), -1)
+    drawn = step_draw_from(logits, torch.from_numpy(uniform))
+    assert np.array_equal(draw_from(logits.numpy(), uniform), drawn.numpy())
+
+
+@given(uniform=st.floats(0, 1, exclude_max=True), only=st.integers(0, 3))
+def test_an_illegal_id_is_never_drawn(chooser: Chooser, uniform: float, only: int) -> None:
+    logits = torch.full((4,), -torch.inf)
+    logits[only] = -3.0
     number, options = torch.tensor([uniform], dtype=torch.float64), SamplingOptions()
-    for each in (options, replace(options, top_k=2), replace(options, top_p=0.3, min_p=0.2)):
-        assert draw_ids(logits, number, settings_of(each)).item() == only
-    assert draw_from(logits.numpy(), number.numpy()).tolist() == [only]
+    for each in (
+        options,
+        replace(options, top_k=2),
+        replace(options, top_p=0.3, min_p=0.2),
+        replace(options, temperature=0.5),
+        replace(options, temperature=0.0),
+    ):
+        assert chooser.draw(logits, number, each).tolist() == [only]
+    assert draw_from(logits.double().numpy()[None], number.numpy()).tolist() == [only]
 
 
 def test_a_row_does_not_depend_on_how_many_there_are() -> None:

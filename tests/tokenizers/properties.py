@@ -19,6 +19,7 @@ from symusic.core import ScoreTick
 from musegen.checkpoint.build import build_model
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
+from musegen.generation.eager import Eager
 from musegen.generation.engine import sample_streams
 from musegen.generation.sampling import RowStreams
 from musegen.tokenizers import (
@@ -28,6 +29,7 @@ from musegen.tokenizers import (
     Part,
     RemiTokenizer,
     Tokenizer,
+    limits_of,
 )
 from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.tables import DRUMS, Ints
@@ -191,13 +193,13 @@ def _walks(tokenizer: Tokenizer) -> Iterator[list[list[int]]]:
 def _samples(tokenizer: Tokenizer) -> Iterator[list[list[int]]]:
     torch.manual_seed(0)
     size = LMConfig(embedding_dim=8, hidden_size=16, num_layers=1)
-    model = build_model(TrainConfig(model=size), tokenizer).eval()
+    machine = Eager(build_model(TrainConfig(model=size), tokenizer).eval(), tokenizer.tables)
     for seed in range(1 << 31):
         streams = sample_streams(
-            model,
-            model.init_state(1),
-            make_grammar(tokenizer.tables, replace(_constraints(tokenizer, seed), bars=1 + seed % 2)),
-            prompt_ids=torch.tensor([tokenizer.bos_id]),
+            machine,
+            [],
+            limits_of(tokenizer.tables, replace(_constraints(tokenizer, seed), bars=1 + seed % 2)),
+            prompt_ids=[tokenizer.bos_id],
             sampling=SamplingOptions(temperature=1.5),
             streams=RowStreams(seed, range(ROWS)),
             max_new_tokens=20_000,

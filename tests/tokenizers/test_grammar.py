@@ -14,10 +14,11 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import LMConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
+from musegen.generation.eager import Eager
 from musegen.generation.engine import Stream, sample_streams
 from musegen.generation.sampling import RowStreams
 from musegen.music.odd_bars import fill_odd_bars
-from musegen.tokenizers import Constraints, Kind, Part, RemiTokenizer
+from musegen.tokenizers import Constraints, Kind, Part, RemiTokenizer, limits_of
 from musegen.tokenizers.grammars import make_grammar
 from tests.tokenizers.walks import walk
 
@@ -32,10 +33,10 @@ def untrained(
         TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32, num_layers=1)), tokenizer
     ).eval()
     return sample_streams(
-        model,
-        model.init_state(1),
-        make_grammar(tokenizer.tables, constraints),
-        prompt_ids=torch.tensor([tokenizer.bos_id]),
+        Eager(model, tokenizer.tables),
+        [],
+        limits_of(tokenizer.tables, constraints),
+        prompt_ids=[tokenizer.bos_id],
         sampling=SamplingOptions(temperature=1.5),
         streams=RowStreams(seed, range(rows)),
         max_new_tokens=20_000,

@@ -12,6 +12,7 @@ import torch
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.config.options import SamplingOptions
 from musegen.data.dataset import Dataset
+from musegen.generation.backends import machine_of
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request
 from musegen.training.train import train
@@ -25,7 +26,7 @@ def greedy(checkpoint: Path, device: str) -> list[int]:
     loaded = load_checkpoint(checkpoint, device=device)
     assert next(loaded.model.parameters()).device.type == device
     coldest = SamplingOptions(temperature=0.0)
-    return generate(loaded.model, loaded.tokenizer, Request(bars=16), sampling=coldest)[0].ids
+    return generate(machine_of(loaded), loaded.tokenizer, Request(bars=16), sampling=coldest)[0].ids
 
 
 @pytest.mark.parametrize("accelerator", ["cuda", "cpu"])
