@@ -22,7 +22,7 @@ from tests.music_fixtures import (
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the commands that tests start
 # Nor are they worth seconds of exporting: they run in torch, except in the tests of exported graphs.
-os.environ.setdefault("MUSEGEN_EXPORT", "0")
+os.environ["MUSEGEN_EXPORT"] = "0"
 
 __all__ = [
     "accompanist",

@@ -86,7 +86,7 @@ def accompany(
     results: list[Result] = []
     for rows in row_chunks(num):
         streams = RowStreams(seed, rows)
-        memory, nats = _heard(machine, tokenizer, source, start.ids, options, streams, bars)
+        memory, nats = _encoded(machine, tokenizer, source, start.ids, options, streams, bars)
         rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
         found = sample_streams(
             machine,
@@ -130,7 +130,7 @@ def _constraints(
     )
 
 
-def _heard(
+def _encoded(
     machine: Machine,
     tokenizer: Tokenizer,
     source: Ints,
@@ -154,8 +154,8 @@ def _heard(
     if options.prompt_bars:
         kept = stream_plan(np.array(head), tokenizer.tables)
         fixed[: len(kept)] = kept
-    heard = (keys, pitch, tonic, lengths[:, :bars])
-    plans = draw_plans(machine, heard, streams, temperature=options.plan_temperature, fixed=fixed)
+    melody = (keys, pitch, tonic, lengths[:, :bars])
+    plans = draw_plans(machine, melody, streams, temperature=options.plan_temperature, fixed=fixed)
     shared = [np.broadcast_to(each, (streams.rows, *each.shape[1:])) for each in memory[:-1]]
     return [*shared, plans.plan], plans.nats.tolist()
 

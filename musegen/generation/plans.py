@@ -24,22 +24,22 @@ class Plans(NamedTuple):
 
 
 def draw_plans(
-    machine: Machine, heard: tuple[Array, ...], streams: RowStreams, *, temperature: float, fixed: Ints
+    machine: Machine, melody: tuple[Array, ...], streams: RowStreams, *, temperature: float, fixed: Ints
 ) -> Plans:
     """Sample a plan for each row.
 
     Args:
         machine: a model with a planner.
-        heard: of the melody, of one row: inputs of the model's function "plan_chords".
+        melody: of the melody, of one row: inputs of the model's function "plan_chords".
         streams: B random streams; each row takes at most two numbers per span.
         temperature: of the chords; see `draw_labels`.
         fixed: (K, 2) the part of the plan that is fixed, `UNKNOWN` where it is sampled.
     """
-    rows, tonic = streams.rows, np.repeat(heard[2], streams.rows)
+    rows, tonic = streams.rows, np.repeat(melody[2], streams.rows)
     chords, counts = (
         machine.weight(f"planner.{name}.moves").astype(np.float64) for name in ("chords", "note_counts")
     )
-    states, unary = machine.call("plan_chords", *heard)
+    states, unary = machine.call("plan_chords", *melody)
     unary = np.repeat(unary.astype(np.float64), rows, axis=0)
     fixed = np.repeat(fixed[None], rows, axis=0)
     chord = draw_labels(chords, unary, relative(fixed[..., 0], tonic), streams, temperature)

@@ -108,13 +108,13 @@ class Seq2Seq(nn.Module):
             return {"encode": Function(self.encode, (ids,)), "start": start, "nats": nats}
         plan = torch.ones(3, 10, 2, dtype=torch.int64)
         planned = memory._replace(plan=plan)
-        heard = memory.keys, memory.pitch, memory.tonic, bars
-        states = self._plan_chords(*heard)[0]
+        melody = memory.keys, memory.pitch, memory.tonic, bars
+        states = self._plan_chords(*melody)[0]
         return {
             "encode": Function(self.encode, (ids,)),
             "start": Function(self.start, tuple(planned)),
             "nats": Function(self._nats, (ids, *planned)),
-            "plan_chords": Function(self._plan_chords, heard),
+            "plan_chords": Function(self._plan_chords, melody),
             "plan_notes": Function(self._plan_notes, (states, plan[..., 0])),
         }
 
