@@ -16,7 +16,7 @@ from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import longest_bar, prompt_programs, read_prompt, with_rosters
 from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
-from musegen.generation.sampling import RowStreams, row_chunks
+from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
 from musegen.music.melody import skyline
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import Rest, fill_odd_bars, filled_like, without_rests
@@ -84,7 +84,7 @@ def accompany(
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
     constraints = _constraints(options, defaults, metre_ids, programs)
     results: list[Result] = []
-    for rows in row_chunks(num):
+    for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
         streams = RowStreams(seed, rows)
         memory, nats = _encoded(machine, tokenizer, source, start.ids, options, streams, bars)
         rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)

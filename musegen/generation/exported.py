@@ -15,7 +15,7 @@ from musegen.tokenizers.tables import Ints, Tables
 
 Arrays = dict[str, Array]
 MOST_ROWS = 256
-"""The largest batch."""
+"""The largest batch. With rounded weights rows run one by one: others would change how their inputs round."""
 FIRST_WINDOW, AHEAD = 64, 16
 """Past ids of the first steps; and steps after which it is looked whether there are enough or too many."""
 BAR = "rows.rules.bar"
@@ -77,8 +77,6 @@ class Exported:
         torch: the model in torch, for functions without a graph.
     """
 
-    most_rows = MOST_ROWS
-
     def __init__(
         self,
         graphs: Callable[[str], Graph | None],
@@ -90,6 +88,7 @@ class Exported:
     ) -> None:
         self._graphs, self.tables, self.weight, self._torch, self._step = graphs, tables, weight, torch, step
         self.is_rounded = step != "step"
+        self.most_rows = 1 if self.is_rounded else MOST_ROWS
         self.functions: frozenset[str] = frozenset(self.graph(step).facts["functions"])
 
     def graph(self, name: str) -> Graph:

@@ -16,7 +16,7 @@ from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import longest_bar, metre_id, requested_programs
 from musegen.generation.request import Request, Result, TrainingDefaults
-from musegen.generation.sampling import RowStreams, draw_from, row_chunks
+from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, draw_from, row_chunks
 from musegen.music.notes import Floats
 from musegen.tokenizers import Constraints, Kind, Tokenizer, limits_of
 from musegen.tokenizers.tables import NO_CLASS, Ints
@@ -115,7 +115,7 @@ class ClipDecoder:
         limits = limits_of(tokenizer.tables, constraints)
         streams = streams or RowStreams(0, range(len(z)))
         results = []
-        for rows in row_chunks(len(z)):
+        for rows in row_chunks(len(z), min(self.machine.most_rows, ROWS_AT_ONCE)):
             found = sample_streams(
                 self.machine,
                 [z[rows.start : rows.stop]],

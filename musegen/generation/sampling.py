@@ -16,7 +16,7 @@ BUFFERED = 64
 """How many random numbers are buffered."""
 
 
-def row_chunks(num: int, most: int = ROWS_AT_ONCE) -> Iterator[range]:
+def row_chunks(num: int, most: int) -> Iterator[range]:
     """The numbers of `num` rows, in chunks of at most `most`."""
     for first in range(0, num, most):
         yield range(first, min(first + most, num))
