@@ -1,6 +1,8 @@
 """The back-end that runs a checkpoint: its exported graphs on a CPU, else torch."""
 
-from musegen.checkpoint.folder import Checkpoint
+import os
+
+from musegen.checkpoint.folder import WEIGHTS, Checkpoint
 from musegen.checkpoint.weights import read_weight
 from musegen.errors import ConfigError
 from musegen.generation.exported import Exported
@@ -21,20 +23,27 @@ def machine_of(checkpoint: Checkpoint, precision: str = "float32") -> Machine:
     if precision != "float32" and checkpoint.device != "cpu":
         raise ConfigError(f"⟨precision⟩ {precision} is for a CPU: leave it out on a GPU")
     if checkpoint.module is None and checkpoint.device == "cpu":
-        store = GraphStore(checkpoint)
-        step = IN_INT8 if precision == "int8" else "step"
-        if store.get(step) and store.get("start"):
-            weights = checkpoint.path / "model.safetensors"
-            return Exported(
-                store.get,
-                checkpoint.tokenizer.tables,
-                lambda name: read_weight(weights, name),
-                step=step,
-                torch=lambda: _eager(checkpoint),
-            )
+        store = GraphStore(checkpoint, makes=os.environ.get("MUSEGEN_EXPORT") != "0")
+        machine = exported_machine(checkpoint, store, IN_INT8 if precision == "int8" else "step")
+        if machine is not None:
+            return machine
     if precision != "float32":
         raise ConfigError(f"⟨precision⟩ {precision} needs an exported model: pip install 'musegen[export]'")
     return _eager(checkpoint)
+
+
+def exported_machine(checkpoint: Checkpoint, store: GraphStore, step: str = "step") -> Exported | None:
+    """A checkpoint as exported graphs; None if there is none of its step."""
+    if not (store.get(step) and store.get("start")):
+        return None
+    weights = checkpoint.path / WEIGHTS
+    return Exported(
+        store.get,
+        checkpoint.tokenizer.tables,
+        lambda name: read_weight(weights, name),
+        step=step,
+        torch=lambda: _eager(checkpoint),
+    )
 
 
 def _eager(checkpoint: Checkpoint) -> Machine:

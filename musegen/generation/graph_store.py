@@ -7,7 +7,6 @@ the same time do not disturb each other.
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -33,10 +32,11 @@ class GraphStore:
 
     Args:
         checkpoint: read from its folder.
+        makes: whether graphs are made that there are not yet.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, *, makes: bool = True) -> None:
+        self._checkpoint, self._makes = checkpoint, makes
         self._found: dict[str, Graph | None] = {}
         self._key = _key(checkpoint)
         self.folder = cache_folder() / "graphs" / f"{checkpoint.path.name}-{self._key[:DIGITS]}"
@@ -79,7 +79,7 @@ class GraphStore:
     def _made(self, name: str) -> Graph | None:
         """A new graph, kept in the cache if that can be written to."""
         own = self._checkpoint.path.name
-        if os.environ.get("MUSEGEN_EXPORT") == "0":
+        if not self._makes:
             return None
         if not has_exporter():
             if not self._found:

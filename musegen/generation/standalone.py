@@ -11,9 +11,9 @@ from musegen.config.settings import VAEConfig
 from musegen.errors import ConfigError
 from musegen.files import write_atomic
 from musegen.generation.accompany import melody_source
-from musegen.generation.backends import machine_of
+from musegen.generation.backends import exported_machine
 from musegen.generation.exported import Arrays, Exported, ExportedRun
-from musegen.generation.graph_store import has_exporter
+from musegen.generation.graph_store import GraphStore, has_exporter
 from musegen.generation.machine import Array, Settings
 from musegen.tokenizers import Constraints, limits_of
 from musegen.tokenizers.tables import NO_CLASS
@@ -39,8 +39,8 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
     """
     if not has_exporter():
         raise ConfigError("exporting needs onnx and onnxscript: pip install 'musegen[export]'")
-    machine = machine_of(checkpoint)
-    if not isinstance(machine, Exported):
+    machine = exported_machine(checkpoint, GraphStore(checkpoint))
+    if machine is None:
         raise ConfigError(f"{checkpoint.path.name} cannot be exported, as said above")
     names = ["step", *sorted(machine.functions - set(INNER))]
     contents = {name: machine.graph(name).with_weights() for name in names}
