@@ -3,7 +3,9 @@
 Each is a short piece with the default settings of the checkpoint.
 """
 
+import copy
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +30,8 @@ from musegen.music.excerpt import end_to_end
 from musegen.music.writing.midi import write_score
 
 BARS = 8
+NO_SAMPLING = ("mps",)
+"""Devices without float64, in which sampling sums probabilities."""
 
 
 def write_sample(path: Path, checkpoint: Checkpoint, dataset: Dataset) -> None:
@@ -36,7 +40,15 @@ def write_sample(path: Path, checkpoint: Checkpoint, dataset: Dataset) -> None:
     Raises:
         MusegenError: it did not end, or the dataset has nothing to start from.
     """
-    write_score(load(family_of(checkpoint.config.family).sample)(checkpoint, dataset), path)
+    sample = load(family_of(checkpoint.config.family).sample)
+    write_score(sample(able_to_sample(checkpoint), dataset), path)
+
+
+def able_to_sample(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, its model copied to the CPU from a device that cannot sample."""
+    if next(checkpoint.model.parameters()).device.type not in NO_SAMPLING:
+        return checkpoint
+    return replace(checkpoint, module=copy.deepcopy(checkpoint.model).cpu())
 
 
 def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
