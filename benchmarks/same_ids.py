@@ -2,10 +2,9 @@
 
     python -m benchmarks.same_ids CKPT [--seeds 200] [--bars 4] [--json]
 
-Per seed a piece, a clip or an accompaniment (to a tune of four bars) is written by the exported steps and in torch, and
-compared id by id; then the first of one against the first of eight, in each precision. A difference is a near-tie
-if the random number that chose the id lies within 1e-4 of a border between two ids: up to there both sides had
-the same ids, and what follows is another piece. Exit code 1 if a difference is none.
+Per seed a piece, a clip or an accompaniment (to a tune of four bars) is written by the exported steps and in
+torch, and compared id by id; then alone and among eight, in each precision. Of streams that differ it is printed
+after how many ids they part. The exit code is 1 if any does.
 """
 
 from dataclasses import replace
@@ -27,9 +26,6 @@ from musegen.generation.latent import sample_clips
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request, TrainingDefaults
-
-NEAR = 1e-4
-"""Nats per token by which the likelihoods of two pieces that part may differ up to there."""
 
 
 def tune(seed: int, bars: int) -> ScoreTick:

@@ -1,6 +1,6 @@
 """Speed of training and sampling compared with a plain nn.LSTM of the same size, as ratios within one run.
 
-    python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--device cuda] [--json]
+    python -m benchmarks.speed CKPT DATASET [--rounds 3] [--bars 16] [--device cuda] [--only PART] [--json]
 
 CKPT is a language model. Both sides take turns, and each ratio is the median over the rounds:
 
@@ -14,13 +14,13 @@ CKPT is a language model. Both sides take turns, and each ratio is the median ov
                 allows: the bandwidth of copying a large tensor divided by the bytes of the weights that a
                 step reads
     training    steps per second of our model and loss against those of the plain model, the same batches,
-                AdamW, in single precision on both sides, and again in bfloat16
+                AdamW, in single precision on both sides, and again in bfloat16; and what takes the time
     prepare     files per second of `prepare` against MidiTok's REMI alone, one process, MIDI files of DATASET
 
 Seconds from a cold start, of `--help`, of one piece and of `import torch` alone, are medians of five, taken
 in turns. All of it is one run, on one thread on both sides. On a GPU: sampling, with and without CUDA graphs,
 training, and profiles of both. If a part fails, its error is printed in its place, so that the other parts
-still run, and the exit code is 1.
+still run, and the exit code is 1. With `--only training` only parts with this in their names are measured.
 """
 
 import json
@@ -159,6 +159,17 @@ def training(
     return row
 
 
+def training_profile(
+    checkpoint: Checkpoint, bare: Bare, batches: Sequence[Batch], *, side: str, precision: str
+) -> dict[str, Any]:
+    """The profile of a few training steps of one side."""
+    device = bare.logits.weight.device.type
+    made = [batches[i] for i in range(min(len(batches), 2 if device == "cpu" else 5))]
+    found = profile(partial(stepper(checkpoint, bare, side=side, precision=precision), made), device)
+    checkpoint.model.eval()
+    return found
+
+
 def cold(checkpoint: Path, bars: int) -> dict[str, float]:
     """Median seconds of commands, each in its own process, and how one piece compares with torch alone."""
     command = partial(subprocess.run, check=True, capture_output=True)
@@ -193,6 +204,12 @@ def cpu_parts(
             return "not measured: this CPU does not support bfloat16"
         return training(checkpoint, bare, batches, rounds=rounds, precision="bfloat16")
 
+    profiles: Parts = {
+        f"profile of training, float32, {side}": partial(
+            training_profile, checkpoint, bare, batches, side=side, precision="float32"
+        )
+        for side in SIDES
+    }
     return {
         "sampling": sampled,
         "roofline": lambda: roofline(model, found["sampling"]),
@@ -201,7 +218,7 @@ def cpu_parts(
         "prepare": lambda: preparing(dataset),
         "GPT-2": lambda: against_gpt2(checkpoint, found["sampling"], steps=100),
         "training, bfloat16": in_bfloat16,
-    }
+    } | profiles
 
 
 def gpu_parts(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: int, bars: int) -> Parts:
@@ -217,19 +234,15 @@ def gpu_parts(checkpoint: Checkpoint, dataset: Dataset, bare: Bare, *, rounds: i
         with patch.object(eager, "GRAPHS", False):  # noqa: FBT003
             return sampled(rounds=1)
 
-    def training_profile(side: str) -> Any:
-        steps = stepper(checkpoint, bare, side=side, precision="bfloat16")
-        found = profile(partial(steps, made[:5]), device)
-        checkpoint.model.eval()
-        return found
-
     parts: Parts = {f"training, {each}": partial(trained, precision=each) for each in ("float32", "bfloat16")}
     parts[f"sampling {bars} bars"] = partial(sampled, rounds=rounds)
     parts[f"sampling {bars} bars, without graphs"] = ungraphed
     for batch in BATCHES[device]:
         parts[f"profile of sampling, batch {batch}"] = partial(profile, partial(written, num=batch), device)
     for side in SIDES:
-        parts[f"profile of training, bfloat16, {side}"] = partial(training_profile, side)
+        parts[f"profile of training, bfloat16, {side}"] = partial(
+            training_profile, checkpoint, bare, made[:5], side=side, precision="bfloat16"
+        )
     return parts
 
 
@@ -255,6 +268,7 @@ def main(
     rounds: int = 3,
     bars: int = 16,
     device: Literal["cpu", "cuda"] = "cpu",
+    only: str = "",
 ) -> dict[str, Any]:
     """All figures, on one device.
 
@@ -264,6 +278,7 @@ def main(
         rounds: number of rounds over which medians are taken
         bars: bars per sampled piece
         device: device to measure on
+        only: measure only the parts with this in their names
     """
     need_lm(checkpoint)
     checkpoint.model.to(device)
@@ -276,7 +291,7 @@ def main(
         parts = gpu_parts(checkpoint, dataset, bare, rounds=rounds, bars=bars)
     else:
         parts = cpu_parts(checkpoint, dataset, bare, rounds=rounds, bars=bars, found=found)
-    for name, part in parts.items():
-        found[name] = figures(part)
+    for name in (each for each in parts if only in each):
+        found[name] = figures(parts[name])
         say(json.dumps({name: found[name]}))  # at once, in case the run is interrupted
     return found

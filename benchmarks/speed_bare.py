@@ -16,7 +16,7 @@ from musegen.training.sharding import Batch
 from musegen.training.windows import TokenDataModule
 
 SIDES = ("ours", "bare")
-SHOWN = 8
+SHOWN = 10
 """The number of kernels that are listed in a profile."""
 
 
@@ -56,8 +56,10 @@ def compared(
 
 
 def profile(run: Callable[[], object], device: str) -> dict[str, Any]:
-    """How long the GPU is busy, with which kernels and how many, when something is run a second time."""
+    """How long a device is busy, with which kernels and how many, when something is run a second time."""
     run()
+    if device == "cpu":
+        return _cpu_profile(run)
     with torch.profiler.profile() as profiler:
         wall = seconds(run, device)[0] * 1e6
     events = profiler.key_averages()
@@ -76,6 +78,18 @@ def profile(run: Callable[[], object], device: str) -> dict[str, Any]:
         **{
             e.key[:70]: f"{e.self_device_time_total / busy:.1%} in {e.count}" for e in kernels[:SHOWN] if busy
         },
+    }
+
+
+def _cpu_profile(run: Callable[[], object]) -> dict[str, Any]:
+    """Which operations of torch take the time of a CPU, without those that they call."""
+    with torch.profiler.profile() as profiler:
+        run()
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    return {
+        "ms": total / 1000,
+        **{e.key[:70]: f"{e.self_cpu_time_total / total:.1%} in {e.count}" for e in events[:SHOWN]},
     }
 
 

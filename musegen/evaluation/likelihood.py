@@ -128,7 +128,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         plan = _plans(view, batch, tables).to(device) if is_planned else None
         with torch.no_grad():
             state = first_state(model, len(batch), source_ids, plan)
-        found = stream_nats(model, state, ids).double().cpu().numpy()
+        found = stream_nats(model, state, ids).cpu().double().numpy()
         kinds = tables.kind[ids[:, 1:].cpu().numpy()]
         kind_nats += np.bincount(kinds.ravel(), weights=found.ravel(), minlength=len(Kind))
         kind_counts += np.bincount(kinds.ravel(), minlength=len(Kind))
@@ -136,8 +136,8 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         nats[batch] = found.sum(axis=1)
         if plan is not None:
             with torch.no_grad():
-                planned = cast(Seq2Seq, model).plan_nats(state).double()
-            nats[batch] += planned.cpu().numpy()
+                planned = cast(Seq2Seq, model).plan_nats(state).cpu().double()
+            nats[batch] += planned.numpy()
             plan_nats += float(planned.sum())
             spans += int((plan[..., 0] != UNKNOWN).sum())
     of_kinds = {

@@ -160,7 +160,7 @@ def _teacher_forced(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tu
         rows.append(torch.stack([token_nats(logits, targets).sum(dim=1), right, notes], dim=1))
         means.append(normal.mean)
         scales.append(normal.stddev)
-    nats, right, notes = torch.cat(rows).double().cpu().numpy().T
+    nats, right, notes = torch.cat(rows).cpu().double().numpy().T
     return Normal(torch.cat(means), torch.cat(scales)), {
         "nats": nats,
         "notes": notes,

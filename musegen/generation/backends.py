@@ -1,6 +1,8 @@
 """The back-end that runs a checkpoint: its exported graphs on a CPU, else torch."""
 
+import copy
 import os
+from typing import Any
 
 from musegen.checkpoint.folder import WEIGHTS, Checkpoint
 from musegen.checkpoint.weights import read_weight
@@ -8,6 +10,10 @@ from musegen.errors import ConfigError
 from musegen.generation.exported import Exported
 from musegen.generation.graph_store import IN_INT8, GraphStore
 from musegen.generation.machine import Machine
+
+
+NO_FLOAT64 = ("mps",)
+"""Devices that cannot sample: their models are copied to the CPU for it."""
 
 
 def machine_of(checkpoint: Checkpoint, precision: str = "float32") -> Machine:
@@ -49,4 +55,7 @@ def exported_machine(checkpoint: Checkpoint, store: GraphStore, step: str = "ste
 def _eager(checkpoint: Checkpoint) -> Machine:
     from musegen.generation.eager import Eager  # torch, which exported graphs do without
 
-    return Eager(checkpoint.model, checkpoint.tokenizer.tables)
+    model: Any = checkpoint.model
+    if next(model.parameters()).device.type in NO_FLOAT64:
+        model = copy.deepcopy(model).cpu()
+    return Eager(model, checkpoint.tokenizer.tables)

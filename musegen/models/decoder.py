@@ -139,11 +139,12 @@ class StreamDecoder(nn.Module):
         if self.parallel is not None:
             moved = step.motion if motion is None else torch.cat([step.motion, motion], dim=2)
             pitch_logits = pitch_logits + self._parallels(self.parallel(output), known, moved)
-        logits = logits.index_add_(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
+        # Not in place: autograd would take that for writing into a view and copy all gradients several times.
+        logits = logits.index_add(-1, self._pitch_ids, pitch_logits.to(logits.dtype))
         if copying is None:
             return logits
         # Copy logits raise the id that each look-back points at: an RNN alone does not copy eight bars.
-        return logits.scatter_add_(-1, step.lookback, copying.to(logits.dtype) * (step.lookback > 0))
+        return logits.scatter_add(-1, step.lookback, copying.to(logits.dtype) * (step.lookback > 0))
 
     def _heads(self, output: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Token logits, (B, T, V), interval logits, (B, T, A * (intervals + 1)), copy logits, (B, T, L)."""

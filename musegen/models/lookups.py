@@ -39,9 +39,9 @@ def make_lookups(
         for embedding, count in columns:
             vocab, width = embedding.weight.shape
             ids = torch.arange(vocab, device=layer.weight.device)
-            each = layer.weight[:, column : column + count * width].view(-1, count, width)
-            # (V, E) by (count, E, H): the rows of all columns of this embedding; padding gets no gradient
-            rows.append(torch.matmul(embedding(ids), each.permute(1, 2, 0)).flatten(0, 1))
+            each = layer.weight[:, column : column + count * width].view(-1, count, width).permute(1, 2, 0)
+            # (count, V, E) by (count, E, H): the rows of all columns; padding gets no gradient
+            rows.append(torch.matmul(embedding(ids).expand(count, -1, -1), each).flatten(0, 1))
             starts += [row + i * vocab for i in range(count)]
             column, row = column + count * width, row + count * vocab
         for index, embedding in enumerate(added):

@@ -28,7 +28,7 @@ def fit_mixture(points: Tensor, components: int, *, rounds: int = 30, seed: int 
     Components without points keep a weight close to 0.
 
     Args:
-        points: at least one.
+        points: at least one; they become float64, so they must be on a device that has it.
         components: K.
         rounds: of expectation and maximisation.
         seed: of the initial means.

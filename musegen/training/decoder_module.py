@@ -39,23 +39,17 @@ class DecoderModule(Learner):
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Sum nats, tokens and notes of whole pieces."""
+        """Count nats, tokens and notes of whole pieces."""
         targets = batch["target_ids"]
         ids = torch.cat([batch["input_ids"], targets[:, -1:]], dim=1)
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
         nats = stream_nats(self.model, state, ids).sum(dim=1)
         if "plan" in batch:
             nats = nats + cast(Seq2Seq, self.model).plan_nats(state)
-        self._totals += torch.stack(
-            [nats.double().sum(), (targets != 0).sum().double(), self.is_note[targets].sum().double()]  # type: ignore[index]
-        )
-
-    def on_validation_epoch_start(self) -> None:
-        """Reset the sums."""
-        self._totals = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.add_rows(nats, (targets != 0).sum(dim=1), self.is_note[targets].sum(dim=1))  # type: ignore[index]
 
     def on_validation_epoch_end(self) -> None:
         """Log nats per token and bits per note over all pieces of all ranks."""
-        nats, tokens, notes = self.of_all_ranks(self._totals).tolist()
+        nats, tokens, notes = self.sums()
         self.log("val_nats_per_token", nats / max(tokens, 1), rank_zero_only=True)
         self.log("val_bits_per_note", nats / math.log(2) / max(notes, 1), prog_bar=True, rank_zero_only=True)

@@ -11,37 +11,43 @@ from musegen.training.setup import Run
 
 
 def accelerator(config: TrainConfig) -> str:
-    """The accelerator for Lightning: "auto" is CUDA or the CPU, since MPS lacks float64 for the sums here."""
-    if config.trainer.accelerator == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return config.trainer.accelerator
+    """The accelerator for Lightning: "auto" is CUDA, else MPS, else the CPU; "gpu" the first or second."""
+    chosen = config.trainer.accelerator
+    if chosen not in ("auto", "gpu"):
+        return chosen
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu" if chosen == "auto" else chosen
 
 
-def _on_gpu(config: TrainConfig) -> bool:
-    return config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+def _device(config: TrainConfig) -> str:
+    """The type of the device of a run, as far as it is here."""
+    chosen = accelerator(config)
+    is_here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return chosen if is_here.get(chosen) else "cpu"
 
 
 def precision(config: TrainConfig) -> str:
-    """The requested precision, else bfloat16 if the device supports it, which halves the time.
+    """The requested precision, else bfloat16 if a GPU or the CPU supports it, which halves the time.
 
     Raises:
         ConfigError: the CPU cannot run an LSTM in it.
     """
-    requested = config.trainer.precision
-    if requested == "bf16-mixed" and not _on_gpu(config) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
+    requested, device = config.trainer.precision, _device(config)
+    if requested == "bf16-mixed" and device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         raise ConfigError(
             "⟨trainer.precision⟩ bf16-mixed: this CPU does not compute in bfloat16; leave it out"
         )
     if requested:
         return requested
     # There is no public function for this.
-    computes_bf16 = _on_gpu(config) or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    computes_bf16 = device == "cuda" or (device == "cpu" and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
     return "bf16-mixed" if computes_bf16 else "32-true"
 
 
 def seconds_per_step(run: Run) -> float:
     """Time some steps of a copy of the model, without changing the random numbers of the run."""
-    device = "cuda" if _on_gpu(run.config) else "cpu"
+    device = _device(run.config)
     trial = copy.deepcopy(run.module).to(device)
     batches = run.data.train_batches(0)
     with torch.random.fork_rng():

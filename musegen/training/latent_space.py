@@ -27,26 +27,29 @@ def fit_latent_space(model: VAE, clips: Clips, attributes: Floats, *, sliders: b
     """
     chosen = clips.spread(FITTED)
     means, scales = encode(model, clips, chosen)
-    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(seed)).to(means.device)
+    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(seed))
     mixture = fit_mixture(means + scales * noise, COMPONENTS, seed=seed)
     model.mixture_log_weights.copy_(mixture.log_weights)
     model.mixture_means.copy_(mixture.means)
     model.mixture_scales.copy_(mixture.scales)
     if sliders:
-        slope, offset = _regress(means.cpu().double(), torch.from_numpy(attributes[chosen]))
-        model.slider_slope.copy_(slope)
-        model.slider_offset.copy_(offset)
+        slope, offset = _regress(means.double(), torch.from_numpy(attributes[chosen]))
+        model.slider_slope.copy_(slope.float())
+        model.slider_offset.copy_(offset.float())
 
 
 @torch.no_grad()
 def encode(model: VAE, clips: Clips, chosen: Ints) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the posterior of some clips, (N, Z) each."""
+    """Mean and standard deviation of the posterior of some clips, (N, Z) each, on the CPU.
+
+    What is fitted to them is fitted in float64, which not every device has.
+    """
     device = model.mixture_means.device
     normals = [
         model.posterior(torch.from_numpy(clips.rows(chosen[start : start + ROWS])).to(device))
         for start in range(0, len(chosen), ROWS)
     ]
-    return torch.cat([n.mean for n in normals]), torch.cat([n.stddev for n in normals])
+    return torch.cat([n.mean for n in normals]).cpu(), torch.cat([n.stddev for n in normals]).cpu()
 
 
 def _regress(latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,11 +45,26 @@ class Learner(pl.LightningModule):
         self.log("train_nats_per_token", loss, prog_bar=True)
         return loss
 
-    def of_all_ranks(self, sums: Tensor) -> Tensor:
-        """The sums, (N,), over all ranks."""
-        gathered = self.all_gather(sums)
-        assert isinstance(gathered, Tensor)
-        return gathered.view(-1, len(sums)).sum(dim=0)
+    def on_validation_epoch_start(self) -> None:
+        """Forget the rows of the last validation."""
+        self._rows: list[Tensor] = []
+
+    def add_rows(self, *columns: Tensor) -> None:
+        """Add figures of the rows of a batch, (B,) or (B, N) each, to those of the validation."""
+        self._rows.append(torch.cat([each.float().view(len(each), -1) for each in columns], dim=1))
+
+    def sums(self) -> list[float]:
+        """The sums of each column over the rows of the validation, on all ranks.
+
+        They are in float64 and therefore on the CPU: not every device has it. Until then the rows stay on
+        their device, so that no batch waits for the one before it.
+        """
+        sums = torch.cat(self._rows).cpu().double().sum(dim=0)
+        if self.trainer.world_size > 1:
+            gathered = self.all_gather(sums)
+            assert isinstance(gathered, Tensor)
+            sums = gathered.view(-1, len(sums)).sum(dim=0)
+        return sums.tolist()
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with a linear warm-up and a cosine decay per step."""

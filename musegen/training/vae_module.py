@@ -76,7 +76,7 @@ class VAEModule(Learner):
         return nats if changed is None else nats.view(2, -1).mean(dim=0)
 
     def validation_step(self, batch: Batch) -> None:
-        """Sum the losses of some clips, decoded from the mean of their posterior."""
+        """Count the losses of some clips, decoded from the mean of their posterior."""
         ids = batch["ids"]
         posterior = self.model.posterior(ids)
         logits, _ = self.model(ids[:, :-1], self.model.init_state(posterior.mean))
@@ -86,27 +86,20 @@ class VAEModule(Learner):
         excess = above_free_bits(kl, self.free_bits)
         is_pitch = self.is_note[targets] == 1  # type: ignore[index]
         right = (logits.argmax(dim=2) == targets) & is_pitch
-        rows = [nats, nats + self.latent.beta * excess, right.sum(1), is_pitch.sum(1), torch.ones_like(nats)]
-        self._sums += torch.stack([row.double().sum() for row in rows])
-        self._kl += kl.double().sum(dim=0)
-
-    def on_validation_epoch_start(self) -> None:
-        """Reset the sums."""
-        self._sums = torch.zeros(5, dtype=torch.float64, device=self.device)
-        self._kl = torch.zeros(self.model.latent_dim, dtype=torch.float64, device=self.device)
+        objective = nats + self.latent.beta * excess
+        self.add_rows(nats, objective, right.sum(dim=1), is_pitch.sum(dim=1), torch.ones_like(nats), kl)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all clips of all ranks."""
-        sums = self.of_all_ranks(torch.cat([self._sums, self._kl]))
-        nats, objective, right, notes, clips = sums[:5].tolist()
-        kl = sums[5:] / max(clips, 1)
-        self.kl_per_dimension = [round(nats, 4) for nats in kl.tolist()]
+        nats, objective, right, notes, clips, *kl_sums = self.sums()
+        kl = [each / max(clips, 1) for each in kl_sums]
+        self.kl_per_dimension = [round(each, 4) for each in kl]
         figures = {
             "val_nats_per_clip": objective / max(clips, 1),
             "val_reconstruction_nats": nats / max(clips, 1),
             "val_bits_per_note": nats / math.log(2) / max(notes, 1),
             "val_pitch_accuracy": right / max(notes, 1),
-            "val_kl": float(kl.sum()),
-            "val_active_units": float((kl > ACTIVE).sum()),
+            "val_kl": sum(kl),
+            "val_active_units": float(sum(each > ACTIVE for each in kl)),
         }
         self.log_dict(figures, rank_zero_only=True)

@@ -209,7 +209,7 @@ def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> tuple[Tensor
     classes = torch.arange(12, device=pitch.device)
     new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
     counts = before[:, None, :12] + new.cumsum(1)
-    return counts, hold(counts, is_bar[..., None].expand_as(counts), before[:, 12:])
+    return counts, hold(counts, is_bar[..., None], before[:, 12:])
 
 
 def rotated_classes(classes: Tensor, first: Tensor) -> Tensor:

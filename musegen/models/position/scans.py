@@ -5,10 +5,13 @@ from torch import Tensor, nn
 
 
 def hold(values: Tensor, is_set: Tensor, before: Tensor) -> Tensor:
-    """The last value set so far, (B, T, ...); `before` (B, ...) until one is set."""
+    """The last value set so far, (B, T, ...); `before` (B, ...) until one is set.
+
+    Where `is_set` has a last dimension of 1, all values of a step are set at once.
+    """
     if values.shape[1] == 1:  # one step of sampling
         return torch.where(is_set, values, before.unsqueeze(1))
-    last = last_set(is_set)
+    last = last_set(is_set).expand_as(values)
     return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), before.unsqueeze(1))
 
 
