@@ -3,8 +3,8 @@
     python -m benchmarks.same_ids CKPT [--seeds 200] [--bars 4] [--json]
 
 Per seed a piece, a clip or an accompaniment (to a tune of four bars) is written by the exported steps and in
-torch, and compared id by id; then alone and among eight, in each precision. Of streams that differ it is printed
-after how many ids they part. The exit code is 1 if any does.
+torch, and compared id by id; then alone and among eight, in each precision. Of streams that differ it is
+printed after how many ids they part. The exit code is 1 if any does.
 """
 
 from dataclasses import replace

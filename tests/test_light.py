@@ -38,6 +38,13 @@ COMMANDS = [
     ("novelty MIDI --against DATASET", set()),
     ("compare DATASET MIDI", set()),
     ("compare DATASET MIDI --out OUT", PICTURE),
+    ("generate folk --bars 2 --out OUT", set()),
+    ("generate folk --bars 2 --prompt MIDI/1.mid --precision int8 --out OUT", set()),
+    ("generate folk-vae --num 2 --out OUT", PICTURE),
+    ("accompany chorale MIDI/1.mid --out OUT", PICTURE),
+    ("reconstruct folk-vae MIDI/1.mid --out OUT", PICTURE),
+    ("interpolate folk-vae MIDI/1.mid MIDI/1.mid --num 3 --out OUT", PICTURE),
+    ("vary folk-vae-16 MIDI/1.mid --num 1 --out OUT", PICTURE),
 ]  # fmt: skip
 """Commands, and which of the heavy libraries they may load."""
 

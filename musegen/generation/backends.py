@@ -11,7 +11,6 @@ from musegen.generation.exported import Exported
 from musegen.generation.graph_store import IN_INT8, GraphStore
 from musegen.generation.machine import Machine
 
-
 NO_FLOAT64 = ("mps",)
 """Devices that cannot sample: their models are copied to the CPU for it."""
 
