@@ -110,8 +110,8 @@ class Exported:
         limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.by_row})
         allowed = {f"limits.{name}": _contiguous(each) for name, each in limits._asdict().items()}
         named = {str(number): _rows(each, count) for number, each in enumerate(inputs)}
-        begun = self.graph("start")(allowed | named | {"seen_classes": seen_classes})
-        return ExportedRun(self.graph(self._step), allowed, [f"limits.{n}" for n in limits.by_row], begun)
+        first = self.graph("start")(allowed | named | {"seen_classes": seen_classes})
+        return ExportedRun(self.graph(self._step), allowed, [f"limits.{n}" for n in limits.by_row], first)
 
 
 class ExportedRun:

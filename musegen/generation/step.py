@@ -189,7 +189,10 @@ def _tempered(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
     is_best = torch.arange(logits.shape[1], device=logits.device) == logits.argmax(dim=1)[:, None]
     best = torch.where(is_best, 0.0, -torch.inf)
     tempered = temper(logits, temperature.clamp(min=GREEDY_BELOW), keeps)
-    return torch.where(temperature < GREEDY_BELOW, best, tempered)
+    is_greedy = temperature < GREEDY_BELOW
+    if torch.compiler.is_exporting():
+        return torch.where(is_greedy, best, tempered)
+    return best if bool(is_greedy) else tempered
 
 
 def _most_likely(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
