@@ -1,7 +1,6 @@
 """Exported steps: the ids of torch, rows that do not depend on each other, and every fault of the cache."""
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,10 +212,6 @@ def test_without_the_exporter_torch_runs(trained: Path, wanted: bytes, tmp_path:
     assert found == wanted
     [line] = [line for line in messages.splitlines() if "musegen[export]" in line]
     assert "tiny runs in torch" in line
-
-
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 @pytest.mark.slow
