@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import torch
+from onnxscript.rewriter import pattern, rewrite
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -158,6 +159,7 @@ class _Traced(nn.Module):
                 program, dynamo=True, optimize=True, external_data=False, verbose=False
             )
         assert exported is not None
+        rewrite(exported.model, pattern_rewrite_rules=[_slices(axis) for axis in range(3)])
         graph = exported.model.graph
         for value, name in zip(graph.inputs, self._names, strict=False):
             value.name = name
@@ -169,6 +171,16 @@ class _Traced(nn.Module):
         exported.model.metadata_props["musegen"] = json.dumps(found)
         content: bytes = ir.to_proto(exported.model).SerializeToString()
         return content
+
+
+def _slices(axis: int) -> pattern.RewriteRule:
+    """Of a slice along an axis whose dimension is put back: a slice that keeps it."""
+    return pattern.RewriteRule(
+        lambda op, values, number: op.Unsqueeze(op.Gather(values, number, axis=axis), [axis]),
+        lambda op, values, number: op.Gather(
+            values, op.Reshape(number, op.Constant(value_ints=[1])), axis=axis
+        ),
+    )
 
 
 @contextmanager
@@ -240,7 +252,7 @@ def _example_limits(tables: Tables) -> Limits:
     limits = limits_of(tables, Constraints(bars=4))
     changes = {name: np.repeat(getattr(limits, name), ROWS, axis=0) for name in limits.by_row}
     if "allowed" in changes:
-        changes["allowed"] = np.ones((ROWS, VOICES, 128), np.int64)
+        changes["allowed"] = np.ones((ROWS, VOICES * 128), np.int64)
     if limits.by_row:
         changes["metres"] = np.repeat(limits.metres, PLAN)
     return limits._replace(**changes)

@@ -119,16 +119,16 @@ def step(
     logits = within_scale(logits, rows.seen_classes, pitch_class, settings.diatonic)
     # What a request does not ask for takes no time.
     new, warm = settings.min_p_new, settings.temperature
-    logits = _only_if(new > 0.0, without_unlikely_classes, logits, rows.seen_classes, pitch_class, new)
-    logits = _only_if(warm != 1.0, _tempered, logits, warm, settings.keeps)
+    shaping = (rows.seen_classes, pitch_class, new, warm, settings.keeps)
+    logits = _only_if((new > 0.0) | (warm != 1.0), _shaped, logits, *shaping)
     is_cut = (settings.top_k < logits.shape[1]) | (settings.top_p < 1.0)
     logits = _only_if(is_cut, _most_likely, logits, settings.top_k, settings.top_p)
     logits = torch.where(logits < _threshold(logits, settings.min_p), -torch.inf, logits)
     is_sampled = forced < 0
     ids = torch.where(is_sampled, draw_from(logits, uniform), forced)
     # Log-likelihood under the unfiltered logits, then the next state.
-    nats = last.logsumexp(dim=1) - last.gather(1, ids[:, None]).squeeze(1)
-    total = rows.total - torch.where(rows.done | ~is_sampled, 0.0, nats.double())
+    own = last.log_softmax(dim=1).gather(1, ids[:, None]).squeeze(1)
+    total = rows.total + torch.where(rows.done | ~is_sampled, 0.0, own.double())
     followed = follow(rows, ids, model, grammar)
     # Notes of a prompt end with its bars, however rounded.
     is_line = ~is_sampled & (followed.rules.kind == Kind.BAR.value)
@@ -182,6 +182,18 @@ def _only_if(condition: Tensor, change: Callable[..., Tensor], logits: Tensor, *
 
 def _as_they_are(logits: Tensor, *_: Tensor) -> Tensor:
     return logits.clone()
+
+
+def _shaped(
+    logits: Tensor,
+    seen_classes: Tensor,
+    pitch_class: Tensor,
+    share: Tensor,
+    temperature: Tensor,
+    keeps: Tensor,
+) -> Tensor:
+    """Logits without unlikely new classes, at a temperature."""
+    return _tempered(without_unlikely_classes(logits, seen_classes, pitch_class, share), temperature, keeps)
 
 
 def _tempered(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:
@@ -245,13 +257,15 @@ def within_scale(logits: Tensor, seen_classes: Tensor, pitch_class: Tensor, diat
         (B, V), at least one id of each row allowed.
     """
     classes = torch.arange(NO_CLASS, device=logits.device)
-    # Pitch class c is at 7c on the circle of fifths, where a scale is seven neighbours: (12, 12)
+    # Pitch class c is at 7c on the circle of fifths, where a scale is seven neighbours; ids without a class
+    # are in all of them: (12, 13)
     scales = ((7 * classes - classes[:, None]) % NO_CLASS < DIATONIC).float()
-    is_possible = seen_classes[:, :NO_CLASS].float() @ (1 - scales).t() == 0  # (B, 12)
-    fits = is_possible.float() @ scales > 0
-    is_allowed = torch.cat([fits, torch.ones_like(fits[:, :1])], dim=1)
-    restricted = torch.where(is_allowed[:, pitch_class], logits, -torch.inf)
-    is_restricted = diatonic_rows & is_possible.any(dim=1) & (restricted.amax(dim=1) > -torch.inf)
+    scales = torch.cat([scales, torch.ones_like(scales[:, :1])], dim=1)
+    is_possible = (seen_classes.float() @ (1 - scales).t() == 0).float()  # (B, 12)
+    is_allowed = is_possible @ scales[:, pitch_class] > 0  # (B, V)
+    restricted = torch.where(is_allowed, logits, -torch.inf)
+    # Where no scale is possible, none is allowed either, and nothing is restricted.
+    is_restricted = diatonic_rows & (restricted.amax(dim=1) > -torch.inf)
     return torch.where(is_restricted[:, None], restricted, logits)
 
 

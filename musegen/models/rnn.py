@@ -103,17 +103,17 @@ class StackedRNN(nn.Module):
         """
         hidden, cell = [], []
         output = inputs
-        for index, layer in enumerate(self.layers):
+        # (1, B, H) of each layer, as torch wants it
+        states = (torch.split(each.transpose(0, 1).contiguous(), 1) for each in state)
+        for index, (layer, h0, c0) in enumerate(zip(self.layers, *states, strict=True)):
             if index:
                 output = self.dropout(output)
-            h0 = state.hidden[:, index].unsqueeze(0).contiguous()  # (1, B, H), as torch wants it
-            c0 = state.cell[:, index].unsqueeze(0).contiguous()
             before = (h0, c0) if self.cell == "lstm" else h0
             result, h1, c1 = (*self._steps(layer, output, before), c0)[:3]  # only an LSTM has a cell state
             output = result + output if result.shape == output.shape else result
-            hidden.append(h1[0])
-            cell.append(c1[0])
-        return output, RNNState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
+            hidden.append(h1)
+            cell.append(c1)
+        return output, RNNState(torch.cat(hidden).transpose(0, 1), torch.cat(cell).transpose(0, 1))
 
     def _steps(self, layer: nn.Module, inputs: Tensor, state: Any) -> tuple[Tensor, ...]:
         """Outputs and last state of a layer, some of its recurrent weights dropped in training."""

@@ -8,13 +8,15 @@ starts in the last bar. With a requested number of bars, the stream has exactly 
 the end, and a note starts in the last bar.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from musegen.tokenizers.limits import OPEN
-from musegen.tokenizers.stream_state import Device, EventRules, StreamState, either, voice_rows
+from musegen.tokenizers.stream_state import Device, EventRules, StreamState, either
 from musegen.tokenizers.tables import Kind, Tables
 
 
@@ -31,10 +33,9 @@ class Grammar(EventRules):
         self.has_programs = tables.has_programs
         self.ids = {kind: self.column(tables.ids(kind)) for kind in Kind}
         self.follows = _follows(_graph(tables), tables).to(device)  # (kinds, V)
-        # The masks of the kinds in the order of the vocabulary: (V,) column of each id among them.
-        order = [kind for kind in Kind if len(self.ids[kind])]
-        self.order = order
-        self.places = self.column(torch.argsort(torch.cat([self.ids[kind] for kind in order])))
+        self.runs = _runs(tables.kind.tolist())
+        pitches = self.pitch[self.ids[Kind.PITCH]]
+        self.has_all_pitches = pitches.tolist() == list(range(128))
         self.note_is_drum = self.column(tables.is_drum)[self.ids[Kind.PITCH]] > 0
         self.has_drums = bool(self.note_is_drum.any())
 
@@ -57,11 +58,10 @@ class Grammar(EventRules):
             may = {kind: each & ~before[:, None] for kind, each in may.items()}
             may[Kind.POSITION] = may[Kind.POSITION] | (before[:, None] & first)
             may = {kind: each & ((kind == Kind.TEMPO) | ~there[:, None]) for kind, each in may.items()}
-        rows = state.kind.shape[0]
-        blocks = [
-            may.get(kind, tempo.new_ones(1, 1)).expand(rows, len(self.ids[kind])) for kind in self.order
-        ]
-        return self.follows[state.kind] & torch.cat(blocks, dim=1)[:, self.places]
+        rows, every = state.kind.shape[0], tempo.new_ones(1, 1)
+        masks = {kind: may.get(kind, every).expand(rows, len(self.ids[kind])) for kind, *_ in self.runs}
+        runs = [masks[kind][:, first:stop] for kind, first, stop in self.runs]
+        return self.follows[state.kind] & torch.cat(runs, dim=1)
 
     def _is_open(self) -> Tensor:
         """() whether the model decides when to end."""
@@ -85,7 +85,7 @@ class Grammar(EventRules):
         # A shorter metre must leave room for held notes, and for one after them.
         left = self.limits.bars - state.bar + 1  # this one included
         end = state.bar_tick[:, None] + left[:, None] * lengths
-        reserved = state.sounding.flatten(1).gather(1, self._reserved(state)[:, None])
+        reserved = state.sounding.gather(1, self._reserved(state)[:, None])
         room = (end >= state.end_tick[:, None]) & (end - ticks >= reserved)
         return either(planned >= 0, metres == planned, fits & (room | self._is_open()))
 
@@ -103,11 +103,9 @@ class Grammar(EventRules):
     def _notes(self, state: StreamState) -> dict[Kind, Tensor]:
         tick, voice = state.tick[:, None], state.voice[:, None]
         pitches = torch.arange(128, device=tick.device)
-        free = (voice_rows(self.limits.allowed, state.voice) > 0) & (
-            voice_rows(state.sounding, state.voice) <= tick
-        )
-        free = free & (voice * 128 + pitches > state.last_note[:, None])  # (B, 128)
-        may = {Kind.PITCH: free[:, self.pitch[self.ids[Kind.PITCH]]]}
+        allowed, until = self._of_voice(voice, state.sounding)
+        free = allowed & (until <= tick) & (voice * 128 + pitches > state.last_note[:, None])  # (B, 128)
+        may = {Kind.PITCH: free if self.has_all_pitches else free[:, self.pitch[self.ids[Kind.PITCH]]]}
         if self.has_drums:
             is_drum = self.note_is_drum == (voice == self.limits.drums)
             may[Kind.PITCH] = may[Kind.PITCH] & is_drum
@@ -135,6 +133,16 @@ class Grammar(EventRules):
             torch.where(is_planned, end, state.bar_tick + left * state.bar_length),
             torch.where(is_planned, last, state.position_ticks),
         )
+
+
+def _runs(kinds: list[int]) -> list[tuple[Kind, int, int]]:
+    """Ids of one kind in a row, in the order of the vocabulary: the kind, and which of its ids they are."""
+    runs, seen = [], Counter[Kind]()
+    for kind, run in groupby(map(Kind, kinds)):
+        first = seen[kind]
+        seen[kind] += len(list(run))
+        runs.append((kind, first, seen[kind]))
+    return runs
 
 
 def _graph(tables: Tables) -> dict[Kind, set[Kind]]:

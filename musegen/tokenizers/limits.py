@@ -59,7 +59,7 @@ class EventLimits(NamedTuple):
     drums: Ints
     """() row of the drums, -1 if there are none."""
     allowed: Ints
-    """(B or 1, voices, 128) 1 for the pitches allowed to each voice; none in the last row."""
+    """(B or 1, voices * 128) 1 for the pitches allowed to each voice; none to the last."""
     reserved: Ints
     """(B or 1,) the highest allowed voice * 128 + pitch: it must be free before the end, since a note has to
     start in the last bar."""
@@ -78,7 +78,6 @@ def event_limits(tables: Tables, constraints: Constraints) -> EventLimits:
     """
     voices, allowed = _allowed_pitches(tables, constraints)
     row = {voice: index for index, voice in enumerate(voices)}
-    slots = allowed.reshape(len(allowed), -1)
     return EventLimits(
         bars=np.array(OPEN if constraints.bars is None else constraints.bars),
         metres=_metres(constraints),
@@ -88,7 +87,7 @@ def event_limits(tables: Tables, constraints: Constraints) -> EventLimits:
         voice=np.array([row.get(program, len(voices)) for program in tables.program.tolist()]),
         drums=np.array(row.get(DRUMS, -1)),
         allowed=allowed,
-        reserved=slots.shape[1] - 1 - slots[:, ::-1].argmax(1),
+        reserved=allowed.shape[1] - 1 - allowed[:, ::-1].argmax(1),
     )
 
 
@@ -121,7 +120,8 @@ def _allowed_pitches(tables: Tables, constraints: Constraints) -> tuple[list[int
     if not allowed.any(axis=(1, 2)).all():
         raise ConfigError("the scale, range and program together leave no pitch; widen one of them")
     voices = np.flatnonzero(allowed.any(axis=(0, 2))).tolist()
-    return voices, np.concatenate([allowed[:, voices], np.zeros((len(allowed), 1, 128), np.int64)], axis=1)
+    own = allowed[:, voices].reshape(len(allowed), -1)
+    return voices, np.concatenate([own, np.zeros((len(own), 128), np.int64)], axis=1)
 
 
 class GridLimits(NamedTuple):

@@ -45,7 +45,7 @@ class StreamState(NamedTuple):
     bar_content: Tensor
     """What has started in this bar so far: 0 nothing, 1 a metre or a tempo, 2 a note."""
     sounding: Tensor
-    """(B, voices, 128) the tick until which each pitch sounds."""
+    """(B, voices * 128) the tick until which each pitch sounds."""
     free_tick: Tensor
     """(B, voices) the tick from which each voice has an allowed pitch that is not sounding."""
 
@@ -101,8 +101,9 @@ class EventRules(BatchRules):
     def init_state(self, batch_size: int) -> StreamState:
         """The state before BOS."""
         zero = self.kind.new_zeros(batch_size)
-        free = torch.where(self.limits.allowed.any(2), 0, NEVER)
-        sounding = self.limits.allowed.new_zeros(batch_size, *self.limits.allowed.shape[1:])
+        allowed = self.limits.allowed.view(self.limits.allowed.shape[0], -1, 128)
+        free = torch.where(allowed.any(2), 0, NEVER)
+        sounding = allowed.new_zeros(batch_size, self.limits.allowed.shape[1])
         state = StreamState(*(zero,) * len(StreamState._fields))
         state = state._replace(kind=zero + Kind.BOS, position=zero - 1, last_note=zero - 1)
         return state._replace(sounding=sounding, free_tick=free.expand(batch_size, -1))
@@ -138,13 +139,19 @@ class EventRules(BatchRules):
 
     def _sound(self, state: StreamState, key: Tensor, note_end: Tensor) -> tuple[Tensor, Tensor]:
         """`sounding` and `free_tick` after a note `key` (B,) that ends at `note_end` (B,), -1 for no note."""
-        flat, slot = state.sounding.flatten(1), key.clamp(min=0)[:, None]
-        ends = torch.where(note_end >= 0, note_end, flat.gather(1, slot).squeeze(1))
-        sounding = flat.scatter(1, slot, ends[:, None]).view_as(state.sounding)
+        slot = key.clamp(min=0)[:, None]
+        ends = torch.where(note_end[:, None] >= 0, note_end[:, None], state.sounding.gather(1, slot))
+        sounding = state.sounding.scatter(1, slot, ends)
         voice = slot // 128
-        of_voice = voice_rows(sounding, voice[:, 0])
-        free = torch.where(voice_rows(self.limits.allowed, voice[:, 0]) > 0, of_voice, NEVER).amin(1)
-        return sounding, state.free_tick.scatter(1, voice, free[:, None])
+        allowed, until = self._of_voice(voice, sounding)
+        free = torch.where(allowed, until, NEVER).amin(1, keepdim=True)
+        return sounding, state.free_tick.scatter(1, voice, free)
+
+    def _of_voice(self, voice: Tensor, sounding: Tensor) -> tuple[Tensor, Tensor]:
+        """Which pitches one voice, (B, 1), may have, and `sounding` of them, (B, 128) each."""
+        slots = voice * 128 + torch.arange(128, device=voice.device)
+        allowed = self.limits.allowed.expand(voice.shape[0], -1)
+        return allowed.gather(1, slots) > 0, sounding.gather(1, slots)
 
     def _bar_content(self, state: StreamState, ids: Tensor, kind: Tensor) -> Tensor:
         """`bar_content` after `ids` (B,): a metre counts if it differs from that of the previous bar."""
@@ -161,7 +168,7 @@ class EventRules(BatchRules):
         free = torch.minimum(state.free_tick, line[:, None])
         return state._replace(
             end_tick=torch.minimum(state.end_tick, line),
-            sounding=torch.minimum(state.sounding, line[:, None, None]),
+            sounding=torch.minimum(state.sounding, line[:, None]),
             free_tick=torch.where(state.free_tick < NEVER, free, NEVER),
         )
 
@@ -174,9 +181,3 @@ def as_tensor(values: Tensor | Ints, device: Device) -> Tensor:
 def either(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """`torch.where` of masks, which not every machine has."""
     return (condition & yes) | (~condition & no)
-
-
-def voice_rows(table: Tensor, voice: Tensor) -> Tensor:
-    """The row of one voice, (B, 128), of a table (B or 1, voices, 128); voice is (B,)."""
-    index = voice[:, None, None].expand(-1, 1, table.shape[2])
-    return table.expand(voice.shape[0], -1, -1).gather(1, index).squeeze(1)

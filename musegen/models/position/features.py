@@ -107,6 +107,7 @@ class Tracker(nn.Module):
     kind: Tensor
     metre: Tensor
     pitch: Tensor  # (V,) MIDI pitch of each id, -1 where it is none or a drum's
+    pitch_classes: Tensor  # (V, 12) 1 for its pitch class, C first
     order: Tensor
     lags: Tensor
 
@@ -123,6 +124,8 @@ class Tracker(nn.Module):
         self.buffer("kind", kind)
         self.buffer("metre", torch.where(is_metre, is_metre.cumsum(0), 0))
         self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) == 1, -1))
+        is_class = self.pitch[:, None] % 12 == torch.arange(12)
+        self.buffer("pitch_classes", (is_class & (self.pitch >= 0)[:, None]).long())
         self.buffer("order", torch.where(kind == Kind.PAD.value, KINDS - 1, kind))  # padding comes last
         self.buffer("lags", torch.tensor(lookback, dtype=torch.int64))
 
@@ -181,7 +184,7 @@ class Tracker(nn.Module):
         # Intervals, (B, T, I), and shares of the pitch classes, (B, T, 12).
         last = recent.reference_pitches[..., :1]
         intervals = [*recent.intervals, semitones(last, self.pitch[lookback])]
-        counts, before_bar = count_classes(self.pitch[ids], is_bar, state.pitch_classes)
+        counts, before_bar = count_classes(self.pitch_classes[ids], is_bar, state.pitch_classes)
         shares = rotated_classes(counts, last)
         shares = shares / shares.sum(dim=2, keepdim=True).clamp(min=1)
 
@@ -201,13 +204,11 @@ class Tracker(nn.Module):
 def semitones(start: Tensor, stop: Tensor) -> Tensor:
     """From one MIDI pitch to another, -1 for none: 0 where one is none, else from 1 up; broadcast."""
     is_known = (start >= 0) & (stop >= 0)
-    return torch.where(is_known, (stop - start).clamp(-WIDEST, WIDEST) + WIDEST + 1, 0)
+    return torch.where(is_known, (stop - start + (WIDEST + 1)).clamp(1, 2 * WIDEST + 1), 0)
 
 
-def count_classes(pitch: Tensor, is_bar: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    """The halves of `TrackerState.pitch_classes`, (B, T, 12) each, after pitches (B, T), -1 where none is."""
-    classes = torch.arange(12, device=pitch.device)
-    new = (pitch[..., None] % 12 == classes) & (pitch >= 0)[..., None]
+def count_classes(new: Tensor, is_bar: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """The halves of `TrackerState.pitch_classes`, (B, T, 12) each, after notes of each class, (B, T, 12)."""
     counts = before[:, None, :12] + new.cumsum(1)
     return counts, hold(counts, is_bar[..., None], before[:, 12:])
 

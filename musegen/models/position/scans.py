@@ -33,6 +33,8 @@ def delayed(values: Tensor, before: Tensor) -> Tensor:
 def count_since(is_counted: Tensor, is_reset: Tensor, before: Tensor) -> Tensor:
     """The count since the last reset, (B, T), starting from `before` (B,)."""
     counted = before[:, None] + is_counted.cumsum(1)
+    if counted.shape[1] == 1:
+        return torch.where(is_reset, 0, counted)
     return counted - hold(counted, is_reset, torch.zeros_like(before))
 
 
