@@ -32,6 +32,8 @@ _HEAD = ("format_version", "musegen_version", "dataset", "family")
 WEIGHTS = "model.safetensors"
 GRAPHS = "graphs"
 """Folder of the exported graphs of a bundled model: see generation/graph_store.py."""
+RESUME, COMMAND = ".resume", "command.txt"
+"""Folder of the state of an unfinished training, and the file in it with the command that resumes it."""
 _SUMMED = (*_TEXTS, WEIGHTS)
 MAX_TEXT = 1 << 25
 """Maximum bytes of a JSON file; the list of a hundred thousand pieces takes half of it."""
@@ -126,6 +128,7 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"there is no checkpoint folder {path}; train one with musegen train")
     missing = [name for name in (*_SUMMED, "SHA256SUMS") if not (path / name).is_file()]
     if missing:
+        refuse_unfinished(path)
         raise CheckpointError(
             f"checkpoint {path} lacks {', '.join(missing)}; copy the whole folder or train it again"
         )
@@ -154,6 +157,20 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> Checkpoint:
         sha256=sha256,
         device=device,
     )
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Refuse a folder without a checkpoint, whose training can be resumed.
+
+    Raises:
+        CheckpointError: with the command that resumes it.
+    """
+    command = path / RESUME / COMMAND
+    if command.is_file():
+        raise CheckpointError(
+            f"{path} has no checkpoint yet: its training stopped before the first validation; "
+            f"resume it with: {command.read_text('utf-8').strip()}"
+        )
 
 
 def parse_checkpoint_config(raw: dict[str, Any]) -> tuple[TrainConfig, str]:

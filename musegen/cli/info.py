@@ -45,6 +45,7 @@ def main(argv: list[str]) -> None:
 
 def _facts(name: str) -> dict[str, Any]:
     from musegen.api.datasets import DATASETS
+    from musegen.checkpoint.folder import refuse_unfinished
     from musegen.checkpoint.names import checkpoint_facts, checkpoint_places
     from musegen.data.dataset import Dataset, dataset_facts
     from musegen.music.facts import file_facts
@@ -60,6 +61,7 @@ def _facts(name: str) -> dict[str, Any]:
             return dataset_facts(Dataset.open(path))
         if (path / "SHA256SUMS").is_file():
             return checkpoint_facts(path)
+        refuse_unfinished(path)
     if Path(name).is_dir():
         raise ConfigError(
             f"{name} is neither a dataset (no dataset.json) nor a checkpoint (no SHA256SUMS): "

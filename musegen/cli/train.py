@@ -14,6 +14,7 @@ import tyro
 
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
+from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.errors import ConfigError
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> None:
     file = _config_file(argv)
     # for an unknown family, which is rejected below, any settings
     defaults = FAMILIES[argv[0]].config() if argv[0] in FAMILIES else TrainConfig()
-    config, dataset = _read_config(file) if file else (defaults, "")
+    config, dataset, fixed = _read_config(file) if file else (defaults, "", frozenset[str]())
     if argv[0] in FAMILIES:
         if argv[0] != config.family:
             raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
@@ -80,10 +81,12 @@ def main(argv: list[str]) -> None:
     prog = f"musegen train {config.family}"
     missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
     default = Train(data=dataset or missing, out=tyro.MISSING, run=config)
-    _train(parse(Train, argv, prog=prog, default=default))
+    flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
+    fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
+    _train(parse(Train, argv, prog=prog, default=default), fixed)
 
 
-def _train(arguments: Train) -> None:
+def _train(arguments: Train, fixed: frozenset[str]) -> None:
     from musegen.api.datasets import open_data
     from musegen.checkpoint.names import find_checkpoint
 
@@ -99,7 +102,13 @@ def _train(arguments: Train) -> None:
         from musegen.training.train import train  # takes seconds
 
         out = train(
-            arguments.run, dataset, arguments.out, init=init, resume=arguments.resume, force=arguments.force
+            arguments.run,
+            dataset,
+            arguments.out,
+            init=init,
+            resume=arguments.resume,
+            force=arguments.force,
+            fixed=fixed,
         )
     if is_first:
         example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
@@ -114,7 +123,8 @@ def _config_file(argv: Sequence[str]) -> Path | None:
     return next((Path(word.removeprefix("--config=")) for word in argv if word.startswith("--config=")), None)
 
 
-def _read_config(path: Path) -> tuple[TrainConfig, str]:
+def _read_config(path: Path) -> tuple[TrainConfig, str, frozenset[str]]:
+    """The settings of a file, the name of its dataset, and the names of the settings that it has."""
     from musegen.checkpoint.folder import parse_checkpoint_config
 
     if not path.is_file():
@@ -127,6 +137,7 @@ def _read_config(path: Path) -> tuple[TrainConfig, str]:
     if not isinstance(values, dict):
         raise ConfigError(f'--config {path} must hold an object of settings, such as {{"model": {{...}}}}')
     try:
-        return parse_checkpoint_config(values)
+        config, dataset = parse_checkpoint_config(values)
     except ConfigError as error:
         raise ConfigError(f"--config {path}: {error}") from error
+    return config, dataset, frozenset(flat(values))

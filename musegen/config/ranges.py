@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,22 @@ LIMIT: Check = (
     lambda value: value > 0 and (isinstance(value, int) or value <= 1),
     "a share above 0, up to 1.0, or a whole number from 1",
 )
+DURATION: Check = (lambda value: seconds_in(value) > 0, "a time above 0, such as 90s, 8m or 1h30m")
 SEED: Check = (lambda value: 0 <= value < 2**32, "from 0 to 4294967295")
+
+
+def seconds_in(duration: str) -> float:
+    """Seconds in hours, minutes and seconds, such as 1h30m or 90s; 0 if it is none."""
+    parts = re.fullmatch(
+        r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", duration, re.ASCII
+    )
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups()) if parts else (0.0,) * 3
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `seconds_in` reads them, rounded up: 46s, 8m."""
+    return f"{math.ceil(seconds)}s" if seconds < 120 else f"{math.ceil(seconds / 60)}m"
 
 
 def setting(default: Any, allowed: Check, **metadata: Any) -> Any:
@@ -76,3 +92,11 @@ class Checked:
         for each in dataclasses.fields(self):  # type: ignore[arg-type]
             name = f"{self.flag_prefix}{each.name}".replace("_", "-")
             check_range(name, getattr(self, each.name), each.metadata.get("allowed"))
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their whole names, such as "model.hidden_size"."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found

@@ -4,12 +4,13 @@ Standard library only, so that `musegen --help` stays fast. The string under a f
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import (
     BELOW_ONE,
+    DURATION,
     LIMIT,
     ONE_UP,
     POSITIVE,
@@ -19,6 +20,7 @@ from musegen.config.ranges import (
     ZERO_UP,
     Check,
     Checked,
+    flat,
     setting,
 )
 from musegen.errors import ConfigError
@@ -207,7 +209,10 @@ class TrainerConfig(Checked, prefix="trainer."):
     """Arguments of Lightning's Trainer."""
 
     max_steps: int | None = setting(None, ONE_UP)
-    """Maximum number of steps. Default: depends on the size of the dataset."""
+    """Maximum number of steps. Default: depends on the size of the dataset, and on the maximum time."""
+    max_time: str | None = setting(None, DURATION)
+    """Maximum time of the training, such as 90s, 8m or 1h30m; size of the model, batches, steps and
+    validations are fitted to it, unless they are set. Default: 15m on a CPU; no limit on a GPU."""
     accelerator: str = setting("auto", _one_of(ACCELERATORS))
     """cpu, gpu, cuda, mps, tpu or auto."""
     devices: str = setting("auto", DEVICES)
@@ -284,6 +289,11 @@ class TrainConfig(Checked):
     def settled(self) -> Self:
         """A copy with the defaults of the model filled in."""
         return self
+
+    def changed(self) -> frozenset[str]:
+        """Names of the settings that differ from their defaults, such as "model.hidden_size"."""
+        default = flat(asdict(type(self)()))
+        return frozenset(name for name, value in flat(asdict(self)).items() if value != default[name])
 
 
 @dataclass(frozen=True)

@@ -123,16 +123,17 @@ class KeepBest(pl.Callback):
         shown: dict[str, str] = BITS_PER_NOTE,
     ) -> None:
         self.save, self.say, self.figure, self.shown = save, say, figure, shown
-        self.best = math.inf
+        self.best = self.first = math.inf
         self.began = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """What an interrupted run needs to resume."""
-        return {"best": self.best, "seconds": time.monotonic() - self.began}
+        return {"best": self.best, "first": self.first, "seconds": time.monotonic() - self.began}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume."""
         self.best, self.began = state_dict["best"], time.monotonic() - state_dict["seconds"]
+        self.first = state_dict.get("first", math.inf)
 
     def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Compare, save and print."""
@@ -145,6 +146,7 @@ class KeepBest(pl.Callback):
         }
         minutes = (time.monotonic() - self.began) / 60
         value = values[self.figure.removeprefix("val_")]
+        self.first = value if math.isinf(self.first) else self.first
         is_better = value < self.best
         metrics = ", ".join(words.format(values[name]) for name, words in self.shown.items())
         self.say(

@@ -1,13 +1,9 @@
 """The device of a run, its precision and its speed."""
 
-import copy
-import time
-
 import torch
 
 from musegen.config.settings import TrainConfig
 from musegen.errors import ConfigError
-from musegen.training.setup import Run
 
 
 def accelerator(config: TrainConfig) -> str:
@@ -20,7 +16,7 @@ def accelerator(config: TrainConfig) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu" if chosen == "auto" else chosen
 
 
-def _device(config: TrainConfig) -> str:
+def device_type(config: TrainConfig) -> str:
     """The type of the device of a run, as far as it is here."""
     chosen = accelerator(config)
     is_here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -33,7 +29,7 @@ def precision(config: TrainConfig) -> str:
     Raises:
         ConfigError: the CPU cannot run an LSTM in it.
     """
-    requested, device = config.trainer.precision, _device(config)
+    requested, device = config.trainer.precision, device_type(config)
     if requested == "bf16-mixed" and device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         raise ConfigError(
             "⟨trainer.precision⟩ bf16-mixed: this CPU does not compute in bfloat16; leave it out"
@@ -43,19 +39,3 @@ def precision(config: TrainConfig) -> str:
     # There is no public function for this.
     computes_bf16 = device == "cuda" or (device == "cpu" and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
     return "bf16-mixed" if computes_bf16 else "32-true"
-
-
-def seconds_per_step(run: Run) -> float:
-    """Time some steps of a copy of the model, without changing the random numbers of the run."""
-    device = _device(run.config)
-    trial = copy.deepcopy(run.module).to(device)
-    batches = run.data.train_batches(0)
-    with torch.random.fork_rng():
-        times = []
-        for index in range(min(3, len(batches))):
-            began = time.perf_counter()
-            batch = {name: tensor.to(device) for name, tensor in batches[index].items()}
-            with torch.autocast(device, torch.bfloat16, enabled=precision(run.config).startswith("bf16")):
-                trial.loss(batch).backward()  # type: ignore[no-untyped-call]
-            times.append(time.perf_counter() - began)
-    return min(times)

@@ -26,14 +26,15 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from musegen.checkpoint.folder import parse_checkpoint_config
+from musegen.checkpoint.folder import COMMAND, RESUME, parse_checkpoint_config
+from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.files import write_atomic
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
-_FOLDER, _STATE, _BEFORE = ".resume", "state.ckpt", "before.ckpt"
+_STATE, _BEFORE = "state.ckpt", "before.ckpt"
 _RUN = "musegen_run"
 """Key of a state for the settings of its run, as JSON."""
 _DIGEST = 32
@@ -56,7 +57,7 @@ class Interrupted(NamedTuple):
 
 def state_path(out: Path) -> Path:
     """The path of the state of the run in `out`."""
-    return out / _FOLDER / _STATE
+    return out / RESUME / _STATE
 
 
 def describe_run(typed: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> str:
@@ -76,12 +77,12 @@ def has_state(out: Path) -> bool:
 
 def _states(out: Path) -> tuple[Path, Path]:
     """The paths of the last state and of the one before."""
-    return state_path(out), out / _FOLDER / _BEFORE
+    return state_path(out), out / RESUME / _BEFORE
 
 
 def delete_resume_state(out: Path) -> None:
     """Delete the states of the run in `out`."""
-    shutil.rmtree(out / _FOLDER, ignore_errors=True)
+    shutil.rmtree(out / RESUME, ignore_errors=True)
 
 
 def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str], None]) -> Interrupted:
@@ -136,7 +137,7 @@ def _check_settings(then: TrainConfig, now: TrainConfig) -> None:
     """Refuse settings given now that differ from those then; settings not given have their defaults."""
     if then.family != now.family:
         raise ConfigError(f"⟨resume⟩: the run is of family {then.family}, not {now.family}")
-    before, after, default = (_flat(asdict(each)) for each in (then, now, type(now)()))
+    before, after, default = (flat(asdict(each)) for each in (then, now, type(now)()))
     changed = [name for name, value in after.items() if value not in (before[name], default[name])]
     if changed:
         name, flag = changed[0], f"⟨{changed[0].replace('_', '-')}⟩"
@@ -144,13 +145,6 @@ def _check_settings(then: TrainConfig, now: TrainConfig) -> None:
             f"⟨resume⟩ keeps the settings of the run: {flag} was {before[name]}, not {after[name]}; "
             "leave it out, or train into another ⟨out⟩"
         )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -223,6 +217,8 @@ class KeepState(pl.Callback):
         """Save a new run; from now on Ctrl-C and SIGTERM wait for the end of a step."""
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.path)
+        if trainer.is_global_zero:
+            write_atomic(self.path.with_name(COMMAND), f"{self.resume_command}\n".encode())
         if threading.current_thread() is threading.main_thread():
             for number in EXIT_CODES:  # Lightning restores the handlers when it ends
                 signal.signal(number, self._on_signal)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import Checkpoint
@@ -20,18 +20,25 @@ from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
 from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
+from musegen.training.budget import (
+    EPOCHS,
+    FINE_EPOCHS,
+    MIN_BATCH,
+    MIN_STEPS,
+    Timing,
+    fit_model,
+    fit_steps,
+    time_limit,
+    time_run,
+    tokens_per_second,
+)
 from musegen.training.learner import Learner
 from musegen.training.sharding import EpochData
 from musegen.training.task import Task
 
 CHOIR = SamplingOptions(temperature=0.6, min_p=0.02)
 """At temperature 1 voices cross and move in parallel more often than Bach's (see benchmarks/RESULTS.md)."""
-EPOCHS = 30
-MIN_STEPS = 200
-"""Minimum of a run whose length depends on its data."""
-VALIDATIONS = 20
-"""Validations of a run whose length depends on its data, at least `STEPS_BETWEEN` steps apart."""
-STEPS_BETWEEN = 25
+ENDLESS = 1 << 30
 TONIC_PIECES = 512
 """The maximum number of training pieces whose endings are analysed."""
 
@@ -49,6 +56,8 @@ class Run(NamedTuple):
     module: Learner
     manifest: dict[str, Any]
     """The content of data.json: names and hashes only."""
+    timing: Timing | None
+    """None: the run is short."""
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """The current model as a checkpoint without metrics."""
@@ -72,6 +81,7 @@ def set_up(
     start: Checkpoint | None,
     say: Callable[[str], None],
     tokenizer: Tokenizer | None = None,
+    fixed: frozenset[str] = frozenset(),
 ) -> Run:
     """Set up a run.
 
@@ -81,12 +91,13 @@ def set_up(
         start: a checkpoint whose model and tokenizer are used.
         say: prints one line about pieces that are left out.
         tokenizer: of an interrupted run; None: fitted to the music.
+        fixed: names of settings that are never changed, such as "model.hidden_size".
 
     Raises:
         ConfigError: a setting does not fit.
         DataError: nothing to train on.
     """
-    config, tokenizer, model, view = parts(config, dataset, start, tokenizer)
+    config, tokenizer, view = parts(config, dataset, start, tokenizer)
     config, task = config.settled(), load(family_of(config.family).training)
     _say_skipped(view.skipped, "piece", say)
     if view.odd_bars:
@@ -94,33 +105,52 @@ def set_up(
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
-    batch_tokens = min(config.optim.batch_tokens, max(2048, tokens // 8))
+    most = config.optim.batch_tokens
+    batch_tokens = most if "optim.batch_tokens" in fixed else min(most, max(MIN_BATCH, tokens // 8))
     data: EpochData = task.data(view, tokenizer, config, batch_tokens)
     _say_skipped(data.left_out, data.unit, say)
-    config = _size_run(config, data, task.most_steps)
     is_note = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
+    seconds = time_limit(config) if config.trainer.max_steps is None else None
+    if seconds is not None and start is None:
+
+        def speed(tried: TrainConfig) -> tuple[int, float]:
+            module = _module(task, tried, build_model(tried, tokenizer), is_note)
+            return tokens_per_second(tried, module, data)
+
+        config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
+        data = task.data(view, tokenizer, config, batch_tokens)
+    config = replace(config, optim=replace(config.optim, batch_tokens=data.batch_tokens))
+    model = build_model(config, tokenizer) if start is None else start.model
+    model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
+    timing = time_run(config, _module(task, config, model, is_note), data, seconds)
+    epoch = len(data.train_batches(0))
+    longest = FINE_EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
+    config = fit_steps(config, fixed, timing, seconds, longest)
     module = task.module(config, model, is_note)
     manifest = _manifest(dataset, view, tokenizer) | task.manifest(data, tokenizer)
-    return Run(config, dataset, task, tokenizer, model, data, module, manifest)
+    return Run(config, dataset, task, tokenizer, model, data, module, manifest, timing)
+
+
+def _module(task: Task, config: TrainConfig, model: nn.Module, is_note: Tensor) -> Learner:
+    """The module of a trial, which has no last step."""
+    endless = replace(config, trainer=replace(config.trainer, max_steps=ENDLESS))
+    return task.module(endless, model, is_note)
 
 
 def parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None, tokenizer: Tokenizer | None = None
-) -> tuple[TrainConfig, Tokenizer, nn.Module, TokenView]:
-    """Configuration, tokenizer, model and token streams, from `start` if there is one."""
+) -> tuple[TrainConfig, Tokenizer, TokenView]:
+    """Configuration, tokenizer and token streams, from `start` if there is one."""
     pairs = config.writes == "accompaniments"
     if start is not None:
         data = replace(config.data, tracks=start.config.data.tracks)
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
-        start.model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
-        view = token_view(dataset, start.tokenizer, data, pairs=pairs)
-        return config, start.tokenizer, start.model, view
+        return config, start.tokenizer, token_view(dataset, start.tokenizer, data, pairs=pairs)
     tokenizer = tokenizer or fit_tokenizer(
         dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=config.writes_lines
     )
     config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
-    view = token_view(dataset, tokenizer, config.data, pairs=pairs)
-    return config, tokenizer, build_model(config, tokenizer), view
+    return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
@@ -132,15 +162,6 @@ def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
     for reason, count in skipped.items():
         say(f"left out {count} {what}{'s' * (count > 1)}: {reason}")
-
-
-def _size_run(config: TrainConfig, data: EpochData, most_steps: int) -> TrainConfig:
-    """Choose unset values from the data: batch size, steps, validation interval."""
-    wanted = max(MIN_STEPS, min(most_steps, EPOCHS * len(data.train_batches(0))))
-    steps = config.trainer.max_steps or wanted
-    every = config.trainer.val_check_interval or max(STEPS_BETWEEN, steps // VALIDATIONS)
-    trainer = replace(config.trainer, max_steps=steps, val_check_interval=min(every, steps))
-    return replace(config, trainer=trainer, optim=replace(config.optim, batch_tokens=data.batch_tokens))
 
 
 def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:

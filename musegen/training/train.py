@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
+from musegen.training.budget import DEFAULT_ON_CPU, for_fine_tuning, predicted, time_limit
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
-from musegen.training.device import accelerator, precision, seconds_per_step
+from musegen.training.device import accelerator, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.resume import (
     KeepState,
@@ -40,6 +42,7 @@ def train(
     init: Path | None = None,
     resume: bool = False,
     force: bool = False,
+    fixed: frozenset[str] = frozenset(),
     say: Callable[[str], None] = say,
 ) -> Path:
     """Train a model and leave the best one on the validation split in the folder `out`.
@@ -51,6 +54,8 @@ def train(
         init: a checkpoint to start from; its model and tokenizer are used.
         resume: resume the interrupted run in `out`, with its settings.
         force: replace the content of `out`.
+        fixed: names of the settings, such as "model.hidden_size", that are kept even where they do not suit
+            the time; those that differ from their defaults are kept in any case.
         say: prints one line.
 
     Returns:
@@ -71,18 +76,32 @@ def train(
     precision(config)  # raises before anything is written
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
-    run = set_up(config, dataset, start, say, before.tokenizer if before else None)
-    _announce(run, say)
+    limit, fixed = time_limit(before.typed if before else config), fixed | config.changed()
+    if start is not None:
+        config = for_fine_tuning(config, fixed)
+    run = set_up(config, dataset, start, say, before.tokenizer if before else None, fixed)
+    _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    _fit(run, typed, out, state=before.state if before else None, say=say)
+    best = _fit(run, typed, out, state=before.state if before else None, limit=limit, start=start, say=say)
+    if start is not None:
+        _say_gain(start.path.name, best, say)
     if is_first_process():
         delete_resume_state(out)
     return out
 
 
-def _fit(run: Run, typed: TrainConfig, out: Path, *, state: Path | None, say: Callable[[str], None]) -> None:
-    """Run the steps, from the first or from a saved state; see `train`."""
+def _fit(
+    run: Run,
+    typed: TrainConfig,
+    out: Path,
+    *,
+    state: Path | None,
+    limit: float | None,
+    start: Checkpoint | None,
+    say: Callable[[str], None],
+) -> KeepBest:
+    """Run the steps, from the first or from a saved state, for at most `limit` seconds; see `train`."""
     command = shlex.join(
         ["musegen", "train", run.config.family, str(run.dataset.path), "--out", str(out), "--resume"]
     )
@@ -95,19 +114,39 @@ def _fit(run: Run, typed: TrainConfig, out: Path, *, state: Path | None, say: Ca
     # The last callback: its states include what the others have stored in the step.
     described = describe_run(typed, run.config, run.tokenizer, run.dataset)
     last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
-    trainer = _trainer(run.config, [*_callbacks(run, out, say), last], out)
+    clock = [pl.callbacks.Timer(timedelta(seconds=limit), verbose=False)] if limit else []
+    best = KeepBest(
+        lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
+    )
+    trainer = _trainer(run.config, [*_callbacks(run, out, say, best), *clock, last], out)
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
+        if start is not None:  # what is to be beaten, and kept if nothing beats it
+            trainer.validate(run.module, datamodule=run.data, verbose=False)
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state)
-    if trainer.global_step % every:  # steps since the last validation
+    steps = run.config.trainer.max_steps or 0
+    if clock and trainer.global_step < steps and (clock[0].time_remaining() or 0) <= 0:
+        say(f"the time is up after step {trainer.global_step} of {steps}")  # Lightning has validated then
+    elif trainer.global_step % every:  # steps since the last validation
         trainer.validate(run.module, datamodule=run.data, verbose=False)
+    return best
 
 
-def _callbacks(run: Run, out: Path, say: Callable[[str], None]) -> list[pl.Callback]:
+def _say_gain(name: str, best: KeepBest, say: Callable[[str], None]) -> None:
+    """What fine-tuning has gained."""
+    what = best.figure.removeprefix("val_").replace("_", " ")
+    if best.best < best.first:
+        gain = f"{(best.first - best.best) / abs(best.first):.1%} lower" if best.first else "lower"
+        say(f"fine-tuned: {what} {best.best:.3f} on valid, {gain} than {name} ({best.first:.3f})")
+    else:
+        say(f"fine-tuning has gained nothing: the weights are those of {name} ({what} {best.first:.3f})")
+
+
+def _callbacks(run: Run, out: Path, say: Callable[[str], None], best: KeepBest) -> list[pl.Callback]:
     module = run.module
     return [
         StepSeeds(run.config.seed),
         StopAtNaN(run.data.names, module.figure),
-        KeepBest(lambda metrics: _save(run, out, metrics), say, figure=module.figure, shown=module.shown),
+        best,
         SampleEachValidation(
             lambda path: write_sample(path, run.checkpoint(out), run.dataset), out / "samples"
         ),
@@ -147,13 +186,22 @@ def _save(run: Run, out: Path, metrics: dict[str, Any]) -> None:
     save_checkpoint(out, metrics=metrics, **run.kept())
 
 
-def _announce(run: Run, say: Callable[[str], None]) -> None:
+def _announce(run: Run, config: TrainConfig, say: Callable[[str], None]) -> None:
+    """Say what is trained and how long that takes; `config` is as it was before it was fitted."""
     weights = sum(p.numel() for p in run.module.parameters())
     steps = run.config.trainer.max_steps or 0
-    minutes = steps * seconds_per_step(run) / 60
-    say(
+    line = (
         f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {run.data.batch_tokens} tokens "
-        f"on {run.data.count} {run.data.unit}s: about {minutes:.1f} minutes on this machine"
+        f"on {run.data.count} {run.data.unit}s"
+    )
+    if run.timing is None:
+        say(line)
+        return
+    seconds, validating = predicted(run.config, run.timing)
+    is_default = time_limit(config) is not None and config.trainer.max_time is None
+    say(
+        f"{line}: about {seconds / 60:.1f} minutes on this machine, {validating / 60:.1f} for validation"
+        + (f"; at most {DEFAULT_ON_CPU}, for more set ⟨trainer.max-time⟩" if is_default else "")
     )
 
 

@@ -27,7 +27,7 @@ from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
 from musegen.training.decoder_module import DecoderModule
 from musegen.training.learner import lr_factor
-from musegen.training.setup import parts
+from musegen.training.setup import set_up
 from musegen.training.train import train
 from musegen.training.windows import TokenDataModule
 from tests.music_fixtures import TINY
@@ -255,8 +255,7 @@ def test_trainer_config_reaches_lightning(tunes: Dataset, tmp_path: Path) -> Non
 def test_fine_tuning_trains_with_dropout(trained: Path, tunes: Dataset) -> None:
     start = load_checkpoint(trained)
     assert not start.model.training
-    *_, model, _ = parts(TINY, tunes, start)
-    assert model.training
+    assert set_up(TINY, tunes, start, quiet).model.training
 
 
 def test_the_last_steps_are_not_thrown_away(tunes: Dataset, tmp_path: Path) -> None:
