@@ -25,11 +25,6 @@ from musegen.training.sharding import EpochData
 DEFAULT_ON_CPU = "15m"
 """The maximum time of a run on a CPU whose length is left to musegen."""
 EPOCHS = 30
-FINE_TUNING, FINE_EPOCHS = 0.06, 12
-"""Learning rate of fine-tuning, relative to the default, and its epochs."""
-FEW_NOTES = 2000
-"""With fewer notes in the validation split, fine-tuning is validated before and after only: the best of many
-validations on a few tunes is best for these alone."""
 MIN_STEPS = 200
 """Minimum of a run whose length depends on its data."""
 VALIDATIONS = 20
@@ -169,12 +164,6 @@ def fit_steps(
     )
 
 
-def for_fine_tuning(config: TrainConfig, fixed: Iterable[str]) -> TrainConfig:
-    """Settings for weights that are trained already: a lower learning rate, and less of it."""
-    lr = type(config)().optim.lr * FINE_TUNING
-    return config if "optim.lr" in fixed else replace(config, optim=replace(config.optim, lr=lr))
-
-
 def _as_share(limit: int | float, batches: int) -> float:
     """`limit_val_batches` as a share."""
     return limit if isinstance(limit, float) else min(1.0, limit / max(1, batches))
@@ -198,12 +187,11 @@ def tokens_per_second(config: TrainConfig, module: Learner, data: EpochData) -> 
     device, seconds = torch.device(device_type(config)), []
     module.to(device)
     batch = {name: tensor.to(device) for name, tensor in data.train_batches(0)[0].items()}
-    with torch.random.fork_rng():
-        for _ in range(TRIED):
-            begin = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision(config).startswith("bf16")):
-                module.loss(batch).backward()  # type: ignore[no-untyped-call]
-            seconds.append(time.perf_counter() - begin)
+    for _ in range(TRIED):
+        begin = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision(config).startswith("bf16")):
+            module.loss(batch).backward()  # type: ignore[no-untyped-call]
+        seconds.append(time.perf_counter() - begin)
     weights = sum(each.numel() for each in module.parameters())
     return weights, data.batch_tokens / min(seconds)
 

@@ -51,6 +51,8 @@ class Interrupted(NamedTuple):
     config: TrainConfig
     """Completed from the data."""
     tokenizer: Tokenizer
+    init: Path | None
+    """The checkpoint that it fine-tunes."""
     state: Path
     """Lightning's file."""
 
@@ -60,13 +62,17 @@ def state_path(out: Path) -> Path:
     return out / RESUME / _STATE
 
 
-def describe_run(typed: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset) -> str:
-    """The description of a run in its states: settings as given and as completed, tokenizer, dataset."""
+def describe_run(
+    typed: TrainConfig, config: TrainConfig, tokenizer: Tokenizer, data: Dataset, init: Path | None
+) -> str:
+    """The description of a run in its states: settings as set and as completed, tokenizer, dataset, start."""
     configs = {
         name: {"family": each.family} | asdict(each) for name, each in (("asked", typed), ("config", config))
     }
     return json.dumps(
-        configs | {"tokenizer": tokenizer.to_dict(), "dataset": data.name, "dataset_sha256": data.sha256}
+        configs
+        | {"tokenizer": tokenizer.to_dict(), "dataset": data.name, "dataset_sha256": data.sha256}
+        | {"init": str(init.resolve()) if init else None}
     )
 
 
@@ -108,6 +114,7 @@ def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str
         then, config = (parse_checkpoint_config(facts[name])[0] for name in ("asked", "config"))
         tokenizer = load_tokenizer(facts["tokenizer"])
         sha256, name = facts["dataset_sha256"], facts["dataset"]
+        init = Path(facts["init"]) if facts.get("init") else None
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError, TokenError) as error:
         raise CheckpointError(f"{path} is not a state of a run: {error}; {_RESTART}") from error
     if sha256 != dataset.sha256:
@@ -115,7 +122,7 @@ def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str
             f"⟨resume⟩: the run in {out} is trained on another version of {name}, not on this music"
         )
     _check_settings(then, typed)
-    return Interrupted(then, config, tokenizer, path)
+    return Interrupted(then, config, tokenizer, init, path)
 
 
 def _whole_state(out: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:

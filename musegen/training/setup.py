@@ -20,9 +20,9 @@ from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
 from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
+from musegen.training import fine_tuning
 from musegen.training.budget import (
     EPOCHS,
-    FINE_EPOCHS,
     MIN_BATCH,
     MIN_STEPS,
     Timing,
@@ -114,8 +114,9 @@ def set_up(
     if seconds is not None and start is None:
 
         def speed(tried: TrainConfig) -> tuple[int, float]:
-            module = _module(task, tried, build_model(tried, tokenizer), is_note)
-            return tokens_per_second(tried, module, data)
+            with torch.random.fork_rng():  # the weights of the run do not depend on what was tried
+                module = _module(task, tried, build_model(tried, tokenizer), is_note)
+                return tokens_per_second(tried, module, data)
 
         config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
         data = task.data(view, tokenizer, config, batch_tokens)
@@ -124,11 +125,23 @@ def set_up(
     model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
     timing = time_run(config, _module(task, config, model, is_note), data, seconds)
     epoch = len(data.train_batches(0))
-    longest = FINE_EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
+    longest = fine_tuning.EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
     config = fit_steps(config, fixed, timing, seconds, longest)
+    if (
+        start
+        and "trainer.val_check_interval" not in fixed
+        and _valid_notes(view, tokenizer) < fine_tuning.FEW_NOTES
+    ):
+        config = replace(config, trainer=replace(config.trainer, val_check_interval=config.trainer.max_steps))
     module = task.module(config, model, is_note)
     manifest = _manifest(dataset, view, tokenizer) | task.manifest(data, tokenizer)
     return Run(config, dataset, task, tokenizer, model, data, module, manifest, timing)
+
+
+def _valid_notes(view: TokenView, tokenizer: Tokenizer) -> int:
+    """Number of notes in the validation split."""
+    is_note = tokenizer.tables.kind == Kind.PITCH
+    return sum(int(is_note[view.stream(i)].sum()) for i in view.indices("valid"))
 
 
 def _module(task: Task, config: TrainConfig, model: nn.Module, is_note: Tensor) -> Learner:

@@ -1,5 +1,6 @@
 """`train`: from a dataset and a configuration to a checkpoint folder."""
 
+import copy
 import shlex
 import sys
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
-from musegen.training.budget import DEFAULT_ON_CPU, for_fine_tuning, predicted, time_limit
+from musegen.training.budget import DEFAULT_ON_CPU, predicted, time_limit
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
 from musegen.training.device import accelerator, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
+from musegen.training.fine_tuning import between, for_fine_tuning, say_gain
 from musegen.training.resume import (
     KeepState,
     StepSeeds,
@@ -71,21 +73,23 @@ def train(
     if is_first_process():  # for the others the folder already has its files
         refuse_taken(out, force=force or resume)
     quiet_libraries()
-    typed, before = config, load_run(out, config, dataset, say) if resume else None
-    config = before.config if before else config
+    before = load_run(out, config, dataset, say) if resume else None
+    typed, config = (before.typed, before.config) if before else (config, config)
     precision(config)  # raises before anything is written
     pl.seed_everything(config.seed, verbose=False)
-    start = _start(init, config, say) if init else None
-    limit, fixed = time_limit(before.typed if before else config), fixed | config.changed()
-    if start is not None:
-        config = for_fine_tuning(config, fixed)
+    limit, fixed = time_limit(typed), fixed | config.changed()
+    start = None
+    if init:
+        start, config = _start(init, config, say), for_fine_tuning(config, fixed)
+    elif before and before.init:
+        start = load_checkpoint(before.init)
     run = set_up(config, dataset, start, say, before.tokenizer if before else None, fixed)
     _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
     best = _fit(run, typed, out, state=before.state if before else None, limit=limit, start=start, say=say)
     if start is not None:
-        _say_gain(start.path.name, best, say)
+        say_gain(start.path.name, best, say)
     if is_first_process():
         delete_resume_state(out)
     return out
@@ -112,15 +116,16 @@ def _fit(
     say_when_one_dies(say, died)
     every = run.config.trainer.val_check_interval or 1
     # The last callback: its states include what the others have stored in the step.
-    described = describe_run(typed, run.config, run.tokenizer, run.dataset)
+    described = describe_run(typed, run.config, run.tokenizer, run.dataset, start.path if start else None)
     last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
     clock = [pl.callbacks.Timer(timedelta(seconds=limit), verbose=False)] if limit else []
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
     trainer = _trainer(run.config, [*_callbacks(run, out, say, best), *clock, last], out)
+    first = copy.deepcopy(run.model.state_dict()) if start else {}
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
-        if start is not None:  # what is to be beaten, and kept if nothing beats it
+        if start is not None and state is None:  # what is to be beaten, and kept if nothing beats it
             trainer.validate(run.module, datamodule=run.data, verbose=False)
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state)
     steps = run.config.trainer.max_steps or 0
@@ -128,17 +133,10 @@ def _fit(
         say(f"the time is up after step {trainer.global_step} of {steps}")  # Lightning has validated then
     elif trainer.global_step % every:  # steps since the last validation
         trainer.validate(run.module, datamodule=run.data, verbose=False)
+    for share in between(run.model, first) if start else ():
+        say(f"with {share:.0%} of the change of the weights:")
+        trainer.validate(run.module, datamodule=run.data, verbose=False)
     return best
-
-
-def _say_gain(name: str, best: KeepBest, say: Callable[[str], None]) -> None:
-    """What fine-tuning has gained."""
-    what = best.figure.removeprefix("val_").replace("_", " ")
-    if best.best < best.first:
-        gain = f"{(best.first - best.best) / abs(best.first):.1%} lower" if best.first else "lower"
-        say(f"fine-tuned: {what} {best.best:.3f} on valid, {gain} than {name} ({best.first:.3f})")
-    else:
-        say(f"fine-tuning has gained nothing: the weights are those of {name} ({what} {best.first:.3f})")
 
 
 def _callbacks(run: Run, out: Path, say: Callable[[str], None], best: KeepBest) -> list[pl.Callback]:
