@@ -53,7 +53,7 @@ def generate(
     start, defaults = read_prompt(tokenizer, prompt), defaults or TrainingDefaults()
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
         start.ids[0] = tokenizer.bos_of(start.bars + request.bars)
-    constraints = _constraints(tokenizer, request, start)
+    constraints = _constraints(tokenizer, request, start, defaults)
     results = []
     for rows in row_chunks(num, machine.most_rows):
         streams = RowStreams(seed, rows)
@@ -113,7 +113,9 @@ def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None
     return Prompt(prompt, bars, [*ids, bar_id])
 
 
-def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Constraints:
+def _constraints(
+    tokenizer: Tokenizer, request: Request, prompt: Prompt, defaults: TrainingDefaults
+) -> Constraints:
     programs = prompt_programs(tokenizer, prompt)
     metre_ids = [i for i in prompt.ids if tokenizer.tables.kind[i] == Kind.TIME_SIGNATURE]
     if request.time_signature is not None:
@@ -124,6 +126,9 @@ def _constraints(tokenizer: Tokenizer, request: Request, prompt: Prompt) -> Cons
         bars=prompt.bars + request.bars,
         time_signature_id=metre_ids[-1] if metre_ids else None,
         pitches=request.pitches,
+        part_pitches={
+            voice: own for voice, own in defaults.pitches.items() if request.pitches is None or voice == DRUMS
+        },
         programs=programs,
         tempo=request.tempo is None and prompt.score is None,
     )

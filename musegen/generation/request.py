@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,12 +72,15 @@ class TrainingDefaults(NamedTuple):
     """Lowest and highest pitch of each voice of a grid."""
     metres: Collection[str] = ()
     """Of the training clips, such as "6/8"; empty: all that the tokenizer has."""
+    pitches: Mapping[int, frozenset[int]] = MappingProxyType({})
+    """Those of each program, part or voice, by its number; others are written only if they are requested."""
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "TrainingDefaults":
         """Those in a checkpoint's data.json."""
         rosters = [entry["programs"] for entry in data["train"]]
-        return cls(data["tempo"], data["program"], rosters, data["ranges"], data.get("metres", ()))
+        pitches = {int(voice): frozenset(own) for voice, own in data.get("pitches", {}).items()}
+        return cls(data["tempo"], data["program"], rosters, data["ranges"], data.get("metres", ()), pitches)
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:

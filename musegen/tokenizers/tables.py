@@ -170,6 +170,29 @@ def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int
     return [(int(p.min()), int(p.max())) if len(p) else (0, 127) for p in pitches]
 
 
+def known_pitches(tables: Tables, streams: Iterable[Ints]) -> dict[int, list[int]]:
+    """The MIDI pitches that each program, part or voice has in `streams`, by its number; `DRUMS` for drums.
+
+    Drums have those that occur, all others the range from the lowest to the highest.
+    """
+    if tables.voices:
+        ranges = voice_ranges(tables, streams)
+        return {voice: list(range(low, high + 1)) for voice, (low, high) in enumerate(ranges)}
+    found: dict[int, set[int]] = {}
+    for ids in streams:
+        notes = np.flatnonzero(tables.kind[ids] == Kind.PITCH)
+        voices = np.zeros(len(notes), np.int64)
+        if tables.has_programs:
+            places = np.flatnonzero(tables.kind[ids] == Kind.PROGRAM)
+            voices = tables.program[ids[places[np.searchsorted(places, notes) - 1]]]
+        for voice, pitch in set(zip(voices.tolist(), tables.pitch[ids[notes]].tolist(), strict=True)):
+            found.setdefault(voice, set()).add(pitch)
+    return {
+        voice: sorted(pitches) if voice == DRUMS else list(range(min(pitches), max(pitches) + 1))
+        for voice, pitches in sorted(found.items())
+    }
+
+
 def empty_columns(vocab_size: int) -> dict[str, Ints]:
     """Empty columns of `Tables`, to be filled in."""
     names = [name for name in Tables._fields if name != "voices"]

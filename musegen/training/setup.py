@@ -19,7 +19,7 @@ from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
-from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
+from musegen.tokenizers import Kind, Tokenizer, known_pitches, roster, voice_ranges, whole_tokenizer
 from musegen.training import fine_tuning
 from musegen.training.budget import (
     EPOCHS,
@@ -197,6 +197,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
         "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
+        "pitches": known_pitches(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {
                 "name": view.pieces[i].name,

@@ -14,12 +14,13 @@ from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
 from musegen.generation.backends import machine_of
 from musegen.generation.eager import Eager
+from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request, TrainingDefaults
 from musegen.metrics.pitch import scale_consistency
 from musegen.music.metre import bar_ticks
 from musegen.music.writing.midi import midi_bytes
-from musegen.tokenizers import RemiTokenizer
+from musegen.tokenizers import RemiTokenizer, known_pitches
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +237,43 @@ def test_as_many_pieces_keep_to_one_scale_as_are_asked_for(checkpoint: Checkpoin
     assert all(written(1.0))
     assert sum(written(0.5)) < 16
     assert sum(written(1e-9)) < 8
+
+
+def test_what_training_never_has_is_not_written_unless_it_is_asked_for(rich: RemiTokenizer) -> None:
+    band = Score(480)
+    band.time_signatures.append(TimeSignature(0, 4, 4))
+    drums, bass = Track("Drums", 0, is_drum=True), Track("Bass", 33)
+    for step in range(16):
+        drums.notes.append(Note(240 * step, 120, (36, 42, 38, 46)[step % 4], 90))
+        bass.notes.append(Note(240 * step, 240, 36 + (0, 3, 7, 12)[step % 4], 80))
+    band.tracks.append(drums)
+    band.tracks.append(bass)
+    known = known_pitches(rich.tables, [rich.encode(band)])
+    assert known == {33: list(range(36, 49)), 128: [36, 38, 42, 46]}
+    torch.manual_seed(0)
+    model = build_model(TrainConfig(model=LMConfig(embedding_dim=16, hidden_size=32)), rich).eval()
+    defaults = TrainingDefaults(
+        rosters=[[33, 128]], pitches={voice: frozenset(own) for voice, own in known.items()}
+    )
+    machine, hot = Eager(model, rich.tables), SamplingOptions(temperature=2.0)
+    for pitches, low, high in ((None, 36, 48), (frozenset(range(60, 70)), 60, 69)):
+        request = Request(bars=4, pitches=pitches)
+        results = generate(machine, rich, request, num=12, sampling=hot, defaults=defaults)
+        written = {True: set[int](), False: set[int]()}
+        for track in (track for each in results for track in each.score.tracks):
+            written[track.is_drum] |= {note.pitch for note in track.notes}
+        assert written[True] == {36, 38, 42, 46}
+        assert written[False]
+        assert low <= min(written[False]) <= max(written[False]) <= high
+
+
+def test_a_checkpoint_keeps_to_the_pitches_of_its_training_pieces(
+    checkpoint: Checkpoint, tunes: Dataset
+) -> None:
+    pitches = [note.pitch for piece in tunes.split("train") for note in tunes.score(piece).tracks[0].notes]
+    assert checkpoint.data["pitches"] == {"0": list(range(min(pitches), max(pitches) + 1))}
+    results = generate_pieces(
+        checkpoint, Wanted(seed=1, num=20, bars=4, sampling=SamplingOptions(temperature=2.0))
+    )
+    for result in results.results:
+        assert all(min(pitches) <= note.pitch <= max(pitches) for note in result.score.tracks[0].notes)
