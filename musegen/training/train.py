@@ -12,6 +12,7 @@ from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoi
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
+from musegen.data.origin import path_from
 from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
@@ -26,6 +27,7 @@ from musegen.training.resume import (
     describe_run,
     has_state,
     load_run,
+    require_state,
     state_path,
 )
 from musegen.training.sample import write_sample
@@ -68,10 +70,10 @@ def train(
     quiet_libraries()
     typed, before = config, load_run(out, config, dataset, say) if resume else None
     config = before.config if before else config
-    precision(config)  # raises before anything is written
     pl.seed_everything(config.seed, verbose=False)
     start = _start(init, config, say) if init else None
     run = set_up(config, dataset, start, say, before.tokenizer if before else None)
+    run.manifest["dataset_path"] = path_from(out, dataset.path)
     _announce(run, say)
     if is_first_process():
         _clear(out, is_new=before is None)
@@ -79,6 +81,21 @@ def train(
     if is_first_process():
         delete_resume_state(out)
     return out
+
+
+def check(
+    config: TrainConfig, out: Path, *, init: Path | None = None, resume: bool = False, force: bool = False
+) -> None:
+    """Reject what can be rejected before the music is prepared, which may take minutes; see `train`."""
+    refuse_taken(out, force=force or resume)
+    quiet_libraries()
+    if resume:
+        require_state(out)
+    if init:
+        _start(init, config, lambda _line: None)
+    precision(config)
+    config.settled().plans(int(config.tokenizer.kind == "grid"))
+    _trainer(config, [], out, {})
 
 
 def _fit(run: Run, typed: TrainConfig, out: Path, *, state: Path | None, say: Callable[[str], None]) -> None:
@@ -95,7 +112,7 @@ def _fit(run: Run, typed: TrainConfig, out: Path, *, state: Path | None, say: Ca
     # The last callback: its states include what the others have stored in the step.
     described = describe_run(typed, run.config, run.tokenizer, run.dataset)
     last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
-    trainer = _trainer(run.config, [*_callbacks(run, out, say), last], out)
+    trainer = _trainer(run.config, [*_callbacks(run, out, say), last], out, _limits(run))
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state)
     if trainer.global_step % every:  # steps since the last validation
@@ -157,7 +174,17 @@ def _announce(run: Run, say: Callable[[str], None]) -> None:
     )
 
 
-def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl.Trainer:
+def _limits(run: Run) -> dict[str, int | float]:
+    """How many batches per epoch are used, by Lightning's names: a share of a few is at least one."""
+    settings, batches = run.config.trainer, (len(run.data.train_batches(0)), len(run.data.val_dataloader()))
+    shares = settings.limit_train_batches, settings.limit_val_batches
+    used = [1 if isinstance(s, float) and s * n < 1 else s for s, n in zip(shares, batches, strict=True)]
+    return dict(zip(("limit_train_batches", "limit_val_batches"), used, strict=True))
+
+
+def _trainer(
+    config: TrainConfig, callbacks: list[pl.Callback], out: Path, limits: dict[str, int | float]
+) -> pl.Trainer:
     settings, has_progress = config.trainer, sys.stderr.isatty()
     if has_progress:
         callbacks = [*callbacks, pl.callbacks.RichProgressBar()]
@@ -170,8 +197,7 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl
             precision=precision(config),  # type: ignore[arg-type]
             max_steps=settings.max_steps or -1,
             max_epochs=-1,
-            limit_train_batches=settings.limit_train_batches,
-            limit_val_batches=settings.limit_val_batches,
+            **limits,  # type: ignore[arg-type]
             val_check_interval=settings.val_check_interval,
             check_val_every_n_epoch=None,
             gradient_clip_val=config.optim.clip,
