@@ -81,8 +81,9 @@ def recorded_path(checkpoint: Path) -> Path | None:
     """The dataset that a checkpoint folder was trained on, if it records its place and is still there."""
     data = _json(checkpoint / "data.json")
     path = _place(checkpoint, data)
-    is_same = path and _json(path / "dataset.json").get("sha256") == data.get("dataset_sha256")
-    return path if is_same else None
+    if path is None or _json(path / "dataset.json").get("sha256") != data.get("dataset_sha256"):
+        return None
+    return path
 
 
 def _of_checkpoint(folder: Path) -> Dataset:
@@ -136,7 +137,7 @@ def _place(checkpoint: Path, data: dict[str, Any]) -> Path | None:
     """The recorded place of a checkpoint's dataset, None in older ones; as short as it can be written."""
     if not isinstance(data.get("dataset_path"), str):
         return None
-    path, here = (checkpoint / data["dataset_path"]).resolve(), Path.cwd()
+    here, path = Path.cwd(), (checkpoint / str(data["dataset_path"])).resolve()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

@@ -61,7 +61,11 @@ def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreT
     selected = [attempt(select, dataset, piece, data, pairs=pairs) for piece in dataset.pieces]
     scores = [each.score for each in selected if not isinstance(each, MusegenError)]
     if not scores:
-        reasons = "; ".join(f"{fault} (x{count})" for fault, count in Counter(map(str, selected)).items())
+        faults = Counter(map(str, selected))
+        reasons = "; ".join(f"{fault} (x{count})" for fault, count in faults.items())
+        if "no melody track" in faults:  # as in loops of drums
+            use = "an accompaniment model needs one" if pairs else "to train on all tracks, add ⟨polyphonic⟩"
+            reasons += f"; {use}"
         raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
     return scores
 

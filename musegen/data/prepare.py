@@ -271,7 +271,7 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
         leaks = sum(count > 1 for count in splits.values())
         if leaks:
             found.append(f"the same music is in more than one split: {leaks} in all")
-    missing = sum(p.melody < 0 for p in pieces)
+    missing = sum(p.melody_how == "missing" for p in pieces)
     if missing:
         found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
     return found

@@ -94,7 +94,7 @@ class TestFolderOfMusic:
             ("lm --trainer.limit-val-batches 0", "--trainer.limit-val-batches is 0"),
             (
                 "vae --model.clip-bars 16 --model.latent-dim 16",
-                "--model.latent-dim is 16: 16 bars need at least",
+                "--model.latent-dim is 16: 16 bars need 32 or more",
             ),
             ("seq2seq --tokenizer grid --encoder.plan", "--encoder.plan is for event tokens"),
         ],
