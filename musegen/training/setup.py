@@ -19,7 +19,7 @@ from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
-from musegen.tokenizers import Kind, Tokenizer, roster, voice_ranges, whole_tokenizer
+from musegen.tokenizers import Kind, Tables, Tokenizer, roster, voice_ranges, whole_tokenizer
 from musegen.training.learner import Learner
 from musegen.training.sharding import EpochData
 from musegen.training.task import Task
@@ -150,6 +150,16 @@ def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:
     return round(sum(ends_on_tonic(dataset.score(piece)) for piece in pieces) / len(pieces), 3)
 
 
+def _notes_per_onset(view: TokenView, tables: Tables) -> float:
+    """The mean number of notes that begin together in the training pieces; 1 for lines."""
+    notes = onsets = 0
+    for index in view.indices("train"):
+        kinds = tables.kind[view.stream(index)]
+        notes += int((kinds == Kind.PITCH).sum())
+        onsets += int((kinds == Kind.POSITION).sum())
+    return round(notes / onsets, 3) if onsets else 1.0  # a grid has no positions, and one note per voice
+
+
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
     """The content of data.json: names and hashes only."""
     tables = whole_tokenizer(tokenizer).tables
@@ -162,6 +172,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "tempo": view.tempo,
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
+        "notes_per_onset": _notes_per_onset(view, tables),
         "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [
             {
