@@ -153,9 +153,7 @@ def say_ended_tracks(prompt: Score, checkpoint: Checkpoint) -> None:
     elif not programs:
         say(f"{name} writes all tracks as one: what it adds to the prompt is on a track of its own")
     elif len(set(checkpoint.tokenizer.stream_programs(tracks))) < len(tracks):
-        say(
-            f"{name} knows tracks by instrument: of those that share one in the prompt, only the first goes on"
-        )
+        say(f"{name} knows tracks by instrument: of those that share one, the first goes on for all")
 
 
 def read_clip(

@@ -15,6 +15,7 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
+from musegen.data.left_out import in_words
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
@@ -130,8 +131,9 @@ def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
-    for reason, count in skipped.items():
-        say(f"left out {count} {what}{'s' * (count > 1)}: {reason}")
+    if skipped:
+        count = sum(skipped.values())
+        say(f"left out {count} {what}{'s' * (count > 1)}: {in_words(skipped)}")
 
 
 def _size_run(config: TrainConfig, data: EpochData, most_steps: int) -> TrainConfig:
