@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from musegen import __version__
 from musegen.console import progress, say
+from musegen.data.beats import warn_of_beats
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry
 from musegen.data.origin import origin_of
@@ -174,6 +175,7 @@ def _build(
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
     messages = warnings(pieces, how, summary.off_grid)
+    messages += warn_of_beats(pieces, sources, is_played=summary.off_grid > OFF_GRID)
     _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
     _write_lines(folder / "audit.jsonl", summary.audit)
     melodies = dict(Counter(p.melody_how for p in pieces).most_common())
