@@ -129,6 +129,33 @@ def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:
         )
 
 
+def say_ended_tracks(prompt: Score, checkpoint: Checkpoint) -> None:
+    """Say which tracks of a prompt do not go on in the new bars, and why.
+
+    Args:
+        prompt: tidy.
+        checkpoint: of a language model.
+    """
+    from musegen.generation.from_checkpoint import line_of
+
+    name, programs, tracks = checkpoint.path.name, checkpoint.tokenizer.config.programs, prompt.tracks
+    line, pitched = line_of(checkpoint, prompt), sum(not track.is_drum for track in prompt.tracks)
+    if len(tracks) == 1:
+        return
+    if line is not None:
+        title = f"{line + 1} {tracks[line].name.strip()}".strip()
+        say(
+            f"{name} writes one line: of the {len(tracks)} tracks of the prompt it continues the melody, "
+            f"track {title}; the others are kept, and end there. To continue all, train a model on such music"
+        )
+    elif not programs and pitched == 1:
+        say(f"{name} writes no drums: those of the prompt are kept, and end there")
+    elif not programs:
+        say(f"{name} writes all tracks as one: what it adds to the prompt is on a track of its own")
+    elif len(set(checkpoint.tokenizer.stream_programs(tracks))) < len(tracks):
+        say(f"{name} knows tracks by instrument: of those that share one, the first goes on for all")
+
+
 def read_clip(
     name: str, music: Music, checkpoint: Checkpoint, *, from_bar: int | None, melody: str | None
 ) -> Clip:

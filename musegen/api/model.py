@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from musegen.api.datasets import training_dataset
-from musegen.api.inputs import MelodyInput, Music, read_clip, read_ends, read_melody, read_music, say_misfits
+from musegen.api.inputs import (
+    MelodyInput,
+    Music,
+    read_clip,
+    read_ends,
+    read_melody,
+    read_music,
+    say_ended_tracks,
+    say_misfits,
+)
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
 from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
@@ -119,6 +128,8 @@ class Model:
     def generate(self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]) -> Piece | Pieces:
         """Generate a new piece or clip, or continue a `prompt` (a file, a Score or a Piece).
 
+        The prompt is kept unchanged. Of its tracks, a model of one line continues the melody alone.
+
         Returns:
             One `Piece`, or `Pieces` if `num` is set.
 
@@ -137,6 +148,8 @@ class Model:
         prompt = None if options.prompt is None else read_music("prompt", options.prompt)
         if prompt is not None:
             say_misfits("the prompt", prompt, self.checkpoint.tokenizer)
+            if self.checkpoint.config.writes == "pieces":
+                say_ended_tracks(prompt, self.checkpoint)
         wanted = Wanted(
             seed=seed,
             num=options.num,

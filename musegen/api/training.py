@@ -14,7 +14,6 @@ from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare as prepare_music
 from musegen.errors import ConfigError
 from musegen.families import FAMILIES, family_of
-from musegen.files import refuse_taken
 
 
 def prepare(source: str | Path, out: str | Path | None = None, **options: Any) -> Dataset:
@@ -41,12 +40,14 @@ def train(
     named = {name.replace("-", "_"): value for name, value in (settings or {}).items()}
     named |= {"trainer.max_time": max_time} if max_time else {}
     config = _with(family_of(family).config(), named)
-    refuse_taken(Path(out), force=force or resume)
     start = find_checkpoint(str(init)) if init else None
-    dataset = data if isinstance(data, Dataset) else open_data(str(data))
-    from musegen.training.train import train as run  # with Lightning, which takes seconds
+    from musegen.training.train import check  # with Lightning, which takes seconds
+    from musegen.training.train import train as run
 
-    path = run(config, dataset, Path(out), init=start, resume=resume, force=force, fixed=frozenset(named))
+    how: dict[str, Any] = {"init": start, "resume": resume, "force": force}
+    check(config, Path(out), **how)  # before the music is prepared
+    dataset = data if isinstance(data, Dataset) else open_data(str(data))
+    path = run(config, dataset, Path(out), fixed=frozenset(named), **how)
     return Model.load(path)
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
-from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
@@ -89,8 +88,6 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     bars, latent_dim = settings.clip_bars, settings.latent_dim
     encoder: ClipEncoder | BarEncoder
     if settings.hierarchical:
-        if latent_dim < 2 * bars:
-            raise ConfigError(f"⟨model.latent-dim⟩ is {latent_dim}: {bars} bars need at least {2 * bars}")
         slots = Slots.of(latent_dim, bars)
         encoder = BarEncoder(reader=reader, slots=slots)
         conductor = Conductor(slots=slots, width=settings.hidden_size)

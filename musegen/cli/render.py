@@ -61,9 +61,9 @@ def main(argv: list[str]) -> None:
     stems = [(arguments.out or path.parent) / path.stem for path in files]
     results = [[stem.with_name(stem.name + suffix) for suffix in suffixes] for stem in stems]
     _refuse_clashes(files, results)
-    results = _without_existing_pictures(results, force=arguments.force)
     if page:
         _refuse_page(page, force=arguments.force)
+    results = _missing(results, force=arguments.force, more=page is not None)
 
     pieces: list[tuple[str, Score]] = []
     failed: list[MusegenError] = []
@@ -152,21 +152,20 @@ def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
             sources[result] = path
 
 
-def _without_existing_pictures(results: list[list[Path]], *, force: bool) -> list[list[Path]]:
-    """The results without existing pictures, such as those of `accompany`, if other results are requested.
+def _missing(results: list[list[Path]], *, force: bool, more: bool) -> list[list[Path]]:
+    """The results that do not exist yet; with `force` all.
 
     Raises:
-        ConfigError: another result exists already, or a picture and nothing else is requested.
+        ConfigError: all that is requested (notation or sound, else pictures) exists, and there is no `more`.
     """
-    kept = []
-    for result in (result for outputs in results for result in outputs):
-        if result.suffix == ".png" and len(results[0]) > 1 and result.is_file() and not force:
-            kept.append(result)
-        else:
-            _refuse_existing(result, "--out", force=force)
+    every = [result for outputs in results for result in outputs]
+    kept = [] if force else [result for result in every if result.exists()]
+    requested = [result for result in every if result.suffix != ".png"] or every
+    if set(requested) <= set(kept) and not more:
+        _refuse_existing(requested[0], "--out", force=force)
     if kept:
-        names = ", ".join(map(str, kept))
-        say(f"existing pictures left unchanged: {names}; add --force to replace them")
+        what = "pictures" if all(result.suffix == ".png" for result in kept) else "files"
+        say(f"existing {what} left unchanged: {', '.join(map(str, kept))}; add --force to replace them")
     return [[result for result in outputs if result not in kept] for outputs in results]
 
 

@@ -8,10 +8,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
 from musegen.config.ranges import flat
@@ -70,6 +71,7 @@ def main(argv: list[str]) -> None:
     # for an unknown family, which is rejected below, any settings
     defaults = FAMILIES[argv[0]].config() if argv[0] in FAMILIES else TrainConfig()
     config, dataset, fixed = _read_config(file) if file else (defaults, "", frozenset[str]())
+    dataset = str(recorded_path(file.parent) or dataset) if file else dataset
     if argv[0] in FAMILIES:
         if argv[0] != config.family:
             raise ConfigError(f"--config {file} is of family {config.family}, not {argv[0]}: leave one out")
@@ -87,7 +89,6 @@ def main(argv: list[str]) -> None:
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:
-    from musegen.api.datasets import open_data
     from musegen.checkpoint.names import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
@@ -97,19 +98,14 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
     if is_first:
         refuse_taken(arguments.out, force=arguments.force or arguments.resume)
     init = find_checkpoint(arguments.init) if arguments.init else None
+    check_data(arguments.data)
+    how: dict[str, Any] = {"init": init, "resume": arguments.resume, "force": arguments.force}
     with output_folder(arguments.out) if is_first else nullcontext():
-        dataset = open_data(arguments.data)
-        from musegen.training.train import train  # takes seconds
+        from musegen.training.train import check, train  # takes seconds
 
-        out = train(
-            arguments.run,
-            dataset,
-            arguments.out,
-            init=init,
-            resume=arguments.resume,
-            force=arguments.force,
-            fixed=fixed,
-        )
+        if is_first:  # before the music is prepared
+            check(arguments.run, arguments.out, **how)
+        out = train(arguments.run, open_data(arguments.data), arguments.out, fixed=fixed, **how)
     if is_first:
         example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")

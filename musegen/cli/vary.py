@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import parse
 from musegen.config.options import SLIDERS, VaryOptions, as_arguments
 from musegen.console import say
 from musegen.files import refuse_taken
+
+if TYPE_CHECKING:
+    from musegen.api.piece import Pieces
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,17 @@ def main(argv: list[str]) -> None:
     refuse_taken(arguments.out, force=arguments.writing.force)
     with sampling_run("vary", argv, arguments, together=True) as run:
         run.pieces = run.model.vary(arguments.file, **as_arguments(arguments.options))
-        run.report = _changes(run.pieces.measured, arguments.options.moves)
+        run.report = _changes(run.pieces, arguments.options.moves)
     say(f"seed {run.pieces.seed}")
 
 
-def _changes(measured: list[dict[str, Any]], moves: Mapping[str, float]) -> list[str]:
-    """A line per variation: notes kept, and the change of each attribute that a slider was set for."""
-    original, *variations = measured
+def _changes(pieces: Pieces, moves: Mapping[str, float]) -> list[str]:
+    """A line per variation: notes kept and new, and the change of each attribute with a slider."""
+    original, *variations = pieces.measured
     lines = []
-    for number, values in enumerate(variations, start=1):
-        parts = [f"{values['recall']:.0%} of the notes kept"]
+    for number, (piece, values) in enumerate(zip(pieces, variations, strict=True), start=1):
+        kept, new, notes = values["recall"], 1 - values["precision"], piece.score.note_num()
+        parts = [f"{kept:.0%} of the notes kept, {new:.0%} of its {notes} notes new"]
         parts += [
             f"{name} {_shown(original[name])} to {_shown(values[name])} {SLIDERS[name]} (set to {change:+g})"
             for name, change in moves.items()

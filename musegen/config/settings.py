@@ -142,13 +142,14 @@ class VAEConfig(LMConfig):
     so that one wrong note does not lead to the next."""
 
     def settled(self) -> Self:
-        """A copy with defaults filled in."""
+        """A copy with defaults filled in; raises a ConfigError if the latent space is too small."""
         is_hierarchical = self.clip_bars >= LONG_CLIP if self.hierarchical is None else self.hierarchical
-        latent_dim = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
-        input_dropout = (
-            (0.5 if is_hierarchical else 0.0) if self.input_dropout is None else self.input_dropout
-        )
-        return replace(self, hierarchical=is_hierarchical, latent_dim=latent_dim, input_dropout=input_dropout)
+        size = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
+        if is_hierarchical and size < (least := 2 * self.clip_bars):
+            raise ConfigError(f"⟨model.latent-dim⟩ is {size}: {self.clip_bars} bars need {least} or more")
+        dropout = 0.5 if is_hierarchical else 0.0
+        dropout = dropout if self.input_dropout is None else self.input_dropout
+        return replace(self, hierarchical=is_hierarchical, latent_dim=size, input_dropout=dropout)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from symusic.core import ScoreTick
 
 from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
+from musegen.data.left_out import in_words
 from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
@@ -61,7 +62,11 @@ def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreT
     selected = [attempt(select, dataset, piece, data, pairs=pairs) for piece in dataset.pieces]
     scores = [each.score for each in selected if not isinstance(each, MusegenError)]
     if not scores:
-        reasons = "; ".join(f"{fault} (x{count})" for fault, count in Counter(map(str, selected)).items())
+        faults = Counter(map(str, selected))
+        reasons = in_words(faults)
+        if "no melody track" in faults:  # as in loops of drums
+            use = "an accompaniment model needs one" if pairs else "to train on all tracks, add ⟨polyphonic⟩"
+            reasons += f"; {use}"
         raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
     return scores
 

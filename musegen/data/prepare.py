@@ -14,8 +14,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 from musegen import __version__
 from musegen.console import progress, say
+from musegen.data.beats import warn_of_beats
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry
+from musegen.data.origin import origin_of
 from musegen.data.pool import parallel
 from musegen.data.sources import ReadPiece, Source, find_sources, read_source, single_pieces
 from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders, split_by_names
@@ -87,13 +89,15 @@ def prepare(
     built_in = source in CORPORA and not Path(source).exists()
     if built_in:
         files = corpus_files(source, workers=workers, limit=limit)
-        sources = [Source(f.source, f, melody) for f in files]
+        sources, origin = [Source(f.source, f, melody) for f in files], None
     else:
         sources = find_sources(Path(source), melody)[:limit]
+        origin = origin_of(Path(source), sources, out, split)
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
-        _build(building, out.name, source if built_in else "", sources, split, workers)
+        info = _build(building, out.name, source if built_in else "", sources, split, workers)
+        write_json(building / "dataset.json", info | ({"origin": origin} if origin else {}))
         building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
@@ -145,8 +149,8 @@ def _put_in_place(building: Path, out: Path) -> None:
 
 def _build(
     folder: Path, name: str, corpus: str, sources: list[Source], split: Path | None, workers: int | None
-) -> None:
-    """Write the four files of a dataset into `folder`."""
+) -> dict[str, Any]:
+    """Write the files of a dataset into `folder`, except dataset.json, whose content is returned."""
     by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
     listed = CORPORA[corpus] if corpus and split is None and CORPORA[corpus].split else None
     drop_duplicates = split is None and not by_folders and (listed is None or bool(listed.others))
@@ -171,6 +175,7 @@ def _build(
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
     messages = warnings(pieces, how, summary.off_grid)
+    messages += warn_of_beats(pieces, sources, is_played=summary.off_grid > OFF_GRID)
     _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
     _write_lines(folder / "audit.jsonl", summary.audit)
     melodies = dict(Counter(p.melody_how for p in pieces).most_common())
@@ -195,11 +200,11 @@ def _build(
         "warnings": messages,
         "sha256": summary.sha256,
     }
-    write_json(folder / "dataset.json", info)
     found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
     counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
     for line in [*(f"warning: {w}" for w in messages), f"split {HOW[how]}: {counts}", f"melody: {found}"]:
         say(line)
+    return info
 
 
 def _read_pieces(
@@ -268,7 +273,7 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
         leaks = sum(count > 1 for count in splits.values())
         if leaks:
             found.append(f"the same music is in more than one split: {leaks} in all")
-    missing = sum(p.melody < 0 for p in pieces)
+    missing = sum(p.melody_how == "missing" for p in pieces)
     if missing:
         found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
     return found

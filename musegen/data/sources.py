@@ -110,7 +110,7 @@ def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> 
     try:
         melody, how = melody_track(score, requested)
     except DataError:
-        melody, how = -1, "missing"
+        melody, how = -1, "missing" if any(not track.is_drum for track in score.tracks) else "only drums"
     piece = IndexEntry(
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),

@@ -19,6 +19,7 @@ from symusic.core import ScoreTick
 from musegen.config.settings import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, IndexEntry
+from musegen.data.left_out import in_words
 from musegen.data.selection import Selected, select, source_and_target
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
@@ -103,8 +104,7 @@ def token_view(
         _build(folder, dataset, tokenizer, data, pairs=pairs)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
     if not facts["kept"]:
-        reasons = "; ".join(f"{reason} (x{count})" for reason, count in facts["skipped"].items())
-        raise DataError(f"no piece of dataset {dataset.name} can be encoded: {reasons}")
+        raise DataError(f"no piece of dataset {dataset.name} can be encoded: {in_words(facts['skipped'])}")
     sources = None
     if pairs:
         ids, offsets = np.load(folder / "source_ids.npy"), np.load(folder / "source_offsets.npy")

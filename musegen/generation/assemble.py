@@ -34,7 +34,7 @@ def to_piece(
         set_tempo_and_program(result.score, result.ids, tokenizer, request, defaults)
         return result
     result = to_result(stream, tokenizer, bars, prompt.score.ticks_per_quarter)
-    return replace(result, score=_append_bars(prompt.score, result.score, prompt.bars, tokenizer, request))
+    return replace(result, score=_append_bars(prompt, result.score, tokenizer, request))
 
 
 def _trim(score: ScoreTick, bars: int) -> None:
@@ -72,13 +72,12 @@ def copy_tempo_key_program(score: ScoreTick, source: ScoreTick, tokenizer: Token
             track.name, track.program = source.tracks[0].name, source.tracks[0].program
 
 
-def _append_bars(
-    prompt: ScoreTick, whole: ScoreTick, prompt_bars: int, tokenizer: Tokenizer, request: Request
-) -> ScoreTick:
+def _append_bars(start: Prompt, whole: ScoreTick, tokenizer: Tokenizer, request: Request) -> ScoreTick:
     """The prompt unchanged, followed by the new bars of the decoded stream."""
-    result = prompt.copy()
-    seam, line = int(bar_ticks(prompt)[prompt_bars]), int(bar_ticks(whole)[prompt_bars])
-    targets = _target_tracks(result, tokenizer, request)
+    assert start.score is not None
+    prompt, result = start.score, start.score.copy()
+    seam, line = int(bar_ticks(prompt)[start.bars]), int(bar_ticks(whole)[start.bars])
+    targets = _target_tracks(result, start.line, tokenizer, request)
     for track in whole.tracks:
         columns = track.notes.numpy()
         new = columns["time"] >= line
@@ -105,9 +104,11 @@ def _append_bars(
     return result
 
 
-def _target_tracks(score: ScoreTick, tokenizer: Tokenizer, request: Request) -> dict[int, TrackTick]:
+def _target_tracks(
+    score: ScoreTick, line: int | None, tokenizer: Tokenizer, request: Request
+) -> dict[int, TrackTick]:
     """The prompt's tracks that take new notes, by their number in the stream; 0 without programs."""
-    tracks = [track for track in score.tracks if len(track.notes)]
+    tracks = [track for track in score.tracks if len(track.notes)] if line is None else [score.tracks[line]]
     if tokenizer.config.programs:
         numbers = tokenizer.stream_programs(tracks)
         return dict(zip(reversed(numbers), reversed(tracks), strict=True))  # of two equal numbers, the first

@@ -20,7 +20,7 @@ from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
-from musegen.generation.pieces import generate
+from musegen.generation.pieces import continued_line, generate
 from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
@@ -102,6 +102,7 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         tonic, mode = wanted.key
         accept = in_key(machine, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
     rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
+    line = None if wanted.prompt is None else line_of(checkpoint, wanted.prompt)
     while rejection.wanted:
         num, seed = rejection.wanted
         results = generate(
@@ -110,12 +111,19 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             request,
             num=num,
             prompt=wanted.prompt,
+            line=line,
             sampling=settings,
             seed=seed,
             defaults=TrainingDefaults.of(data),
         )
         rejection.take(results)
     return Generated(rejection.results, words)
+
+
+def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:
+    """The only track of a prompt that a checkpoint continues; None: all. See `continued_line`."""
+    # Older checkpoints do not record it; most that have no programs write one line, as `folk` does.
+    return continued_line(prompt, checkpoint.tokenizer, checkpoint.data.get("notes_per_onset", 1.0))
 
 
 def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:

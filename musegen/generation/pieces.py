@@ -13,6 +13,7 @@ from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Machine
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import RowStreams, row_chunks
+from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, limits_of, whole_tokenizer
@@ -20,6 +21,8 @@ from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
 """A bar with more new tokens than this is taken for an endless one."""
+MAX_DOUBLED = 1.1
+"""Notes per onset up to which training pieces are lines, with a double stop now and then."""
 
 
 def generate(
@@ -29,6 +32,7 @@ def generate(
     *,
     num: int = 1,
     prompt: ScoreTick | None = None,
+    line: int | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
@@ -41,6 +45,7 @@ def generate(
         request: what the pieces must be like.
         num: how many pieces.
         prompt: a tidy score; its notes stand unchanged before the new bars.
+        line: the only track of the prompt that is continued (see `continued_line`); None: all.
         sampling: the sampling settings.
         seed: of all random numbers; piece i of a seed does not depend on `num`.
         defaults: tempo and instruments of the training pieces.
@@ -50,7 +55,7 @@ def generate(
         TokenError: the prompt cannot be encoded.
         MusegenError: a piece did not end.
     """
-    start, defaults = read_prompt(tokenizer, prompt), defaults or TrainingDefaults()
+    start, defaults = read_prompt(tokenizer, prompt, line=line), defaults or TrainingDefaults()
     if isinstance(tokenizer, RemiTokenizer) and request.ends:
         start.ids[0] = tokenizer.bos_of(start.bars + request.bars)
     constraints = _constraints(tokenizer, request, start, defaults)
@@ -94,12 +99,29 @@ def longest_bar(tokenizer: Tokenizer) -> int:
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
 
 
-def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None) -> Prompt:
-    """The prompt of a stream: the first `bars` bars of a tidy score, or all of them."""
+def continued_line(prompt: ScoreTick, tokenizer: Tokenizer, notes_per_onset: float) -> int | None:
+    """The track of a prompt, from 0, that a model of one line continues: the melody; None: all tracks.
+
+    Args:
+        prompt: tidy.
+        tokenizer: the model's own.
+        notes_per_onset: in the training pieces.
+    """
+    if tokenizer.config.programs or notes_per_onset > MAX_DOUBLED or all(t.is_drum for t in prompt.tracks):
+        return None
+    return melody_track(prompt)[0]
+
+
+def read_prompt(
+    tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None = None, *, line: int | None = None
+) -> Prompt:
+    """The prompt of a stream: the first `bars` bars of a tidy score, or all; of all tracks or of one."""
     if prompt is None:
         return Prompt(None, 0, [tokenizer.bos_id])
-    filled = fill_odd_bars(prompt, tokenizer.time_signatures).score
+    filled = fill_odd_bars(prompt, tokenizer.time_signatures).score.copy()
     check_metres(filled, tokenizer, "the prompt")
+    if line is not None:
+        filled.tracks = [filled.tracks[line]]
     ids = whole_tokenizer(tokenizer).encode(filled)[:-1].tolist()
     bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind
@@ -110,7 +132,7 @@ def read_prompt(tokenizer: Tokenizer, prompt: ScoreTick | None, bars: int | None
         ids = ids[: lines[bars]]
     # Bars in which the last note is only held are not in the stream yet.
     ids += [bar_id, metre_id] * (bars - len(lines))
-    return Prompt(prompt, bars, [*ids, bar_id])
+    return Prompt(prompt, bars, [*ids, bar_id], line)
 
 
 def _constraints(

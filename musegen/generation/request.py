@@ -56,6 +56,8 @@ class Prompt(NamedTuple):
     """How many bars of the score are kept."""
     ids: list[int]
     """The ids from BOS to the bar line after them."""
+    line: int | None = None
+    """The only track that is in the ids and goes on (from 0), None: all of them."""
 
 
 class TrainingDefaults(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from symusic import Score, Track
 
 from musegen.music.fingerprint import GRID
-from musegen.music.notes import Floats, Ints, note_arrays, pitched_notes
+from musegen.music.notes import Floats, Ints, note_arrays, played_notes
 
 _HOLD, _REST = 128, 129
 
@@ -29,7 +29,8 @@ class NoteScores(NamedTuple):
 def note_scores(reference: Score, found: Score, *, with_durations: bool = False) -> NoteScores:
     """How many notes of a clip match, with equal onset and pitch (on 24 positions per quarter note).
 
-    Drums, velocities and tracks are ignored. If one side has no notes its share is 0; if both, 1.
+    A piece of a drum kit counts as a pitch of its own. Velocities and tracks are ignored. If one side has no
+    notes its share is 0; if both, 1.
 
     Args:
         reference: the expected notes.
@@ -45,7 +46,7 @@ def note_scores(reference: Score, found: Score, *, with_durations: bool = False)
 
 
 def _notes(score: Score, *, with_durations: bool) -> Counter[tuple[int, ...]]:
-    onsets, durations, pitches = pitched_notes(score)
+    onsets, durations, pitches = played_notes(score)
     begins, ends = (np.round(t * GRID / score.tpq).astype(np.int64) for t in (onsets, onsets + durations))
     columns = [begins, pitches, ends - begins] if with_durations else [begins, pitches]
     return Counter(tuple(row) for row in np.stack(columns, axis=1).tolist())

@@ -1,7 +1,7 @@
 """Smoothness of a sequence of clips from its first to its last.
 
-A clip is a Score; only the onset (on 24 positions per quarter note) and pitch of its notes count, drums
-excluded: in one line the durations follow from the onsets except for rests.
+A clip is a Score; only the onset (on 24 positions per quarter note) and pitch of its notes count, for drums
+the piece of the kit: in one line the durations follow from the onsets except for rests.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from symusic import Score
 
 from musegen.metrics.bootstrap import spearman
 from musegen.music.fingerprint import GRID
-from musegen.music.notes import Ints, pitched_notes
+from musegen.music.notes import Ints, played_notes
 
 
 class Smoothness(NamedTuple):
@@ -56,7 +56,7 @@ def note_distances(clips: Sequence[Score]) -> Ints:
 
 def _timed_notes(score: Score) -> Ints:
     """Onset in positions and pitch of each note, ascending, (notes, 2)."""
-    onsets, _, pitches = pitched_notes(score)
+    onsets, _, pitches = played_notes(score)
     rows = np.stack([np.round(onsets * GRID / score.tpq).astype(np.int64), pitches], axis=1)
     return np.asarray(rows[np.lexsort((pitches, rows[:, 0]))], np.int64)
 

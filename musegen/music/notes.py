@@ -135,6 +135,16 @@ def pitched_notes(score: Score) -> tuple[Ints, Ints, Ints]:
     return onsets, durations, pitches
 
 
+def played_notes(score: Score) -> tuple[Ints, Ints, Ints]:
+    """The same of all tracks; the pieces of a drum kit have pitches from 128."""
+    rows = [np.zeros((3, 0), np.int64)]
+    for track in score.tracks:
+        onsets, durations, pitches, _ = note_arrays(track)
+        rows.append(np.stack([onsets, durations, pitches + 128 * track.is_drum]))
+    onsets, durations, pitches = np.concatenate(rows, axis=1)
+    return onsets, durations, pitches
+
+
 def check_ticks(ours: Score, human: Score) -> None:
     """Check that two Scores have the same resolution.
 

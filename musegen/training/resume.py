@@ -81,6 +81,18 @@ def has_state(out: Path) -> bool:
     return any(path.is_file() for path in _states(out))
 
 
+def require_state(out: Path) -> None:
+    """Reject to resume where there is no state.
+
+    Raises:
+        ConfigError: `out` has none.
+    """
+    if not has_state(out):
+        whole = (out / "SHA256SUMS").is_file()
+        fault = "holds a run that has ended" if whole else "holds no run that was interrupted"
+        raise ConfigError(f"⟨resume⟩: {out} {fault}; leave ⟨resume⟩ out to train from the start")
+
+
 def _states(out: Path) -> tuple[Path, Path]:
     """The paths of the last state and of the one before."""
     return state_path(out), out / RESUME / _BEFORE
@@ -104,10 +116,7 @@ def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str
         ConfigError: there is nothing to resume, or the settings differ.
         CheckpointError: the states are damaged.
     """
-    if not has_state(out):
-        whole = (out / "SHA256SUMS").is_file()
-        fault = "holds a run that has ended" if whole else "holds no run that was interrupted"
-        raise ConfigError(f"⟨resume⟩: {out} {fault}; leave ⟨resume⟩ out to train from the start")
+    require_state(out)
     path, state = _whole_state(out, say)
     try:
         facts = json.loads(state[_RUN])

@@ -15,11 +15,20 @@ from musegen.config.options import SamplingOptions
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
+from musegen.data.left_out import in_words
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
-from musegen.tokenizers import Kind, Tokenizer, known_pitches, roster, voice_ranges, whole_tokenizer
+from musegen.tokenizers import (
+    Kind,
+    Tables,
+    Tokenizer,
+    known_pitches,
+    roster,
+    voice_ranges,
+    whole_tokenizer,
+)
 from musegen.training import fine_tuning
 from musegen.training.budget import (
     EPOCHS,
@@ -173,8 +182,9 @@ def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
-    for reason, count in skipped.items():
-        say(f"left out {count} {what}{'s' * (count > 1)}: {reason}")
+    if skipped:
+        count = sum(skipped.values())
+        say(f"left out {count} {what}{'s' * (count > 1)}: {in_words(skipped)}")
 
 
 def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:
@@ -182,6 +192,16 @@ def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:
     train = view.indices("train")
     pieces = [view.pieces[i] for i in train[:: -(-len(train) // TONIC_PIECES)]]
     return round(sum(ends_on_tonic(dataset.score(piece)) for piece in pieces) / len(pieces), 3)
+
+
+def _notes_per_onset(view: TokenView, tables: Tables) -> float:
+    """The mean number of notes that begin together in the training pieces; 1 for lines."""
+    notes = onsets = 0
+    for index in view.indices("train"):
+        kinds = tables.kind[view.stream(index)]
+        notes += int((kinds == Kind.PITCH).sum())
+        onsets += int((kinds == Kind.POSITION).sum())
+    return round(notes / onsets, 3) if onsets else 1.0  # a grid has no positions, and one note per voice
 
 
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -196,6 +216,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "tempo": view.tempo,
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
+        "notes_per_onset": _notes_per_onset(view, tables),
         "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
         "pitches": known_pitches(tables, (view.stream(i) for i in view.indices("train"))),
         "train": [

@@ -14,6 +14,7 @@ from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoi
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
+from musegen.data.origin import path_from
 from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
@@ -30,6 +31,7 @@ from musegen.training.resume import (
     describe_run,
     has_state,
     load_run,
+    require_state,
     state_path,
 )
 from musegen.training.sample import write_sample
@@ -75,7 +77,6 @@ def train(
     quiet_libraries()
     before = load_run(out, config, dataset, say) if resume else None
     typed, config = (before.typed, before.config) if before else (config, config)
-    precision(config)  # raises before anything is written
     pl.seed_everything(config.seed, verbose=False)
     limit, fixed = time_limit(typed), fixed | config.changed()
     start = None
@@ -84,6 +85,7 @@ def train(
     elif before and before.init:
         start = load_checkpoint(before.init)
     run = set_up(config, dataset, start, say, before.tokenizer if before else None, fixed)
+    run.manifest["dataset_path"] = path_from(out, dataset.path)
     _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
@@ -93,6 +95,21 @@ def train(
     if is_first_process():
         delete_resume_state(out)
     return out
+
+
+def check(
+    config: TrainConfig, out: Path, *, init: Path | None = None, resume: bool = False, force: bool = False
+) -> None:
+    """Reject what can be rejected before the music is prepared, which may take minutes; see `train`."""
+    refuse_taken(out, force=force or resume)
+    quiet_libraries()
+    if resume:
+        require_state(out)
+    if init:
+        _start(init, config, lambda _line: None)
+    precision(config)
+    config.settled().plans(int(config.tokenizer.kind == "grid"))
+    _trainer(config, [], out, {})
 
 
 def _fit(
@@ -122,7 +139,7 @@ def _fit(
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
-    trainer = _trainer(run.config, [*_callbacks(run, out, say, best), *clock, last], out)
+    trainer = _trainer(run.config, [*_callbacks(run, out, say, best), *clock, last], out, _limits(run))
     first = copy.deepcopy(run.model.state_dict()) if start else {}
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         if start is not None and state is None:  # what is to be beaten, and kept if nothing beats it
@@ -203,7 +220,17 @@ def _announce(run: Run, config: TrainConfig, say: Callable[[str], None]) -> None
     )
 
 
-def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl.Trainer:
+def _limits(run: Run) -> dict[str, int | float]:
+    """How many batches per epoch are used, by Lightning's names: a share of a few is at least one."""
+    settings, batches = run.config.trainer, (len(run.data.train_batches(0)), len(run.data.val_dataloader()))
+    shares = settings.limit_train_batches, settings.limit_val_batches
+    used = [1 if isinstance(s, float) and s * n < 1 else s for s, n in zip(shares, batches, strict=True)]
+    return dict(zip(("limit_train_batches", "limit_val_batches"), used, strict=True))
+
+
+def _trainer(
+    config: TrainConfig, callbacks: list[pl.Callback], out: Path, limits: dict[str, int | float]
+) -> pl.Trainer:
     settings, has_progress = config.trainer, sys.stderr.isatty()
     if has_progress:
         callbacks = [*callbacks, pl.callbacks.RichProgressBar()]
@@ -216,8 +243,7 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback], out: Path) -> pl
             precision=precision(config),  # type: ignore[arg-type]
             max_steps=settings.max_steps or -1,
             max_epochs=-1,
-            limit_train_batches=settings.limit_train_batches,
-            limit_val_batches=settings.limit_val_batches,
+            **limits,  # type: ignore[arg-type]
             val_check_interval=settings.val_check_interval,
             check_val_every_n_epoch=None,
             gradient_clip_val=config.optim.clip,

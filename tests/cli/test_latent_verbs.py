@@ -1,6 +1,7 @@
 """The verbs of a latent space, as a user types them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -102,7 +103,10 @@ def test_vary(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = run(capsys, "vary", "clips", "a.mid", "--amount", 0.5, "--seed", 1, "--out", "o")
     assert out == [*(f"o/00{number}.mid" for number in range(1, 5)), "o/all.mid"]
     assert "4: " in err
-    assert "of the notes kept" in err
+    for number in range(1, 5):
+        [row] = (row for row in err.splitlines() if row.startswith(f"{number}: "))
+        count = read_score(here / "o" / f"00{number}.mid")[0].note_num()
+        assert re.fullmatch(rf"{number}: \d+% of the notes kept, \d+% of its {count} notes new", row)
     manifest = json.loads((here / "o" / "manifest.json").read_text())
     assert manifest["measured"][0]["density"] == 4.0
     assert len(manifest["measured"]) == 5

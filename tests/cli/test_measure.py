@@ -145,7 +145,7 @@ class TestMaxCopy:
         for more, told in (
             (f"--against {tunes.path}", "--against is the dataset that --max-copy compares with"),
             ("--max-copy 0", "from 1 to 10000 notes"),
-            ("--max-copy 5", "name its folder instead"),
+            ("--max-copy 5 --against nowhere", "no dataset nowhere"),
         ):
             code, _, err = call(capsys, f"{words} {more}")
             assert code == 2

@@ -185,6 +185,23 @@ class TestRejects:
         assert render(capsys, tune, "--musicxml", "--force")[0] == ["tune.png", "tune.musicxml"]
         assert Path("tune.png").read_bytes().startswith(PNG)
 
+    def test_what_is_missing_is_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("tune.musicxml").write_text("mine")
+        Path("other.mid").write_bytes(tune.read_bytes())
+        kept = "existing files left unchanged: tune.musicxml; add --force to replace them"
+        out, err = render(capsys, tune, "other.mid", "--musicxml")
+        assert (out, err) == (["tune.png", "other.png", "other.musicxml"], [kept])
+        out, err = render(capsys, tune, "--musicxml", "--html", "page.html")
+        assert (out, err) == (["page.html"], [kept])
+        out, err = render(capsys, tune, "--musicxml", "--wav")
+        assert out == ["tune.wav"]
+        assert err[0] == "existing files left unchanged: tune.png, tune.musicxml; add --force to replace them"
+        _, err = render(capsys, tune, "other.mid", "--musicxml", code=2)
+        assert err == [
+            "error: tune.musicxml exists already: add --force to replace it, or name another --out"
+        ]
+        assert Path("tune.musicxml").read_text() == "mine"
+
     def test_where_nothing_can_be_written(self, tune: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (Path("tune.png") / "in the way").mkdir(parents=True)
         _, err = render(capsys, tune, "--force", code=2)

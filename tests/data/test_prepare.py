@@ -1,14 +1,15 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from symusic import Note
+from symusic import Note, TimeSignature
 
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.errors import ConfigError, DataError
 from musegen.music.notes import transpose
-from musegen.music.writing.midi import midi_bytes
+from musegen.music.writing.midi import midi_bytes, write_score
 from tests.music.scores import line, score
 
 
@@ -101,6 +102,22 @@ def test_too_few_for_a_split_and_performance_timing_are_said(
     assert "performance timing" in said
     assert "no split: too few pieces" in said
     assert len(dataset.info["warnings"]) == 2
+
+
+def test_beats_without_bars_are_said(tunes: Dataset, tmp_path: Path) -> None:
+    """As in raw pop files: 1/4 from beginning to end, and a file of beats beside each."""
+    for number, piece in enumerate(tunes.pieces[:4]):
+        music = tunes.score(piece)
+        if number:
+            music.time_signatures = [TimeSignature(0, 1, 4)]
+        write_score(music, tmp_path / "in" / str(number) / "a.mid")
+        (tmp_path / "in" / str(number) / "beat_midi.txt").write_text("0.02 1.0 1.0\n0.68 0.0 0.0\n")
+    bars, beats = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1).info["warnings"]
+    assert bars.startswith("3 of 4 pieces have bars of one beat (as 1/4)")
+    assert beats == "files of beats beside the music are not read (beat_midi.txt): quantise it to them first"
+    shutil.rmtree(tmp_path / "in" / "0")
+    (tmp_path / "in" / "1" / "beat_midi.txt").unlink()
+    assert len(prepare(str(tmp_path / "in"), tmp_path / "out2", workers=1).info["warnings"]) == 1
 
 
 def test_a_melody_that_some_pieces_lack(tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ def test_a_note_twice_is_found_once() -> None:
     assert note_scores(TUNE, double) == (0.5, 1.0, pytest.approx(2 / 3))
 
 
+def test_drums_are_notes_of_their_own() -> None:
+    beat = score(line([36, 42, 38, 42], drums=True))
+    busier = score(line([36, 42, 38, 42, 36, 42, 38, 42, 46, 49], drums=True))
+    assert note_scores(beat, busier) == (0.4, 1.0, pytest.approx(4 / 7))
+    assert note_scores(beat, score(line([36, 42, 38, 42]))).f1 == 0.0
+
+
 def test_silence() -> None:
     silent = Score(480)
     assert note_scores(TUNE, silent) == (0.0, 0.0, 0.0)

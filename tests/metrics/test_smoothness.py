@@ -99,3 +99,8 @@ def test_spearman_is_that_of_the_ranks() -> None:
     # by hand: ranks 1 2 3 4 and 1 2.5 2.5 4
     assert spearman([1, 2, 3, 4], [5, 6, 6, 9]) == pytest.approx(4.5 / math.sqrt(5 * 4.5))
     assert math.isnan(spearman([1, 2, 3], [1, 1, 1]))
+
+
+def test_the_pieces_of_a_drum_kit_count() -> None:
+    beat, other = (score(line(pitches, drums=True)) for pitches in ([36, 42, 38, 42], [36, 42, 38, 46]))
+    assert (note_edit_distance(beat, beat), note_edit_distance(beat, other)) == (0, 1)

@@ -1,0 +1,64 @@
+"""Loops of drums: prepared, trained on and varied as such."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from musegen.cli import main
+from musegen.data.dataset import Dataset
+from musegen.music.writing.midi import write_score
+from tests.music.scores import line, score
+
+TRAINING = "--trainer.max-steps 4 --model.hidden-size 16 --model.latent-dim 8 --trainer.accelerator cpu"
+
+
+@pytest.fixture
+def loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with the dataset loops: eight beats of four bars."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(8):
+        bar = [36, 42, 38, 42, 36, 36 + number, 38, 46]
+        write_score(score(line(bar * 4, drums=True), metres=[(0, 4, 4)]), Path("beats") / f"{number}.mid")
+    assert main(["prepare", "beats", "--out", "datasets/loops"]) == 0
+    return Path("datasets/loops")
+
+
+def test_a_dataset_of_drums_has_no_defect(loops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["prepare", "beats", "--out", str(loops), "--force"]) == 0
+    out, err = capsys.readouterr()
+    assert "warning" not in err
+    assert "melody: 8 only drums" in err.splitlines()
+    assert "no melody track" not in out
+    assert Dataset.open(loops).info["warnings"] == []
+
+
+@pytest.mark.usefixtures("loops")
+@pytest.mark.parametrize(
+    ("family", "hint"),
+    [
+        ("vae", "to train on all tracks, add --polyphonic"),
+        ("lm --data.tracks melody", "to train on all tracks, add --polyphonic"),
+        ("seq2seq", "an accompaniment model needs one"),
+    ],
+)
+def test_what_needs_a_melody_says_what_to_do(
+    family: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *family.split(" ", 1)[:1], "loops", "--out", "o", *family.split()[1:]]) == 2
+    [*_, error] = capsys.readouterr().err.splitlines()
+    assert error == f"error: no piece of dataset loops can be used: no melody track (x8); {hint}"
+
+
+@pytest.mark.usefixtures("loops")
+def test_notes_of_drums_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    """An untrained model writes other drums: not all of the notes are kept."""
+    assert main(["train", "vae", "loops", "--polyphonic", *TRAINING.split(), "--out", "o"]) == 0
+    assert main(["vary", "o", "beats/0.mid", "--amount", "1", "--num", "1", "--seed", "1", "--out", "v"]) == 0
+    assert main(["reconstruct", "o", "beats/0.mid", "--out", "r"]) == 0
+    err = capsys.readouterr().err
+    kept, new = map(int, re.findall(r"1: (\d+)% of the notes kept, (\d+)% of its \d+ notes new", err)[0])
+    assert kept < 100
+    assert new > 0
+    assert "note F1 1.000" not in err
