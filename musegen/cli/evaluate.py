@@ -130,10 +130,20 @@ def _refuse_unfitting(checkpoint: Checkpoint, arguments: Evaluate) -> None:
             f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
             f"{checkpoint.config.family}; leave it out"
         )
-    if arguments.samples is not None and 0 < arguments.samples < family.min_samples:
+    refuse_samples(arguments.samples, checkpoint.path.name, family.name)
+
+
+def refuse_samples(samples: int | None, model: str, family: str) -> None:
+    """Refuse fewer samples than a family's evaluation needs, unless it is none.
+
+    Raises:
+        ConfigError: how many it needs.
+    """
+    least = family_of(family).min_samples
+    if samples is not None and 0 < samples < least:
         raise ConfigError(
-            f"--samples is {arguments.samples}: {checkpoint.path.name} is of family {family.name}, whose "
-            f"samples are compared with real music: {family.min_samples} or more, or 0 for none"
+            f"--samples is {samples}: {model} is of family {family}, whose samples are compared with real "
+            f"music: {least} or more, or 0 for none"
         )
 
 

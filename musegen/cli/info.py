@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.console import print_json
+from musegen.console import print_json, say
 from musegen.errors import ConfigError, MidiError
 
 
@@ -41,6 +41,10 @@ def main(argv: list[str]) -> None:
     else:
         for each in facts:
             print_facts(each)
+        named = zip(arguments.paths, facts, strict=True)
+        models = [name for name, each in named if each["kind"] == "checkpoint"]
+        if len(models) > 1:
+            say(f"side by side, measured on the same pieces: musegen compare-models {' '.join(models)}")
 
 
 def _facts(name: str) -> dict[str, Any]:
