@@ -181,7 +181,9 @@ def _print(result: dict[str, Any]) -> None:
         }
     shown = [name for name in COLUMNS if any(row.get(name) is not None for row in rows.values())]
     cells = [[name, *(_cell(each, row) for each in shown)] for name, row in rows.items()]
-    print_table(["", *(COLUMNS[each] for each in shown)], cells, _notes(result), left=("", "data"), width=120)
+    titles = ["", *(COLUMNS[each] for each in shown)]
+    whole = ("", COLUMNS["data"], COLUMNS["ngram"], COLUMNS["copied"])
+    print_table(titles, cells, _notes(result), left=("", "data"), whole=whole, width=120)
 
 
 def _cell(name: str, row: dict[str, Any]) -> str:

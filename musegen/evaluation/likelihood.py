@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.batches import fill_batches
-from musegen.data.dataset import Dataset
+from musegen.data.dataset import SPLITS, Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.losses import stream_nats
@@ -140,8 +140,7 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     """
     indices = view.indices(split)
     if not indices:
-        sizes = ", ".join(f"{name} ({len(dataset.split(name))})" for name in ("train", "valid", "test"))
-        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {sizes}")
+        raise no_pieces(dataset, split)
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
     nats, counts = np.zeros((len(view.pieces), len(Kind))), np.zeros((len(view.pieces), len(Kind)), np.int64)
     plan_nats, spans = np.zeros(len(view.pieces)), 0
@@ -168,6 +167,12 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         plan_nats=plan_nats[indices],
         spans=spans,
     )
+
+
+def no_pieces(dataset: Dataset, split: str) -> DataError:
+    """The error that a split has no pieces, with the sizes of all splits."""
+    sizes = ", ".join(f"{name} ({len(dataset.split(name))})" for name in SPLITS)
+    return DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {sizes}")
 
 
 def by_kind(kinds: Ints, nats: Floats) -> tuple[Floats, Ints]:

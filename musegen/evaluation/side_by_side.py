@@ -16,7 +16,7 @@ from musegen.data.training_index import TrainingIndex
 from musegen.errors import DataError
 from musegen.evaluation.comparison import Evaluation
 from musegen.evaluation.copies import MIN_RUN
-from musegen.evaluation.likelihood import WITHOUT, model_view
+from musegen.evaluation.likelihood import WITHOUT, model_view, no_pieces
 from musegen.families import family_of, load
 
 
@@ -39,6 +39,8 @@ def shared_pieces(checkpoints: Sequence[Checkpoint], dataset: Dataset, split: st
         DataError: there are none.
     """
     own, trained = dataset.split(split), set[str]()
+    if not own:
+        raise no_pieces(dataset, split)
     for checkpoint in checkpoints:
         trained |= _training_pieces(checkpoint, dataset)
     new = [piece for piece in own if not {piece.name, piece.sha256} & trained]
