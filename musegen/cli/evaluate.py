@@ -90,8 +90,6 @@ def main(argv: list[str]) -> None:
     _refuse_unfitting(checkpoint, arguments)
     dataset = held_out_data(checkpoint, arguments.data)
     is_own = dataset.sha256 == checkpoint.data["dataset_sha256"]
-    if not (arguments.data or is_own):
-        say(f"warning: {dataset.path} has changed since {checkpoint.path} was trained on it")
     with output_folder(arguments.out) if arguments.out else nullcontext():
         figures = _figures(checkpoint, dataset, arguments)
         if arguments.out:

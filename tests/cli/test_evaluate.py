@@ -110,16 +110,3 @@ class TestRefusals:
         assert (code, out) == (2, "")
         assert part in err
         assert not (here / "datasets").exists()
-
-    def test_a_dataset_that_has_changed_is_said(
-        self, here: Path, trained: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        shutil.copytree(trained, here / "checkpoints" / "model")
-        shutil.copytree(tunes.path, here / "datasets" / "tunes")
-        line = ("evaluate", "model", "--samples", 0, "--json")
-        assert "has changed" not in call(capsys, *line)[2]
-        facts = here / "datasets" / "tunes" / "dataset.json"
-        facts.write_text(facts.read_text().replace(tunes.sha256, "0" * 64))
-        code, _, err = call(capsys, *line)
-        assert code == 0
-        assert "warning: datasets/tunes has changed since checkpoints/model was trained on it" in err
