@@ -214,6 +214,8 @@ def _notes(result: dict[str, Any]) -> list[str]:
         f"{left['trained_on']} that a model was trained on, {left['unreadable']} that not all can read",
         "minutes: of training, until the best validation",
     ]
+    if any("note_f1" in row for row in rows.values()):
+        lines.append("bits per note: of clips, given their points in the latent space")
     if any("ngram" in row for row in rows.values()):
         lines.append("n-gram: bits per note of the best short n-gram of the same tokens")
     if any("copied" in row for row in rows.values()):

@@ -148,3 +148,12 @@ def test_info_of_two_models_names_the_command(here: Path, capsys: pytest.Capture
     shutil.copytree(here / "checkpoints" / "one", here / "checkpoints" / "same")
     assert "compare-models" not in call(capsys, "info one tunes")[2]
     assert "musegen compare-models one same\n" in call(capsys, "info one tunes same")[2]
+
+
+def test_info_prints_the_totals_of_the_metrics(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = json.loads(call(capsys, "evaluate one --samples 2 --json")[1])
+    out = call(capsys, "info one")[1]
+    assert f"bits_per_note {figures['bits_per_note']:.6g}" in out
+    assert f"overlap {figures['comparison']['overlap']:.6g}" in " ".join(out.split())
+    assert not any(word in out for word in ("unigram", "nats_each", "not_passed"))
+    assert json.loads(call(capsys, "info one --json")[1])["metrics"]["test"] == figures
