@@ -8,7 +8,6 @@ Trained on the training split in the same transpositions as the networks, evalua
 import math
 from collections.abc import Iterable, Sequence
 
-from benchmarks.kneser_ney import kneser_ney_nats
 from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.config.settings import DataConfig, TokenizerConfig
@@ -17,6 +16,7 @@ from musegen.data.fitting import fit_tokenizer
 from musegen.data.variations import transposition_tables
 from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError
+from musegen.evaluation.kneser_ney import kneser_ney_nats
 
 
 def measure(

@@ -46,6 +46,8 @@ class Family:
     """Expected tensor sizes, checked before memory is allocated: see checkpoint/sizes.py."""
     skips: frozenset[str] = field(default_factory=frozenset)
     """Options of `musegen evaluate` that it does not have."""
+    min_samples: int = 1
+    """The fewest samples of `musegen evaluate`, apart from none at all."""
 
     @property
     def name(self) -> str:
@@ -77,6 +79,7 @@ FAMILIES: dict[str, Family] = {
             card_example="generate {} --bars 16 --num 4 --out out/",
             advice="generate",
             skips=frozenset({"limit"}),
+            min_samples=2,
         ),
         Family(
             noun="accompaniment model",

@@ -1,4 +1,4 @@
-"""What the commands load: none but `train` and `evaluate` needs torch, MidiTok or Lightning.
+"""What the commands load: only `train`, `evaluate` and `compare-models` need torch, MidiTok or Lightning.
 
 Each command is run in a process of its own, which then lists the libraries that it has imported.
 """

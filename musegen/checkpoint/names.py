@@ -88,7 +88,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
             "pieces": data["splits"],
             "licence": licence[0].removeprefix("Licence:").strip() if licence else data.get("licence", ""),
             "split": split,
-            "figures": _figures(metrics.get(split, {})),
+            "figures": main_figures(metrics.get(split, {})),
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(
@@ -131,7 +131,7 @@ def _first_paragraph(card: str) -> str:
     return ""
 
 
-def _figures(measured: dict[str, Any]) -> dict[str, float]:
+def main_figures(measured: dict[str, Any]) -> dict[str, float]:
     """Those of `FIGURES` that were measured, from any level of the metrics."""
     model = measured.get("systems", {}).get("model", {})
     means = {name: found["mean"] for name, found in model.items()}

@@ -29,6 +29,7 @@ VERBS = {
     "export": "export a model to ONNX, to run it elsewhere",
     "evaluate": "measure how well a model predicts held-out music",
     "compare": "measure how similar generated music is to real music, without a model",
+    "compare-models": "measure models on the same pieces, and draw their learning curves",
     "novelty": "find what music files copy from the training pieces of a model",
     "models": "list the bundled models, which can be named in place of a checkpoint",
     "info": "describe a music file, a dataset or a checkpoint",
@@ -126,7 +127,7 @@ def _dispatch(argv: list[str]) -> None:
     elif verb in ("-V", "--version"):
         print(f"musegen {__version__}")
     elif verb in VERBS:
-        importlib.import_module(f"musegen.cli.{verb}").main(rest)
+        importlib.import_module(f"musegen.cli.{verb.replace('-', '_')}").main(rest)
     else:
         kind = "flag" if verb.startswith("-") else "command"
         near = get_close_matches(verb, [*VERBS, "--help", "--version"], n=1)
@@ -135,7 +136,7 @@ def _dispatch(argv: list[str]) -> None:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {verb:<13}{what}" for verb, what in VERBS.items())
+    verbs = "\n".join(f"  {verb:<16}{what}" for verb, what in VERBS.items())
     about = "Train small models on your own music, and generate new pieces as MIDI."
     usage = "usage: musegen COMMAND ...   (more: musegen COMMAND --help)"
     return f"{usage}\n\n{about}\n\ncommands:\n{verbs}\n\n{EXAMPLES}"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure nats per token and bits per note on whole pieces; lower is better.
 
+    Beside these are the figures of n-grams of the same tokens, fitted to the training pieces, and a line says
+    which of them the model has not passed.
+
     A language model also generates pieces with the time signatures and lengths of those of the split, and the
     two sets are compared feature by feature, as by `musegen compare`; of pieces over 40 bars, the first 40.
 
@@ -45,6 +48,7 @@ class Evaluate:
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
     $ musegen evaluate folk my_midis/ --split all
     $ musegen evaluate checkpoints/chorale --samples 4
+    $ musegen evaluate checkpoints/mine --samples 0
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
@@ -53,9 +57,10 @@ class Evaluate:
     """A dataset, a folder of music or a built-in corpus. Default: the training dataset of the model."""
     split: Literal["train", "valid", "test", "all"] = "test"
     """The split; `all` is for music that the model was not trained on."""
-    samples: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
+    samples: int | None = setting(None, (lambda value: 0 <= value <= 1000, "from 0 (none) to 1000"))
     """Number of samples: of accompaniments per melody (default: 1), of clips from the latent space (default:
-    200), or of pieces from a language model (default: 50; at least 2)."""
+    200), or of pieces from a language model (default: 50; at least 2). 0: no samples, nor what is measured
+    on them."""
     seed: int | None = setting(None, SEED)
     """Random seed of the samples. Default: 0."""
     limit: int | None = setting(None, ONE_UP)
@@ -78,31 +83,29 @@ def main(argv: list[str]) -> None:
 
     import torch
 
-    from musegen.checkpoint.folder import load_checkpoint, write_metrics
+    from musegen.checkpoint.folder import load_checkpoint
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     checkpoint = load_checkpoint(find_checkpoint(arguments.checkpoint), device=device)
+    _refuse_unfitting(checkpoint, arguments)
     dataset = held_out_data(checkpoint, arguments.data)
+    is_own = dataset.sha256 == checkpoint.data["dataset_sha256"]
     with output_folder(arguments.out) if arguments.out else nullcontext():
         figures = _figures(checkpoint, dataset, arguments)
         if arguments.out:
             write_json(arguments.out / "evaluation.json", figures)
-    # Metrics on other music, or on a part of the split, are not those of the checkpoint. Bundled models keep
-    # the metrics that they were released with.
-    is_own = checkpoint.path not in released_models().values()
-    if dataset.sha256 == checkpoint.data["dataset_sha256"] and arguments.limit is None and is_own:
-        try:
-            write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: figures})
-        except OSError as error:  # the metrics of a read-only checkpoint are printed all the same
-            say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
+    # Metrics on other music, or on a part of the split, are not those of the checkpoint.
+    if is_own and arguments.limit is None:
+        _record(checkpoint, figures, arguments)
     if arguments.json:
         print_json(figures)
         return
-    parts = ("systems", "samples", "interpolation", "sliders", "comparison", "by_kind")
-    tables = {name for name in parts if isinstance(figures.get(name), dict)}
+    tables = {name for name, value in figures.items() if isinstance(value, dict | list)}
     print_facts({name: value for name, value in figures.items() if name not in tables})
     if "by_kind" in figures:
-        print_rows(figures["by_kind"], "by kind of token")
+        from musegen.cli.likelihood import print_likelihood
+
+        print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
     if "systems" in figures:
         from musegen.evaluation import measures, reconstruction
 
@@ -113,24 +116,63 @@ def main(argv: list[str]) -> None:
         print_comparison(figures["comparison"])
 
 
+def _refuse_unfitting(checkpoint: Checkpoint, arguments: Evaluate) -> None:
+    """Refuse options that the model's family does not have, before music is prepared.
+
+    Raises:
+        ConfigError: the option, and which models have it.
+    """
+    family = family_of(checkpoint.config.family)
+    if arguments.limit is not None and "limit" in family.skips:
+        raise ConfigError(
+            f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
+            f"{checkpoint.config.family}; leave it out"
+        )
+    refuse_samples(arguments.samples, checkpoint.path.name, family.name)
+
+
+def refuse_samples(samples: int | None, model: str, family: str) -> None:
+    """Refuse fewer samples than a family's evaluation needs, unless it is none.
+
+    Raises:
+        ConfigError: how many it needs.
+    """
+    least = family_of(family).min_samples
+    if samples is not None and 0 < samples < least:
+        raise ConfigError(
+            f"--samples is {samples}: {model} is of family {family}, whose samples are compared with real "
+            f"music: {least} or more, or 0 for none"
+        )
+
+
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
     from musegen.display.distributions import write_distributions
 
     family = family_of(checkpoint.config.family)
     options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
-    if options["limit"] is not None and "limit" in family.skips:
-        raise ConfigError(
-            f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
-            f"{checkpoint.config.family}; leave it out"
-        )
-    figures, compared = load(family.evaluate)(checkpoint, dataset, arguments.split, **options)
+    figures, compared, _ = load(family.evaluate)(checkpoint, dataset, arguments.split, **options)
     if arguments.out and compared:
         write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
     return cast(dict[str, Any], figures)
 
 
+def _record(checkpoint: Checkpoint, figures: dict[str, Any], arguments: Evaluate) -> None:
+    """Write the figures to metrics.json; bundled models keep the metrics that they were released with."""
+    from musegen.checkpoint.folder import write_metrics
+
+    if checkpoint.path in released_models().values():
+        return
+    # Without samples, what was measured on samples before stays.
+    before = checkpoint.metrics.get(arguments.split, {}) if arguments.samples == 0 else {}
+    try:
+        write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: before | figures})
+    except OSError as error:  # the metrics of a read-only checkpoint are printed all the same
+        say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
+
+
 def _print_latent_space(figures: dict[str, Any]) -> None:
-    print_rows(figures["samples"], "sampled clips against real ones: overlap of features, and copying")
+    if "samples" in figures:
+        print_rows(figures["samples"], "sampled clips against real ones: overlap of features, and copying")
     paths = figures["interpolation"]
     if paths["pairs"]:
         title = f"interpolation, {paths['pairs']} pairs, {paths['num']} steps: Spearman of step and distance"

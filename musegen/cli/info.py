@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.console import print_json
+from musegen.console import print_json, say
 from musegen.errors import ConfigError, MidiError
 
 
 @dataclass(frozen=True)
 class Info:
     """Describe music files, datasets and checkpoints.
+
+    Of the metrics of a checkpoint the totals are printed; --json has all.
 
     $ musegen info out/001.mid
     $ musegen info datasets/mine checkpoints/mine
@@ -40,7 +42,27 @@ def main(argv: list[str]) -> None:
         print_json(facts if len(facts) > 1 else facts[0])
     else:
         for each in facts:
-            print_facts(each)
+            print_facts(_totals(each))
+        named = zip(arguments.paths, facts, strict=True)
+        models = [name for name, each in named if each["kind"] == "checkpoint"]
+        if len(models) > 1:
+            say(f"side by side, measured on the same pieces: musegen compare-models {' '.join(models)}")
+
+
+def _totals(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with the metrics of each split without their tables."""
+    if facts["kind"] != "checkpoint":
+        return facts
+    from musegen.checkpoint.names import main_figures
+
+    def totals(found: dict[str, Any]) -> dict[str, Any]:
+        plain = {name: value for name, value in found.items() if not isinstance(value, dict)}
+        return {name: value for name, value in plain.items() if name != "not_passed"} | main_figures(found)
+
+    metrics = {
+        name: totals(found) if isinstance(found, dict) else found for name, found in facts["metrics"].items()
+    }
+    return facts | {"metrics": metrics}
 
 
 def _facts(name: str) -> dict[str, Any]:

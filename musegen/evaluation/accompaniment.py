@@ -18,8 +18,9 @@ from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.baselines import MelodyAndScore, block_chords, random_retrieval
 from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
-from musegen.evaluation.likelihood import heading, model_view, split_likelihood, total_figures
+from musegen.evaluation.likelihood import model_view, split_likelihood
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
+from musegen.evaluation.ngrams import likelihood_figures
 from musegen.generation.assemble import join
 from musegen.generation.from_checkpoint import generate_accompaniments
 from musegen.metrics.bootstrap import bootstrap_mean
@@ -51,9 +52,10 @@ def evaluate_seq2seq(
         checkpoint: of an accompaniment model (seq2seq).
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        **arguments: `samples`, accompaniments per piece with the checkpoint's settings, by default 1;
-            `seed`; and `limit`, the maximum number of pieces to accompany, evenly spread over the split, by
-            default as many as have `SAMPLED_IDS` tokens. The likelihood is of all pieces.
+        **arguments: `samples`, accompaniments per piece with the checkpoint's settings, by default 1, 0 for
+            none, which leaves the likelihood alone; `seed`; and `limit`, the maximum number of pieces to
+            accompany, evenly spread over the split, by default as many as have `SAMPLED_IDS` tokens. The
+            likelihood is of all pieces.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
@@ -61,12 +63,13 @@ def evaluate_seq2seq(
     (samples, seed), limit = samples_and_seed(arguments, 1), arguments.get("limit")
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
+    figures = likelihood_figures(checkpoint, dataset, view, split, found)
+    if not samples:
+        return Evaluation(figures)
     values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
     own = {"nats_per_beat": found.nats / found.beats, "bits_per_note": found.nats / found.notes / np.log(2)}
     values["model"] = own | values["model"]
-    figures = {
-        **heading(checkpoint, dataset, split),
-        **total_figures(found),
+    figures |= {
         "accompanied": len(values["model"]["chord_tone_rate"]),
         "samples": samples,
         "seed": seed,

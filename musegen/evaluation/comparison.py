@@ -59,7 +59,7 @@ class EvaluationArguments(TypedDict, total=False):
     """Options of `musegen evaluate`; those that are missing or None have their defaults."""
 
     samples: int | None
-    """How many pieces, clips or accompaniments are generated."""
+    """How many pieces, clips or accompaniments are generated; 0 for none."""
     seed: int | None
     """Of all random numbers; default: 0."""
     limit: int | None
@@ -79,6 +79,8 @@ class Evaluation(NamedTuple):
     """Ready for JSON."""
     compared: Compared | None = None
     """Generated and real music, if there is enough of both."""
+    samples: Sequence[Score] = ()
+    """The generated pieces of `compared`."""
 
 
 def measure_files(path: Path, *, workers: int | None = None) -> MusicSet:

@@ -1,6 +1,7 @@
 """How well a model predicts music: nats per token, nats per beat, bits per note."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress
 from musegen.data.batches import fill_batches
-from musegen.data.dataset import Dataset
+from musegen.data.dataset import SPLITS, Dataset
 from musegen.data.views import TokenView, token_view
 from musegen.errors import DataError
 from musegen.models.losses import stream_nats
@@ -22,26 +23,54 @@ from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384
+PERFORMANCE = (Kind.TEMPO, Kind.VELOCITY)
+"""Kinds of token that not every model has; figures without them can be compared with those of any model."""
+WITHOUT = "without_velocity_and_tempo"
+"""The figures without the tokens of `PERFORMANCE`."""
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class Likelihood(NamedTuple):
-    """The likelihood of some pieces, each array (pieces,)."""
+    """The likelihood of some pieces, each array with a row per piece."""
 
     indices: list[int]
     """The indices of the pieces in their view."""
-    nats: Floats
-    """Negative log-likelihood of all ids after the first, in nats."""
-    tokens: Floats
-    """Ids after the first."""
+    kind_nats: Floats
+    """Negative log-likelihood in nats of the ids after the first, by `Kind`, (pieces, kinds)."""
+    kind_counts: Ints
+    """The number of these ids, by `Kind`, (pieces, kinds)."""
     notes: Floats
     """Notes of the piece."""
     beats: Floats
     """Quarter notes from the first onset of a pickup, or the first bar line, to the last bar line."""
-    bars: Floats
-    """Bars of the piece."""
-    kinds: dict[str, tuple[float, int]]
-    """Nats and count of each kind of token over all pieces; for plans the count of half bars."""
+    plan_nats: Floats
+    """Of the chords and numbers of notes that the model plans; 0 without a plan."""
+    spans: int = 0
+    """Half bars with a plan, over all pieces."""
+
+    @property
+    def nats(self) -> Floats:
+        """Negative log-likelihood of all ids after the first and of the plan, in nats."""
+        return np.asarray(self.kind_nats.sum(axis=1) + self.plan_nats)
+
+    @property
+    def tokens(self) -> Ints:
+        """Ids after the first."""
+        return np.asarray(self.kind_counts.sum(axis=1))
+
+    @property
+    def kinds(self) -> dict[str, tuple[float, int]]:
+        """Nats and count of each kind of token over all pieces; for plans the count of half bars."""
+        nats, counts = self.kind_nats.sum(axis=0), self.kind_counts.sum(axis=0)
+        found = {kind.name.lower(): (float(nats[kind]), int(counts[kind])) for kind in Kind if counts[kind]}
+        return found | ({"plan": (float(self.plan_nats.sum()), self.spans)} if self.spans else {})
+
+    def without(self, kinds: Sequence[Kind]) -> "Likelihood":
+        """The same without the tokens of some kinds."""
+        nats, counts = self.kind_nats.copy(), self.kind_counts.copy()
+        nats[:, kinds], counts[:, kinds] = 0, 0
+        return self._replace(kind_nats=nats, kind_counts=counts)
 
 
 def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
@@ -59,49 +88,46 @@ def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, A
     return {"family": checkpoint.config.family, "dataset": dataset.name, "split": split}
 
 
-def evaluate_checkpoint(checkpoint: Checkpoint, dataset: Dataset, split: str = "test") -> dict[str, Any]:
-    """Likelihood of a split under a model: whole pieces with a carried state, without masks.
+def total_figures(found: Likelihood) -> dict[str, Any]:
+    """Ratios of totals: long pieces weigh more.
 
     Bits per note is the negative log2-likelihood of all ids after the first of each stream, divided by the
     notes of the scores; so it can be compared across tokenizers, and includes bars, positions and EOS. Nats
-    per beat is the same per quarter note, bits per bar per bar. The costs are also given by kind of token,
-    and for accompaniment models with a chord planner with those of the plan.
-
-    Args:
-        checkpoint: the model and its tokenizer.
-        dataset: the music.
-        split: "train", "valid", "test" or "all".
-
-    Raises:
-        DataError: the split is empty, or nothing in it can be encoded.
+    per beat is the same per quarter note, bits per bar per bar. Where the tokens include velocities or
+    tempos, the ratios are also given without these. The costs are also given by kind of token, and for
+    accompaniment models with a chord planner with those of the plan.
     """
-    view = model_view(checkpoint, dataset)
-    found = split_likelihood(checkpoint, dataset, view, split)
-    return heading(checkpoint, dataset, split) | total_figures(found)
-
-
-def total_figures(found: Likelihood) -> dict[str, Any]:
-    """Ratios of totals: long pieces weigh more."""
-    nats, tokens, notes = (float(values.sum()) for values in (found.nats, found.tokens, found.notes))
-    bits = nats / math.log(2)
-    return {
+    total = float(found.nats.sum())
+    figures: dict[str, Any] = {
         "pieces": len(found.indices),
-        "notes": int(notes),
-        "tokens": int(tokens),
-        "nats_per_token": nats / tokens,
+        "notes": int(found.notes.sum()),
+        "tokens": int(found.tokens.sum()),
+        **_ratios(found),
+    }
+    if found.kind_counts[:, PERFORMANCE].any():
+        figures[WITHOUT] = _ratios(found.without(PERFORMANCE))
+    figures["by_kind"] = {
+        kind: {"count": count, "nats_each": nats / count, "share_of_nats": nats / total}
+        for kind, (nats, count) in found.kinds.items()
+    }
+    return figures
+
+
+def _ratios(found: Likelihood) -> dict[str, float]:
+    nats, tokens, bars = found.nats.sum(), found.tokens.sum(), found.kind_counts[:, Kind.BAR].sum()
+    return {
+        "nats_per_token": float(nats / tokens),
         "perplexity": math.exp(nats / tokens),
-        "nats_per_beat": nats / float(found.beats.sum()),
-        "bits_per_note": bits / notes,
-        "bits_per_bar": bits / float(found.bars.sum()),
-        "by_kind": {
-            kind: {"count": count, "nats_each": kind_nats / count, "share_of_nats": kind_nats / nats}
-            for kind, (kind_nats, count) in found.kinds.items()
-        },
+        "nats_per_beat": float(nats / found.beats.sum()),
+        "bits_per_note": float(nats / math.log(2) / found.notes.sum()),
+        "bits_per_bar": float(nats / math.log(2) / bars),
     }
 
 
 def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, split: str) -> Likelihood:
     """The likelihood of each piece of a split, in the order of the dataset.
+
+    Whole pieces with a carried state, without masks.
 
     Args:
         checkpoint: the model.
@@ -114,14 +140,12 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     """
     indices = view.indices(split)
     if not indices:
-        sizes = ", ".join(f"{name} ({len(dataset.split(name))})" for name in ("train", "valid", "test"))
-        raise DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {sizes}")
+        raise no_pieces(dataset, split)
     model, tables = checkpoint.model, checkpoint.tokenizer.tables
-    nats, bars = np.zeros(len(view.pieces)), np.zeros(len(view.pieces))
-    kind_nats, kind_counts, plan_nats, spans = np.zeros(len(Kind)), np.zeros(len(Kind), np.int64), 0.0, 0
+    nats, counts = np.zeros((len(view.pieces), len(Kind))), np.zeros((len(view.pieces), len(Kind)), np.int64)
+    plan_nats, spans = np.zeros(len(view.pieces)), 0
     is_planned = checkpoint.config.plans(tables.voices)
     device = next(model.parameters()).device
-    # Nats and bars of each piece, (pieces,), and nats and counts of each kind of token, (kinds,).
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
         source_ids, ids = padded(view, batch, device)
@@ -129,31 +153,40 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
         with torch.no_grad():
             state = first_state(model, len(batch), source_ids, plan)
         found = stream_nats(model, state, ids).cpu().double().numpy()
-        kinds = tables.kind[ids[:, 1:].cpu().numpy()]
-        kind_nats += np.bincount(kinds.ravel(), weights=found.ravel(), minlength=len(Kind))
-        kind_counts += np.bincount(kinds.ravel(), minlength=len(Kind))
-        bars[batch] = (kinds == Kind.BAR).sum(axis=1)
-        nats[batch] = found.sum(axis=1)
+        nats[batch], counts[batch] = by_kind(tables.kind[ids[:, 1:].cpu().numpy()], found)
         if plan is not None:
             with torch.no_grad():
-                planned = cast(Seq2Seq, model).plan_nats(state).cpu().double()
-            nats[batch] += planned.numpy()
-            plan_nats += float(planned.sum())
+                plan_nats[batch] = cast(Seq2Seq, model).plan_nats(state).cpu().double().numpy()
             spans += int((plan[..., 0] != UNKNOWN).sum())
-    of_kinds = {
-        kind.name.lower(): (float(kind_nats[kind]), int(kind_counts[kind]))
-        for kind in Kind
-        if kind is not Kind.PAD and kind_counts[kind]
-    }
     return Likelihood(
         indices=indices,
-        nats=nats[indices],
-        tokens=np.diff(view.offsets)[indices] - 1.0,
+        kind_nats=nats[indices],
+        kind_counts=counts[indices],
         notes=view.notes[indices].astype(np.float64),
         beats=np.array([_beats(view, index, tables) for index in indices]),
-        bars=bars[indices],
-        kinds=of_kinds | ({"plan": (plan_nats, spans)} if spans else {}),
+        plan_nats=plan_nats[indices],
+        spans=spans,
     )
+
+
+def no_pieces(dataset: Dataset, split: str) -> DataError:
+    """The error that a split has no pieces, with the sizes of all splits."""
+    sizes = ", ".join(f"{name} ({len(dataset.split(name))})" for name in SPLITS)
+    return DataError(f"dataset {dataset.name} has no {split} pieces; its splits are {sizes}")
+
+
+def by_kind(kinds: Ints, nats: Floats) -> tuple[Floats, Ints]:
+    """The nats and the number of ids of each `Kind` in each row, (B, kinds) each; padding has no count.
+
+    Args:
+        kinds: `Kind` of each id, (B, T).
+        nats: of each id, (B, T).
+    """
+    cells = (np.arange(len(kinds))[:, None] * len(Kind) + kinds).ravel()  # one for each row and kind
+    size = len(kinds) * len(Kind)
+    counts: Ints = np.bincount(cells, minlength=size).reshape(-1, len(Kind)).astype(np.int64)
+    counts[:, Kind.PAD] = 0
+    return np.asarray(np.bincount(cells, nats.ravel(), size).reshape(-1, len(Kind))), counts
 
 
 def length_batches(view: TokenView, indices: list[int]) -> list[list[int]]:

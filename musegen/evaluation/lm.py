@@ -10,7 +10,7 @@ from symusic import Score
 from torch import nn
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
+from musegen.console import progress, say
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import (
     MIN_REAL_PIECES,
@@ -21,7 +21,8 @@ from musegen.evaluation.comparison import (
     compare,
     samples_and_seed,
 )
-from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.evaluation.likelihood import model_view, split_likelihood
+from musegen.evaluation.ngrams import likelihood_figures
 from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.metrics.features import FEATURES, features
 from musegen.music.excerpt import excerpt
@@ -55,25 +56,31 @@ def evaluate_lm(
         dataset: the music.
         split: "train", "valid", "test" or "all".
         **arguments: `samples`, pieces to generate, with the metres and lengths of the split's pieces, of at
-            most `MOST_BARS` bars, by default `SAMPLES`; with fewer than 2 nothing is compared; and `seed`.
+            most `MOST_BARS` bars, by default `SAMPLES`; 0 for none; and `seed`.
             The likelihood is of the whole split, without a `limit`.
 
     Raises:
         DataError: the split is empty, or nothing in it can be encoded.
     """
     samples, seed = samples_and_seed(arguments, SAMPLES)
-    figures = evaluate_checkpoint(checkpoint, dataset, split)
+    view = model_view(checkpoint, dataset)
+    found = split_likelihood(checkpoint, dataset, view, split)
+    figures = likelihood_figures(checkpoint, dataset, view, split, found)
     scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
-    if samples < 2 or len(scores) < MIN_REAL_PIECES:
+    if not samples:
         return Evaluation(figures)
     order = np.random.default_rng(seed).permutation(len(forms))
-    chosen = [forms[order[i % len(forms)]] for i in range(samples)]
-    found = music_set(checkpoint.path.name, progress(written(checkpoint, chosen, seed), samples, "Writing"))
-    if found.pieces < 2:
+    chosen = [forms[order[i % len(forms)]] for i in range(samples if len(scores) >= MIN_REAL_PIECES else 0)]
+    made = list(progress(written(checkpoint, chosen, seed), len(chosen), "Writing"))
+    if len(made) < 2:
+        say(
+            f"the model's music is not compared with real music: {len(scores)} real pieces, of "
+            f"{MIN_REAL_PIECES} or more, and {len(made)} of the model, of 2 or more"
+        )
         return Evaluation(figures)
     real = progress(scores, len(scores), f"Measuring {dataset.name}")
-    compared = Compared(music_set(f"{dataset.name}, {split}", real), found)
-    return Evaluation(figures | {"comparison": compare(*compared, seed=seed)}, compared)
+    compared = Compared(music_set(f"{dataset.name}, {split}", real), music_set(checkpoint.path.name, made))
+    return Evaluation(figures | {"comparison": compare(*compared, seed=seed)}, compared, made)
 
 
 def real_pieces(checkpoint: Checkpoint, pieces: Iterable[Score], bars: int) -> tuple[list[Score], list[Form]]:

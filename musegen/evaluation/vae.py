@@ -23,8 +23,8 @@ def evaluate_vae(
         checkpoint: of a VAE.
         dataset: the music.
         split: "train", "valid", "test" or "all".
-        **arguments: `samples`, the number of sampled clips, by default `SAMPLES`; `seed`; and `limit`, the
-            maximum number of clips to reconstruct, evenly spread, by default 1,000.
+        **arguments: `samples`, the number of sampled clips, by default `SAMPLES`, 0 for none; `seed`; and
+            `limit`, the maximum number of clips to reconstruct, evenly spread, by default 1,000.
 
     Raises:
         DataError: the split has no clips, or none that is new.
@@ -34,7 +34,9 @@ def evaluate_vae(
     figures = heading(checkpoint, dataset, split) | reconstruct_clips(clips, split, limit=limit)
     if len(clips.clips.piece) < 2:  # too few for a comparison
         return Evaluation(figures)
-    figures["samples"] = measure_samples(clips, open_training_index(dataset).known, num=samples, seed=seed)
+    if samples:
+        known = open_training_index(dataset).known
+        figures["samples"] = measure_samples(clips, known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)
     if bool(clips.machine.weight("slider_slope").all()):
         figures["sliders"] = measure_sliders(clips, seed=seed)

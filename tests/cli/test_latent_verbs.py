@@ -160,6 +160,9 @@ def test_a_split_too_small_to_compare_with_still_has_its_figures(
     shown = "\n".join(run(capsys, "evaluate", "clips", here / "few", "--limit", 5)[0])
     assert all(word in shown for word in ("note F1", "other half"))
     assert "crossfade" not in shown
+    shown = "\n".join(run(capsys, "evaluate", "clips", here / "few", "--limit", 5, "--samples", 0)[0])
+    assert "note F1" in shown
+    assert "other half" not in shown
 
 
 def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,18 +1,23 @@
 import math
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from musegen.checkpoint.folder import load_checkpoint
+from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
-from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
 from musegen.models.losses import stream_nats, token_nats
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import Kind
+
+
+def figures_of(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:
+    return total_figures(split_likelihood(checkpoint, dataset, model_view(checkpoint, dataset), split))
 
 
 def test_token_nats_by_hand() -> None:
@@ -35,7 +40,7 @@ def test_chunks_do_not_change_the_sum(trained: Path, tunes: Dataset) -> None:
 
 def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Dataset) -> None:
     checkpoint = load_checkpoint(trained)
-    found = evaluate_checkpoint(checkpoint, tunes, "test")
+    found = figures_of(checkpoint, tunes, "test")
     nats, notes, tokens, beats = 0.0, 0, 0, 0.0
     for piece in tunes.split("test"):
         score = tunes.score(piece)
@@ -57,7 +62,7 @@ def test_bits_a_note_are_those_of_the_pieces_one_by_one(trained: Path, tunes: Da
 
 def test_each_kind_of_id_has_its_share_and_padding_none(trained: Path, tunes: Dataset) -> None:
     checkpoint = load_checkpoint(trained)
-    found = evaluate_checkpoint(checkpoint, tunes, "test")
+    found = figures_of(checkpoint, tunes, "test")
     nats: dict[str, float] = {}
     count: Counter[str] = Counter()
     for piece in tunes.split("test"):
@@ -81,4 +86,4 @@ def test_each_kind_of_id_has_its_share_and_padding_none(trained: Path, tunes: Da
 
 def test_an_empty_split_is_one_line(trained: Path, tunes: Dataset) -> None:
     with pytest.raises(DataError, match="no exam pieces"):
-        evaluate_checkpoint(load_checkpoint(trained), tunes, "exam")
+        figures_of(load_checkpoint(trained), tunes, "exam")

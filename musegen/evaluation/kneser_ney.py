@@ -1,4 +1,4 @@
-"""Interpolated modified Kneser-Ney n-grams: the baseline for the bits per note of the networks.
+"""Interpolated modified Kneser-Ney n-grams: the baselines of the likelihood of a model.
 
 The model is the one of Chen and Goodman (1998, "An Empirical Study of Smoothing Techniques for
 Language Modeling", TR-10-98), fitted to integer sequences. For words w after a context h of k - 1 ids,
@@ -82,7 +82,7 @@ def token_nats(
         train: sequences of ids, read once, so this may be a generator.
         test: sequences of ids.
         vocab_size: ids are in 0 .. vocab_size - 1.
-        orders: each in 2 .. 127.
+        orders: each in 1 .. 127.
         transpositions: tables (vocab_size,) from id to id; the model is fitted to every training
             sequence under every table. -1 marks an id that has no image: a sequence that contains it is
             not used in that transposition. Default: the sequences as they are.
@@ -91,8 +91,8 @@ def token_nats(
         ValueError: an order, an id or a table is out of range, or there is no id to predict.
     """
     distinct = sorted(set(orders))
-    if not distinct or distinct[0] < 2 or distinct[-1] > 127:
-        raise ValueError(f"orders {distinct} · each must be in 2..127")
+    if not distinct or distinct[0] < 1 or distinct[-1] > 127:
+        raise ValueError(f"orders {distinct} · each must be in 1..127")
     tables = [np.arange(vocab_size)] if transpositions is None else list(transpositions)
     index = _index(_transposed(train, tables, vocab_size), test, vocab_size, depth=distinct[-1])
     return _climb(index, distinct, vocab_size)
@@ -200,8 +200,7 @@ def _climb(index: _Index, orders: Sequence[int], vocab_size: int) -> dict[int, N
     for k in range(1, orders[-1] + 1):
         lookup = _lookup(index, level, k)
         if k in orders:
-            raw = np.where(level.reach >= k, level.counts, 0)
-            nats[k] = -np.log(_interpolate(raw, lookup, lower))
+            nats[k] = -np.log(_interpolate(_occurrences(index, level, k), lookup, lower))
         if k < orders[-1]:
             level = _level(index, k + 1)
             lower = _interpolate(_continuations(index, level, k), lookup, lower)
@@ -213,6 +212,13 @@ def _level(index: _Index, k: int) -> _Level:
     starts = np.flatnonzero(index.shared < k)
     counts = np.add.reduceat(index.is_train, starts, dtype=np.int32)
     return _Level(starts, counts, index.reach[starts])
+
+
+def _occurrences(index: _Index, level: _Level, k: int) -> NDArray[np.int32]:
+    """How often each n-gram of k ids occurs in the training sequences; the first ids are never predicted."""
+    if k > 1:
+        return np.where(level.reach >= k, level.counts, 0)
+    return np.add.reduceat(index.is_train & (index.reach > 1), level.starts, dtype=np.int32)
 
 
 def _continuations(index: _Index, above: _Level, k: int) -> NDArray[np.int32]:
