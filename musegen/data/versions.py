@@ -24,11 +24,13 @@ FEWEST_INTERVALS = 4
 """Different intervals in a run; scales, trills and repeated notes have fewer, and belong to no piece."""
 CHORD_SECONDS, CHORD_QUARTERS = 0.05, 0.1
 """Onsets that follow each other faster than both are of one chord: pianists spread chords."""
-BASE, SHARE, LARGEST_SHARE, FEWEST = 16, 0.08, 0.8, 6
+BASE, SHARE = 16, 0.08
 """See `shared_runs_needed`."""
-NEIGHBOURS = 64
+NEIGHBOURS = 32
 """A piece is compared with so many others that have a run: enough to chain any number of versions, and the
 time stays linear where all pieces are alike."""
+BLOCK = 2_000_000
+"""Runs that are compared at once, to save memory."""
 
 
 class Links(NamedTuple):
@@ -44,10 +46,10 @@ def shared_runs_needed(runs: Ints) -> Floats:
     """The number of runs that two pieces must share to be versions of one piece.
 
     Args:
-        runs: the number of runs of the smaller piece. Long pieces share a few formulas by chance, hence a
-            share; of short ones nearly all runs have to be shared.
+        runs: the number of runs of the smaller piece. Long pieces share some by chance, hence a share; of
+            short ones nearly all are needed, and those of fewer than about 25 notes are too short to tell.
     """
-    return np.asarray(np.maximum(FEWEST, np.minimum(BASE + SHARE * runs, LARGEST_SHARE * runs)), np.float64)
+    return np.asarray(BASE + SHARE * runs, np.float64)
 
 
 def melodic_runs(score: Score) -> Runs:
@@ -101,19 +103,22 @@ def find_versions(runs: list[Runs]) -> Links:
 
 def _shared_runs(runs: list[Runs]) -> tuple[Ints, Ints]:
     """The pairs of pieces with a common run, (pairs, 2), and the number of their common runs, (pairs,)."""
-    pieces = np.repeat(np.arange(len(runs), dtype=np.int64), [len(each) for each in runs])
-    hashes = np.concatenate([NO_RUNS, *runs])
-    order = np.argsort(hashes, kind="stable")
-    hashes, pieces = hashes[order], pieces[order]
     keys, counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for offset in range(1, NEIGHBOURS + 1):
-        # Pieces that are `offset` apart among those with this run.
-        at = np.flatnonzero(hashes[offset:] == hashes[:-offset])
-        if not len(at):
-            break
-        key, count = np.unique(pieces[at] * len(runs) + pieces[at + offset], return_counts=True)
-        keys.append(key)
-        counts.append(count)
+    blocks = 1 + sum(map(len, runs)) // BLOCK
+    for block in range(blocks):
+        chosen = [each[each % blocks == block] for each in runs]
+        pieces = np.repeat(np.arange(len(runs), dtype=np.int64), [len(each) for each in chosen])
+        hashes = np.concatenate([NO_RUNS, *chosen])
+        order = np.argsort(hashes, kind="stable")
+        hashes, pieces = hashes[order], pieces[order]
+        for offset in range(1, NEIGHBOURS + 1):
+            # Pieces that are `offset` apart among those with this run.
+            at = np.flatnonzero(hashes[offset:] == hashes[:-offset])
+            if not len(at):
+                break
+            key, count = np.unique(pieces[at] * len(runs) + pieces[at + offset], return_counts=True)
+            keys.append(key)
+            counts.append(count)
     key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
     pairs = np.stack(np.divmod(key, max(1, len(runs))), axis=1)
     return pairs, np.bincount(inverse, np.concatenate(counts), len(key)).astype(np.int64)

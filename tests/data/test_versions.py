@@ -70,6 +70,15 @@ def test_the_longer_the_pieces_the_smaller_the_share_that_suffices() -> None:
     assert shared_runs_needed(np.array([5]))[0] > 5  # too short to tell
 
 
+def test_blocks_only_save_memory(chorales: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [chorales.score(piece) for piece in chorales.pieces]
+    runs = [melodic_runs(piece) for piece in [*pieces, *(played(piece, 1) for piece in pieces)]]
+    whole = find_versions(runs)
+    monkeypatch.setattr("musegen.data.versions.BLOCK", 100)
+    assert (find_versions(runs).pairs == whole.pairs).all()
+    assert (find_versions(runs).similarity == whole.similarity).all()
+
+
 def test_any_number_of_versions_is_chained(tunes: Dataset) -> None:
     runs = [melodic_runs(tunes.score(tunes.pieces[0]))] * (3 * NEIGHBOURS)
     pairs = {(i, j) for i, j in find_versions(runs).pairs.tolist()}
