@@ -175,7 +175,11 @@ def _check_group(group: str, given: str, names: list[str]) -> None:
             f"⟨group⟩ {group}: the pieces are split {HOW[given]}, and groups do not change that: "
             "leave out ⟨group⟩, or prepare music without a split"
         )
-    group_keys(group, names)
+    unmatched = group_keys(group, names).count(None)
+    if unmatched:
+        say(
+            f"⟨group⟩ {group} matches {len(names) - unmatched} of {len(names)} pieces; the others have no key"
+        )
 
 
 def _split(

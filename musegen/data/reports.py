@@ -42,11 +42,8 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float, grouping: Grou
 def _few_groups(pieces: list[IndexEntry], grouping: Grouping) -> list[str]:
     """A warning if there are too few groups for a split, or if one had to be divided."""
     if grouping.count < 3:
-        versions = f" and their versions: {len(pieces)} in all" if grouping.count < len(pieces) else ""
-        return [
-            "no split: too few pieces for train, valid and test "
-            f"({grouping.count}{versions}); all are for train"
-        ]
+        counts = f"pieces: {len(pieces)}, groups of versions: {grouping.count}"
+        return [f"no split: too few pieces for train, valid and test ({counts}); all are for train"]
     if not grouping.is_divided:
         return []
     (first, size), *_ = Counter(grouping.versions).most_common(1)

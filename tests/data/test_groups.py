@@ -121,6 +121,13 @@ def test_groups_that_say_nothing_are_refused(by: str, said: str) -> None:
         group_keys(by, ["a/x.mid", "b/x.mid", "c/x.mid"])
 
 
+def test_pieces_without_a_key_are_counted(
+    performances: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(str(performances), tmp_path / "out", group="player[01]", workers=1)
+    assert "group player[01] matches 48 of 120 pieces; the others have no key" in capsys.readouterr().err
+
+
 def test_groups_are_refused_before_anything_is_read(performances: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="group nothing matches none of 120 paths"):
         prepare(str(performances), tmp_path / "out", group="nothing")
@@ -161,7 +168,7 @@ def test_where_all_pieces_are_versions_they_are_split_and_it_is_said(tunes: Data
     few = prepare(str(tmp_path / "in"), tmp_path / "few", limit=5, workers=1)
     assert {piece.split for piece in few.pieces} == {"train"}
     assert any(
-        "no split: too few pieces" in w and "(1 and their versions: 5 in all)" in w
+        "no split: too few pieces" in w and "(pieces: 5, groups of versions: 1)" in w
         for w in few.info["warnings"]
     )
 
