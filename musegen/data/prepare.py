@@ -97,20 +97,20 @@ def prepare(
     _check(out, workers, limit, force=force)
     if split is not None:
         read_split(split)  # report faults now, not after everything has been read
-    built_in = source in CORPORA and not Path(source).exists()
-    if built_in:
+    corpus = source if source in CORPORA and not Path(source).exists() else ""
+    if corpus:
+        given = _given_split(corpus, [], split, group)
         files = corpus_files(source, workers=workers, limit=limit)
         sources = [Source(f.source, f, melody) for f in files]
     else:
-        sources = find_sources(Path(source), melody)[:limit]
-    sources = list(single_pieces(sources))
-    given = _given_split(source if built_in else "", [s.name for s in sources], split)
+        sources = list(single_pieces(find_sources(Path(source), melody)[:limit]))
+        given = _given_split("", [s.name for s in sources], split, group)
     if group is not None:
-        _check_group(group, given, [s.name for s in sources])
+        _check_group(group, [s.name for s in sources])
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
-        _build(building, out.name, source if built_in else "", sources, given, split, group, workers)
+        _build(building, out.name, corpus, sources, given, split, group, workers)
         building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
@@ -160,21 +160,24 @@ def _put_in_place(building: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _given_split(corpus: str, names: list[str], split: Path | None) -> str:
-    """How the split is given, as a key of HOW; "content" if it is not."""
+def _given_split(corpus: str, names: list[str], split: Path | None, group: str | None) -> str:
+    """How the split is given, as a key of HOW; "content" if it is not, as it must be for a `group`."""
+    given = "content"
     if split is not None:
-        return "file"
-    if split_by_folders(names) is not None:
-        return "folders"
-    return "corpus" if corpus and CORPORA[corpus].split else "content"
-
-
-def _check_group(group: str, given: str, names: list[str]) -> None:
-    if given != "content":
+        given = "file"
+    elif split_by_folders(names) is not None:
+        given = "folders"
+    elif corpus and CORPORA[corpus].split:
+        given = "corpus"
+    if group is not None and given != "content":
         raise ConfigError(
             f"⟨group⟩ {group}: the pieces are split {HOW[given]}, and groups do not change that: "
             "leave out ⟨group⟩, or prepare music without a split"
         )
+    return given
+
+
+def _check_group(group: str, names: list[str]) -> None:
     unmatched = group_keys(group, names).count(None)
     if unmatched:
         say(
