@@ -28,7 +28,7 @@ class Prepare:
     """The folder of the dataset, such as datasets/mine."""
     split: Path | None = None
     """A file that assigns pieces to splits. Default: the folders train, valid and test if there are any, the
-    published split of a built-in corpus (bach-chorales), else by content."""
+    listed split of a built-in corpus, else by content, with the versions of a piece in one split."""
     group: str | None = setting(None, GROUP)
     """What keeps pieces in one split, beside similar music and equal names: folder, name, or a regular
     expression whose first group in the path (or whole match) is the key."""
