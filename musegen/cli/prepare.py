@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.config.options import MELODY
+from musegen.config.options import GROUP, MELODY
 from musegen.config.ranges import ONE_UP, setting
 from musegen.console import print_json, say
 
@@ -28,7 +28,10 @@ class Prepare:
     """The folder of the dataset, such as datasets/mine."""
     split: Path | None = None
     """A file that assigns pieces to splits. Default: the folders train, valid and test if there are any, the
-    published split of a built-in corpus (bach-chorales), else by content."""
+    listed split of a built-in corpus, else by content, with the versions of a piece in one split."""
+    group: str | None = setting(None, GROUP)
+    """What keeps pieces in one split, beside similar music and equal names: folder, name, or a regular
+    expression whose first group in the path (or whole match) is the key."""
     melody: str | None = setting(None, MELODY)
     """The melody track of every piece, by name or number. Default: detected."""
     workers: int | None = setting(None, ONE_UP)
@@ -49,7 +52,9 @@ def main(argv: list[str]) -> None:
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
 
-    options = {name: getattr(arguments, name) for name in ("split", "melody", "workers", "limit", "force")}
+    options = {
+        name: getattr(arguments, name) for name in ("split", "group", "melody", "workers", "limit", "force")
+    }
     dataset = prepare(arguments.source, arguments.out, **options)
     facts = dataset_facts(dataset)
     if arguments.json:

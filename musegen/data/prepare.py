@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -17,10 +16,21 @@ from musegen.console import progress, say
 from musegen.data.beats import warn_of_beats
 from musegen.data.corpora import CORPORA, corpus_files
 from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry
+from musegen.data.groups import Grouping, group_keys, group_pieces
 from musegen.data.origin import origin_of
 from musegen.data.pool import parallel
+from musegen.data.reports import (
+    OFF_GRID,
+    describe_groups,
+    group_facts,
+    nothing_usable,
+    reasons,
+    repair_counts,
+    warnings,
+)
 from musegen.data.sources import ReadPiece, Source, find_sources, read_source, single_pieces
 from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders, split_by_names
+from musegen.data.versions import Runs
 from musegen.errors import ConfigError, DataError
 from musegen.files import umask, write_atomic, write_json
 from musegen.music.reading.sandbox import Died
@@ -39,8 +49,6 @@ HOW = {
     "content": "by content",
 }
 """Descriptions of how the pieces were split."""
-OFF_GRID = 0.1
-"""With a larger share of onsets off the grid, the music was performed, not notated."""
 
 
 class ReadSummary(NamedTuple):
@@ -54,6 +62,8 @@ class ReadSummary(NamedTuple):
     """Of scores.bin."""
     off_grid: float
     """Share of the onsets, 0 to 1."""
+    runs: list[Runs]
+    """Of each piece, see `melodic_runs`."""
 
 
 def prepare(
@@ -61,6 +71,7 @@ def prepare(
     out: Path,
     *,
     split: Path | None = None,
+    group: str | None = None,
     melody: str | None = None,
     workers: int | None = None,
     limit: int | None = None,
@@ -73,30 +84,38 @@ def prepare(
         out: the new folder.
         split: a file with the split of each piece (see `split_by_file`). None: folders train, valid
             and test in the source, or the split of a built-in corpus, else by content.
+        group: what keeps pieces in one split beside similar music and equal names, if they are split by
+            content: "folder", "name" or a pattern (see `group_keys`).
         melody: the melody track of every piece, by name or number; None: detected.
         workers: number of processes; None: all cores; the result does not depend on it.
         limit: only the first `limit` files.
         force: replace a dataset at `out`.
 
     Raises:
-        ConfigError: `out` exists and `force` is not set, or `limit` or `workers` is below 1.
+        ConfigError: `out` exists and `force` is not set, `limit` or `workers` is below 1, or `group` groups
+            nothing or everything, or the split is given.
         DataError: no file can be used, or the split does not fit.
         OSError: `out` cannot be written.
     """
     _check(out, workers, limit, force=force)
     if split is not None:
         read_split(split)  # report faults now, not after everything has been read
-    built_in = source in CORPORA and not Path(source).exists()
-    if built_in:
+    corpus = source if source in CORPORA and not Path(source).exists() else ""
+    if corpus:
+        given = _given_split(corpus, [], split, group)
         files = corpus_files(source, workers=workers, limit=limit)
         sources, origin = [Source(f.source, f, melody) for f in files], None
     else:
-        sources = find_sources(Path(source), melody)[:limit]
-        origin = origin_of(Path(source), sources, out, split)
+        found = find_sources(Path(source), melody)[:limit]
+        origin = origin_of(Path(source), found, out, split)
+        sources = list(single_pieces(found))
+        given = _given_split("", [s.name for s in sources], split, group)
+    if group is not None:
+        _check_group(group, [s.name for s in sources])
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
-        info = _build(building, out.name, source if built_in else "", sources, split, workers)
+        info = _build(building, out.name, corpus, sources, given, split, group, workers)
         write_json(building / "dataset.json", info | ({"origin": origin} if origin else {}))
         building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
@@ -147,34 +166,72 @@ def _put_in_place(building: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _given_split(corpus: str, names: list[str], split: Path | None, group: str | None) -> str:
+    """How the split is given, as a key of HOW; "content" if it is not, as it must be for a `group`."""
+    given = "content"
+    if split is not None:
+        given = "file"
+    elif split_by_folders(names) is not None:
+        given = "folders"
+    elif corpus and CORPORA[corpus].split:
+        given = "corpus"
+    if group is not None and given != "content":
+        raise ConfigError(
+            f"⟨group⟩ {group}: the pieces are split {HOW[given]}, and groups do not change that: "
+            "leave out ⟨group⟩, or prepare music without a split"
+        )
+    return given
+
+
+def _check_group(group: str, names: list[str]) -> None:
+    unmatched = group_keys(group, names).count(None)
+    if unmatched:
+        say(
+            f"⟨group⟩ {group} matches {len(names) - unmatched} of {len(names)} pieces; the others have no key"
+        )
+
+
+def _split(
+    summary: ReadSummary, corpus: str, given: str, split: Path | None, group: str | None
+) -> tuple[str, list[str], Grouping]:
+    """How the pieces were split (a key of HOW), the split of each, and their groups."""
+    names = [p.name for p in summary.pieces]
+    grouping = group_pieces(summary.pieces, summary.runs, group)
+    if split is not None:
+        rejected = [line["path"] for line in summary.audit if line["verdict"] == "rejected"]
+        return "file", split_by_file(split, names, rejected), grouping
+    if given == "folders":
+        return "folders", split_by_folders(names) or ["train"] * len(names), grouping
+    if given == "corpus" and (listed := CORPORA[corpus]).split is not None:
+        splits = split_by_names(listed.split, names, listed.others)
+        if not listed.others or set(splits) == set(SPLITS):  # a part of a corpus may lack a split
+            return "corpus", splits, grouping
+    return "content", split_by_content([p.fingerprint for p in summary.pieces], grouping.groups), grouping
+
+
 def _build(
-    folder: Path, name: str, corpus: str, sources: list[Source], split: Path | None, workers: int | None
+    folder: Path,
+    name: str,
+    corpus: str,
+    sources: list[Source],
+    given: str,
+    split: Path | None,
+    group: str | None,
+    workers: int | None,
 ) -> dict[str, Any]:
     """Write the files of a dataset into `folder`, except dataset.json, whose content is returned."""
-    by_folders = split is None and split_by_folders([s.name for s in sources]) is not None
-    listed = CORPORA[corpus] if corpus and split is None and CORPORA[corpus].split else None
-    drop_duplicates = split is None and not by_folders and (listed is None or bool(listed.others))
+    drop_duplicates = given == "content" or (given == "corpus" and bool(CORPORA[corpus].others))
     with (folder / "scores.bin").open("wb") as file:
         summary = _read_pieces(sources, workers, file, drop_duplicates=drop_duplicates)
     if not summary.pieces:
         raise DataError(nothing_usable(summary.audit))
+    how, splits, grouping = _split(summary, corpus, given, split, group)
     names = [p.name for p in summary.pieces]
-    if split is not None:
-        rejected = [line["path"] for line in summary.audit if line["verdict"] == "rejected"]
-        how, splits = "file", split_by_file(split, names, rejected)
-    elif by_folders:
-        how, splits = "folders", split_by_folders(names) or ["train"] * len(names)
-    else:
-        how, splits = "content", split_by_content([p.fingerprint for p in summary.pieces])
-    if listed is not None and listed.split is not None:
-        as_listed = split_by_names(listed.split, names, listed.others)
-        if not listed.others or set(as_listed) == set(SPLITS):  # a part of a corpus may lack a split
-            how, splits = "corpus", as_listed
     pieces = [
         replace(piece, name=title, split=part)
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
-    messages = warnings(pieces, how, summary.off_grid)
+    messages = warnings(pieces, how, summary.off_grid, grouping)
     messages += warn_of_beats(pieces, sources, is_played=summary.off_grid > OFF_GRID)
     _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
     _write_lines(folder / "audit.jsonl", summary.audit)
@@ -193,6 +250,7 @@ def _build(
         "repairs": repair_counts(summary.audit),
         "splits": {s: splits.count(s) for s in SPLITS},
         "split_by": how,
+        **(group_facts(pieces, grouping, group) if how == "content" else {}),
         "seed": None,  # nothing is random: the split follows from the content
         "melody": melodies,
         "off_grid": round(summary.off_grid, 4),
@@ -202,7 +260,13 @@ def _build(
     }
     found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
     counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
-    for line in [*(f"warning: {w}" for w in messages), f"split {HOW[how]}: {counts}", f"melody: {found}"]:
+    grouped = describe_groups(pieces, grouping, group) if how == "content" else []
+    for line in [
+        *(f"warning: {w}" for w in messages),
+        *grouped,
+        f"split {HOW[how]}: {counts}",
+        f"melody: {found}",
+    ]:
         say(line)
     return info
 
@@ -214,6 +278,7 @@ def _read_pieces(
     pieces: list[IndexEntry] = []
     audit: list[dict[str, Any]] = []
     first: dict[str, str] = {}
+    runs: list[Runs] = []
     digest, off_grid = hashlib.sha256(), 0.0
     for read in _read_all(sources, workers):
         verdict, reason, piece = "used", read.reason, read.piece
@@ -226,19 +291,20 @@ def _read_pieces(
             if any(not repair.endswith(ORDINARY) for repair in read.repairs):
                 verdict = "repaired"
             pieces.append(replace(piece, offset=scores.tell()))
+            runs.append(read.runs)
             scores.write(read.data)
             digest.update(read.data)
             off_grid += read.off_grid * piece.notes
         facts = {"path": read.source, "verdict": verdict, "reason": reason}
         audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(read.repairs)})
-    return ReadSummary(pieces, audit, digest.hexdigest(), off_grid / max(1, sum(p.notes for p in pieces)))
+    off_grid /= max(1, sum(p.notes for p in pieces))
+    return ReadSummary(pieces, audit, digest.hexdigest(), off_grid, runs)
 
 
 def _read_all(sources: list[Source], workers: int | None) -> Iterator[ReadPiece]:
-    pieces = list(single_pieces(sources))
-    results = parallel(read_source, pieces, workers=workers)
-    for piece, result in zip(pieces, progress(results, len(pieces), "reading"), strict=True):
-        yield ReadPiece(piece.name, result.reason) if isinstance(result, Died) else result
+    results = parallel(read_source, sources, workers=workers)
+    for source, result in zip(sources, progress(results, len(sources), "reading"), strict=True):
+        yield ReadPiece(source.name, result.reason) if isinstance(result, Died) else result
 
 
 def _short_names(sources: list[str]) -> list[str]:
@@ -253,50 +319,3 @@ def _short_names(sources: list[str]) -> list[str]:
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
-
-
-def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
-    """Warnings about a dataset, from its pieces, how they were split, and the share off the grid."""
-    found = []
-    if off_grid > OFF_GRID:
-        found.append(
-            f"{off_grid:.0%} of the onsets lie off the grid: this is performance timing, not notation; "
-            "models of bars and beats need quantised music"
-        )
-    if how == "content" and len(pieces) < 3:
-        found.append(f"no split: too few pieces for train, valid and test ({len(pieces)}); all are for train")
-    if how != "content":
-        empty = [s for s in SPLITS if not any(p.split == s for p in pieces)]
-        if empty:
-            found.append(f"the split has no pieces for {', '.join(empty)}")
-        splits = Counter(fingerprint for fingerprint, _ in {(p.fingerprint, p.split) for p in pieces})
-        leaks = sum(count > 1 for count in splits.values())
-        if leaks:
-            found.append(f"the same music is in more than one split: {leaks} in all")
-    missing = sum(p.melody_how == "missing" for p in pieces)
-    if missing:
-        found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
-    return found
-
-
-def reasons(audit: list[dict[str, Any]]) -> dict[str, int]:
-    """Number of rejected files by reason; numbers in a reason are replaced by N."""
-    texts = [re.sub(r"\d[\d.]*", "N", line["reason"]) for line in audit if line["verdict"] == "rejected"]
-    return dict(Counter(texts).most_common())
-
-
-def repair_counts(audit: list[dict[str, Any]]) -> dict[str, int]:
-    """Number of pieces by repair."""
-    repairs = [re.sub(r"^\d+ ", "", r) for line in audit for r in line["repairs"]]
-    return dict(Counter(repairs).most_common())
-
-
-def nothing_usable(audit: list[dict[str, Any]]) -> str:
-    """The message if no piece can be used."""
-    counts = list(reasons(audit).items())
-    words = ", ".join(f"{reason} x{count}" for reason, count in counts[:6])
-    files = "1 file" if len(audit) == 1 else f"{len(audit)} files"
-    return (
-        f"nothing to use in {files}: {words}{', ...' if len(counts) > 6 else ''}; "
-        "name a folder of MIDI, MusicXML or ABC files with notes"
-    )

@@ -11,6 +11,7 @@ from symusic import Score
 
 from musegen.data.corpora import CorpusFile
 from musegen.data.dataset import IndexEntry
+from musegen.data.versions import NO_RUNS, Runs, melodic_runs
 from musegen.errors import DataError, MidiError
 from musegen.music.fingerprint import fingerprint, off_grid_share
 from musegen.music.melody import melody_track
@@ -47,6 +48,8 @@ class ReadPiece(NamedTuple):
     """Its entry in the index, named by its source; split and offset are filled in later."""
     off_grid: float = 0.0
     """Share of the onsets off the grid, 0 to 1."""
+    runs: Runs = NO_RUNS
+    """See `melodic_runs`."""
 
 
 def find_sources(folder: Path, melody: str | None) -> list[Source]:
@@ -126,4 +129,4 @@ def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> 
         offset=0,
         size=len(data),
     )
-    return ReadPiece(name, "", (*repairs, *more), data, piece, off_grid_share(score))
+    return ReadPiece(name, "", (*repairs, *more), data, piece, off_grid_share(score), melodic_runs(score))

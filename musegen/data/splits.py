@@ -1,7 +1,9 @@
 """Assigning pieces to splits: by content, by a file, by folders, or as a corpus is published."""
 
 import csv
+import hashlib
 import json
+from bisect import bisect_left
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -13,22 +15,51 @@ SHARE = 0.1
 _FOLDERS = {"train": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
 
 
-def split_by_content(fingerprints: list[str]) -> list[str]:
-    """The split of each piece (pieces,), by its fingerprint alone, so that it is stable as a corpus grows.
+def split_by_content(fingerprints: list[str], groups: list[int]) -> list[str]:
+    """The split of each piece; the pieces of a group stay together.
 
-    A tenth each for test and valid, but at least one; all for train if there are fewer than 3.
+    A group ranks by the fingerprint of one of its pieces, so that a split is stable as a corpus grows. Test
+    and valid get a tenth of the pieces each: the groups that rank in the first and in the second tenth, but
+    between half and one and a half times as many pieces, and at least one group. All pieces are for train if
+    there are fewer than 3 groups.
+
+    Args:
+        fingerprints: of the pieces, (pieces,).
+        groups: of the pieces, (pieces,), by any numbers.
     """
-    count = len(fingerprints)
-    if count < 3:
-        return ["train"] * count
-    ranks = [int(f[:16], 16) / 2**64 for f in fingerprints]
-    tests = min(max(1, sum(u < SHARE for u in ranks)), count - 2)
-    valids = min(max(1, sum(SHARE <= u < 2 * SHARE for u in ranks)), count - 1 - tests)
-    splits = ["train"] * count
-    for rank, index in enumerate(sorted(range(count), key=ranks.__getitem__)):
-        if rank < tests + valids:
-            splits[index] = "test" if rank < tests else "valid"
-    return splits
+    sizes = Counter(groups)
+    if len(sizes) < 3:
+        return ["train"] * len(groups)
+    # The piece for which a group stands is chosen by another hash than its rank: the lowest of many ranks
+    # would put large groups into test.
+    chosen: dict[int, tuple[str, str]] = {}
+    for group, print_ in zip(groups, fingerprints, strict=True):
+        key = (hashlib.sha256(print_.encode()).hexdigest(), print_)
+        chosen[group] = min(key, chosen.get(group, key))
+    ranks = {group: int(print_[:16], 16) / 2**64 for group, (_, print_) in chosen.items()}
+    remaining = sorted(sizes, key=lambda group: (ranks[group], chosen[group]))
+    split_of: dict[int, str] = {}
+    for split, below, left in (("test", SHARE, 2), ("valid", 2 * SHARE, 1)):
+        for group in _held_out(remaining, ranks, sizes, below, left):
+            split_of[group] = split
+        remaining = [group for group in remaining if group not in split_of]
+    return [split_of.get(group, "train") for group in groups]
+
+
+def _held_out(
+    groups: list[int], ranks: dict[int, float], sizes: Counter[int], below: float, left: int
+) -> list[int]:
+    """The groups for one split, of all that remain, sorted by rank; at least `left` of them stay."""
+    target = SHARE * sizes.total()
+    found: list[int] = []
+    pieces = 0
+    for group in groups[bisect_left(groups, below - SHARE, key=ranks.__getitem__) :]:
+        if len(found) == len(groups) - left or (ranks[group] >= below and pieces >= target / 2):
+            break
+        if pieces + sizes[group] <= 1.5 * target:
+            found.append(group)
+            pieces += sizes[group]
+    return found or [min(groups, key=lambda group: (sizes[group], ranks[group]))]
 
 
 def split_by_folders(sources: list[str]) -> list[str] | None:

@@ -80,7 +80,10 @@ def test_a_given_split_keeps_duplicates_and_counts_those_across(tmp_path: Path) 
     dataset = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1)
     assert [len(dataset.split(s)) for s in ("train", "valid", "test")] == [2, 2, 2]
     assert dataset.info["split_by"] == "folders"
-    assert dataset.info["warnings"] == ["the same music is in more than one split: 2 in all"]
+    assert dataset.info["warnings"] == [
+        "4 of 4 held-out pieces have a version in another split (similar music or equal names), such as "
+        "test/0 (test) and train/0 (train)"
+    ]
 
     split = tmp_path / "split.csv"
     split.write_text("".join(f"{p.name},{'test' if i else 'train'}\n" for i, p in enumerate(dataset.pieces)))

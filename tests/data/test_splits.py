@@ -23,19 +23,52 @@ def prints(count: int) -> list[str]:
 @pytest.mark.parametrize("count", [3, 4, 5, 10, 50])
 def test_three_pieces_or_more_always_make_a_split(count: int) -> None:
     for salt in range(20):
-        splits = split_by_content([hashlib.sha256(f"{salt} {p}".encode()).hexdigest() for p in prints(count)])
+        salted = [hashlib.sha256(f"{salt} {p}".encode()).hexdigest() for p in prints(count)]
+        splits = split_by_content(salted, list(range(count)))
         assert set(splits) == {"train", "valid", "test"}
 
 
-def test_two_pieces_are_for_training() -> None:
-    assert split_by_content(prints(2)) == ["train", "train"]
+def test_two_pieces_or_groups_are_for_training() -> None:
+    assert split_by_content(prints(2), [0, 1]) == ["train", "train"]
+    assert split_by_content(prints(9), [0] * 5 + [5] * 4) == ["train"] * 9
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 98], [30, 30, 40], [29] * 5 + [1] * 60, [3, 5] * 40, [2, 1, 1]])
+def test_groups_stay_whole_and_the_held_out_splits_small(sizes: list[int]) -> None:
+    groups = [group for group, size in enumerate(sizes) for _ in range(size)]
+    for salt in range(10):
+        salted = [hashlib.sha256(f"{salt} {p}".encode()).hexdigest() for p in prints(len(groups))]
+        splits = split_by_content(salted, groups)
+        assert set(splits) == {"train", "valid", "test"}
+        assert len(set(zip(groups, splits, strict=True))) == len(sizes)
+        for split in ("valid", "test"):
+            assert splits.count(split) <= max(min(sizes), *sorted(sizes)[1:2], 0.15 * len(groups))
+            assert splits.count(split) >= min(0.05 * len(groups), sorted(sizes)[0])
+
+
+def test_large_groups_are_held_out_no_more_often_than_small_ones() -> None:
+    groups = [piece // 5 for piece in range(2500)] + list(range(500, 1000))
+    splits = split_by_content(prints(3000), groups)
+    large = Counter(splits[:2500:5])
+    small = Counter(splits[2500:])
+    assert 30 < large["test"] < 70
+    assert 30 < small["test"] < 70
+
+
+def test_a_new_version_seldom_moves_its_group() -> None:
+    """It takes its group along only where it is the one that stands for it: one time in five."""
+    groups = [piece % 200 for piece in range(1000)]
+    before = split_by_content(prints(800), groups[:800])
+    after = split_by_content(prints(1000), groups)
+    assert sum(a == b for a, b in zip(before, after[:800], strict=True)) > 0.9 * 800
 
 
 def test_a_split_does_not_depend_on_the_order_and_hardly_on_the_rest() -> None:
     all_prints = prints(1000)
-    splits = dict(zip(all_prints, split_by_content(all_prints), strict=True))
-    assert splits == dict(zip(all_prints[::-1], split_by_content(all_prints[::-1]), strict=True))
-    half = dict(zip(all_prints[:500], split_by_content(all_prints[:500]), strict=True))
+    alone = list(range(1000))
+    splits = dict(zip(all_prints, split_by_content(all_prints, alone), strict=True))
+    assert splits == dict(zip(all_prints[::-1], split_by_content(all_prints[::-1], alone), strict=True))
+    half = dict(zip(all_prints[:500], split_by_content(all_prints[:500], alone[:500]), strict=True))
     assert all(splits[p] == split for p, split in half.items())
     counts = Counter(splits.values())
     assert 70 < counts["valid"] < 130
