@@ -30,7 +30,8 @@ class Prepare:
     """A file that assigns pieces to splits. Default: the folders train, valid and test if there are any, the
     published split of a built-in corpus (bach-chorales), else by content."""
     melody: str | None = setting(None, MELODY)
-    """The melody track of every piece, by name or number. Default: detected."""
+    """The melody track of every piece, by name, by number from 1, by role (top, piano, ...) or by program
+    (program:73). Default: detected."""
     workers: int | None = setting(None, ONE_UP)
     """Number of processes that read files. Default: one per core."""
     limit: int | None = setting(None, ONE_UP)

@@ -8,7 +8,7 @@ from symusic.core import ScoreTick
 
 from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
-from musegen.data.selection import select
+from musegen.data.selection import select, tracks_there
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
@@ -62,7 +62,9 @@ def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreT
     scores = [each.score for each in selected if not isinstance(each, MusegenError)]
     if not scores:
         reasons = "; ".join(f"{fault} (x{count})" for fault, count in Counter(map(str, selected)).items())
-        raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
+        raise DataError(
+            f"no piece of dataset {dataset.name} can be used: {reasons}{tracks_there(dataset, data)}"
+        )
     return scores
 
 

@@ -29,7 +29,12 @@ ORDINARY = (
     "tremolos played as plain notes",
 )  # fmt: skip
 """Repairs that do not indicate a fault in the file."""
-BY = ("name", "number", "program")
+BY = ("name", "number", "program", "role")
+DOUBTS = {
+    "uncertain": "another track is about as likely",
+    "sparse": "it has few notes beside the others",
+}
+"""Why a detected melody is in doubt, by `IndexEntry.melody_how`."""
 HOW = {
     "file": "by the given file",
     "corpus": "as listed for the corpus",
@@ -271,6 +276,11 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float) -> list[str]:
     missing = sum(p.melody < 0 for p in pieces)
     if missing:
         found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
+    for doubt, why in DOUBTS.items():
+        count = sum(p.melody_how == doubt for p in pieces)
+        if count:
+            of = f"{count} of {len(pieces)} pieces"
+            found.append(f"the melody of {of} is in doubt: {why}; choose its track with ⟨melody⟩")
     return found
 
 
