@@ -26,8 +26,8 @@ from musegen.processes import is_first_process
 class Train:
     """Train a model on a dataset; the checkpoint has the weights with the lowest validation loss.
 
-    Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --accompaniment
-    (--data.accompaniment), --polyphonic (--data.tracks all).
+    Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --polyphonic (--data.tracks all),
+    --accompaniment (--data.accompaniment).
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
