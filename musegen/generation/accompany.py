@@ -65,8 +65,6 @@ def accompany(
 ) -> list[Result]:
     """Write accompaniments to a melody, in its bars, metres, ticks and tempo, by falling likelihood.
 
-    If the prompt goes on after the melody ends, so do the accompaniments.
-
     Args:
         machine: an accompaniment model.
         tokenizer: the model's own, of the accompaniments.
@@ -74,6 +72,7 @@ def accompany(
         options: what the accompaniments must be like.
         num: how many.
         prompt: an accompaniment to the same bars, a tidy score; `options.prompt_bars` of its bars are kept.
+            If it goes on after the melody ends, so do the accompaniments.
         sampling: the sampling settings.
         seed: of all random numbers.
         defaults: the instruments and ranges of the training pieces.
@@ -84,23 +83,20 @@ def accompany(
         MusegenError: an accompaniment did not end.
     """
     options, defaults = options or Accompaniment(), defaults or TrainingDefaults()
-    longest = max((melody, prompt or melody), key=last_end)
-    frame, rests = fill_odd_bars(longest, tokenizer.time_signatures)
+    frame, rests = fill_odd_bars(max(melody, prompt or melody, key=last_end), tokenizer.time_signatures)
     bars = len(bar_ticks(frame)) - 1
     kept = _kept_bars(prompt and filled_like(prompt, frame, rests), options.prompt_bars, bars)
-    whole = filled_like(melody, frame, rests)
+    whole, rosters = filled_like(melody, frame, rests), rosters_of(options.parts, defaults.rosters, tokenizer)
     source, metre_ids = melody_source(whole, tokenizer, bars, frame)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
-    programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
-    if options.parts:
-        programs, rosters = [], rosters_of(options.parts, defaults.rosters, tokenizer)
-        defaults = defaults._replace(rosters=rosters)
+    is_fixed = tokenizer.config.programs and not options.parts
+    programs = prompt_programs(tokenizer, start) if is_fixed else []
     constraints = _constraints(options, defaults, metre_ids, programs)
     results: list[Result] = []
     for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
         streams = RowStreams(seed, rows)
         memory, nats = _encoded(machine, tokenizer, source, start.ids, options, streams, bars)
-        rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
+        rules = with_rosters(constraints, rosters, tokenizer, streams)
         found = sample_streams(
             machine,
             memory,
@@ -114,7 +110,7 @@ def accompany(
         for planned, stream in zip(nats, found, strict=True):
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
-            results.append(_dressed_for(melody, rests, result))
+            results.append(_dressed_for(melody, rests, _with_parts(result, options, frame)))
     return sorted(results, key=lambda each: -each.log_likelihood / (len(each.ids) - len(start.ids) + 1))
 
 
@@ -175,14 +171,17 @@ def _encoded(
 
 def rosters_of(
     parts: Sequence[str], rosters: Sequence[Sequence[int]], tokenizer: Tokenizer
-) -> list[list[int]]:
-    """The rosters of training pieces that have all of some parts, without their other parts.
+) -> Sequence[Sequence[int]]:
+    """Those of the rosters that have all of some parts: those without others, else those with others.
 
-    If no piece has all, the only roster is the most frequent program or part of each.
+    A model leaves a part out only where training pieces do: else it would fall silent, so others are sampled
+    with it, and dropped later. If no roster has all, the only one is the most frequent number of each.
 
     Raises:
         ConfigError: the model does not write one of the parts.
     """
+    if not parts:
+        return rosters
     counts = Counter(number for roster in rosters for number in roster)
     known = {number: _called(number, tokenizer) for number in sorted(counts)}
     found = [{number for number in known if is_called(part, **known[number])} for part in parts]
@@ -191,9 +190,24 @@ def rosters_of(
         there = f"it writes {', '.join(names)}" if tokenizer.config.programs else "it writes a single part"
         raise ConfigError(f"⟨accompaniment⟩ has {missing[0]!r}, which the model does not write; {there}")
     wanted = set().union(*found)
-    full = [[number for number in roster if number in wanted] for roster in rosters]
-    full = [roster for roster in full if all(numbers & set(roster) for numbers in found)]
-    return full or [sorted({max(numbers, key=lambda number: counts[number]) for numbers in found})]
+    full = [list(roster) for roster in rosters if all(numbers & set(roster) for numbers in found)]
+    exact = [roster for roster in full if wanted.issuperset(roster)]
+    frequent = sorted({max(numbers, key=lambda number: counts[number]) for numbers in found})
+    return exact or full or [frequent]
+
+
+def _with_parts(result: Result, options: Accompaniment, frame: ScoreTick) -> Result:
+    """The accompaniment without what others than the wanted parts play after the prompt."""
+    if not options.parts:
+        return result
+    score, kept = result.score.copy(), int(bar_ticks(frame)[options.prompt_bars])
+    for track in score.tracks:
+        program = -1 if track.is_drum else track.program
+        called = {"name": track.name, "role": program_role(program), "program": program}
+        if not any(is_called(part, **called) for part in options.parts):
+            track.notes = [note for note in track.notes if note.time < kept]
+    score.tracks = [track for track in score.tracks if len(track.notes)]
+    return replace(result, score=score)
 
 
 def _called(number: int, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def test_only_the_parts_that_are_wanted_are_written(checkpoint: Checkpoint) -> N
         parts = Accompaniment(parts=wanted)
         for score in play(checkpoint, tune(), parts, num=3, seed=2, defaults=defaults):
             assert {track.name for track in score.tracks} == expected
+            last = max(note.time for track in score.tracks for note in track.notes)
+            assert last > 4000  # it does not fall silent without the others
     with pytest.raises(ConfigError, match=r"accompaniment has 'tuba', .* it writes Alto, Tenor, Bass"):
         play(checkpoint, tune(), Accompaniment(parts=("bass", "tuba")), defaults=defaults)
 
@@ -157,8 +159,8 @@ def test_only_the_parts_that_are_wanted_are_written(checkpoint: Checkpoint) -> N
 def test_rosters_have_every_part_that_is_wanted() -> None:
     tokenizer = RemiTokenizer.build(TokenizerConfig(), time_signatures=[(4, 4)], programs=[-1, 0, 1, 33, 48])
     rosters = [[0, 33, 128], [1, 33], [0, 48], [33, 48]]
-    assert rosters_of(["bass", "piano"], rosters, tokenizer) == [[0, 33], [1, 33]]
-    assert rosters_of(["program:0"], rosters, tokenizer) == [[0], [0]]
+    assert rosters_of(["bass", "piano"], rosters, tokenizer) == [[1, 33]]
+    assert rosters_of(["program:0"], rosters, tokenizer) == [[0, 33, 128], [0, 48]]  # the others are dropped
     assert rosters_of(["drums", "strings"], rosters, tokenizer) == [[48, 128]]  # no piece has both
 
 
