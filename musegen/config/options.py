@@ -158,7 +158,7 @@ class AccompanyOptions(VerbOptions):
     """Accompaniments to a melody."""
 
     melody: str | None = setting(None, MELODY)
-    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
     accompaniment: tuple[str, ...] = ()
     """Write only these parts: names, roles (bass, piano, drums, ...) or program:N, such as "bass,piano"."""
     num: int = setting(1, NUM)
@@ -201,7 +201,7 @@ class ReconstructOptions(VerbOptions):
     from_bar: int | None = setting(None, FROM_BAR)
     """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
@@ -268,7 +268,7 @@ class VaryOptions(VerbOptions):
     from_bar: int | None = setting(None, FROM_BAR)
     """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""

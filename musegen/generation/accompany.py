@@ -89,8 +89,7 @@ def accompany(
     whole, rosters = filled_like(melody, frame, rests), rosters_of(options.parts, defaults.rosters, tokenizer)
     source, metre_ids = melody_source(whole, tokenizer, bars, frame)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
-    is_fixed = tokenizer.config.programs and not options.parts
-    programs = prompt_programs(tokenizer, start) if is_fixed else []
+    programs = prompt_programs(tokenizer, start) if tokenizer.config.programs and not options.parts else []
     constraints = _constraints(options, defaults, metre_ids, programs)
     results: list[Result] = []
     for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
