@@ -77,30 +77,33 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
     Args:
         name: of the option, for messages.
         music: a file, a Score or a Piece.
-        melody: the track, by name or by number from 1; None to detect it.
+        melody: the track, as of `melody_track`; None to detect it.
 
     Raises:
         ConfigError: the path does not exist, or is a folder.
         MidiError: the file cannot be read, or has no such track.
     """
-    from musegen.music.melody import melody_track
+    from musegen.music.melody import how_found, melody_track
+    from musegen.music.metre import bar_ticks
 
     raw, repairs = _read(name, music)
     try:
         score, numbers, pad, more = _tidy_tracks(raw)
-        index, how = melody_track(score, melody)
+        found = melody_track(score, melody)
     except MidiError as error:
         raise _unreadable(name, music, error) from error
     except DataError as error:
         raise MidiError(f"{_label(music)}: {error}; choose the melody with ⟨melody⟩") from error
-    track_name = score.tracks[index].name.strip()
-    if how == "inferred":
-        say(f"detected the melody in track {index + 1} {track_name!r}; choose another with ⟨melody⟩")
+    if message := how_found(score, found):
+        say(message)
     if repairs + more:
         say(f"{_label(music)}: {'; '.join(repairs + more)}")
     verbatim, tidy_melody, others = raw.copy(), score.copy(), score.copy()
-    verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[index]]], [score.tracks[index]]
-    del others.tracks[index]
+    verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[found.track]]], [score.tracks[found.track]]
+    del others.tracks[found.track]
+    ends, bars = (len(bar_ticks(each)) - 1 for each in (tidy_melody, score))
+    if ends < bars:
+        say(f"the melody ends in bar {ends} of {bars}: the accompaniment goes on to the end of the file")
     return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pad)
 
 

@@ -50,6 +50,8 @@ from musegen.generation.clips import Clip
 from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
 from musegen.music.metre import bar_ticks
+from musegen.music.notes import last_end
+from musegen.music.roles import listed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -314,13 +316,14 @@ class Model:
     def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
         """The requested accompaniment of a melody, parsed from the options."""
         parts = [part.name for part in self.checkpoint.tokenizer.parts]
-        bars = len(bar_ticks(tune.melody)) - 1
+        bars = len(bar_ticks(max((tune.melody, tune.others or tune.melody), key=last_end))) - 1
         return Accompaniment(
             pitches=common_pitches(options.scale, options.pitch_range),
             part_pitches=part_pitches(options.pitch_range, parts),
             prompt_bars=options.prompt_bars,
             chords=chords_of(options.chords, bars) if options.chords is not None else (),
             plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
+            parts=listed(options.accompaniment),
         )
 
     def _only(self, pieces: Pieces) -> Piece:

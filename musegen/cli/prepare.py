@@ -33,7 +33,8 @@ class Prepare:
     """What keeps pieces in one split, beside similar music and equal names: folder, name, or a regular
     expression whose first group in the path (or whole match) is the key."""
     melody: str | None = setting(None, MELODY)
-    """The melody track of every piece, by name or number. Default: detected."""
+    """The melody track of every piece, by name, by number from 1, by role (top, piano, ...) or by program
+    (program:73). Default: detected."""
     workers: int | None = setting(None, ONE_UP)
     """Number of processes that read files. Default: one per core."""
     limit: int | None = setting(None, ONE_UP)

@@ -28,12 +28,14 @@ from musegen.processes import is_first_process
 class Train:
     """Train a model on a dataset; the checkpoint has the weights with the lowest validation loss.
 
-    Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --polyphonic (--data.tracks all).
+    Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --polyphonic (--data.tracks all),
+    --accompaniment (--data.accompaniment).
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
     $ musegen train seq2seq bach-chorales --out checkpoints/chorale
     $ musegen train seq2seq songs/ --melody MELODY --out checkpoints/pop
+    $ musegen train seq2seq songs/ --melody top --accompaniment "bass,piano" --out checkpoints/trio
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
@@ -56,7 +58,12 @@ class Train:
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
-SHORT = {"--tokenizer": "--tokenizer.kind", "--melody": "--data.melody", "--polyphonic": "--data.tracks=all"}
+SHORT = {
+    "--tokenizer": "--tokenizer.kind",
+    "--melody": "--data.melody",
+    "--accompaniment": "--data.accompaniment",
+    "--polyphonic": "--data.tracks=all",
+}
 """Short forms of flags."""
 
 

@@ -159,7 +159,9 @@ class AccompanyOptions(VerbOptions):
     """Accompaniments to a melody."""
 
     melody: str | None = setting(None, MELODY)
-    """The melody track, by name or by number from 1. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
+    accompaniment: tuple[str, ...] = ()
+    """Write only these parts: names, roles (bass, piano, drums, ...) or program:N, such as "bass,piano"."""
     num: int = setting(1, NUM)
     """Number of accompaniments."""
     prompt_bars: int = setting(0, (lambda value: 0 <= value <= 10_000, "from 0 to 10000"))
@@ -184,6 +186,7 @@ class AccompanyArguments(SamplingArguments, total=False):
     """`AccompanyOptions` without `num`, as keyword arguments of `Model.accompany`."""
 
     melody: str | None
+    accompaniment: str | Sequence[str]
     prompt_bars: int
     chords: str | None
     plan_temperature: float | None
@@ -199,7 +202,7 @@ class ReconstructOptions(VerbOptions):
     from_bar: int | None = setting(None, FROM_BAR)
     """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """The melody track, by name or by number from 1. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
@@ -222,7 +225,7 @@ class InterpolateOptions(VerbOptions):
     from_bar: tuple[int, ...] = setting((), (lambda bars: min(bars, default=1) >= 1, "1 or more"))
     """First bar of both clips, or of each, from 1; a pickup is bar 1. Default: the first bar with a note."""
     melody: str | None = setting(None, MELODY)
-    """The melody track in both files, by name or by number from 1. Default: detected and reported."""
+    """Melody track of both files: name, number from 1, role (top, ...) or program:N. Default: detected."""
     path: Literal["both", "spherical", "linear"] = "both"
     """Path through the latent space: spherical or linear interpolation, or the smoother of both, step by
     step."""
@@ -266,7 +269,7 @@ class VaryOptions(VerbOptions):
     from_bar: int | None = setting(None, FROM_BAR)
     """First bar of the clip, from 1; a pickup is bar 1. Default: the first bar with a melody note."""
     melody: str | None = setting(None, MELODY)
-    """The melody track, by name or by number from 1. Default: detected and reported."""
+    """Melody track: name, number from 1, role (top, piano, ...) or program:N. Default: detected."""
     sampling: SamplingArguments = field(default_factory=_greedy, metadata=OVERRIDES)
     seed: int | None = setting(None, SEED)
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""

@@ -90,9 +90,11 @@ class DataConfig(Checked, prefix="data."):
     tracks: Literal["all", "melody"] = "all"
     """All tracks of a piece, or only its melody (see `musegen prepare --melody`)."""
     melody: str | None = None
-    """The melody track, by name or by number from 1. Default: the one recorded in the dataset."""
+    """The melody track, by name, by number from 1, by role (top, piano, guitar, strings, ...) or by program
+    (program:73). Default: the one recorded in the dataset."""
     accompaniment: tuple[str, ...] = ()
-    """Names of the accompaniment tracks. Default: all but the melody."""
+    """The accompaniment tracks, by name, role (bass, piano, guitar, strings, drums, ...) or program, several
+    with commas: "bass,piano". Default: all but the melody."""
     drums: bool = True
     """Keep drum tracks."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))

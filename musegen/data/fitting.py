@@ -9,7 +9,7 @@ from symusic.core import ScoreTick
 from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.left_out import in_words
-from musegen.data.selection import select
+from musegen.data.selection import select, tracks_there
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
@@ -67,7 +67,9 @@ def _selected(dataset: Dataset, data: DataConfig, *, pairs: bool) -> list[ScoreT
         if "no melody track" in faults:  # as in loops of drums
             use = "an accompaniment model needs one" if pairs else "to train on all tracks, add ⟨polyphonic⟩"
             reasons += f"; {use}"
-        raise DataError(f"no piece of dataset {dataset.name} can be used: {reasons}")
+        raise DataError(
+            f"no piece of dataset {dataset.name} can be used: {reasons}{tracks_there(dataset, data)}"
+        )
     return scores
 
 

@@ -41,7 +41,7 @@ ORDINARY = (
     "tremolos played as plain notes",
 )  # fmt: skip
 """Repairs that do not indicate a fault in the file."""
-BY = ("name", "number", "program")
+BY = ("name", "number", "program", "role")
 HOW = {
     "file": "by the given file",
     "corpus": "as listed for the corpus",

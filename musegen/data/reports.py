@@ -10,6 +10,12 @@ from musegen.data.groups import Grouping, leaks
 OFF_GRID = 0.1
 """With a larger share of onsets off the grid, the music was performed, not notated."""
 
+DOUBTS = {
+    "uncertain": "another track is about as likely",
+    "sparse": "it has few notes beside the others",
+}
+"""Why a detected melody is in doubt, by `IndexEntry.melody_how`."""
+
 
 def warnings(pieces: list[IndexEntry], how: str, off_grid: float, grouping: Grouping) -> list[str]:
     """Warnings about a dataset, from its pieces, how they were split, the share off the grid, and groups."""
@@ -36,6 +42,11 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float, grouping: Grou
     missing = sum(p.melody_how == "missing" for p in pieces)
     if missing:
         found.append(f"no melody track was found in {missing} of {len(pieces)} pieces")
+    for doubt, why in DOUBTS.items():
+        count = sum(p.melody_how == doubt for p in pieces)
+        if count:
+            of = f"{count} of {len(pieces)} pieces"
+            found.append(f"the melody of {of} is in doubt: {why}; choose its track with ⟨melody⟩")
     return found
 
 

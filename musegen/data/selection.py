@@ -1,5 +1,6 @@
 """The part of a piece that a model is trained on: all tracks, the melody, or melody and accompaniment."""
 
+from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -12,8 +13,12 @@ from musegen.data.dataset import Dataset, IndexEntry
 from musegen.errors import DataError
 from musegen.music.melody import melody_track, skyline
 from musegen.music.odd_bars import Metre, fill_odd_bars
+from musegen.music.roles import fits, listed, track_role
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
+
+LISTED_PIECES, LISTED_TRACKS = 100, 12
+"""Pieces whose tracks are listed in a message, and the most tracks in it."""
 
 
 class Selected(NamedTuple):
@@ -68,7 +73,7 @@ def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:
             raise DataError("no melody track")
         return piece.melody
     try:
-        return melody_track(score, requested)[0]
+        return melody_track(score, requested).track
     except DataError as error:
         raise DataError(f"no melody track {requested!r}") from error
 
@@ -78,12 +83,23 @@ def _accompaniment(tracks: list[TrackTick], config: DataConfig) -> list[TrackTic
         tracks = [track for track in tracks if not track.is_drum]
     if not tracks:
         raise DataError("nothing accompanies the melody")
-    requested = {name.strip().casefold() for name in config.accompaniment}
+    requested = [*config.accompaniment, *listed(config.accompaniment)]  # a name may have a comma in it
     if requested:
-        tracks = [track for track in tracks if track.name.strip().casefold() in requested]
+        tracks = [track for track in tracks if any(fits(track, each) for each in requested)]
         if not tracks:
-            raise DataError(f"no track is named {' or '.join(config.accompaniment)}")
+            raise DataError(f"no track is named, or has the role, {' or '.join(config.accompaniment)}")
     return tracks
+
+
+def tracks_there(dataset: Dataset, data: DataConfig) -> str:
+    """The most frequent tracks, as the end of a message about tracks that were requested; else ""."""
+    if data.melody is None and not data.accompaniment:
+        return ""
+    scores = (dataset.score(piece) for piece in dataset.pieces[:LISTED_PIECES])
+    counts = Counter((t.name.strip(), track_role(t)) for score in scores for t in score.tracks)
+    names = [f'"{name}" ({role})' for (name, role), _ in counts.most_common(LISTED_TRACKS)]
+    more = len(counts) - len(names)
+    return f"; there are the tracks {', '.join(names)}" + (f" and {more} others" if more else "")
 
 
 def _with_tracks(score: Score, tracks: list[TrackTick], fault: str) -> ScoreTick:

@@ -111,7 +111,9 @@ def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> 
     score, pickup, more = tidy(raw)
     data = midi_bytes(score)
     try:
-        melody, how = melody_track(score, requested)
+        melody, how, _ = melody_track(score, requested)
+        if how == "unlikely":  # nothing to learn a melody from
+            melody, how = -1, "missing"
     except DataError:
         melody, how = -1, "missing" if any(not track.is_drum for track in score.tracks) else "only drums"
     piece = IndexEntry(

@@ -20,7 +20,7 @@ from musegen.config.settings import DataConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.left_out import in_words
-from musegen.data.selection import Selected, select, source_and_target
+from musegen.data.selection import Selected, select, source_and_target, tracks_there
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
 from musegen.music.metre import PHRASE_BARS
@@ -98,13 +98,16 @@ def token_view(
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
-    recipe = [4, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
+    recipe = [5, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
         _build(folder, dataset, tokenizer, data, pairs=pairs)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
     if not facts["kept"]:
-        raise DataError(f"no piece of dataset {dataset.name} can be encoded: {in_words(facts['skipped'])}")
+        reasons = in_words(facts["skipped"])
+        raise DataError(
+            f"no piece of dataset {dataset.name} can be encoded: {reasons}{tracks_there(dataset, data)}"
+        )
     sources = None
     if pairs:
         ids, offsets = np.load(folder / "source_ids.npy"), np.load(folder / "source_offsets.npy")

@@ -1,7 +1,9 @@
 """Accompaniments to a melody of the user: scores in, scores out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from symusic import Note, Tempo
@@ -18,11 +20,13 @@ from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
 from musegen.music.melody import skyline
-from musegen.music.metre import bar_ticks
+from musegen.music.metre import bar_ticks, metres_at
+from musegen.music.notes import last_end
 from musegen.music.odd_bars import Rest, fill_odd_bars, filled_like, without_rests
+from musegen.music.roles import is_called, program_role
 from musegen.tokenizers import Constraints, Tokenizer, limits_of, melody_tokenizer
 from musegen.tokenizers.chord_plan import HALVES, UNKNOWN, stream_plan
-from musegen.tokenizers.tables import Ints
+from musegen.tokenizers.tables import DRUMS, Ints
 
 PLAN_TEMPERATURE = 0.0
 """The most likely chord of each half bar, closest to what people play (see benchmarks/RESULTS.md)."""
@@ -43,6 +47,8 @@ class Accompaniment:
     which chooses the chords after them."""
     plan_temperature: float = PLAN_TEMPERATURE
     """Temperature at which a chord planner samples."""
+    parts: Sequence[str] = ()
+    """The only parts, each by a name, a role or a program; empty: those of a random training piece."""
 
 
 def accompany(
@@ -66,28 +72,30 @@ def accompany(
         options: what the accompaniments must be like.
         num: how many.
         prompt: an accompaniment to the same bars, a tidy score; `options.prompt_bars` of its bars are kept.
+            If it goes on after the melody ends, so do the accompaniments.
         sampling: the sampling settings.
         seed: of all random numbers.
         defaults: the instruments and ranges of the training pieces.
 
     Raises:
-        ConfigError: the prompt has too few bars, or no pitch is allowed.
+        ConfigError: the prompt has too few bars, no pitch is allowed, or the model has no such part.
         TokenError: the melody or the prompt cannot be encoded.
         MusegenError: an accompaniment did not end.
     """
     options, defaults = options or Accompaniment(), defaults or TrainingDefaults()
-    whole, rests = fill_odd_bars(melody, tokenizer.time_signatures)
-    bars = len(bar_ticks(whole)) - 1
-    kept = _kept_bars(prompt and filled_like(prompt, whole, rests), options.prompt_bars, bars)
-    source, metre_ids = melody_source(whole, tokenizer, bars)
+    frame, rests = fill_odd_bars(max(melody, prompt or melody, key=last_end), tokenizer.time_signatures)
+    bars = len(bar_ticks(frame)) - 1
+    kept = _kept_bars(prompt and filled_like(prompt, frame, rests), options.prompt_bars, bars)
+    whole, rosters = filled_like(melody, frame, rests), rosters_of(options.parts, defaults.rosters, tokenizer)
+    source, metre_ids = melody_source(whole, tokenizer, bars, frame)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
-    programs = prompt_programs(tokenizer, start) if tokenizer.config.programs else []
+    programs = prompt_programs(tokenizer, start) if tokenizer.config.programs and not options.parts else []
     constraints = _constraints(options, defaults, metre_ids, programs)
     results: list[Result] = []
     for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
         streams = RowStreams(seed, rows)
         memory, nats = _encoded(machine, tokenizer, source, start.ids, options, streams, bars)
-        rules = with_rosters(constraints, defaults.rosters, tokenizer, streams)
+        rules = with_rosters(constraints, rosters, tokenizer, streams)
         found = sample_streams(
             machine,
             memory,
@@ -101,7 +109,7 @@ def accompany(
         for planned, stream in zip(nats, found, strict=True):
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
-            results.append(_dressed_for(melody, rests, result))
+            results.append(_dressed_for(melody, rests, _with_parts(result, options, frame)))
     return sorted(results, key=lambda each: -each.log_likelihood / (len(each.ids) - len(start.ids) + 1))
 
 
@@ -160,12 +168,75 @@ def _encoded(
     return [*shared, plans.plan], plans.nats.tolist()
 
 
-def melody_source(melody: ScoreTick, tokenizer: Tokenizer, bars: int) -> tuple[Ints, list[int]]:
-    """The melody's ids, (1, S), and the id of each bar's metre in the vocabulary of the accompaniment."""
-    reader = melody_tokenizer(tokenizer)
-    check_metres(melody, reader, "the tune")
+def rosters_of(
+    parts: Sequence[str], rosters: Sequence[Sequence[int]], tokenizer: Tokenizer
+) -> Sequence[Sequence[int]]:
+    """Those of the rosters that have all of some parts: those without others, else those with others.
+
+    A model leaves a part out only where training pieces do: else it would fall silent, so others are sampled
+    with it, and dropped later. If no roster has all, the only one is the most frequent number of each.
+
+    Raises:
+        ConfigError: the model does not write one of the parts.
+    """
+    if not parts:
+        return rosters
+    counts = Counter(number for roster in rosters for number in roster)
+    known = {number: _called(number, tokenizer) for number in sorted(counts)}
+    found = [{number for number in known if is_called(part, **known[number])} for part in parts]
+    if missing := [part for part, numbers in zip(parts, found, strict=True) if not numbers]:
+        names = dict.fromkeys(called["name"] or called["role"] for called in known.values())
+        there = f"it writes {', '.join(names)}" if tokenizer.config.programs else "it writes a single part"
+        raise ConfigError(f"⟨accompaniment⟩ has {missing[0]!r}, which the model does not write; {there}")
+    wanted = set().union(*found)
+    full = [list(roster) for roster in rosters if all(numbers & set(roster) for numbers in found)]
+    exact = [roster for roster in full if wanted.issuperset(roster)]
+    frequent = sorted({max(numbers, key=lambda number: counts[number]) for numbers in found})
+    return exact or full or [frequent]
+
+
+def _with_parts(result: Result, options: Accompaniment, frame: ScoreTick) -> Result:
+    """The accompaniment without what others than the wanted parts play after the prompt."""
+    if not options.parts:
+        return result
+    score, kept = result.score.copy(), int(bar_ticks(frame)[options.prompt_bars])
+    for track in score.tracks:
+        program = -1 if track.is_drum else track.program
+        called = {"name": track.name, "role": program_role(program), "program": program}
+        if not any(is_called(part, **called) for part in options.parts):
+            track.notes = [note for note in track.notes if note.time < kept]
+    score.tracks = [track for track in score.tracks if len(track.notes)]
+    return replace(result, score=score)
+
+
+def _called(number: int, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Name, role and program of a program or part, by its number in the stream."""
+    if not tokenizer.config.programs:
+        return {"name": "", "role": "", "program": -1}
+    if tokenizer.parts and number < len(tokenizer.parts):
+        name, program = tokenizer.parts[number]
+        return {"name": name, "role": program_role(program), "program": program}
+    program = -1 if number == DRUMS else number
+    return {"name": "", "role": program_role(program), "program": program}
+
+
+def melody_source(
+    melody: ScoreTick, tokenizer: Tokenizer, bars: int, frame: ScoreTick | None = None
+) -> tuple[Ints, list[int]]:
+    """The melody's ids, (1, S), and the id of each bar's metre in the vocabulary of the accompaniment.
+
+    Args:
+        melody: tidy.
+        tokenizer: of the accompaniment.
+        bars: their number.
+        frame: music of that many bars in the same metres; None: the melody.
+    """
+    reader, frame = melody_tokenizer(tokenizer), frame or melody
+    check_metres(frame, reader, "the tune")
     source = encode_melody(skyline(melody), reader)
     metres = bar_metres(source, reader)
+    later = metres_at(frame, bar_ticks(frame)[len(metres) : bars])
+    metres = [*metres, *(f"TimeSig_{beats}/{unit}" for beats, unit in later)]
     metres = (metres + metres[-1:] * (bars - len(metres)))[:bars]
     ids = fill_bars(source, reader, metres)[None]
     return ids, [tokenizer.vocab.index(metre) for metre in metres]

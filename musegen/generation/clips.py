@@ -11,7 +11,7 @@ from musegen.data.selection import fill_bars
 from musegen.errors import DataError
 from musegen.metrics.note_f1 import note_scores
 from musegen.music.excerpt import excerpt
-from musegen.music.melody import melody_track, skyline
+from musegen.music.melody import how_found, melody_track, skyline
 from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import all_onsets
 from musegen.music.odd_bars import Filled, fill_odd_bars, filled_like, lasting_metres
@@ -124,12 +124,11 @@ def encode_clip(clip: ScoreTick, tokenizer: Tokenizer, bars: int, metre: Metre) 
 
 
 def _tune(score: ScoreTick, wanted: str | None, remarks: list[str]) -> ScoreTick:
-    index, how = melody_track(score, wanted)
-    if how == "inferred":
-        name = score.tracks[index].name.strip()
-        remarks.append(f"the tune is taken to be track {index + 1} {name!r}; ⟨melody⟩ names another")
+    found = melody_track(score, wanted)
+    if message := how_found(score, found):
+        remarks.append(message)
     alone = score.copy()
-    alone.tracks = [score.tracks[index]]
+    alone.tracks = [score.tracks[found.track]]
     return alone
 
 

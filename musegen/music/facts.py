@@ -1,14 +1,18 @@
 """Facts about music, as plain dicts ready for JSON, and names for MIDI's numbers."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from symusic import Score
 
+from musegen.errors import DataError
 from musegen.music.key import estimate_key, pitch_class_weights
+from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks, seconds_until
 from musegen.music.notes import last_end, note_arrays
+from musegen.music.roles import track_role
 
 PITCH_CLASSES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 FAMILIES = (
@@ -44,7 +48,11 @@ def file_facts(path: Path) -> dict[str, Any]:
     from musegen.music.reading.read import read_score  # every format: facts about a Score need none
 
     score, repairs = read_score(path)
-    return {"kind": "music", "path": str(path), **music_facts(score), "repairs": repairs}
+    facts = {"kind": "music", "path": str(path), **music_facts(score)}
+    with suppress(DataError):  # only drums
+        found = melody_track(score)
+        facts["melody"] = {"track": found.track + 1, "found": found.how}
+    return facts | {"repairs": repairs}
 
 
 def music_facts(score: Score) -> dict[str, Any]:
@@ -72,6 +80,7 @@ def music_facts(score: Score) -> dict[str, Any]:
                 "name": track.name,
                 "program": -1 if track.is_drum else int(track.program),
                 "instrument": instrument_name(-1 if track.is_drum else track.program),
+                "role": track_role(track) if len(track.notes) else "",
                 "notes": len(track.notes),
             }
             for track in score.tracks

@@ -1,40 +1,43 @@
 """Finding the melody track of a Score."""
 
-import re
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from symusic import Note, Score
-from symusic.core import TrackTick
 
 from musegen.errors import DataError
-from musegen.music.notes import last_end, note_arrays
+from musegen.music.notes import note_arrays
+from musegen.music.roles import ROLES, fits, program_of, top_track, track_role
+from musegen.music.tune_features import says_tune, tune_odds
 
-_NAMES = re.compile(r"\b(melod\w*|vocals?|vox|sing(er|ing)?|soprano|cantus|lead vocals?)\b", re.IGNORECASE)
-_BASSES = re.compile(r"\b(double|contra)?bass(es|o|\d+)?\b", re.IGNORECASE)
-MELODY_PROGRAMS = (52, 53, 54, 85)
-"""General MIDI programs (from 0) of voices: choir aahs, voice oohs, synth voice, lead voice."""
-
-BASS_PROGRAMS = range(32, 40)
-"""General MIDI basses (from 0): monophonic, frequent and repeated like a melody, but hardly ever it."""
-
-LOWEST, HIGHEST = 55, 84
-"""Singable pitches (G3 to C6)."""
-MAX_FRAMES = 50_000
-SPARSE = 0.4
-"""A track with a smaller share of the median number of notes is no melody, unless its name says so."""
+SURE = 0.5
+"""The probability from which a melody track is taken without a doubt."""
+SPARSE = 0.25
+"""A smaller share of the median number of notes is never taken for the melody without a word."""
+DOUBLED = 0.8
+"""Two tracks with a larger share of notes in common, in any octave, are one line."""
 
 
-def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
-    """The index of the melody track (from 0) and how it was found; never a drum track.
+class Found(NamedTuple):
+    """A melody track, and how it was found."""
+
+    track: int
+    """Its index, from 0."""
+    how: str
+    """"only track", "name" or "inferred"; if requested, "name", "number", "program" or "role"; or a doubt:
+    "uncertain" (another track is about as likely), "sparse" (few notes beside the others), "unlikely" (all
+    tracks look like accompaniments)."""
+    rival: int | None = None
+    """Another track that may be the melody, if that is uncertain."""
+
+
+def melody_track(score: Score, requested: str | None = None) -> Found:
+    """The melody track of a Score; never a drum track.
 
     Args:
         score: in ticks.
-        requested: a track's name (in any case) or its number from 1; None: detected.
-
-    Returns:
-        index, and "only track", "name", "number", "program" or "inferred" (the last two: no track of
-        few notes; the last: no bass, unless there is nothing else).
+        requested: a track's name (in any case), its number from 1, "top" (the highest track), a program such
+            as "program:73", or a role (see `roles`), of several tracks the most likely; None: detected.
 
     Raises:
         DataError: no such track, or only drums; the message lists the tracks.
@@ -46,86 +49,81 @@ def melody_track(score: Score, requested: str | None = None) -> tuple[int, str]:
             "drums, whatever its pitches; move a melody to another channel"
         )
     if requested is not None:
-        return _find_requested(score, candidates, requested)
+        return _requested(score, candidates, requested.strip())
     if len(candidates) == 1:
-        return candidates[0], "only track"
-    named = [i for i in candidates if _NAMES.search(score.tracks[i].name)]
-    if len(named) == 1:
-        return named[0], "name"
-    busy = _busy(score, candidates)
-    sung = [i for i in busy if score.tracks[i].program in MELODY_PROGRAMS]
-    if len(sung) == 1:
-        return sung[0], "program"
-    above = [i for i in busy if not _is_bass(score.tracks[i])]
-    return infer_melody(score, above or busy), "inferred"
+        return Found(candidates[0], "only track")
+    return _detected(score, candidates)
 
 
-def _busy(score: Score, candidates: list[int]) -> list[int]:
-    """The candidates without those that have few notes beside the others, as effects and pads have."""
-    counts = {i: len(score.tracks[i].notes) for i in candidates}
-    least = SPARSE * float(np.median([*counts.values()]))
-    return [i for i in candidates if counts[i] >= least]
+def _detected(score: Score, candidates: list[int]) -> Found:
+    *odds, none = tune_odds(score, candidates).tolist()
+    first, *others = sorted(range(len(candidates)), key=lambda row: -odds[row])
+    index = candidates[first]
+    doubles = [row for row in others if _doubles(score, index, candidates[row])]
+    sure = odds[first] + sum(odds[row] for row in doubles)
+    rivals = [candidates[row] for row in others if row not in doubles]
+    counts = [len(score.tracks[i].notes) for i in candidates]
+    if none > sure:
+        return Found(index, "unlikely")
+    if len(score.tracks[index].notes) < SPARSE * float(np.median(counts)):
+        return Found(index, "sparse")
+    if sure < SURE and rivals:
+        return Found(index, "uncertain", rivals[0])
+    return Found(index, "name" if says_tune(score.tracks[index].name) == 1 else "inferred")
 
 
-def _is_bass(track: TrackTick) -> bool:
-    """Whether a track is a bass, by its program or name."""
-    return track.program in BASS_PROGRAMS or _BASSES.search(track.name) is not None
+def _doubles(score: Score, index: int, other: int) -> bool:
+    """Whether two tracks play the same line, in any octave."""
+    lines = []
+    for i in (index, other):
+        onsets, _, pitches, _ = note_arrays(score.tracks[i])
+        lines.append(set(zip(onsets.tolist(), (pitches % 12).tolist(), strict=True)))
+    return len(lines[0] & lines[1]) > DOUBLED * max(map(len, lines))
+
+
+def how_found(score: Score, found: Found) -> str:
+    """One line for the user about a melody track that was detected; "" if there is nothing to say."""
+    name = f"track {found.track + 1} {score.tracks[found.track].name.strip()!r}"
+    match found.how:
+        case "inferred":
+            return f"detected the melody in {name}; choose another with ⟨melody⟩"
+        case "uncertain":
+            rival = found.rival if found.rival is not None else found.track
+            other = f"track {rival + 1} {score.tracks[rival].name.strip()!r}"
+            return f"the melody may be {name} or {other}: {name} is taken; choose another with ⟨melody⟩"
+        case "sparse":
+            notes = f"{len(score.tracks[found.track].notes)} notes"
+            return f"the melody seems to be {name}, which has only {notes}; choose another with ⟨melody⟩"
+        case "unlikely":
+            return f"no track looks like a melody: {name} is taken; choose another with ⟨melody⟩"
+        case _:
+            return ""
 
 
 def track_names(score: Score) -> str:
-    """The tracks of a Score for a message: `1 "MELODY", 2 "PIANO" (drums)`."""
+    """The tracks of a Score for a message: `1 "MELODY" (voice), 2 "PIANO" (drums)`."""
     return ", ".join(
-        f'{i} "{t.name}"' + (" (drums)" if t.is_drum else "") for i, t in enumerate(score.tracks, start=1)
+        f'{i} "{t.name}"' + (f" ({track_role(t)})" if len(t.notes) else "")
+        for i, t in enumerate(score.tracks, start=1)
     )
 
 
-def _find_requested(score: Score, candidates: list[int], requested: str) -> tuple[int, str]:
-    named = [i for i in candidates if score.tracks[i].name.strip().lower() == requested.strip().lower()]
+def _requested(score: Score, candidates: list[int], requested: str) -> Found:
+    named = [i for i in candidates if score.tracks[i].name.strip().casefold() == requested.casefold()]
     if named:
-        return named[0], "name"
-    if requested.strip().isdecimal() and int(requested) - 1 in candidates:
-        return int(requested) - 1, "number"
-    raise DataError(f"no melody track {requested!r}; there are: {track_names(score)}")
-
-
-def infer_melody(score: Score, candidates: list[int]) -> int:
-    """The most melody-like of the tracks `candidates`, regardless of names and programs.
-
-    A melody is monophonic, frequent, high, in a narrow singable range, and repeats notes.
-    The weights find MELODY among MELODY, BRIDGE and PIANO in 98% of 886 pop songs (POP909).
-    """
-    highest, single = _frames(score, candidates)
-    active = highest >= 0
-    some = np.maximum(1, active.any(axis=0).sum())
-    on_top = (active & (highest == highest.max(axis=0))).sum(axis=1) / some
-    coverage = active.sum(axis=1) / some
-    monophony = single.sum(axis=1) / np.maximum(1, active.sum(axis=1))
-    likeness = 2 * on_top + 2 * coverage + 6 * monophony
-    for row, index in enumerate(candidates):
-        onsets, _, pitches, _ = note_arrays(score.tracks[index])
-        order = np.lexsort((pitches, onsets))
-        last = np.append(np.diff(onsets[order]) > 0, True)  # the highest note of each onset
-        line = pitches[order][last]
-        repeated = (np.diff(line) == 0).mean() if len(line) > 1 else 0.0
-        singable = ((pitches >= LOWEST) & (pitches <= HIGHEST)).mean()
-        likeness[row] += 4 * repeated + 2 * singable - 5 * pitches.std() / 12
-    return candidates[int(np.argmax(likeness))]
-
-
-def _frames(score: Score, candidates: list[int]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Highest pitch (-1: silent) and whether it is the only one, per track and 16th, (tracks, frames)."""
-    step = max(1, score.tpq // 4, last_end(score) // MAX_FRAMES + 1)
-    count = last_end(score) // step + 1
-    highest = np.full((len(candidates), count), -1, np.int8)
-    voices = np.zeros((len(candidates), count), np.int16)
-    for row, index in enumerate(candidates):
-        onsets, durations, pitches, _ = note_arrays(score.tracks[index])
-        begins = onsets // step
-        ends = np.maximum((onsets + durations) // step, begins + 1)
-        for begin, end, pitch in zip(begins.tolist(), ends.tolist(), pitches.tolist(), strict=True):
-            np.maximum(highest[row, begin:end], pitch, out=highest[row, begin:end])
-            voices[row, begin:end] += 1
-    return highest, voices == 1
+        return Found(named[0], "name")
+    if requested.isdecimal() and int(requested) - 1 in candidates:
+        return Found(int(requested) - 1, "number")
+    if requested.casefold() == "top":
+        return Found(top_track(score, candidates), "role")
+    found = [i for i in candidates if fits(score.tracks[i], requested)]
+    if not found:
+        raise DataError(
+            f"no melody track {requested!r}; there are: {track_names(score)}; name a track, its number, its "
+            f"role ({', '.join(ROLES[:-1])}), program:N, or top (the highest track)"
+        )
+    best = found[0] if len(found) == 1 else found[int(np.argmax(tune_odds(score, found)[:-1]))]
+    return Found(best, "role" if program_of(requested) is None else "program")
 
 
 def skyline(score: Score) -> Score:

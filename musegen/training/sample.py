@@ -13,7 +13,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.config.settings import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
-from musegen.errors import DataError, MusegenError
+from musegen.errors import DataError, MusegenError, attempt
 from musegen.families import family_of, load
 from musegen.generation.accompany import first_bars
 from musegen.generation.assemble import join
@@ -48,9 +48,8 @@ def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
     """An accompaniment to the first eight bars of a validation piece's melody."""
     config = checkpoint.config
     pieces = dataset.split("valid") or dataset.split("train")
-    melodies = (
-        select(dataset, piece, config.data, pairs=True).melody for piece in pieces if piece.melody >= 0
-    )
+    selected = (attempt(select, dataset, piece, config.data, pairs=True) for piece in pieces)
+    melodies = (each.melody for each in selected if not isinstance(each, MusegenError))
     melody = next(first for each in melodies if each is not None and (first := first_bars(each, BARS)))
     [result] = generate_accompaniments(checkpoint, melody, seed=config.seed)
     return join(melody, result, 0).score

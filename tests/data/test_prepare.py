@@ -131,6 +131,28 @@ def test_a_melody_that_some_pieces_lack(tmp_path: Path) -> None:
     assert dataset.info["warnings"] == ["no melody track was found in 1 of 4 pieces"]
 
 
+def test_doubts_about_melodies_are_counted_and_backing_tracks_have_none(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    chords, bass = line([48, 52, 55] * 8, name="Chord"), line([40, 43] * 8, name="Bass", program=32)
+    pieces = {
+        "backing": score(chords, bass),
+        "crossing": score(line(tune(1) * 2), line(tune(1)[::-1] * 2)),
+        "few": score(line(tune(3)[:8], name="Vocals", step=1920), line([48, 52] * 32), line([40, 43] * 32)),
+    }
+    for name, music in pieces.items():
+        (tmp_path / "in" / f"{name}.mid").write_bytes(midi_bytes(music))
+    dataset = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1)
+    assert {p.name: p.melody_how for p in dataset.pieces} == {
+        "backing": "missing",
+        "crossing": "uncertain",
+        "few": "sparse",
+    }
+    warned = " ".join(dataset.info["warnings"])
+    assert "no melody track was found in 1 of 3 pieces" in warned
+    assert "the melody of 1 of 3 pieces is in doubt: another track is about as likely" in warned
+    assert "in doubt: it has few notes beside the others; choose its track with ⟨melody⟩" in warned
+
+
 def test_misuse_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         prepare(str(tmp_path / "none"), tmp_path / "out")

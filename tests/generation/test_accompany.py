@@ -10,13 +10,16 @@ from musegen.api.inputs import read_melody
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.cli import main
 from musegen.config.options import SamplingOptions
+from musegen.config.settings import TokenizerConfig
 from musegen.errors import ConfigError
-from musegen.generation.accompany import Accompaniment, accompany, first_bars
+from musegen.generation.accompany import Accompaniment, accompany, first_bars, rosters_of
 from musegen.generation.assemble import join
 from musegen.generation.backends import machine_of
+from musegen.generation.request import TrainingDefaults
 from musegen.music.metre import bar_ticks
 from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
+from musegen.tokenizers import RemiTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,47 @@ def test_a_prompt_stands_before_what_is_new(checkpoint: Checkpoint, chorales: ob
         play(checkpoint, melody, Accompaniment(prompt_bars=4))
 
 
+def test_it_goes_on_where_the_melody_ends_before_the_piece(
+    checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fault that was: the accompaniment ended where a melody of few notes did, bar 30 of 55."""
+    piece = tune()
+    bass = Track("Bass", 32)
+    bass.notes.extend([Note(time, 1440, 43, 80) for time in range(0, 6240 + 6 * 1440, 1440)])
+    piece.tracks.append(bass)
+    piece.time_signatures.append(TimeSignature(6240, 4, 4))
+    write_score(piece, tmp_path / "piece.mid", user_tracks=(0, 1))
+    melody = read_melody("tune", tmp_path / "piece.mid", "Tune")
+    bars = len(bar_ticks(piece)) - 1
+    assert f"the melody ends in bar 4 of {bars}" in capsys.readouterr().err
+    for score in play(checkpoint, melody.melody, prompt=melody.others, num=2, seed=2):
+        last = max(note.time for track in score.tracks for note in track.notes)
+        assert last >= bar_ticks(piece)[-3]
+        assert [(t.numerator, t.denominator) for t in score.time_signatures][-1] == (4, 4)
+    alone, before = (play(checkpoint, each, seed=2)[0] for each in (melody.melody, tune()))
+    assert [rows(track) for track in alone.tracks] == [rows(track) for track in before.tracks]
+
+
+def test_only_the_parts_that_are_wanted_are_written(checkpoint: Checkpoint) -> None:
+    defaults = TrainingDefaults.of(checkpoint.data)
+    for wanted, expected in ((("bass",), {"Bass"}), (("Alto", "bass"), {"Alto", "Bass"})):
+        parts = Accompaniment(parts=wanted)
+        for score in play(checkpoint, tune(), parts, num=3, seed=2, defaults=defaults):
+            assert {track.name for track in score.tracks} == expected
+            last = max(note.time for track in score.tracks for note in track.notes)
+            assert last > 4000  # it does not fall silent without the others
+    with pytest.raises(ConfigError, match=r"accompaniment has 'tuba', .* it writes Alto, Tenor, Bass"):
+        play(checkpoint, tune(), Accompaniment(parts=("bass", "tuba")), defaults=defaults)
+
+
+def test_rosters_have_every_part_that_is_wanted() -> None:
+    tokenizer = RemiTokenizer.build(TokenizerConfig(), time_signatures=[(4, 4)], programs=[-1, 0, 1, 33, 48])
+    rosters = [[0, 33, 128], [1, 33], [0, 48], [33, 48]]
+    assert rosters_of(["bass", "piano"], rosters, tokenizer) == [[1, 33]]
+    assert rosters_of(["program:0"], rosters, tokenizer) == [[0, 33, 128], [0, 48]]  # the others are dropped
+    assert rosters_of(["drums", "strings"], rosters, tokenizer) == [[48, 128]]  # no piece has both
+
+
 def test_first_bars_end_at_their_bar_line() -> None:
     assert rows(first_bars(tune(), 1).tracks[0]) == [(0, 480, 67, 99), (480, 1400, 69, 31)]  # type: ignore[union-attr]
 
@@ -181,6 +225,7 @@ def test_the_command_writes_the_tune_note_for_note(accompanist: Path, tmp_path: 
     ("flags", "words"),
     [
         (["--melody", "flute"], "choose the melody with --melody"),
+        (["--accompaniment", "bass,tuba"], "--accompaniment has 'tuba', which the model does not write"),
         (["--pitch-range", "bas=2:20"], "its parts are Alto, Tenor, Bass"),
         (["--prompt-bars", "9"], "--prompt-bars is 9"),
     ],

@@ -118,7 +118,10 @@ def test_of_several_tracks_the_melody_is_taken(tokenizer: Tokenizer) -> None:
     both = score(low, tune, metres=[(0, 4, 4)])
     clip = take_clip(both, tokenizer, 2)
     assert [t.name for t in clip.score.tracks] == ["Lead"]
-    assert clip.words == ["the tune is taken to be track 2 'Lead'; ⟨melody⟩ names another"]
+    assert clip.words == []  # its name says it
+    tune.name = ""
+    words = take_clip(score(low, tune, metres=[(0, 4, 4)]), tokenizer, 2).words
+    assert words == ["detected the melody in track 2 ''; choose another with ⟨melody⟩"]
     assert take_clip(both, tokenizer, 2, melody="bass").score.tracks[0].name == "Bass"
     with pytest.raises(DataError, match="no melody track 'flute'"):
         take_clip(both, tokenizer, 2, melody="flute")

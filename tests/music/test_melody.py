@@ -2,7 +2,8 @@ import pytest
 from symusic import Note, Score, Track
 
 from musegen.errors import DataError
-from musegen.music.melody import melody_track, skyline
+from musegen.music.melody import how_found, melody_track, skyline
+from musegen.music.tune_features import says_tune
 from tests.music.scores import line, score
 
 HIGH = [72, 72, 74, 76, 76, 74, 72, 71]
@@ -25,31 +26,90 @@ def band(names: tuple[str, str, str] = ("", "", "")) -> Score:
     )
 
 
-def test_it_is_found_by_name_number_program_and_measure() -> None:
-    assert melody_track(score(line(HIGH)), None) == (0, "only track")
-    assert melody_track(band(), None) == (1, "inferred")
-    assert melody_track(band(("Vocals", "", ""))) == (0, "name")
-    assert melody_track(band(("", "", "Flute")), "flute") == (3, "name")
-    assert melody_track(band(), "4") == (3, "number")
-    sung = band()
-    sung.tracks[3].program = 52
-    assert melody_track(sung) == (3, "program")
+def found(score: Score, requested: str | None = None) -> tuple[int, str]:
+    return melody_track(score, requested)[:2]
+
+
+def test_it_is_found_by_name_number_program_role_and_measure() -> None:
+    assert found(score(line(HIGH))) == (0, "only track")
+    assert found(band()) == (1, "inferred")
+    assert found(band(("", "Vocals", ""))) == (1, "name")
+    assert found(band(("", "", "Flute")), "flute") == (3, "name")
+    assert found(band(), "4") == (3, "number")
+    assert found(band(), "top") == (1, "role")
+    mixed = band()
+    mixed.tracks[3].program = 73
+    assert found(mixed, "program:73") == (3, "program")
+    assert found(mixed, "piano") == (1, "role")  # of two, the one like a tune
+    with pytest.raises(DataError, match="numbered from 0 to 127"):
+        melody_track(mixed, "program:128")
+
+
+@pytest.mark.parametrize("name", ["LeadVocal_2", "Mélodie", "Gesang", "CANTO", "主旋律", "solo"])
+def test_a_name_in_other_languages_and_spellings_is_evidence(name: str) -> None:
+    assert says_tune(name) == 1
+    assert found(score(line(HIGH, name=name), line(HIGH[::-1]))) == (0, "name")
+
+
+@pytest.mark.parametrize(
+    "name", ["Backing vocals", "Bass solo", "Lead 2 (sawtooth)", "Vocal harmony", "Piano"]
+)
+def test_names_that_are_none_of_a_tune(name: str) -> None:
+    assert says_tune(name) == 0
 
 
 @pytest.mark.parametrize(("name", "program"), [("", 33), ("bass2", 0), ("Electric Bass (finger)", 33)])
 def test_a_bass_is_no_tune_beside_another_track(name: str, program: int) -> None:
-    bass = line([40] * 8, name=name)
-    assert melody_track(score(chords(), line([40] * 8))) == (1, "inferred")  # by its line alone it would be
-    bass.program = program
-    assert melody_track(score(chords(), bass)) == (0, "inferred")
-    assert melody_track(score(chords(), bass), "2") == (1, "number")
-    assert melody_track(score(bass, line([36], drums=True))) == (0, "only track")
-    assert melody_track(score(bass, bass.copy()))[1] == "inferred"
+    bass = line([40] * 8, name=name, program=program)
+    assert melody_track(score(chords(), bass)).track == 0
+    assert found(score(chords(), bass), "2") == (1, "number")
+    assert found(score(bass, line([36], drums=True))) == (0, "only track")
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_an_effect_of_a_few_notes_does_not_win(count: int) -> None:
+    """The fault that was: of 141 band files 59 had a melody of few notes."""
+    effect = line([84] * count, program=81, step=480)
+    guitar, bass = line(HIGH * 8, program=29), line([40, 43] * 32, program=33)
+    assert found(score(effect, guitar, bass)) == (1, "inferred")
+
+
+def test_few_notes_are_never_taken_without_a_word() -> None:
+    named = line(HIGH[1:], name="Vocals", step=1920)
+    music = score(named, line([48, 52, 55] * 20, program=24), line([36] * 60, program=33))
+    taken = melody_track(music)
+    assert (taken.track, taken.how) == (0, "sparse")
+    words = how_found(music, taken)
+    assert "track 1 'Vocals'" in words
+    assert "7 notes" in words
+    assert "⟨melody⟩" in words
+    assert how_found(music, melody_track(music, "1")) == ""
+
+
+def test_two_tracks_about_as_likely_are_both_named() -> None:
+    music = score(line(HIGH * 4), line(HIGH[::-1] * 4))
+    taken = melody_track(music)
+    assert taken.how == "uncertain"
+    assert {taken.track, taken.rival} == {0, 1}
+    assert "may be track" in how_found(music, taken)
+    doubled = score(line(HIGH * 4), line([pitch - 12 for pitch in HIGH * 4]))
+    assert melody_track(doubled).how == "inferred"  # one line on two tracks
+
+
+def test_backing_tracks_have_no_tune() -> None:
+    music = score(
+        chords("Chord-Piano"),
+        line([40, 43] * 4, name="Bass", program=33),
+        line([48, 52, 55, 60] * 2, name="Arpeggio"),
+    )
+    taken = melody_track(music)
+    assert taken.how == "unlikely"
+    assert "no track looks like a melody" in how_found(music, taken)
 
 
 def test_a_wrong_track_names_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"no melody track 'tuba'.*1 \"piano\".*3 \"\" \(drums\)"):
-        melody_track(band(("piano", "", "")), "tuba")
+    with pytest.raises(DataError, match=r"no melody track 'tuba'.*1 \"keys\" \(piano\).*3 \"\" \(drums\)"):
+        melody_track(band(("keys", "", "")), "tuba")
     with pytest.raises(DataError, match="no melody track '3'"):
         melody_track(band(), "3")  # drums
     with pytest.raises(DataError, match="no pitched track"):
