@@ -25,6 +25,8 @@ NEEDED = ("onnx", "onnxscript")
 IN_INT8 = "step-int8"
 DIGITS = 16
 """Of a hash in a name."""
+FORM = 2
+"""Of the inputs of graphs: raised when they change within a version, so that older ones are not used."""
 
 
 class GraphStore:
@@ -39,7 +41,7 @@ class GraphStore:
         self._checkpoint, self._makes = checkpoint, makes
         self._found: dict[str, Graph | None] = {}
         self._key = _key(checkpoint)
-        self.folder = cache_folder() / "graphs" / f"{checkpoint.path.name}-{self._key[:DIGITS]}"
+        self.folder = cache_folder() / "graphs" / f"{checkpoint.path.name}-{FORM}-{self._key[:DIGITS]}"
 
     def get(self, name: str) -> Graph | None:
         """A graph by its name; None if there is none, which is said once."""
