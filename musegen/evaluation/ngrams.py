@@ -45,9 +45,9 @@ class Missed(NamedTuple):
 def ngram_baselines(view: TokenView, tables: Tables, split: str, found: Likelihood) -> dict[str, Any]:
     """The figures of a unigram, a bigram and the best short n-gram, as those of the model.
 
-    They are interpolated Kneser-Ney models of the training pieces, without transpositions, which would make
-    each of them worse, and like the model without masks. The order of the short n-gram is the one with the
-    fewest nats on the validation split, or on `split` itself without one.
+    They are interpolated Kneser-Ney models of the training pieces, without transpositions, which make short
+    ones worse (see benchmarks/RESULTS.md), and like the model without masks. The order of the short n-gram is
+    the one with the fewest nats on the validation split, or on `split` itself without one.
 
     Args:
         view: the pieces.
