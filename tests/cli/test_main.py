@@ -528,7 +528,8 @@ class TestWork:
         assert main(line.split()) == 0
         assert "prepared raw: datasets/raw" in capsys.readouterr().err
         assert len(Dataset.open(here / "datasets" / "raw").pieces) == 6
-        assert "datasets/raw" in refused(capsys, *line.replace("--out c", "--out d").split())
+        assert main(line.replace("--out c", "--out d").split()) == 0
+        assert "raw is prepared already: datasets/raw" in capsys.readouterr().err
 
     def test_info_of_a_tune(self, tune: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
         facts = json.loads(run(capsys, "info", tune, "--json"))
