@@ -58,10 +58,9 @@ def held_out_data(checkpoint: Checkpoint, name: str | None) -> Dataset:
     """
     if name is None:
         return _recorded(checkpoint.path, checkpoint.dataset, checkpoint.data, "⟨DATA⟩")
-    dataset = open_data(name)
-    if dataset.name != checkpoint.dataset and dataset.sha256 != checkpoint.data["dataset_sha256"]:
-        return dataset
-    return dataset.as_recorded({piece["name"] for piece in checkpoint.data["train"]})
+    dataset, train = open_data(name), {piece["name"] for piece in checkpoint.data["train"]}
+    is_same = dataset.sha256 == checkpoint.data["dataset_sha256"] and _has(dataset, train)
+    return dataset.as_recorded(train) if is_same or dataset.name == checkpoint.dataset else dataset
 
 
 def training_dataset(name: str) -> Dataset:
@@ -118,7 +117,7 @@ def _recorded(checkpoint: Path, name: str, data: dict[str, Any], option: str) ->
     same = [path for path in [*own, *known] if _json(path / "dataset.json").get("sha256") == sha256]
     named = [path for path in own if _json(path / "dataset.json").get("name") == name]
     datasets = (Dataset.open(path) for path in same + named)
-    found = next((each for each in datasets if train <= {piece.name for piece in each.pieces}), None)
+    found = next((each for each in datasets if _has(each, train)), None)
     if found is None and name in CORPORA:
         prepared = [path for path, info in known.items() if info.get("source") == name]
         found = Dataset.open(prepared[0]) if prepared else _prepare(name, _free_place(name))
@@ -131,6 +130,11 @@ def _recorded(checkpoint: Path, name: str, data: dict[str, Any], option: str) ->
     if found.sha256 != sha256:
         say(f"warning: {found.path} has changed since {checkpoint} was trained on it")
     return found.as_recorded(train)
+
+
+def _has(dataset: Dataset, names: set[str]) -> bool:
+    """Whether a dataset has all pieces of these names."""
+    return names <= {piece.name for piece in dataset.pieces}
 
 
 def _place(checkpoint: Path, data: dict[str, Any]) -> Path | None:
