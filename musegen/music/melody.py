@@ -92,8 +92,10 @@ def how_found(score: Score, found: Found) -> str:
             other = f"track {rival + 1} {score.tracks[rival].name.strip()!r}"
             return f"the melody may be {name} or {other}: {name} is taken; choose another with ⟨melody⟩"
         case "sparse":
-            notes = f"{len(score.tracks[found.track].notes)} notes"
-            return f"the melody seems to be {name}, which has only {notes}; choose another with ⟨melody⟩"
+            track = score.tracks[found.track]
+            why = "its name" if says_tune(track.name) == 1 else "how it goes"
+            few = f"but it has only {len(track.notes)} notes"
+            return f"the melody seems by {why} to be {name}, {few}; choose another with ⟨melody⟩"
         case "unlikely":
             return f"no track looks like a melody: {name} is taken; choose another with ⟨melody⟩"
         case _:
