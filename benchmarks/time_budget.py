@@ -42,12 +42,12 @@ class Validations(pl.Callback):
 
 def run(family: str, data: str, limit: str, words: list[str]) -> dict[str, Any]:
     """Train for a time; the figures of the run."""
-    dataset, marks, foretold, watch = open_data(data), list[float](), list[float](), Validations()
+    dataset, marks, forecast, watch = open_data(data), list[float](), list[float](), Validations()
     announce, callbacks = training._announce, training._callbacks  # noqa: SLF001
 
     def timed(run: Any, *rest: Any) -> None:
         announce(run, *rest)
-        foretold.append(predicted(run.config, run.timing)[0])
+        forecast.append(predicted(run.config, run.timing)[0])
         marks.append(time.monotonic())
 
     training._announce = timed  # type: ignore[assignment]  # noqa: SLF001
@@ -64,7 +64,7 @@ def run(family: str, data: str, limit: str, words: list[str]) -> dict[str, Any]:
     asked, settings = seconds_in(limit), checkpoint.config
     return {
         "asked": asked,
-        "predicted": foretold[0],
+        "predicted": forecast[0],
         "taken": taken,
         "validation": watch.seconds / taken,
         "steps": settings.trainer.max_steps,

@@ -4,9 +4,7 @@ One frozen dataclass per verb, each with the shared `SamplingOptions`. The comma
 them: name, type and default of a field, the string under it as help text, its allowed values (see `setting`)
 and the placeholder of its value. So are the signatures of the methods of `musegen.Model`; the TypedDicts list
 the same arguments for type checkers, and a test compares the two. A checkpoint stores sampling settings as
-`SamplingOptions` too: they are the defaults of every verb.
-
-Standard library only, so that `musegen --help` loads nothing heavy.
+`SamplingOptions` too: they are the defaults of every verb. Standard library only, so that help is quick.
 """
 
 import ast

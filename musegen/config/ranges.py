@@ -22,8 +22,17 @@ LIMIT: Check = (
     lambda value: value > 0 and (isinstance(value, int) or value <= 1),
     "a share above 0, up to 1.0, or a whole number from 1",
 )
+DEVICES: Check = (
+    lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
+    "auto, a number from 1, -1 (all) or a list such as 0,1",
+)
 DURATION: Check = (lambda value: seconds_in(value) > 0, "a time above 0, such as 90s, 8m or 1h30m")
 SEED: Check = (lambda value: 0 <= value < 2**32, "from 0 to 4294967295")
+
+
+def one_of(values: tuple[str, ...]) -> Check:
+    """A predicate over names, and the names."""
+    return (lambda value: value in values, f"one of {', '.join(values)}")
 
 
 def seconds_in(duration: str) -> float:

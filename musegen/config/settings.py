@@ -3,13 +3,13 @@
 Standard library only, so that `musegen --help` stays fast. The string under a field is its help text.
 """
 
-import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import (
     BELOW_ONE,
+    DEVICES,
     DURATION,
     LIMIT,
     ONE_UP,
@@ -20,7 +20,7 @@ from musegen.config.ranges import (
     ZERO_UP,
     Check,
     Checked,
-    flat,
+    one_of,
     setting,
 )
 from musegen.errors import ConfigError
@@ -31,18 +31,10 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
-DEVICES: Check = (
-    lambda value: bool(re.fullmatch(r"auto|-1|[1-9]\d*|\d+(,\d+)+", value, re.ASCII)),
-    "auto, a number from 1, -1 (all) or a list such as 0,1",
-)
 UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
 """Settings of the tokenizer that a kind of tokenizer does not support."""
 LONG_CLIP = 8
 """Clips of at least this many bars have a hierarchical decoder by default."""
-
-
-def _one_of(values: tuple[str, ...]) -> Check:
-    return (lambda value: value in values, f"one of {', '.join(values)}")
 
 
 @dataclass(frozen=True)
@@ -216,7 +208,7 @@ class TrainerConfig(Checked, prefix="trainer."):
     max_time: str | None = setting(None, DURATION)
     """Maximum time of the training, such as 90s, 8m or 1h30m; size of the model, batches, steps and
     validations are fitted to it, unless they are set. Default: 15m on a CPU; no limit on a GPU."""
-    accelerator: str = setting("auto", _one_of(ACCELERATORS))
+    accelerator: str = setting("auto", one_of(ACCELERATORS))
     """cpu, gpu, cuda, mps, tpu or auto."""
     devices: str = setting("auto", DEVICES)
     """Number of devices, or auto."""
@@ -224,7 +216,7 @@ class TrainerConfig(Checked, prefix="trainer."):
     """Number of machines (nodes)."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp or fsdp."""
-    precision: str | None = setting(None, _one_of(PRECISIONS))
+    precision: str | None = setting(None, one_of(PRECISIONS))
     """32-true, bf16-mixed, 16-mixed or 64-true. Default: bf16-mixed if the device supports it, else
     32-true."""
     limit_train_batches: int | float = setting(1.0, LIMIT)
@@ -292,11 +284,6 @@ class TrainConfig(Checked):
     def settled(self) -> Self:
         """A copy with the defaults of the model filled in."""
         return self
-
-    def changed(self) -> frozenset[str]:
-        """Names of the settings that differ from their defaults, such as "model.hidden_size"."""
-        default = flat(asdict(type(self)()))
-        return frozenset(name for name, value in flat(asdict(self)).items() if value != default[name])
 
 
 @dataclass(frozen=True)

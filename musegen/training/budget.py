@@ -7,7 +7,7 @@ configuration of the run, so that it can be repeated; after that the clock only 
 import copy
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 
-from musegen.config.ranges import duration, seconds_in
+from musegen.config.ranges import duration, flat, seconds_in
 from musegen.config.settings import TrainConfig
 from musegen.errors import ConfigError
 from musegen.training.device import accelerator, device_type, precision
@@ -76,6 +76,12 @@ def time_limit(config: TrainConfig) -> float | None:
         return seconds_in(trainer.max_time)
     is_left_to_us = trainer.max_steps is None and device_type(config) == "cpu" and is_alone(config)
     return seconds_in(DEFAULT_ON_CPU) if is_left_to_us else None
+
+
+def changed(config: TrainConfig) -> frozenset[str]:
+    """Names of the settings that differ from their defaults, such as "model.hidden_size"."""
+    default = flat(asdict(type(config)()))
+    return frozenset(name for name, value in flat(asdict(config)).items() if value != default[name])
 
 
 def is_alone(config: TrainConfig) -> bool:

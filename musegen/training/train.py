@@ -18,7 +18,7 @@ from musegen.data.origin import path_from
 from musegen.errors import ConfigError
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
-from musegen.training.budget import DEFAULT_ON_CPU, predicted, time_limit
+from musegen.training.budget import DEFAULT_ON_CPU, changed, predicted, time_limit
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
 from musegen.training.device import accelerator, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
@@ -78,7 +78,7 @@ def train(
     before = load_run(out, config, dataset, say) if resume else None
     typed, config = (before.typed, before.config) if before else (config, config)
     pl.seed_everything(config.seed, verbose=False)
-    limit, fixed = time_limit(typed), fixed | config.changed()
+    limit, fixed = time_limit(typed), fixed | changed(config)
     start = None
     if init:
         start, config = _start(init, config, say), for_fine_tuning(config, fixed)

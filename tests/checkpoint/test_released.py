@@ -44,7 +44,7 @@ class TestVersion010:
         config, dataset = parse_checkpoint_config(raw)
         assert isinstance(config, family_of(raw["family"]).config)
         found: list[Any] = []
-        monkeypatch.setattr("musegen.cli.train._train", found.append)
+        monkeypatch.setattr("musegen.cli.train._train", lambda arguments, _fixed: found.append(arguments))
         for words in ([], [raw["family"]]):
             assert main(["train", *words, "--config", str(path), "--out", str(tmp_path / "again")]) == 0
         assert [(each.run, each.data) for each in found] == [(config, dataset)] * 2
