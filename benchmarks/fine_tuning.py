@@ -20,7 +20,7 @@ from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
-from musegen.evaluation.likelihood import evaluate_checkpoint
+from musegen.evaluation.likelihood import model_view, split_likelihood, total_figures
 from musegen.music.writing.midi import write_score
 from musegen.training.train import train
 
@@ -42,6 +42,12 @@ def drawn(dataset: Dataset, seed: int, folder: Path) -> tuple[Dataset, Dataset]:
     whole.write_text("".join(f"{number:03}.mid,test\n" for number in range(TUNES, TUNES + UNSEEN)))
     mine = prepare(str(folder / "mine"), folder / "datasets" / "mine")
     return mine, prepare(str(folder / "unseen"), folder / "datasets" / "unseen", split=whole)
+
+
+def bits_per_note(checkpoint: Checkpoint, dataset: Dataset) -> float:
+    """Of the test split under a checkpoint."""
+    found = split_likelihood(checkpoint, dataset, model_view(checkpoint, dataset), "test")
+    return float(total_figures(found)["bits_per_note"])
 
 
 def show(found: dict[str, Any]) -> str:
@@ -77,10 +83,7 @@ def main(
                     trainer = replace(config.trainer, max_steps=200, val_check_interval=25)
                     config, fixed = replace(config, optim=optim, trainer=trainer), frozenset(OLD)
                 out = train(config, mine, Path(folder) / "out", init=checkpoint.path, fixed=fixed)
-                before, after = (
-                    evaluate_checkpoint(each, unseen)["bits_per_note"]
-                    for each in (checkpoint, load_checkpoint(out))
-                )
+                before, after = (bits_per_note(each, unseen) for each in (checkpoint, load_checkpoint(out)))
             row = {"source": dataset.name, "draw": draw, "before": before, "after": after}
             rows.append(row | {"change": after / before - 1})
             print(show({"draws": rows[-1:], "mean": 0, "worst": 0}).splitlines()[1], flush=True)

@@ -127,6 +127,8 @@ def fit_steps(
     timing: Timing | None,
     seconds: float | None,
     longest: int,
+    *,
+    is_blind: bool = False,
 ) -> TrainConfig:
     """Set the steps, their validations, and the share of the validation split that each is on.
 
@@ -136,6 +138,7 @@ def fit_steps(
         timing: of the run; None: it is short.
         seconds: the maximum time that it is fitted to; None: no limit.
         longest: steps that suit the data, where neither these nor a time are set.
+        is_blind: only the last step is validated.
 
     Raises:
         ConfigError: the time does not suffice for `LEAST_STEPS`.
@@ -163,7 +166,7 @@ def fit_steps(
             steps = in_time if steps is None else min(steps, in_time)
     assert steps is not None
     count = max(VALIDATIONS // 2, min(count, steps // STEPS_BETWEEN))
-    every = min(steps, trainer.val_check_interval or max(1, steps // count))
+    every = min(steps, trainer.val_check_interval or (steps if is_blind else max(1, steps // count)))
     return replace(
         config,
         trainer=replace(trainer, max_steps=steps, val_check_interval=every, limit_val_batches=share),

@@ -135,13 +135,8 @@ def set_up(
     timing = time_run(config, _module(task, config, model, is_note), data, seconds)
     epoch = len(data.train_batches(0))
     longest = fine_tuning.EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
-    config = fit_steps(config, fixed, timing, seconds, longest)
-    if (
-        start
-        and "trainer.val_check_interval" not in fixed
-        and _valid_notes(view, tokenizer) < fine_tuning.FEW_NOTES
-    ):
-        config = replace(config, trainer=replace(config.trainer, val_check_interval=config.trainer.max_steps))
+    is_blind = start is not None and _valid_notes(view, tokenizer) < fine_tuning.FEW_NOTES
+    config = fit_steps(config, fixed, timing, seconds, longest, is_blind=is_blind)
     module = task.module(config, model, is_note)
     manifest = _manifest(dataset, view, tokenizer) | task.manifest(data, tokenizer)
     return Run(config, dataset, task, tokenizer, model, data, module, manifest, timing)
