@@ -71,7 +71,7 @@ def main(
         draws: of each source.
         old: with the settings of a training from nothing.
     """
-    rows = []
+    rows = list[dict[str, Any]]()
     for name in sources:
         dataset = open_data(name)
         for draw in range(draws):
@@ -87,5 +87,5 @@ def main(
             row = {"source": dataset.name, "draw": draw, "before": before, "after": after}
             rows.append(row | {"change": after / before - 1})
             print(show({"draws": rows[-1:], "mean": 0, "worst": 0}).splitlines()[1], flush=True)
-    changes = [row["change"] for row in rows]
+    changes = [float(row["change"]) for row in rows]
     return {"draws": rows, "mean": sum(changes) / len(changes), "worst": max(changes)}

@@ -85,7 +85,7 @@ def test_the_settings_of_a_run_repeat_it(tunes: Dataset, tmp_path: Path) -> None
         "2048",
     ]
     first, again = tmp_path / "first", tmp_path / "again"
-    assert main([*words, "--out", str(first), "--trainer.max-time", "10s"]) == 0
+    assert main([*words, "--out", str(first), "--trainer.max-time", "5s"]) == 0
     size = settings(first)["model"]["hidden_size"]
     assert isinstance(size, int)
     assert size < LMConfig().hidden_size  # there is no time for the default
