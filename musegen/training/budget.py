@@ -33,7 +33,7 @@ STEPS_BETWEEN = 10
 """Minimum between two validations, if there are more than that."""
 USED = 0.95
 """Share of the maximum time that is planned for: a slower machine must not leave the last steps out."""
-VALIDATING = 0.07
+VALIDATING = 0.06
 """Maximum share of the time for validations."""
 SHARES = (1 / 3, 1 / 2, 2 / 3, 1.0)
 """Sizes of models that are tried, relative to the default."""

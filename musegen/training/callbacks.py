@@ -184,22 +184,30 @@ class WatchCollapse(pl.Callback):
 
 
 class SampleEachValidation(pl.Callback):
-    """Write a sample after each validation, to follow the progress.
+    """Write a sample after each validation, to follow the progress, unless that takes too much of the time.
 
     Args:
         write: generates and writes one MIDI file.
         folder: where the files go.
     """
 
+    SHARE, FREE = 0.02, 2.0
+    """Maximum share of the time so far, and seconds that are never too much."""
+
     def __init__(self, write: Callable[[Path], None], folder: Path) -> None:
         self.write, self.folder = write, folder
+        self._began, self._spent = time.monotonic(), 0.0
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Generate with the current weights, without the random numbers of the run."""
         if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        begin = time.monotonic()
+        if self._spent > max(self.FREE, self.SHARE * (begin - self._began)):
             return
         was_training = module.training
         module.eval()
         with contextlib.suppress(MusegenError):  # a sample that does not end must not end the training
             self.write(self.folder / f"step-{trainer.global_step:06d}.mid")
         module.train(was_training)
+        self._spent += time.monotonic() - begin
