@@ -44,10 +44,10 @@ def train(
     from musegen.training.train import check  # with Lightning, which takes seconds
     from musegen.training.train import train as run
 
-    how: dict[str, Any] = {"init": start, "resume": resume, "force": force}
+    how: dict[str, Any] = {"init": start, "resume": resume, "force": force, "fixed": frozenset(named)}
     check(config, Path(out), **how)  # before the music is prepared
     dataset = data if isinstance(data, Dataset) else open_data(str(data))
-    path = run(config, dataset, Path(out), fixed=frozenset(named), **how)
+    path = run(config, dataset, Path(out), **how)
     return Model.load(path)
 
 

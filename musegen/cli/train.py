@@ -106,13 +106,13 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
         refuse_taken(arguments.out, force=arguments.force or arguments.resume)
     init = find_checkpoint(arguments.init) if arguments.init else None
     check_data(arguments.data)
-    how: dict[str, Any] = {"init": init, "resume": arguments.resume, "force": arguments.force}
+    how: dict[str, Any] = {"init": init, "resume": arguments.resume, "force": arguments.force, "fixed": fixed}
     with output_folder(arguments.out) if is_first else nullcontext():
         from musegen.training.train import check, train  # takes seconds
 
         if is_first:  # before the music is prepared
             check(arguments.run, arguments.out, **how)
-        out = train(arguments.run, open_data(arguments.data), arguments.out, fixed=fixed, **how)
+        out = train(arguments.run, open_data(arguments.data), arguments.out, **how)
     if is_first:
         example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")

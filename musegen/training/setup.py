@@ -144,7 +144,7 @@ def set_up(
 
 def _valid_notes(view: TokenView, tokenizer: Tokenizer) -> int:
     """Number of notes in the validation split."""
-    is_note = tokenizer.tables.kind == Kind.PITCH
+    is_note = whole_tokenizer(tokenizer).tables.kind == Kind.PITCH
     return sum(int(is_note[view.stream(i)].sum()) for i in view.indices("valid"))
 
 

@@ -4,6 +4,7 @@ import copy
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoint
+from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.data.dataset import Dataset
@@ -81,7 +83,7 @@ def train(
     limit, fixed = time_limit(typed), fixed | changed(config)
     start = None
     if init:
-        start, config = _start(init, config, say), for_fine_tuning(config, fixed)
+        start, config = _start(init, config, fixed), for_fine_tuning(config, fixed)
     elif before and before.init:
         start = load_checkpoint(before.init)
     run = set_up(config, dataset, start, say, before.tokenizer if before else None, fixed)
@@ -98,7 +100,13 @@ def train(
 
 
 def check(
-    config: TrainConfig, out: Path, *, init: Path | None = None, resume: bool = False, force: bool = False
+    config: TrainConfig,
+    out: Path,
+    *,
+    init: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    fixed: frozenset[str] = frozenset(),
 ) -> None:
     """Reject what can be rejected before the music is prepared, which may take minutes; see `train`."""
     refuse_taken(out, force=force or resume)
@@ -106,7 +114,7 @@ def check(
     if resume:
         require_state(out)
     if init:
-        _start(init, config, lambda _line: None)
+        _start(init, config, fixed | changed(config))
     precision(config)
     config.settled().plans(int(config.tokenizer.kind == "grid"))
     _trainer(config, [], out, {})
@@ -170,13 +178,23 @@ def _callbacks(run: Run, out: Path, say: Callable[[str], None], best: KeepBest) 
     ]
 
 
-def _start(init: Path, config: TrainConfig, say: Callable[[str], None]) -> Checkpoint:
-    """The checkpoint to start from."""
+def _start(init: Path, config: TrainConfig, fixed: frozenset[str]) -> Checkpoint:
+    """The checkpoint to start from; its model, tokenizer and tracks are used.
+
+    Raises:
+        ConfigError: of another family, or another of these is fixed.
+    """
     start = load_checkpoint(init)
     if start.config.family != config.family:
         raise ConfigError(f"⟨init⟩ {start.path.name} is of family {start.config.family}, not {config.family}")
-    if (config.model, config.tokenizer) != (start.config.model, start.config.tokenizer):
-        say(f"model and tokenizer are those of {start.path.name}, not those of the settings")
+    wanted, kept = flat(asdict(config)), flat(asdict(start.config))
+    for name in sorted(fixed):
+        is_kept = name.startswith(("model.", "tokenizer.")) or name == "data.tracks"
+        if is_kept and wanted.get(name) != kept.get(name):
+            raise ConfigError(
+                f"⟨{name.replace('_', '-')}⟩ {wanted.get(name)}: with ⟨init⟩ {start.path.name} it stays "
+                f"{kept.get(name)}; leave it out, or leave out ⟨init⟩"
+            )
     return start
 
 

@@ -17,18 +17,20 @@ from safetensors.torch import load_file
 
 from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.settings import OptimConfig, TrainerConfig
+from musegen.checkpoint.names import find_checkpoint
+from musegen.config.settings import OptimConfig, TokenizerConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
+from musegen.families import family_of
 from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
 from musegen.training.decoder_module import DecoderModule
 from musegen.training.learner import lr_factor
 from musegen.training.setup import set_up
-from musegen.training.train import train
+from musegen.training.train import check, train
 from musegen.training.windows import TokenDataModule
 from tests.music_fixtures import TINY
 
@@ -96,6 +98,32 @@ def test_fine_tuning_starts_where_the_other_ended(trained: Path, tunes: Dataset,
         before.metrics["valid"]["bits_per_note"], abs=0.01
     )
     assert tuned.tokenizer.vocab == before.tokenizer.vocab
+
+
+@pytest.mark.parametrize("name", ["folk-vae", "chorale"])
+def test_models_of_each_family_are_fine_tuned(
+    name: str, tmp_path: Path, chorales: Dataset, tunes: Dataset
+) -> None:
+    start = load_checkpoint(find_checkpoint(name))
+    trainer = replace(TINY.trainer, max_steps=1, val_check_interval=1)
+    config = replace(family_of(start.config.family).config(), trainer=trainer)
+    dataset = tunes if start.config.family == "vae" else chorales
+    said: list[str] = []
+    tuned = load_checkpoint(train(config, dataset, tmp_path / "out", init=start.path, say=said.append))
+    assert tuned.tokenizer.vocab == start.tokenizer.vocab
+    assert name in said[-1]
+
+
+def test_settings_that_the_first_model_does_not_have_are_refused(
+    trained: Path, tunes: Dataset, tmp_path: Path
+) -> None:
+    grid = replace(TINY, tokenizer=TokenizerConfig(kind="grid"))
+    with pytest.raises(ConfigError, match=r"tokenizer.kind grid: with init .* it stays remi"):
+        train(grid, tunes, tmp_path / "out", init=trained, say=quiet)
+    default = type(TINY)()
+    with pytest.raises(ConfigError, match=r"model.hidden_size 384: with init"):
+        check(default, tmp_path / "out", init=trained, fixed=frozenset({"model.hidden_size"}))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
