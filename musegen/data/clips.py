@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from musegen.data.views import TokenView
 from musegen.metrics.attributes import attributes
-from musegen.metrics.note_f1 import Notes
+from musegen.metrics.note_f1 import DRUMS, Notes
 from musegen.music.notes import Floats
 from musegen.tokenizers import Kind, LineTokenizer, Tables, Tokenizer, whole_tokenizer
 from musegen.tokenizers.line import read_line, write_line
@@ -184,7 +184,7 @@ def _without_initial_holds(ids: Ints, clip: Ints, tables: Tables) -> Ints:
 
 
 def clip_notes(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tables: Tables) -> Notes:
-    """The notes of clips without drums; onsets from the clip's first bar line, in ticks (192 per quarter).
+    """The notes of clips; onsets from the clip's first bar line, in ticks (192 per quarter).
 
     Args:
         ids: (N,) concatenated, each clip in one metre.
@@ -201,16 +201,19 @@ def clip_notes(ids: npt.NDArray[np.integer[Any]], offsets: Ints, tables: Tables)
     if tables.voices:
         onset, duration, pitches = _grid_times(kind, clip, offsets, tables.voices)
     else:
-        pitches, duration = tables.notes(ids)
+        pitches, duration = tables.notes(ids, drums=True)
         bars = np.cumsum(kind == Kind.BAR)
         bar = bars - bars[offsets[:-1]][clip] - 1  # BOS comes before the first bar
         onset = (bar * tables.bar_positions[metre][clip] + tables.positions(ids))[pitches]
-    return Notes(clip[pitches], onset * ticks[pitches], duration * ticks[pitches], tables.pitch[ids[pitches]])
+    found = ids[pitches]
+    pitch = tables.pitch[found] + DRUMS * tables.is_drum[found]
+    return Notes(clip[pitches], onset * ticks[pitches], duration * ticks[pitches], pitch)
 
 
 def clip_attributes(clips: Clips, tables: Tables, bars: int) -> Floats:
     """Density, spread, complexity and pitch of every clip, (C, 4); NaN for clips of drums only."""
     notes = clip_notes(clips.ids, clips.offsets, tables)
+    notes = Notes(*(column[notes.pitch < DRUMS] for column in notes))
     return attributes(notes.clip, notes.onset, notes.pitch, count=len(clips.piece), bars=bars)
 
 

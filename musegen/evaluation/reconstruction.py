@@ -22,7 +22,7 @@ from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.likelihood import heading
 from musegen.evaluation.measures import Measure
 from musegen.metrics.bootstrap import bootstrap_mean
-from musegen.metrics.note_f1 import Notes, found_again, note_keys, positions
+from musegen.metrics.note_f1 import DRUMS, Notes, found_again, note_keys, positions
 from musegen.models.losses import kl_nats, token_nats
 from musegen.models.mixture import log_densities
 from musegen.models.vae import VAE
@@ -131,10 +131,13 @@ def choose(clips: Clips, training: Clips, tables: Tables, *, limit: int, is_trai
 
 
 def _relative_keys(notes: Notes, count: int) -> list[bytes]:
-    """A key for each clip, (count,), equal for clips that are transpositions of each other."""
+    """A key for each clip, (count,), equal for clips that are transpositions of each other, drums apart."""
     cuts = np.searchsorted(notes.clip, np.arange(count + 1))
-    lowest = notes.pitch[np.minimum(cuts[:-1], max(0, len(notes.pitch) - 1))]
-    relative = notes.pitch - lowest[notes.clip]
+    is_drum = notes.pitch >= DRUMS
+    first = np.zeros(count, dtype=np.int64)  # the pitch of the first note of each clip
+    clip, at = np.unique(notes.clip[~is_drum], return_index=True)
+    first[clip] = notes.pitch[~is_drum][at]
+    relative = np.where(is_drum, notes.pitch, notes.pitch - first[notes.clip])
     rows = np.stack([notes.onset, notes.duration, relative], axis=1)
     return [rows[begin:end].tobytes() for begin, end in itertools.pairwise(cuts)]
 
@@ -220,6 +223,11 @@ def _free_running(of: ClipSet, chosen: _Chosen, means: Tensor) -> Notes:
     return _notes_of([np.array(result.ids) for result in results], of.tokenizer.tables)
 
 
+def _transposed(notes: Notes, semitones: int) -> Notes:
+    """All notes but drums."""
+    return notes._replace(pitch=notes.pitch + semitones * (notes.pitch < DRUMS))
+
+
 def _nearest(chosen: _Chosen, training: Clips, training_notes: Notes) -> Notes:
     """The notes of the training clip, at any of `TRANSPOSITIONS`, with the best note F1 for each clip."""
     order = np.argsort(note_keys(training_notes), kind="stable")
@@ -228,7 +236,7 @@ def _nearest(chosen: _Chosen, training: Clips, training_notes: Notes) -> Notes:
     for clip, own in enumerate(map(chosen.notes.of, range(len(chosen.which)))):
         best, best_score = Notes(*(column[:0] for column in training_notes)), -1.0
         for shift in TRANSPOSITIONS:
-            wanted = note_keys(own._replace(pitch=own.pitch - shift))
+            wanted = note_keys(_transposed(own, -shift))
             begins, ends = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
             hits = np.bincount(
                 np.concatenate([owners[begin:end] for begin, end in zip(begins, ends, strict=True)]),
@@ -237,7 +245,6 @@ def _nearest(chosen: _Chosen, training: Clips, training_notes: Notes) -> Notes:
             scores = 2 * hits / (len(wanted) + training.notes)
             nearest = int(scores.argmax())
             if scores[nearest] > best_score:
-                best_score, best = float(scores[nearest]), training_notes.of(nearest)
-                best = best._replace(pitch=best.pitch + shift)
+                best_score, best = float(scores[nearest]), _transposed(training_notes.of(nearest), shift)
         found.append(best._replace(clip=np.full(len(best.onset), clip)))
     return Notes(*(np.concatenate(columns) for columns in zip(*found, strict=True)))

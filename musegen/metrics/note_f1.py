@@ -12,6 +12,8 @@ from symusic import Score, Track
 from musegen.music.fingerprint import GRID
 from musegen.music.notes import Floats, Ints, note_arrays, played_notes
 
+DRUMS = 128
+"""What is added to the pitches of drums, which do not count as notes of these pitches."""
 _HOLD, _REST = 128, 129
 
 
@@ -60,7 +62,7 @@ class Notes(NamedTuple):
     onset: Ints
     duration: Ints
     pitch: Ints
-    """MIDI pitch."""
+    """MIDI pitch; of drums `DRUMS` more."""
 
     def of(self, clip: int) -> "Notes":
         """The notes of one clip."""
@@ -70,7 +72,7 @@ class Notes(NamedTuple):
 
 def note_keys(notes: Notes, *, with_durations: bool = False) -> Ints:
     """A key for each note, (N,), the same for equal notes of a clip."""
-    keys = notes.onset * 128 + notes.pitch
+    keys = notes.onset * 2 * DRUMS + notes.pitch
     return keys * (1 << 20) + notes.duration if with_durations else keys
 
 

@@ -135,10 +135,10 @@ class Tables(NamedTuple):
         steps = np.where(self.kind[ids] == Kind.POSITION, np.arange(len(ids)), 0)
         return self.position[ids[np.maximum.accumulate(steps)]]
 
-    def notes(self, ids: Ints) -> tuple[Ints, Ints]:
-        """Indices of the pitches in an event stream, drums excluded, and their durations in positions."""
+    def notes(self, ids: Ints, *, drums: bool = False) -> tuple[Ints, Ints]:
+        """Indices of the pitches in an event stream, and their durations in positions; `drums`: of all."""
         kind = self.kind[ids]
-        pitches = np.flatnonzero((kind == Kind.PITCH) & (self.is_drum[ids] == 0))
+        pitches = np.flatnonzero((kind == Kind.PITCH) & (drums | (self.is_drum[ids] == 0)))
         durations = np.flatnonzero(kind == Kind.DURATION)
         return pitches, self.duration[ids[durations[np.searchsorted(durations, pitches)]]]
 

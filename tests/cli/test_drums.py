@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.data.dataset import Dataset
+from musegen.evaluation.reconstruction import measure_reconstruction
 from musegen.music.writing.midi import write_score
 from tests.music.scores import line, score
 
@@ -51,8 +53,7 @@ def test_what_needs_a_melody_says_what_to_do(
     assert error == f"error: no piece of dataset loops can be used: no melody track (x8); {hint}"
 
 
-@pytest.mark.usefixtures("loops")
-def test_notes_of_drums_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_of_drums_are_compared(loops: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An untrained model writes other drums: not all of the notes are kept."""
     assert main(["train", "vae", "loops", "--polyphonic", *TRAINING.split(), "--out", "o"]) == 0
     assert main(["vary", "o", "beats/0.mid", "--amount", "1", "--num", "1", "--seed", "1", "--out", "v"]) == 0
@@ -62,3 +63,8 @@ def test_notes_of_drums_are_compared(capsys: pytest.CaptureFixture[str]) -> None
     assert kept < 100
     assert new > 0
     assert "note F1 1.000" not in err
+    systems = measure_reconstruction(load_checkpoint(Path("o")), Dataset.open(loops), "train", limit=2)[
+        "systems"
+    ]
+    assert systems["nearest_training_clip"]["note_f1"]["mean"] == 1.0
+    assert systems["model"]["note_f1"]["mean"] < 1.0
