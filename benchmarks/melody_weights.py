@@ -28,7 +28,7 @@ from musegen.music.melody import SURE, best_line
 from musegen.music.reading.read import read_score
 from musegen.music.tune_features import WEIGHTS, Bools, same_lines, tune_features
 
-NEGATIVE = ("accompaniment", "bass", "below", "scarce", "busy", "slow", "low", "narrow", "new")
+NEGATIVE = ("accompaniment", "bass", "below", "scarce", "busy", "slow", "low", "narrow", "same", "new")
 """Features that can only speak against a track; the others but "height" only for one."""
 OTHERS = 0.1
 POPULAR, HELD_OUT = 300, 200

@@ -5,6 +5,7 @@ benchmarks/melody_weights.py.
 """
 
 import re
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +29,27 @@ DEFAULT_VOLUME = 100
 """Of a track without MIDI's controller 7; of 127."""
 MAX_FRAMES = 50_000
 WEIGHTS = {
-    "name": 5.6,
-    "accompaniment": -3.5,
+    "name": 5.4,
+    "accompaniment": -3.3,
     "soloist": 1.9,
-    "bass": -2.2,
-    "below": -1.1,
+    "bass": -2.1,
+    "below": -1.2,
     "alone": 3.6,
-    "scarce": -3.2,
-    "busy": -2.6,
-    "slow": -4.1,
+    "scarce": -3.1,
+    "busy": -2.4,
+    "slow": -3.8,
     "height": 0.4,
-    "low": -2.2,
-    "narrow": -4.8,
-    "variety": 0.9,
+    "low": -2.3,
+    "narrow": -3.8,
+    "variety": 0.7,
+    "same": -4.2,
     "new": -3.3,
-    "steps": 2.0,
-    "loud": 3.8,
-    "mix": 3.6,
+    "steps": 2.4,
+    "loud": 3.5,
+    "mix": 3.3,
 }
 """Log-odds for a track by each of its features."""
-NO_TUNE = 1.7
+NO_TUNE = 1.1
 """The log-odds that no track is the tune."""
 
 _TUNE = re.compile(
@@ -146,21 +148,25 @@ def _line(track: TrackTick) -> tuple[Ints, Ints]:
 def _of_line(track: TrackTick, bar_lines: Ints, quarter: int) -> dict[str, float]:
     """Features of a track's notes alone; octaves of pitch, powers of 2 of time, shares."""
     onsets, pitches = _line(track)
-    bars = len(np.unique(np.searchsorted(bar_lines, onsets, side="right")))
-    per_bar, height = len(pitches) / bars, float(np.median(pitches))
+    bars = np.searchsorted(bar_lines, onsets, side="right") - 1
+    edges = np.flatnonzero(np.diff(bars)) + 1
+    in_bars = np.split(np.stack([onsets - bar_lines[bars], pitches], axis=1), edges)
+    patterns = [each.tobytes() for each in in_bars]
+    per_bar, height = len(pitches) / len(patterns), float(np.median(pitches))
     low, high = np.percentile(pitches, [5, 95])
     _, counts = np.unique(pitches, return_counts=True)
     shares = counts / counts.sum()
     runs = _runs(track, quarter)
     velocity = float(track.notes.numpy()["velocity"].mean())
     return {
-        "bars": bars / (len(bar_lines) - 1),
+        "bars": len(patterns) / (len(bar_lines) - 1),
         "busy": max(0.0, float(np.log2(per_bar / 8))),
         "slow": max(0.0, float(np.log2(2.5 / per_bar))),
         "height": height / 12,
         "low": max(0.0, (60 - height) / 12),
         "narrow": max(0.0, (7 - (high - low)) / 7),
         "variety": float(-(shares * np.log2(shares)).sum()),
+        "same": float(np.mean([a == b for a, b in pairwise(patterns)] or [False])),
         "new": len(set(runs)) / len(runs) if runs else 1.0,
         "steps": float(np.mean(np.abs(np.diff(pitches)) <= 2)) if len(pitches) > 1 else 0.0,
         "loud": velocity / 32,
