@@ -6,16 +6,14 @@ import numpy as np
 from symusic import Note, Score
 
 from musegen.errors import DataError
-from musegen.music.notes import note_arrays
+from musegen.music.notes import Floats
 from musegen.music.roles import ROLES, fits, program_of, top_track, track_role
-from musegen.music.tune_features import says_tune, tune_odds
+from musegen.music.tune_features import Bools, same_lines, says_tune, tune_odds
 
-SURE = 0.5
-"""The probability from which a melody track is taken without a doubt."""
+SURE = 0.6
+"""The probability from which a line is taken for the melody without a doubt."""
 SPARSE = 0.25
 """A smaller share of the median number of notes is never taken for the melody without a word."""
-DOUBLED = 0.8
-"""Two tracks with a larger share of notes in common, in any octave, are one line."""
 
 
 class Found(NamedTuple):
@@ -55,30 +53,30 @@ def melody_track(score: Score, requested: str | None = None) -> Found:
     return _detected(score, candidates)
 
 
+def best_line(odds: Floats, same: Bools) -> tuple[int, float, Bools]:
+    """The most likely track of the most likely line, the probability of that line, and its tracks.
+
+    Args:
+        odds: the probability of each track, (tracks,)
+        same: whether two tracks play one line, (tracks, tracks)
+    """
+    sums = same @ odds
+    tracks = same[int(np.argmax(sums))]
+    return int(np.argmax(np.where(tracks, odds, -1))), float(sums.max()), tracks
+
+
 def _detected(score: Score, candidates: list[int]) -> Found:
-    *odds, none = tune_odds(score, candidates).tolist()
-    first, *others = sorted(range(len(candidates)), key=lambda row: -odds[row])
-    index = candidates[first]
-    doubles = [row for row in others if _doubles(score, index, candidates[row])]
-    sure = odds[first] + sum(odds[row] for row in doubles)
-    rivals = [candidates[row] for row in others if row not in doubles]
+    odds = tune_odds(score, candidates)
+    row, sure, line = best_line(odds[:-1], same_lines(score, candidates))
+    index = candidates[row]
     counts = [len(score.tracks[i].notes) for i in candidates]
-    if none > sure:
+    if odds[-1] > sure:
         return Found(index, "unlikely")
     if len(score.tracks[index].notes) < SPARSE * float(np.median(counts)):
         return Found(index, "sparse")
-    if sure < SURE and rivals:
-        return Found(index, "uncertain", rivals[0])
+    if sure < SURE and not line.all():
+        return Found(index, "uncertain", candidates[int(np.argmax(np.where(line, -1, odds[:-1])))])
     return Found(index, "name" if says_tune(score.tracks[index].name) == 1 else "inferred")
-
-
-def _doubles(score: Score, index: int, other: int) -> bool:
-    """Whether two tracks play the same line, in any octave."""
-    lines = []
-    for i in (index, other):
-        onsets, _, pitches, _ = note_arrays(score.tracks[i])
-        lines.append(set(zip(onsets.tolist(), (pitches % 12).tolist(), strict=True)))
-    return len(lines[0] & lines[1]) > DOUBLED * max(map(len, lines))
 
 
 def how_found(score: Score, found: Found) -> str:

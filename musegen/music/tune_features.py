@@ -8,43 +8,48 @@ import re
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from symusic import Score
 from symusic.core import TrackTick
 
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import Floats, Ints, last_end, note_arrays
 
+Bools = NDArray[np.bool_]
+
 BASS_PROGRAMS = range(32, 40)
 """General MIDI basses (from 0)."""
 SOLOISTS = frozenset({29, 52, 53, 54, *range(56, 88)})
 """Overdriven guitar, voices, brass, reeds, pipes and synth leads: programs that mostly play a line."""
-PADS = range(88, 96)
-LOWEST, HIGHEST = 55, 84
-"""Singable pitches (G3 to C6)."""
+RUN = 5
+"""Notes of a run by which lines are compared."""
+DOUBLED = 0.8
+"""Two tracks with a larger share of runs in common are one line."""
+DEFAULT_VOLUME = 100
+"""Of a track without MIDI's controller 7; of 127."""
 MAX_FRAMES = 50_000
 WEIGHTS = {
-    "name": 4.5,
-    "accompaniment": -4.6,
-    "soloist": 2.0,
-    "bass": -1.8,
-    "pad": -2.3,
-    "on_top": 1.1,
-    "alone": 2.8,
-    "scarce": -2.9,
-    "notes": 0.3,
-    "long": -0.5,
-    "busy": -2.8,
-    "slow": -1.9,
+    "name": 5.4,
+    "accompaniment": -3.3,
+    "soloist": 1.9,
+    "bass": -2.1,
+    "below": -1.2,
+    "alone": 3.6,
+    "scarce": -3.1,
+    "busy": -2.4,
+    "slow": -3.8,
     "height": 0.4,
-    "low": -1.5,
-    "singable": 1.8,
-    "narrow": -3.0,
-    "variety": 0.5,
-    "same": -2.3,
-    "loud": 4.2,
+    "low": -2.3,
+    "narrow": -3.8,
+    "variety": 0.7,
+    "same": -4.2,
+    "new": -3.3,
+    "steps": 2.4,
+    "loud": 3.5,
+    "mix": 3.3,
 }
 """Log-odds for a track by each of its features."""
-NO_TUNE = 4.6
+NO_TUNE = 1.1
 """The log-odds that no track is the tune."""
 
 _TUNE = re.compile(
@@ -61,19 +66,18 @@ _ACCOMPANIMENT = re.compile(
 
 
 def tune_features(score: Score, candidates: list[int]) -> dict[str, Floats]:
-    """The features in `WEIGHTS` of the pitched tracks `candidates`, each (candidates,)."""
+    """The features in `WEIGHTS` of the pitched tracks `candidates`, at least two, each (candidates,)."""
     tracks, lines = [score.tracks[i] for i in candidates], bar_ticks(score)
     rows = [_of_names(track) | _of_line(track, lines, score.tpq) for track in tracks]
     found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     highest, single = _frames(score, tracks)
     sounds = highest >= 0  # (candidates, frames)
     time = np.maximum(1, sounds.sum(axis=1))
-    found["on_top"] = (sounds & (highest == highest.max(axis=0))).sum(axis=1) / time
+    found["below"] = _below(highest)
     found["alone"] = (sounds & single).sum(axis=1) / time
     found["scarce"] = np.maximum(0, np.log2(0.5 * found["bars"].max() / found.pop("bars")))
-    counts = np.array([len(track.notes) for track in tracks])
-    found["notes"] = np.clip(np.log2(counts / np.median(counts)), -4, 2)
     found["loud"] -= found["loud"].mean()
+    found["mix"] -= found["mix"].max()
     return {name: found[name] for name in WEIGHTS}
 
 
@@ -84,6 +88,26 @@ def tune_odds(score: Score, candidates: list[int]) -> Floats:
     odds = np.exp(np.append(likeness, NO_TUNE) - max(NO_TUNE, likeness.max()))
     shares: Floats = odds / odds.sum()
     return shares
+
+
+def same_lines(score: Score, candidates: list[int]) -> Bools:
+    """Whether two of `candidates` play the same line, (candidates, candidates): in any octave, at any delay.
+
+    They double each other, echo each other or are a canon.
+    """
+    runs = [_runs(score.tracks[i], score.tpq) for i in candidates]
+    kinds = [set(each) for each in runs]
+    shares = [[np.mean([run in kind for run in each] or [False]) for kind in kinds] for each in runs]
+    common = np.array(shares)
+    same: Bools = (np.minimum(common, common.T) > DOUBLED) | np.eye(len(candidates), dtype=bool)
+    return same
+
+
+def _runs(track: TrackTick, quarter: int) -> list[bytes]:
+    """Each run of `RUN` notes of a track's line: pitch classes, and 16ths until the next note."""
+    onsets, pitches = _line(track)
+    notes = np.stack([pitches[:-1] % 12, np.rint(np.diff(onsets) * 4 / quarter).astype(np.int64)], axis=1)
+    return [notes[first : first + RUN].tobytes() for first in range(len(notes) - RUN + 1)]
 
 
 def says_bass(name: str) -> bool:
@@ -110,37 +134,64 @@ def _of_names(track: TrackTick) -> dict[str, float]:
         "accompaniment": float(_ACCOMPANIMENT.search(_words(track.name)) is not None),
         "soloist": float(track.program in SOLOISTS),
         "bass": float(track.program in BASS_PROGRAMS),
-        "pad": float(track.program in PADS),
     }
+
+
+def _line(track: TrackTick) -> tuple[Ints, Ints]:
+    """Onsets, and the highest pitch at each, (onsets,)."""
+    onsets, _, pitches, _ = note_arrays(track)
+    order = np.lexsort((pitches, onsets))
+    order = order[np.append(np.diff(onsets[order]) > 0, True)]
+    return onsets[order], pitches[order]
 
 
 def _of_line(track: TrackTick, bar_lines: Ints, quarter: int) -> dict[str, float]:
     """Features of a track's notes alone; octaves of pitch, powers of 2 of time, shares."""
-    onsets, durations, pitches, velocities = note_arrays(track)
-    order = np.lexsort((pitches, onsets))
-    order = order[np.append(np.diff(onsets[order]) > 0, True)]  # the highest note of each onset
-    onsets, line = onsets[order], pitches[order]
+    onsets, pitches = _line(track)
     bars = np.searchsorted(bar_lines, onsets, side="right") - 1
     edges = np.flatnonzero(np.diff(bars)) + 1
-    in_bars = np.split(np.stack([onsets - bar_lines[bars], line], axis=1), edges)
+    in_bars = np.split(np.stack([onsets - bar_lines[bars], pitches], axis=1), edges)
     patterns = [each.tobytes() for each in in_bars]
-    per_bar, height = len(line) / len(patterns), float(np.median(line))
-    low, high = np.percentile(line, [5, 95])
-    _, counts = np.unique(line, return_counts=True)
+    per_bar, height = len(pitches) / len(patterns), float(np.median(pitches))
+    low, high = np.percentile(pitches, [5, 95])
+    _, counts = np.unique(pitches, return_counts=True)
     shares = counts / counts.sum()
+    runs = _runs(track, quarter)
+    velocity = float(track.notes.numpy()["velocity"].mean())
     return {
         "bars": len(patterns) / (len(bar_lines) - 1),
-        "long": float(np.clip(np.log2(np.median(durations[order]) / quarter), -2, 4)),
         "busy": max(0.0, float(np.log2(per_bar / 8))),
         "slow": max(0.0, float(np.log2(2.5 / per_bar))),
         "height": height / 12,
         "low": max(0.0, (60 - height) / 12),
-        "singable": float(((pitches >= LOWEST) & (pitches <= HIGHEST)).mean()),
         "narrow": max(0.0, (7 - (high - low)) / 7),
         "variety": float(-(shares * np.log2(shares)).sum()),
         "same": float(np.mean([a == b for a, b in pairwise(patterns)] or [False])),
-        "loud": float(velocities.mean()) / 32,
+        "new": len(set(runs)) / len(runs) if runs else 1.0,
+        "steps": float(np.mean(np.abs(np.diff(pitches)) <= 2)) if len(pitches) > 1 else 0.0,
+        "loud": velocity / 32,
+        "mix": float(np.log2(max(0.02, velocity / 127 * _volume(track)))),
     }
+
+
+def _volume(track: TrackTick) -> float:
+    """The volume of a track, from 0 to 1: the greatest of controller 7 times the mean of controller 11."""
+    controls = track.controls.numpy()
+    volume, expression = (controls["value"][controls["number"] == number] for number in (7, 11))
+    expression = expression[expression > 0]
+    loudest = float(volume.max()) if len(volume) else DEFAULT_VOLUME
+    return loudest / 127 * (float(expression.mean()) / 127 if len(expression) else 1.0)
+
+
+def _below(highest: Ints) -> Floats:
+    """By how many octaves each track is below the highest of the others, (tracks,): the median frame."""
+    second, top = np.partition(highest, -2, axis=0)[-2:]
+    found = []
+    for own in highest:
+        others = np.where(own == top, second, top)
+        gaps = (others - own)[(own >= 0) & (others >= 0)]
+        found.append(max(0.0, float(np.median(gaps))) / 12 if len(gaps) else 0.0)
+    return np.array(found)
 
 
 def _frames(score: Score, tracks: list[TrackTick]) -> tuple[Ints, Ints]:

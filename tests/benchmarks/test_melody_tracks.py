@@ -60,7 +60,7 @@ def test_weights_have_the_signs_that_sense_demands() -> None:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    cases = [Case(rng.normal(size=(3, len(WEIGHTS))), [0], 1.0) for _ in range(8)]
+    cases = [Case(rng.normal(size=(3, len(WEIGHTS))), np.eye(3, dtype=bool), [0], 1.0) for _ in range(8)]
     for case in cases:
         case.features[0, 0] += 4  # the first feature tells
     weights, _ = fit(cases)

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
-from symusic import Note, Score, Track
+from symusic import ControlChange, Note, Score, Track
 
 from musegen.errors import DataError
-from musegen.music.melody import how_found, melody_track, skyline
-from musegen.music.tune_features import says_tune
+from musegen.music.melody import best_line, how_found, melody_track, skyline
+from musegen.music.tune_features import same_lines, says_tune, tune_odds
 from tests.music.scores import line, score
 
 HIGH = [72, 72, 74, 76, 76, 74, 72, 71]
@@ -94,6 +95,29 @@ def test_two_tracks_about_as_likely_are_both_named() -> None:
     assert "may be track" in how_found(music, taken)
     doubled = score(line(HIGH * 4), line([pitch - 12 for pitch in HIGH * 4]))
     assert melody_track(doubled).how == "inferred"  # one line on two tracks
+
+
+def test_an_echo_or_a_double_is_no_rival() -> None:
+    tune, other = HIGH[:7] * 4, [67, 69, 71, 72, 74, 72, 71] * 4
+    echo = line([pitch + 12 for pitch in tune], start=960)
+    music = score(line(tune), echo, line(other))
+    assert same_lines(music, [0, 1, 2]).tolist() == [
+        [True, True, False],
+        [True, True, False],
+        [False, False, True],
+    ]
+    odds = np.array([0.3, 0.3, 0.4])  # the echo does not split the odds of the tune
+    row, sure, tracks = best_line(odds, same_lines(music, [0, 1, 2]))
+    assert (row, round(sure, 6), tracks.tolist()) == (0, 0.6, [True, True, False])
+    assert melody_track(score(line(tune), line(tune, start=960))).how == "inferred"
+
+
+def test_the_louder_track_in_the_mix_is_more_likely() -> None:
+    for quiet in (0, 1):
+        music = score(line(HIGH * 4), line(HIGH[::-1] * 4))
+        music.tracks[quiet].controls.append(ControlChange(0, 7, 40))
+        assert tune_odds(music, [0, 1])[1 - quiet] > tune_odds(music, [0, 1])[quiet]
+        assert melody_track(music).track == 1 - quiet
 
 
 def test_backing_tracks_have_no_tune() -> None:
