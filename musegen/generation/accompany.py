@@ -15,7 +15,7 @@ from musegen.errors import ConfigError
 from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Array, Machine
-from musegen.generation.pieces import longest_bar, prompt_programs, read_prompt, with_rosters
+from musegen.generation.pieces import known_ids, longest_bar, prompt_programs, read_prompt, with_rosters
 from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
@@ -90,7 +90,7 @@ def accompany(
     source, metre_ids = melody_source(whole, tokenizer, bars, frame)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs and not options.parts else []
-    constraints = _constraints(options, defaults, metre_ids, programs)
+    constraints = _constraints(options, defaults, tokenizer, metre_ids, programs)
     results: list[Result] = []
     for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
         streams = RowStreams(seed, rows)
@@ -123,11 +123,16 @@ def _kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTi
 
 
 def _constraints(
-    options: Accompaniment, defaults: TrainingDefaults, metre_ids: list[int], programs: list[frozenset[int]]
+    options: Accompaniment,
+    defaults: TrainingDefaults,
+    tokenizer: Tokenizer,
+    metre_ids: list[int],
+    programs: list[frozenset[int]],
 ) -> Constraints:
-    """A voice keeps to its range in training, unless the caller allows no pitch of it."""
+    """A voice keeps to its pitches in training, unless the caller allows none of them."""
     ranges = {voice: frozenset(range(low, high + 1)) for voice, (low, high) in enumerate(defaults.ranges)}
-    kept = {voice: own for voice, own in ranges.items() if options.pitches is None or own & options.pitches}
+    known = defaults.pitches or ranges  # older checkpoints have ranges only
+    kept = {voice: own for voice, own in known.items() if options.pitches is None or own & options.pitches}
     return Constraints(
         bars=len(metre_ids),
         metre_ids=metre_ids,
@@ -135,6 +140,7 @@ def _constraints(
         part_pitches=kept | dict(options.part_pitches or {}),
         programs=programs,
         tempo=False,
+        known=known_ids(tokenizer, defaults),
     )
 
 

@@ -25,7 +25,7 @@ NEEDED = ("onnx", "onnxscript")
 IN_INT8 = "step-int8"
 DIGITS = 16
 """Of a hash in a name."""
-FORM = 2
+FORM = 3
 """Of the inputs of graphs: raised when they change within a version, so that older ones are not used."""
 
 

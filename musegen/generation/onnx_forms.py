@@ -56,6 +56,12 @@ def logsumexp(values: Tensor, dim: int, *, keepdim: bool = False) -> Tensor:
     return found if keepdim else found.squeeze(dim)
 
 
+def softplus(values: Tensor) -> Tensor:
+    """As one operation: it is exact for large values, too."""
+    found: Tensor = torch.onnx.ops.symbolic("Softplus", (values,), dtype=values.dtype, shape=values.shape)
+    return found
+
+
 def item(values: Tensor, index: Any) -> Tensor:
     """Rows of a table by their numbers, as one operation."""
     if not isinstance(index, Tensor) or index.dtype != torch.int64 or not index.dim():
@@ -197,6 +203,7 @@ class OnnxForms(TorchFunctionMode):
             "searchsorted": searchsorted,
             "sum": total,
             "logsumexp": logsumexp,
+            "softplus": softplus,
             "__getitem__": item,
             "unbind": unbind,
             "cumsum": cumsum,

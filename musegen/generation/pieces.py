@@ -153,7 +153,13 @@ def _constraints(
         },
         programs=programs,
         tempo=request.tempo is None and prompt.score is None,
+        known=known_ids(tokenizer, defaults),
     )
+
+
+def known_ids(tokenizer: Tokenizer, defaults: TrainingDefaults) -> frozenset[int] | None:
+    """The ids of the tempos, velocities and metres of the training pieces; None: any."""
+    return frozenset(map(tokenizer.vocab.index, defaults.known)) or None
 
 
 def prompt_programs(tokenizer: Tokenizer, prompt: Prompt) -> list[frozenset[int]]:

@@ -77,12 +77,16 @@ class TrainingDefaults(NamedTuple):
     pitches: Mapping[int, frozenset[int]] = MappingProxyType({})
     """Those of each program, part or voice, by its number; others are written only if they are requested."""
 
+    known: Collection[str] = ()
+    """Their tokens of tempos, velocities and metres; others are written only if requested. Empty: any."""
+
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "TrainingDefaults":
         """Those in a checkpoint's data.json."""
         rosters = [entry["programs"] for entry in data["train"]]
         pitches = {int(voice): frozenset(own) for voice, own in data.get("pitches", {}).items()}
-        return cls(data["tempo"], data["program"], rosters, data["ranges"], data.get("metres", ()), pitches)
+        metres, known = data.get("metres", ()), data.get("known", ())
+        return cls(data["tempo"], data["program"], rosters, data["ranges"], metres, pitches, known)
 
 
 def check_metres(score: ScoreTick, tokenizer: Tokenizer, what: str) -> None:

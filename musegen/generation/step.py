@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from musegen.generation.machine import Settings
 from musegen.generation.sampling import BELOW_ONE, GREEDY_BELOW
@@ -40,6 +41,10 @@ class Rules(Protocol):
     """(V,) `Kind` of each id."""
     pitch_class: Tensor
     """(V,) 0 to 11 for pitches, 12 for all other ids."""
+    end: int
+    """The id of EOS."""
+    line: int
+    """The id of a new bar."""
     limits: Any
     """What the request allows."""
 
@@ -115,7 +120,8 @@ def step(
         (B,) ids, and the rows after them.
     """
     last, pitch_class = rows.last.float(), grammar.pitch_class
-    logits = torch.where(grammar.mask(rows.rules), last, -torch.inf)
+    mask = grammar.mask(rows.rules)
+    logits = torch.where(mask, with_forced_end(last, mask, grammar), -torch.inf)
     logits = within_scale(logits, rows.seen_classes, pitch_class, settings.diatonic)
     # What a request does not ask for takes no time.
     new, warm = settings.min_p_new, settings.temperature
@@ -145,6 +151,26 @@ def follow(rows: Rows, ids: Tensor, model: Decoder[Any], grammar: Rules) -> Rows
     return rows._replace(
         last=logits[:, -1], seen_classes=rows.seen_classes | classes, rules=rules, state=state
     )
+
+
+def with_forced_end(logits: Tensor, mask: Tensor, grammar: Rules) -> Tensor:
+    """Logits by which the last bar is left as readily as any other bar.
+
+    A model that was not trained to end where a request does goes on to a next bar instead. If only that were
+    masked, its probability would go to more notes, and the last bar would fill up: EOS has both.
+
+    Args:
+        logits: (B, V).
+        mask: (B, V) which ids may come next; where EOS may and a new bar may not, the bar is the last.
+        grammar: of the streams.
+
+    Returns:
+        (B, V), with the logit of EOS changed where no bar may follow.
+    """
+    end, line = (slice(id_, id_ + 1) for id_ in (grammar.end, grammar.line))
+    both = logits[:, end] + softplus(logits[:, line] - logits[:, end])  # the logarithm of the sum, (B, 1)
+    is_end = grammar.kind == Kind.EOS.value
+    return torch.where(is_end & ~mask[:, line], both, logits)
 
 
 def temper(logits: Tensor, temperature: Tensor, keeps: Tensor) -> Tensor:

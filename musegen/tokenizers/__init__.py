@@ -10,7 +10,7 @@ from musegen.tokenizers.limits import Constraints, Limits, limits_of
 from musegen.tokenizers.line import LineTokenizer
 from musegen.tokenizers.parts import Part
 from musegen.tokenizers.remi import RemiTokenizer
-from musegen.tokenizers.tables import Kind, Tables, known_pitches, roster, voice_ranges
+from musegen.tokenizers.tables import Kind, Tables, known_ids, known_pitches, roster, voice_ranges
 
 __all__ = [
     "Constraints",
@@ -23,6 +23,7 @@ __all__ = [
     "Tables",
     "Tokenizer",
     "WholeTokenizer",
+    "known_ids",
     "known_pitches",
     "limits_of",
     "load_tokenizer",

@@ -41,27 +41,27 @@ class Grammar(EventRules):
 
     def mask(self, state: StreamState) -> Tensor:
         """Which ids may come next, (B, V); at least one per row."""
-        tempo = self.limits.tempo > 0
+        known = self.limits.known > 0
         may = {
             **self._bars(state),
             Kind.TIME_SIGNATURE: self._metres(state),
             Kind.POSITION: self._positions(state),
             Kind.DURATION: self._durations(state),
             **self._notes(state),
-            Kind.TEMPO: tempo[None, None],
         }
         if len(self.ids[Kind.TEMPO]):  # a piece starts with its tempo
-            opening = tempo & (state.bar == 1) & (state.position <= 0)
+            opening = known[self.ids[Kind.TEMPO]].any() & (state.bar == 1) & (state.position <= 0)
             before = opening & (state.kind == Kind.TIME_SIGNATURE.value)
             there = opening & (state.kind == Kind.POSITION.value)
             first = self.positions_of[self.ids[Kind.POSITION]] == 0
             may = {kind: each & ~before[:, None] for kind, each in may.items()}
             may[Kind.POSITION] = may[Kind.POSITION] | (before[:, None] & first)
             may = {kind: each & ((kind == Kind.TEMPO) | ~there[:, None]) for kind, each in may.items()}
-        rows, every = state.kind.shape[0], tempo.new_ones(1, 1)
+        rows, every = state.kind.shape[0], known.new_ones(1, 1)
         masks = {kind: may.get(kind, every).expand(rows, len(self.ids[kind])) for kind, *_ in self.runs}
         runs = [masks[kind][:, first:stop] for kind, first, stop in self.runs]
-        return self.follows[state.kind] & torch.cat(runs, dim=1)
+        mask: Tensor = self.follows[state.kind] & torch.cat(runs, dim=1) & known
+        return mask
 
     def _is_open(self) -> Tensor:
         """() whether the model decides when to end."""

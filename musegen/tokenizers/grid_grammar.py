@@ -106,7 +106,8 @@ class GridGrammar(BatchRules):
         planned = plan[(state.bar - 1).clamp(min=0).clamp(max=plan.shape[0] - 1)][:, None]
         # A first bar shorter than the second would be read back as a pickup and padded.
         fits = (state.bar != 2)[:, None] | (self.slots <= state.first_bar[:, None])
-        return either(planned >= 0, self.ids == planned, self.of_kind[Kind.TIME_SIGNATURE] & fits)
+        known = self.of_kind[Kind.TIME_SIGNATURE] & (self.limits.known > 0)
+        return either(planned >= 0, self.ids == planned, known & fits)
 
     def _bar_or_end(self, state: GridState) -> Tensor:
         more, is_open = state.bar < self.limits.bars, self.limits.bars >= OPEN

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from musegen.errors import ConfigError
-from musegen.tokenizers.tables import DRUMS, Ints, Kind, Tables
+from musegen.tokenizers.tables import DRUMS, KNOWN_KINDS, Ints, Kind, Tables
 
 OPEN = 1 << 40
 """The number of bars of a piece that ends where the model ends it."""
@@ -37,6 +37,8 @@ class Constraints:
     row; empty: any."""
     tempo: bool = True
     """Whether tempo changes are allowed."""
+    known: frozenset[int] | None = None
+    """The only ids of tempos, velocities and metres allowed, beside metres named above; None: any."""
     may_end_silent: bool = False
     """A note in any bar is enough: clips are cut out of music, so nothing need start in their last bar."""
 
@@ -52,8 +54,8 @@ class EventLimits(NamedTuple):
     """(2,) the tick at which a piece with planned metres ends, and ticks of its last position; else -1."""
     may_end_silent: Ints
     """() 1 if a note in any bar is enough."""
-    tempo: Ints
-    """() 1 if tempo changes are allowed."""
+    known: Ints
+    """(V,) 0 for tempos, velocities and metres that are not allowed."""
     voice: Ints
     """(V,) row of the voice that a program id stands for; those not allowed share the last."""
     drums: Ints
@@ -83,12 +85,23 @@ def event_limits(tables: Tables, constraints: Constraints) -> EventLimits:
         metres=_metres(constraints),
         end=_planned_end(tables, constraints.metre_ids),
         may_end_silent=np.array(int(constraints.may_end_silent)),
-        tempo=np.array(int(constraints.tempo)),
+        known=_known(tables, constraints),
         voice=np.array([row.get(program, len(voices)) for program in tables.program.tolist()]),
         drums=np.array(row.get(DRUMS, -1)),
         allowed=allowed,
         reserved=allowed.shape[1] - 1 - allowed[:, ::-1].argmax(1),
     )
+
+
+def _known(tables: Tables, constraints: Constraints) -> Ints:
+    """`EventLimits.known`."""
+    found = np.ones(tables.vocab_size, np.int64)
+    if constraints.known is not None:
+        planned = set(_metres(constraints).tolist()) - {FREE}
+        found[np.isin(tables.kind, KNOWN_KINDS)] = 0
+        found[[*constraints.known, *planned]] = 1
+    found[tables.ids(Kind.TEMPO)] &= int(constraints.tempo)
+    return found
 
 
 def _metres(constraints: Constraints) -> Ints:
@@ -131,6 +144,8 @@ class GridLimits(NamedTuple):
     """() `OPEN` if the model decides when to end."""
     metres: Ints
     """(M,) as of `EventLimits`."""
+    known: Ints
+    """(V,) as of `EventLimits`."""
     may_end_silent: Ints
     """() 1 if a note in any bar is enough."""
     pitches: Ints
@@ -166,6 +181,7 @@ def grid_limits(tables: Tables, constraints: Constraints) -> GridLimits:
     return GridLimits(
         bars=np.array(OPEN if constraints.bars is None else constraints.bars),
         metres=_metres(constraints),
+        known=_known(tables, constraints),
         may_end_silent=np.array(int(constraints.may_end_silent)),
         pitches=pitches.astype(np.int64),
         is_active=is_active.astype(np.int64),

@@ -71,6 +71,7 @@ class BatchRules:
         self.kind = self.column(tables.kind)
         self.pitch_class = self.column(tables.pitch_class)
         self.of_kind = torch.stack([self.kind == kind for kind in Kind])  # (kinds, V)
+        self.end, self.line = (int(tables.ids(kind)[0]) for kind in (Kind.EOS, Kind.BAR))
 
     def under(self, limits: Any) -> Self:
         """The same grammar under other limits, numpy arrays or tensors."""

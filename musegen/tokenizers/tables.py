@@ -40,6 +40,8 @@ class Kind(IntEnum):
     REST = 12
 
 
+KNOWN_KINDS = (Kind.TIME_SIGNATURE, Kind.TEMPO, Kind.VELOCITY)
+"""Kinds of which, as of pitches, only what training pieces have is sampled unless it is requested."""
 NO_CLASS = 12
 """The pitch class of ids that have none."""
 
@@ -191,6 +193,14 @@ def known_pitches(tables: Tables, streams: Iterable[Ints]) -> dict[int, list[int
         voice: sorted(pitches) if voice == DRUMS else list(range(min(pitches), max(pitches) + 1))
         for voice, pitches in sorted(found.items())
     }
+
+
+def known_ids(tables: Tables, streams: Iterable[Ints]) -> list[int]:
+    """The ids of `KNOWN_KINDS` that occur in `streams`, ascending."""
+    found = np.zeros(tables.vocab_size, np.bool_)
+    for ids in streams:
+        found[ids] = True
+    return [int(id_) for id_ in np.flatnonzero(found & np.isin(tables.kind, KNOWN_KINDS))]
 
 
 def empty_columns(vocab_size: int) -> dict[str, Ints]:

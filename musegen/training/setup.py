@@ -1,7 +1,7 @@
 """The parts of a run: completed configuration, tokenizer, model, batches, and Lightning module."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +24,13 @@ from musegen.tokenizers import (
     Kind,
     Tables,
     Tokenizer,
+    known_ids,
     known_pitches,
     roster,
     voice_ranges,
     whole_tokenizer,
 )
+from musegen.tokenizers.tables import Ints
 from musegen.training import fine_tuning
 from musegen.training.budget import (
     EPOCHS,
@@ -201,7 +203,12 @@ def _notes_per_onset(view: TokenView, tables: Tables) -> float:
 
 def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[str, Any]:
     """The content of data.json: names and hashes only."""
-    tables = whole_tokenizer(tokenizer).tables
+    whole = whole_tokenizer(tokenizer)
+    tables = whole.tables
+
+    def train() -> Iterator[Ints]:
+        return (view.stream(i) for i in view.indices("train"))
+
     return {
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
@@ -212,8 +219,9 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
         "notes_per_onset": _notes_per_onset(view, tables),
-        "ranges": voice_ranges(tables, (view.stream(i) for i in view.indices("train"))),
-        "pitches": known_pitches(tables, (view.stream(i) for i in view.indices("train"))),
+        "ranges": voice_ranges(tables, train()),
+        "pitches": known_pitches(tables, train()),
+        "known": [whole.vocab[id_] for id_ in known_ids(tables, train())],
         "train": [
             {
                 "name": view.pieces[i].name,
