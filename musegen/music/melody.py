@@ -8,7 +8,7 @@ from symusic import Note, Score
 from musegen.errors import DataError
 from musegen.music.notes import Floats
 from musegen.music.roles import ROLES, fits, program_of, top_track, track_role
-from musegen.music.tune_features import Bools, same_lines, says_tune, tune_odds
+from musegen.music.tune_features import Bools, same_lines, says_melody, says_tune, tune_odds
 
 SURE = 0.6
 """The probability from which a line is taken for the melody without a doubt."""
@@ -66,13 +66,17 @@ def best_line(odds: Floats, same: Bools) -> tuple[int, float, Bools]:
 
 
 def _detected(score: Score, candidates: list[int]) -> Found:
+    counts = [len(score.tracks[i].notes) for i in candidates]
+    few = SPARSE * float(np.median(counts))
+    named = [i for i in candidates if says_melody(score.tracks[i].name)]
+    if len(named) == 1:
+        return Found(named[0], "sparse" if len(score.tracks[named[0]].notes) < few else "name")
     odds = tune_odds(score, candidates)
     row, sure, line = best_line(odds[:-1], same_lines(score, candidates))
     index = candidates[row]
-    counts = [len(score.tracks[i].notes) for i in candidates]
     if odds[-1] > sure:
         return Found(index, "unlikely")
-    if len(score.tracks[index].notes) < SPARSE * float(np.median(counts)):
+    if len(score.tracks[index].notes) < few:
         return Found(index, "sparse")
     if sure < SURE and not line.all():
         return Found(index, "uncertain", candidates[int(np.argmax(np.where(line, -1, odds[:-1])))])

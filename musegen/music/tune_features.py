@@ -57,6 +57,9 @@ _TUNE = re.compile(
     r"|theme|thema|tema|aria|solo\w*|lead(?! ?\d)|旋律|メロディー?|主旋律|мелоди\w*|вокал|голос)\b",
     re.IGNORECASE,
 )
+_CALLED_MELODY = re.compile(
+    r"\b(m[eé]lod\w*|vocals?|gesang|singstimme|旋律|メロディー?|主旋律|мелоди\w*|вокал)\b", re.IGNORECASE
+)
 _MAYBE = re.compile(r"\b(voice|stimme|right|rh|main)\b", re.IGNORECASE)
 _ACCOMPANIMENT = re.compile(
     r"\b(chords?|akkord\w*|acord\w*|accord[si]?|arp(eggi\w*)?|bass\w*|walk\w*|pads?|rhythm|accomp\w*|comp|strum\w*"
@@ -118,6 +121,12 @@ def says_bass(name: str) -> bool:
 def _words(name: str) -> str:
     """A track's name with spaces between its words and numbers: `LeadVocal_2` is `Lead Vocal 2`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|[\W_]+", " ", name)
+
+
+def says_melody(name: str) -> bool:
+    """Whether a track is called the melody, or the vocals: of one such track there is no doubt."""
+    words = _words(name)
+    return _CALLED_MELODY.search(words) is not None and not _ACCOMPANIMENT.search(words)
 
 
 def says_tune(name: str) -> float:

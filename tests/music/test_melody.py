@@ -87,6 +87,15 @@ def test_few_notes_are_never_taken_without_a_word() -> None:
     assert how_found(music, melody_track(music, "1")) == ""
 
 
+def test_a_track_called_the_melody_is_it() -> None:
+    slow = [48, 50, 52, 53] * 3
+    busy = [pitch for pitch in HIGH for _ in range(4)]
+    music = score(line(slow, name="Melody", step=1920), line(busy, step=480))
+    assert found(music) == (0, "name")
+    music.tracks[0].name = ""
+    assert melody_track(music).track == 1  # by its notes alone
+
+
 def test_two_tracks_about_as_likely_are_both_named() -> None:
     music = score(line(HIGH * 4), line(HIGH[::-1] * 4))
     taken = melody_track(music)
