@@ -19,6 +19,8 @@ from musegen.errors import ConfigError
 
 UNFINISHED = ".tmp"
 """Suffix of files that are being written; they are hidden too."""
+RESUME, COMMAND = ".resume", "command.txt"
+"""Folder of the state of an unfinished training, and the file in it with the command that resumes it."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -101,6 +103,12 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def resume_command(out: Path) -> str:
+    """The command that resumes the unfinished training in a checkpoint folder; "": there is none."""
+    command = out / RESUME / COMMAND
+    return command.read_text("utf-8").strip() if command.is_file() else ""
+
+
 def refuse_taken(out: Path, *, force: bool) -> None:
     """Reject an output folder that is not empty, before anything slow begins; nothing is written.
 
@@ -109,5 +117,10 @@ def refuse_taken(out: Path, *, force: bool) -> None:
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"⟨out⟩ {out} is a file: name a folder")
+    if out.is_dir() and not force and (command := resume_command(out)):
+        raise ConfigError(
+            f"⟨out⟩ {out} has a training that has not ended: resume it with: {command}; "
+            "or name another folder, or add ⟨force⟩, which deletes it"
+        )
     if out.is_dir() and any(out.iterdir()) and not force:
         raise ConfigError(f"⟨out⟩ {out} exists already and is not empty: name another folder, or add ⟨force⟩")

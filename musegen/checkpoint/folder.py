@@ -19,7 +19,7 @@ from musegen.config.from_json import parse_config
 from musegen.config.settings import TrainConfig
 from musegen.errors import CheckpointError, ConfigError, TokenError
 from musegen.families import family_of
-from musegen.files import write_atomic, write_json
+from musegen.files import resume_command, write_atomic, write_json
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ _HEAD = ("format_version", "musegen_version", "dataset", "family")
 WEIGHTS = "model.safetensors"
 GRAPHS = "graphs"
 """Folder of the exported graphs of a bundled model: see generation/graph_store.py."""
-RESUME, COMMAND = ".resume", "command.txt"
-"""Folder of the state of an unfinished training, and the file in it with the command that resumes it."""
+MAX_DOUBLED = 1.1
+"""Notes per onset up to which training pieces are lines, with a double stop now and then."""
 _SUMMED = (*_TEXTS, WEIGHTS)
 MAX_TEXT = 1 << 25
 """Maximum bytes of a JSON file; the list of a hundred thousand pieces takes half of it."""
@@ -56,6 +56,18 @@ class Checkpoint:
     """Of the model."""
     module: "nn.Module | None" = field(default=None, repr=False)
     """The model, where it is in memory already."""
+
+    @property
+    def is_line(self) -> bool:
+        """Whether its pieces are single lines: of a piece with several tracks it takes the melody."""
+        # Older checkpoints do not record it; most that have no programs write one line, as `folk` does.
+        is_doubled = self.data.get("notes_per_onset", 1.0) > MAX_DOUBLED
+        is_pitched = self.data.get("program", 0) >= 0
+        return (
+            self.config.writes == "pieces"
+            and is_pitched
+            and not (self.tokenizer.config.programs or is_doubled)
+        )
 
     @cached_property
     def model(self) -> "nn.Module":
@@ -165,11 +177,10 @@ def refuse_unfinished(path: Path) -> None:
     Raises:
         CheckpointError: with the command that resumes it.
     """
-    command = path / RESUME / COMMAND
-    if command.is_file():
+    if command := resume_command(path):
         raise CheckpointError(
             f"{path} has no checkpoint yet: its training stopped before the first validation; "
-            f"resume it with: {command.read_text('utf-8').strip()}"
+            f"resume it with: {command}"
         )
 
 

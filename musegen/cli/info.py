@@ -9,6 +9,7 @@ import tyro
 from musegen.cli.parse import Flag, parse
 from musegen.console import print_json, say
 from musegen.errors import ConfigError, MidiError
+from musegen.files import resume_command
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def _facts(name: str) -> dict[str, Any]:
         if (path / "dataset.json").is_file():
             return dataset_facts(Dataset.open(path))
         if (path / "SHA256SUMS").is_file():
+            if command := resume_command(path):
+                say(f"the training of {path} has not ended: resume it with: {command}")
             return checkpoint_facts(path)
         refuse_unfinished(path)
     if Path(name).is_dir():

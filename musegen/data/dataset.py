@@ -87,6 +87,11 @@ class Dataset:
         """The hash of scores.bin, that is of the music."""
         return str(self.info["sha256"])
 
+    @property
+    def with_several_tracks(self) -> int:
+        """Number of pieces with several tracks of which one is the melody."""
+        return sum(piece.melody >= 0 and piece.melody_how != "only track" for piece in self.pieces)
+
     def cache(self, what: str, recipe: list[Any]) -> Path:
         """The cache folder of a derived object, keyed by its recipe so that a stale one is never read."""
         key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.console import progress
+from musegen.console import progress, say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import SPLITS, Dataset
 from musegen.data.views import TokenView, token_view
@@ -74,13 +75,18 @@ class Likelihood(NamedTuple):
 
 
 def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
-    """A dataset's pieces as a checkpoint's model sees them.
+    """A dataset's pieces as a checkpoint's model sees them; of other music than its own, a line the melody.
 
     Raises:
         DataError: nothing can be encoded.
     """
-    config = checkpoint.config
-    return token_view(dataset, checkpoint.tokenizer, config.data, pairs=config.writes == "accompaniments")
+    config, data = checkpoint.config, checkpoint.config.data
+    is_own = dataset.sha256 == checkpoint.data.get("dataset_sha256") or dataset.name == checkpoint.dataset
+    if checkpoint.is_line and not is_own and (several := dataset.with_several_tracks):
+        name = checkpoint.path.name
+        say(f"{name} writes one line: of {several} pieces of {dataset.name} with several tracks the melody")
+        data = replace(data, tracks="melody")
+    return token_view(dataset, checkpoint.tokenizer, data, pairs=config.writes == "accompaniments")
 
 
 def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:

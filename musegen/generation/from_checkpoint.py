@@ -20,11 +20,12 @@ from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
-from musegen.generation.pieces import continued_line, generate
+from musegen.generation.pieces import generate
 from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
+from musegen.music.melody import melody_track
 
 BARS = 16
 """Default length of a piece."""
@@ -121,9 +122,9 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
 
 
 def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:
-    """The only track of a prompt that a checkpoint continues; None: all. See `continued_line`."""
-    # Older checkpoints do not record it; most that have no programs write one line, as `folk` does.
-    return continued_line(prompt, checkpoint.tokenizer, checkpoint.data.get("notes_per_onset", 1.0))
+    """The only track of a prompt that a checkpoint continues, from 0: the melody; None: all tracks."""
+    is_pitched = any(not track.is_drum for track in prompt.tracks)
+    return melody_track(prompt).track if checkpoint.is_line and is_pitched else None
 
 
 def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:

@@ -7,7 +7,6 @@ the same time do not disturb each other.
 
 import hashlib
 import json
-import time
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,9 +87,8 @@ class GraphStore:
                 say(f"{own} runs in torch; pip install 'musegen[export]' makes it several times faster")
             return None
         try:
-            begin = time.monotonic()
+            say(f"exporting {name} of {own}, once for these weights, into {self.folder}")
             content = export_graph(self._checkpoint, name)
-            say(f"exported {name} of {own} in {time.monotonic() - begin:.0f} s, into {self.folder}: once")
         except MusegenError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the exporter cannot do, torch can

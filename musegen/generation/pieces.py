@@ -13,7 +13,6 @@ from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Machine
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import RowStreams, row_chunks
-from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, limits_of, whole_tokenizer
@@ -21,8 +20,6 @@ from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
 """A bar with more new tokens than this is taken for an endless one."""
-MAX_DOUBLED = 1.1
-"""Notes per onset up to which training pieces are lines, with a double stop now and then."""
 
 
 def generate(
@@ -45,7 +42,7 @@ def generate(
         request: what the pieces must be like.
         num: how many pieces.
         prompt: a tidy score; its notes stand unchanged before the new bars.
-        line: the only track of the prompt that is continued (see `continued_line`); None: all.
+        line: the only track of the prompt that is continued; None: all.
         sampling: the sampling settings.
         seed: of all random numbers; piece i of a seed does not depend on `num`.
         defaults: tempo and instruments of the training pieces.
@@ -97,19 +94,6 @@ def longest_bar(tokenizer: Tokenizer) -> int:
     """The limit of new tokens per bar: on a grid its length, else `TOKENS_PER_BAR`."""
     tables = tokenizer.tables
     return max(TOKENS_PER_BAR, int(tables.bar_positions.max()) * tables.voices + 2)
-
-
-def continued_line(prompt: ScoreTick, tokenizer: Tokenizer, notes_per_onset: float) -> int | None:
-    """The track of a prompt, from 0, that a model of one line continues: the melody; None: all tracks.
-
-    Args:
-        prompt: tidy.
-        tokenizer: the model's own.
-        notes_per_onset: in the training pieces.
-    """
-    if tokenizer.config.programs or notes_per_onset > MAX_DOUBLED or all(t.is_drum for t in prompt.tracks):
-        return None
-    return melody_track(prompt)[0]
 
 
 def read_prompt(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from musegen.checkpoint.folder import Checkpoint
 from musegen.config.settings import TrainConfig
 from musegen.training.callbacks import KeepBest
 
@@ -19,10 +20,17 @@ BETWEEN = (0.25, 0.5, 0.75)
 """Shares of the change by fine-tuning that are tried beside all of it and none."""
 
 
-def for_fine_tuning(config: TrainConfig, fixed: Iterable[str]) -> TrainConfig:
-    """Settings with a learning rate for weights that are trained already, unless it is fixed."""
-    lr = type(config)().optim.lr * RATE
-    return config if "optim.lr" in fixed else replace(config, optim=replace(config.optim, lr=lr))
+def for_fine_tuning(config: TrainConfig, fixed: Iterable[str], start: Checkpoint) -> TrainConfig:
+    """Settings for weights that are trained already, unless others are fixed.
+
+    They are a low learning rate, and the tracks of the model, or the melody alone if its pieces are lines.
+    """
+    if "optim.lr" not in fixed:
+        config = replace(config, optim=replace(config.optim, lr=type(config)().optim.lr * RATE))
+    if "data.tracks" not in fixed:
+        tracks = "melody" if start.is_line else start.config.data.tracks
+        config = replace(config, data=replace(config.data, tracks=tracks))
+    return config
 
 
 def between(model: nn.Module, before: dict[str, Tensor]) -> Iterator[float]:

@@ -26,12 +26,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from musegen.checkpoint.folder import COMMAND, RESUME, parse_checkpoint_config
+from musegen.checkpoint.folder import parse_checkpoint_config
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError, ConfigError, TokenError
-from musegen.files import write_atomic
+from musegen.files import COMMAND, RESUME, write_atomic
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
 _STATE, _BEFORE = "state.ckpt", "before.ckpt"

@@ -111,6 +111,7 @@ def set_up(
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
     config, task = config.settled(), load(family_of(config.family).training)
     _say_skipped(view.skipped, "piece", say)
+    _say_tracks(config, tokenizer, dataset, say)
     if view.odd_bars:
         say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
     if not view.indices("train"):
@@ -162,9 +163,8 @@ def parts(
     """Configuration, tokenizer and token streams, from `start` if there is one."""
     pairs = config.writes == "accompaniments"
     if start is not None:
-        data = replace(config.data, tracks=start.config.data.tracks)
-        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer, data=data)
-        return config, start.tokenizer, token_view(dataset, start.tokenizer, data, pairs=pairs)
+        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+        return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
     tokenizer = tokenizer or fit_tokenizer(
         dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=config.writes_lines
     )
@@ -182,6 +182,22 @@ def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None])
     if skipped:
         count = sum(skipped.values())
         say(f"left out {count} {what}{'s' * (count > 1)}: {in_words(skipped)}")
+
+
+def _say_tracks(
+    config: TrainConfig, tokenizer: Tokenizer, dataset: Dataset, say: Callable[[str], None]
+) -> None:
+    """Say what becomes of pieces with several tracks where the streams of a language model have only one."""
+    several = dataset.with_several_tracks
+    if config.writes != "pieces" or tokenizer.config.programs or not several:
+        return
+    if config.data.tracks == "melody":
+        say(f"of {several} pieces with several tracks the melody is used")
+    elif tokenizer.tables.voices <= 1:
+        say(
+            f"{several} pieces have several tracks of one instrument, which become one; for the melody: "
+            "⟨data.tracks⟩ melody"
+        )
 
 
 def _share_on_tonic(dataset: Dataset, view: TokenView) -> float:

@@ -83,7 +83,8 @@ def train(
     limit, fixed = time_limit(typed), fixed | changed(config)
     start = None
     if init:
-        start, config = _start(init, config, fixed), for_fine_tuning(config, fixed)
+        start = _start(init, config, fixed)
+        config = for_fine_tuning(config, fixed, start)
     elif before and before.init:
         start = load_checkpoint(before.init)
     run = set_up(config, dataset, start, say, before.tokenizer if before else None, fixed)

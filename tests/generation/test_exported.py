@@ -237,7 +237,7 @@ def test_two_processes_make_it_at_once(trained: Path, wanted: bytes, tmp_path: P
     for process, out in zip(processes, outs, strict=True):
         found, messages = result_of(process, out)
         assert found == wanted
-        assert "exported step of tiny" in messages
+        assert "exporting step of tiny, once" in messages
     out = tmp_path / "c"
     found, messages = result_of(piece(trained, out, tmp_path / "cache", MUSEGEN_EXPORT="0"), out)
     assert found == wanted

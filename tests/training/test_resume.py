@@ -13,6 +13,7 @@ from musegen.cli import main
 from musegen.config.settings import DataConfig, LMConfig, OptimConfig, TrainConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
+from musegen.files import write_atomic
 from musegen.training.resume import WholeFiles, state_path
 from musegen.training.train import train
 
@@ -78,6 +79,20 @@ def test_other_settings_or_other_music_are_refused(
         assert words in capsys.readouterr().err
     assert main(["train", "lm", str(chorales.path), "--out", str(out), "--resume"]) == 2
     assert "not on this music" in capsys.readouterr().err
+    command = f"resume it with: musegen train lm {tunes.path} --out {out} --resume"
+    assert main(["train", "lm", str(tunes.path), "--out", str(out)]) == 2  # not only: add --force
+    assert command in capsys.readouterr().err
+    assert main(["info", str(out)]) == 2  # there is no checkpoint yet
+    assert command in capsys.readouterr().err
+
+
+def test_info_of_an_unfinished_run_with_a_checkpoint_says_so(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfinished = shutil.copytree(trained, tmp_path / "ck")
+    write_atomic(unfinished / ".resume" / "command.txt", b"musegen train lm tunes --out ck --resume\n")
+    assert main(["info", str(unfinished)]) == 0
+    assert "has not ended: resume it with: musegen train lm tunes" in capsys.readouterr().err
 
 
 def test_nothing_to_go_on_with_is_an_error(

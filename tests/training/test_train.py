@@ -18,12 +18,13 @@ from safetensors.torch import load_file
 from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.settings import OptimConfig, TokenizerConfig, TrainerConfig
+from musegen.config.settings import OptimConfig, TokenizerConfig, TrainConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.views import token_view
 from musegen.errors import ConfigError, DataError, MusegenError
+from musegen.evaluation.likelihood import model_view
 from musegen.families import family_of
 from musegen.music.reading.read import read_score
 from musegen.music.writing.midi import write_score
@@ -112,6 +113,22 @@ def test_models_of_each_family_are_fine_tuned(
     tuned = load_checkpoint(train(config, dataset, tmp_path / "out", init=start.path, say=said.append))
     assert tuned.tokenizer.vocab == start.tokenizer.vocab
     assert name in said[-1]
+
+
+def test_a_model_of_one_line_learns_the_melody_of_several_tracks(
+    trained: Path, chorales: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, said = load_checkpoint(trained), list[str]()
+    trainer = replace(TINY.trainer, max_steps=1, val_check_interval=1)
+    config = replace(TrainConfig(), trainer=trainer)
+    tuned = load_checkpoint(train(config, chorales, tmp_path / "out", init=trained, say=said.append))
+    assert tuned.config.data.tracks == "melody"
+    assert tuned.data["notes_per_onset"] == 1.0
+    assert "of 6 pieces with several tracks the melody is used" in said
+    # What it is measured on is the same before and after.
+    notes = [int(model_view(each, chorales).notes.sum()) for each in (start, tuned)]
+    assert notes[0] == notes[1]
+    assert "writes one line: of 6 pieces" in capsys.readouterr().err
 
 
 def test_settings_that_the_first_model_does_not_have_are_refused(
