@@ -11,10 +11,10 @@ from musegen.api.inputs import label, read_raw, tidy_tracks, unreadable
 from musegen.api.piece import Piece
 from musegen.api.text import gaps_of
 from musegen.console import say
-from musegen.errors import ConfigError, DataError, MidiError
+from musegen.errors import ConfigError, DataError, MidiError, TokenError
 from musegen.generation.request import Result
 from musegen.music.gaps import Gap, Gapped, gap_spans
-from musegen.music.melody import how_found, melody_track
+from musegen.music.melody import how_found, melody_track, track_names
 from musegen.music.metre import bar_length, bar_ticks, metre_changes, metres_at
 from musegen.music.notes import note_arrays
 from musegen.music.reading.guard import read_bytes
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from musegen.api.inputs import Music
     from musegen.checkpoint.folder import Checkpoint
     from musegen.generation.fill import Filled
+    from musegen.tokenizers import Tokenizer
 
 
 class GapInput(NamedTuple):
@@ -216,27 +217,36 @@ def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) 
         raise ConfigError(f"⟨melody⟩ selects one track, but {name} uses all tracks: leave it out")
     if line is not None:
         found = melody_track(score, melody)
-        line = found.track
         if message := how_found(score, found):
             say(message)
-        if len(every) > 1:
-            title = f"{line + 1} {score.tracks[line].name.strip()}".strip()
-            say(f"{name} writes one line: it fills track {title}; the others stay as they are")
-        tracks = [line]
+        tracks, what = [found.track], "writes one line"
     elif tokenizer.config.programs:
-        tracks = every
-        numbers = tokenizer.stream_programs(list(score.tracks))
+        tracks, what = _with_parts(score, tokenizer), "knows other instruments"
+        numbers = tokenizer.stream_programs([score.tracks[number] for number in tracks])
         if len(set(numbers)) < len(numbers):
             say(f"{name} knows tracks by instrument: of those that share one, the first has all new notes")
     else:
-        tracks = [number for number in every if not score.tracks[number].is_drum]
-        if len(tracks) < len(every):
-            say(f"{name} writes no drums: those of the tune stay as they are")
+        tracks, what = [number for number in every if not score.tracks[number].is_drum], "writes no drums"
         if len(tracks) > 1:
             say(f"{name} writes all tracks as one: each new note is on the track nearest to it in pitch")
     if not tracks:
-        raise DataError(f"{name} writes no drums, and the tune has nothing else")
-    return Gapped(score, source.gaps, tracks, line, source.pad)
+        raise DataError(f"{name} {what}: it can fill none of the tracks, {track_names(score)}")
+    if len(tracks) < len(every):
+        titles = ", ".join(f"{number + 1} {score.tracks[number].name.strip()}".strip() for number in tracks)
+        say(f"{name} {what}: it fills track {titles}; the others stay as they are, and are not read")
+    return Gapped(score, source.gaps, tracks, source.pad)
+
+
+def _with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
+    """The numbers of the tracks that a model with programs or parts knows."""
+    known: list[int] = []
+    for number in range(len(score.tracks)):
+        try:
+            tokenizer.stream_programs([score.tracks[each] for each in (*known, number)])
+        except TokenError:
+            continue
+        known.append(number)
+    return known
 
 
 def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:

@@ -34,9 +34,7 @@ class GapPiece(NamedTuple):
     metre_ids: list[int]
     """Of each bar."""
     tracks: Sequence[int]
-    """Numbers of the tracks that are filled."""
-    line: int | None
-    """The only track that the model reads and writes; None: all."""
+    """Numbers of the tracks that the model reads and fills."""
     pickup: int
     """Ticks at the start of the first bar in which nothing can start."""
 
@@ -47,20 +45,20 @@ def read_gaps(gapped: Gapped, tokenizer: WholeTokenizer) -> GapPiece:
     Raises:
         DataError: a metre that the model does not know, or no note is given.
     """
-    score, gaps, tracks, line, pickup = gapped
+    score, gaps, tracks, pickup = gapped
     whole, rests = fill_odd_bars(score, tokenizer.time_signatures)
     check_metres(whole, tokenizer, "the tune")
     bars = max(len(bar_ticks(whole)) - 1, gaps[-1].last)
     spans = gap_spans(whole, gaps)
     given, missing = split_notes(whole, spans, tracks)
-    if not len(all_onsets(_seen(given, line))):
+    if not len(all_onsets(_seen(given, tracks))):
         raise DataError(
             "everything is missing: no note that the model can read is left outside the gaps; for new pieces "
             "use musegen generate"
         )
     metres = metres_at(whole, bar_lines(whole, bars)[:bars])
     ids = [tokenizer.vocab.index(f"TimeSig_{beats}/{unit}") for beats, unit in metres]
-    return GapPiece(given, missing, rests, gaps, spans, bars, ids, tracks, line, pickup)
+    return GapPiece(given, missing, rests, gaps, spans, bars, ids, tracks, pickup)
 
 
 def bars_of(score: Score, piece: GapPiece, tokenizer: WholeTokenizer) -> tuple[Ints, Ints]:
@@ -75,7 +73,7 @@ def bars_of(score: Score, piece: GapPiece, tokenizer: WholeTokenizer) -> tuple[I
 
 def encoded(score: Score, piece: GapPiece, tokenizer: WholeTokenizer) -> Ints:
     """The ids of some music in the bars of a piece, from BOS to EOS or at most to the last of its bars."""
-    ids = tokenizer.encode(_seen(score, piece.line))
+    ids = tokenizer.encode(_seen(score, piece.tracks))
     if isinstance(tokenizer, RemiTokenizer):
         ids[0] = tokenizer.bos_of(piece.bars)
     lines = np.flatnonzero(tokenizer.tables.kind[ids] == Kind.BAR)
@@ -84,11 +82,10 @@ def encoded(score: Score, piece: GapPiece, tokenizer: WholeTokenizer) -> Ints:
     return ids
 
 
-def _seen(score: Score, line: int | None) -> Score:
+def _seen(score: Score, tracks: Sequence[int]) -> Score:
     """What the model reads of a piece."""
     seen = score.copy()
-    if line is not None:
-        seen.tracks = [score.tracks[line]]
+    seen.tracks = [score.tracks[number] for number in tracks]
     return seen
 
 

@@ -35,9 +35,7 @@ class Gapped(NamedTuple):
     gaps: Sequence[Gap]
     """By bar, none beside another, all within the piece."""
     tracks: Sequence[int]
-    """Numbers of the tracks that are filled, from 0; others stay as they are."""
-    line: int | None = None
-    """The only one of them, which a model of one line reads and writes alone; None: it reads all tracks."""
+    """Numbers of the tracks that the model reads and fills, from 0; others stay as they are."""
     pickup: int = 0
     """Ticks by which the first bar was filled up with a rest: no new note starts there."""
 

@@ -63,7 +63,9 @@ def test_typed_dicts_have_the_fields_of_their_dataclasses(verb: str) -> None:
 def test_flags_are_the_options(verb: str) -> None:
     kind = getattr(import_module(f"musegen.cli.{verb}"), verb.capitalize())
     flags = {flag for flag, _ in _flags(_flat(kind))}
-    wanted = own_options(verb) | set(SAMPLING) | OWN - (set() if verb in ("accompany", "fill") else {"no_picture"})
+    wanted = (
+        own_options(verb) | set(SAMPLING) | OWN - (set() if verb in ("accompany", "fill") else {"no_picture"})
+    )
     assert flags == {f"--{name}".replace("_", "-") for name in wanted}
 
 
