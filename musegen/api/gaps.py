@@ -66,6 +66,8 @@ class _File(NamedTuple):
     numbers: list[int]
     """The track in `raw` of each track of `score`."""
     pad: int
+    repairs: list[str]
+    """Of `score` alone."""
 
 
 def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -> GapInput:
@@ -88,6 +90,8 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
         _check_gaps(gaps, count, label(tune))
     else:
         read = _joined(read, _read_file("until", until), _between(gaps, count, label(tune)), label(until))
+    if read.repairs:
+        say(f"the model reads the tune with repairs, which are not written: {'; '.join(read.repairs)}")
     places = parts_of(read.events, read.raw)
     parts = [places[number] for number in read.numbers]
     return GapInput(read.events, parts, read.score, gaps, read.pad)
@@ -116,10 +120,8 @@ def _bytes_of(music: Music, raw: Score) -> bytes:
 def _read_midi(data: bytes) -> _File:
     raw, _ = parse_midi(data)
     score, numbers, pad, repairs = tidy_tracks(raw)
-    if repairs:
-        say(f"the model reads the tune with repairs, which are not written: {'; '.join(repairs)}")
     factor = score.tpq // raw.tpq
-    return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad)
+    return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
 
 
 def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:

@@ -136,8 +136,8 @@ class FillOptions(VerbOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
-    """Bars to fill, from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1; repeats
-    count as played. Default: none, which is refused."""
+    """Bars to fill (required), from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1;
+    repeats count as played."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
