@@ -97,7 +97,8 @@ def new_notes(
     decoded = tokenizer.decode(stream.ids, ticks_per_quarter=TICKS_PER_QUARTER)  # in which it is exact
     new, homes = piece.missing.copy(), _homes(piece, tokenizer)
     rows: dict[int, list[tuple[int, int, int, int]]] = {number: [] for number in range(len(new.tracks))}
-    exact = bar_lines(decoded, piece.bars)
+    tables, metres = tokenizer.tables, np.array(piece.metre_ids)
+    exact = np.append(0, np.cumsum(tables.bar_positions[metres] * tables.position_ticks[metres]))
     for track in decoded.tracks:
         number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
         for note in track.notes:

@@ -238,10 +238,18 @@ def test_several_voices_without_programs(chorales: Dataset, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("tokenizer", [TokenizerConfig(), TokenizerConfig(kind="grid")])
-def test_several_voices(chorales: Dataset, tmp_path: Path, tokenizer: TokenizerConfig) -> None:
+def test_several_voices(
+    chorales: Dataset, tmp_path: Path, tokenizer: TokenizerConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a track that the model does not know stays as it is."""
     choir = musegen.load(train(replace(SHORT, tokenizer=tokenizer), chorales, tmp_path / "choir"))
     score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    score.tracks.append(Track("Kazoo", 80))
+    score.tracks[-1].notes = [Note(score.tpq * n, score.tpq, 80, 70) for n in range(28)]
     piece = choir.fill(score, bars="3:4", rank=2, seed=1)
+    assert "the others stay as they are" in capsys.readouterr().err
+    kazoo = [[(n.time, n.pitch) for n in each.tracks[-1].notes] for each in (score, piece.score)]
+    assert kazoo[0] == kazoo[1]
     check_voices(score, piece.score)
 
 
