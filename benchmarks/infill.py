@@ -61,7 +61,7 @@ class Case(NamedTuple):
     score: Score
     """The bars, complete."""
     earlier: dict[int, Score]
-    """The four bars so many bars before the gap."""
+    """The four bars that begin N bars before the gap, by N."""
     repeats: bool
     """Whether a bar of the gap stands among those given."""
 
@@ -173,9 +173,10 @@ def systems(case: Case, checkpoint: Checkpoint, rank: int, seed: int) -> Iterato
     gapped = Gapped(case.score, [GAP], [0])
     begin, end = bar_lines(case.score, BARS)[[BEFORE, BEFORE + MISSING]].tolist()
     given, _ = split_notes(case.score, [(begin, end)], [0])
-    for count in sorted({1, FEW, rank}):
-        [filled] = fill_piece(checkpoint, gapped, rank=count, seed=seed)
-        yield "first sample" if count == 1 else f"best of {count}", merged(given, filled.notes)
+    candidates = fill_piece(checkpoint, gapped, num=rank, rank=rank, seed=seed)  # the best first
+    for count in sorted({1, min(FEW, rank), rank}):
+        best = next(each for each in candidates if each.candidate < count)
+        yield "first sample" if count == 1 else f"best of {count}", merged(given, best.notes)
     for distance, score in case.earlier.items():
         columns = note_arrays(score.tracks[0])[:3] if score.tracks else (np.zeros(0, np.int64),) * 3
         yield f"{distance} bars before", with_gap(case.score, *columns)

@@ -48,6 +48,8 @@ class Filled(NamedTuple):
     """How many new notes begin later, end earlier or are left out, since a given note has their pitch."""
     precision_gap: float = 0.0
     """See `Stream`."""
+    candidate: int = 0
+    """Which of the candidates it is, from 0."""
 
 
 def fill(
@@ -102,7 +104,8 @@ def fill(
             context_classes=sorted({int(pitch) % 12 for pitch in pitched_notes(piece.given)[2]}),
         )
         news = [new_notes(stream, piece, tokenizer, keeps_rhythm=keeps_rhythm) for stream in streams]
-        found += _measured(machine, tokenizer, piece, streams, news)
+        own = _measured(machine, tokenizer, piece, streams, news)
+        found += [each._replace(candidate=row) for row, each in zip(rows, own, strict=True)]
     if follows:
         found.sort(key=lambda each: -each.following)
     return found[:num]

@@ -43,4 +43,4 @@ def test_all_systems(trained: Path, tunes: Dataset, capsys: pytest.CaptureFixtur
     assert main([str(trained), str(tunes.path), "--gaps", "2", "--rank", "3", "--split", "valid"]) == 0
     shown = capsys.readouterr().out
     assert "nearest in training" in shown
-    assert "best of 8" in shown
+    assert "best of 3" in shown
