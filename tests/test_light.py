@@ -41,6 +41,7 @@ COMMANDS = [
     ("generate folk --bars 2 --out OUT", set()),
     ("generate folk --bars 2 --prompt MIDI/1.mid --precision int8 --out OUT", set()),
     ("generate folk-vae --num 2 --out OUT", PICTURE),
+    ("fill folk MIDI/1.mid --bars 5:8 --out OUT", PICTURE),
     ("accompany chorale MIDI/1.mid --out OUT", PICTURE),
     ("reconstruct folk-vae MIDI/1.mid --out OUT", PICTURE),
     ("interpolate folk-vae MIDI/1.mid MIDI/1.mid --num 3 --out OUT", PICTURE),

@@ -37,13 +37,13 @@ def read_music(name: str, music: Music) -> Score:
     """
     from musegen.music.reading.read import tidy
 
-    raw, repairs = _read(name, music)
+    raw, repairs = read_raw(name, music)
     try:
         score, _, more = tidy(raw)
     except MidiError as error:
-        raise _unreadable(name, music, error) from error
+        raise unreadable(name, music, error) from error
     if repairs + more:
-        say(f"{_label(music)}: {'; '.join(repairs + more)}")
+        say(f"{label(music)}: {'; '.join(repairs + more)}")
     return score
 
 
@@ -86,18 +86,18 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
     from musegen.music.melody import how_found, melody_track
     from musegen.music.metre import bar_ticks
 
-    raw, repairs = _read(name, music)
+    raw, repairs = read_raw(name, music)
     try:
-        score, numbers, pad, more = _tidy_tracks(raw)
+        score, numbers, pad, more = tidy_tracks(raw)
         found = melody_track(score, melody)
     except MidiError as error:
-        raise _unreadable(name, music, error) from error
+        raise unreadable(name, music, error) from error
     except DataError as error:
-        raise MidiError(f"{_label(music)}: {error}; choose the melody with ⟨melody⟩") from error
+        raise MidiError(f"{label(music)}: {error}; choose the melody with ⟨melody⟩") from error
     if message := how_found(score, found):
         say(message)
     if repairs + more:
-        say(f"{_label(music)}: {'; '.join(repairs + more)}")
+        say(f"{label(music)}: {'; '.join(repairs + more)}")
     verbatim, tidy_melody, others = raw.copy(), score.copy(), score.copy()
     verbatim.tracks, tidy_melody.tracks = [raw.tracks[numbers[found.track]]], [score.tracks[found.track]]
     del others.tracks[found.track]
@@ -197,9 +197,9 @@ def read_clip(
             metres=checkpoint.data.get("metres"),
         )
     except (DataError, TokenError) as error:
-        raise DataError(f"{_label(music)}: {error}") from error
+        raise DataError(f"{label(music)}: {error}") from error
     for message in clip.words:
-        say(f"{_label(music)}: {message}")
+        say(f"{label(music)}: {message}")
     return clip
 
 
@@ -229,13 +229,13 @@ def read_ends(
     if begin.metre != end.metre:
         metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (begin, end)]
         raise DataError(
-            f"the clips differ in time signature: A ({_label(first)}) is in {metres[0]}, B ({_label(last)}) "
+            f"the clips differ in time signature: A ({label(first)}) is in {metres[0]}, B ({label(last)}) "
             f"in {metres[1]}; choose clips in the same time signature (⟨from-bar⟩)"
         )
     return begin, end
 
 
-def _read(name: str, music: Music) -> tuple[Score, list[str]]:
+def read_raw(name: str, music: Music) -> tuple[Score, list[str]]:
     """Music before it is tidied (a copy of a Score), and the repairs of the file, in words."""
     from musegen.music.reading.read import read_piece
 
@@ -249,7 +249,7 @@ def _read(name: str, music: Music) -> tuple[Score, list[str]]:
     try:
         return read_piece(path)
     except MidiError as error:
-        raise _unreadable(name, music, error) from error
+        raise unreadable(name, music, error) from error
 
 
 def _score_of(name: str, music: Score | Piece) -> Score:
@@ -265,15 +265,17 @@ def _score_of(name: str, music: Score | Piece) -> Score:
     return score
 
 
-def _label(music: Music) -> str:
+def label(music: Music) -> str:
+    """What some music is called in messages."""
     return str(music) if isinstance(music, str | Path) else "the score"
 
 
-def _unreadable(name: str, music: Music, error: MidiError) -> MidiError:
-    return MidiError(f"⟨{name}⟩: cannot read {_label(music)}: {error}; name a MIDI, MusicXML or ABC file")
+def unreadable(name: str, music: Music, error: MidiError) -> MidiError:
+    """The error of some music that cannot be read, with the name of its option."""
+    return MidiError(f"⟨{name}⟩: cannot read {label(music)}: {error}; name a MIDI, MusicXML or ABC file")
 
 
-def _tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
+def tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:
     """The tidy Score, the number in the file of each track left, the rest before its pickup, the repairs."""
     from musegen.music.metre import bar_ticks
     from musegen.music.reading.read import tidy

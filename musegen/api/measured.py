@@ -6,7 +6,7 @@ from typing import Any
 
 from symusic.core import ScoreTick
 
-from musegen.config.options import SLIDERS
+from musegen.config.verbs import SLIDERS
 from musegen.metrics.attributes import score_attributes
 from musegen.metrics.note_f1 import note_scores
 from musegen.metrics.smoothness import smoothness

@@ -1,14 +1,13 @@
 """The Python API of a model. The command line only calls it and prints the results."""
 
-import inspect
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, cast, overload
+from typing import Any, Unpack, cast, overload
 
 from musegen.api.datasets import training_dataset
+from musegen.api.gaps import GapInput, changed_words, choose_tracks, filled_result, read_gaps
 from musegen.api.inputs import (
     MelodyInput,
     Music,
@@ -21,26 +20,26 @@ from musegen.api.inputs import (
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
+from musegen.api.signatures import with_options
 from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.options import (
+from musegen.config.options import Options, SamplingOptions, make_options
+from musegen.config.settings import VAEConfig
+from musegen.config.verbs import (
     AccompanyArguments,
     AccompanyOptions,
+    FillArguments,
+    FillOptions,
     GenerateArguments,
     GenerateOptions,
     InterpolateArguments,
     InterpolateOptions,
-    Options,
     ReconstructArguments,
     ReconstructOptions,
-    SamplingOptions,
     VaryArguments,
     VaryOptions,
-    field_help,
-    make_options,
 )
-from musegen.config.settings import VAEConfig
 from musegen.console import say
 from musegen.errors import CheckpointError
 from musegen.families import families_that, family_of, load
@@ -53,48 +52,16 @@ from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end
 from musegen.music.roles import listed
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _with_options(kind: type) -> Callable[[F], F]:
-    """Add the options of a verb to the signature and docstring of its method; they are declared once."""
-
-    def decorate(method: F) -> F:
-        positional = [
-            each for each in inspect.signature(method).parameters.values() if each.kind != each.VAR_KEYWORD
-        ]
-        names = {each.name for each in positional}
-        options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
-        defaults = {each.name: None if each.default is MISSING else each.default for each in options}
-        options += fields(SamplingOptions)
-        signature = positional + [
-            inspect.Parameter(
-                each.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=defaults.get(each.name),
-                annotation=each.type,
-            )
-            for each in options
-        ]
-        texts = field_help(kind) | field_help(SamplingOptions)
-        lines = [f"    {each.name}: {texts[each.name]}" for each in options]
-        text = re.sub(r"--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), "\n".join(lines))
-        method.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-        method.__doc__ = f"{inspect.cleandoc(method.__doc__ or '')}\n\nOptions:\n{text}\n"
-        return method
-
-    return decorate
-
 
 @dataclass(frozen=True, repr=False)
 class Model:
     """A loaded model.
 
-    Its family determines what it can do: "lm" generates pieces; "seq2seq" accompanies; "vae" generates,
-    reconstructs, interpolates and varies clips. Any other method raises a CheckpointError that names the
-    right one. With the same seed, a method returns the same music as its verb on the command line, byte for
-    byte; without one, a random seed is used and stored in the result. Options left out, or None, default to
-    the checkpoint's settings.
+    Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
+    generates, reconstructs, interpolates and varies clips. Any other method raises a CheckpointError that
+    names the right one. With the same seed, a method returns the same music as its verb on the command line,
+    byte for byte; without one, a random seed is used and stored in the result. Options left out, or None,
+    default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -126,7 +93,7 @@ class Model:
     def generate(self, *, num: None = None, **arguments: Unpack[GenerateArguments]) -> Piece: ...
     @overload
     def generate(self, *, num: int, **arguments: Unpack[GenerateArguments]) -> Pieces: ...
-    @_with_options(GenerateOptions)
+    @with_options(GenerateOptions)
     def generate(self, *, num: int | None = None, **arguments: Unpack[GenerateArguments]) -> Piece | Pieces:
         """Generate a new piece or clip, or continue a `prompt` (a file, a Score or a Piece).
 
@@ -179,7 +146,7 @@ class Model:
     def accompany(
         self, tune: Music | MelodyInput, *, num: int, **arguments: Unpack[AccompanyArguments]
     ) -> Pieces: ...
-    @_with_options(AccompanyOptions)
+    @with_options(AccompanyOptions)
     def accompany(
         self, tune: Music | MelodyInput, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
@@ -214,7 +181,49 @@ class Model:
         pieces = _numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
-    @_with_options(ReconstructOptions)
+    @overload
+    def fill(
+        self, tune: Music | GapInput, *, num: None = None, **arguments: Unpack[FillArguments]
+    ) -> Piece: ...
+    @overload
+    def fill(self, tune: Music | GapInput, *, num: int, **arguments: Unpack[FillArguments]) -> Pieces: ...
+    @with_options(FillOptions)
+    def fill(
+        self, tune: Music | GapInput, *, num: int | None = None, **arguments: Unpack[FillArguments]
+    ) -> Piece | Pieces:
+        """Fill bars of a piece with new music; everything else stays unchanged, event for event.
+
+        Args:
+            tune: a file, a Score or a Piece.
+            num: number of pieces, returned as `Pieces`. Default: one `Piece`.
+            **arguments: see below.
+
+        Returns:
+            One `Piece`, or `Pieces` if `num` is set, the one first after which what follows is most likely.
+
+        Raises:
+            MusegenError: the model is not a language model, or does not support what is requested.
+        """
+        verb, options, sampling, seed = self._call(
+            "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
+        )
+        source = tune if isinstance(tune, GapInput) else read_gaps(tune, options.bars, until=options.until)
+        say_misfits("the tune", source.score, self.checkpoint.tokenizer)
+        gapped = choose_tracks(source, self.checkpoint, options.melody)
+        filled = verb(
+            self.checkpoint,
+            gapped,
+            num=options.num,
+            rank=options.rank,
+            keeps_rhythm=options.rhythm == "keep",
+            sampling=sampling,
+            seed=seed,
+        )
+        results = [filled_result(source, gapped, each) for each in filled]
+        pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
+        return pieces if num else self._only(pieces)
+
+    @with_options(ReconstructOptions)
     def reconstruct(self, clip: Music, **arguments: Unpack[ReconstructArguments]) -> Piece:
         """Reconstruct a clip.
 
@@ -236,7 +245,7 @@ class Model:
             precision=sampling.precision,
         )
 
-    @_with_options(InterpolateOptions)
+    @with_options(InterpolateOptions)
     def interpolate(self, first: Music, last: Music, **arguments: Unpack[InterpolateArguments]) -> Pieces:
         """Interpolate between two clips: both ends are the user's clips, those between are the model's.
 
@@ -259,7 +268,7 @@ class Model:
         )
         return Pieces(pieces, seed=seed, measured=measured, precision=sampling.precision)
 
-    @_with_options(VaryOptions)
+    @with_options(VaryOptions)
     def vary(self, clip: Music, **arguments: Unpack[VaryArguments]) -> Pieces:
         """Generate variations of a clip, random or with attributes changed by sliders.
 

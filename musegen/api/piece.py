@@ -14,6 +14,7 @@ from symusic.core import ScoreTick
 from musegen.console import say
 from musegen.display.page import page, write_page
 from musegen.errors import ConfigError
+from musegen.files import write_atomic
 from musegen.music.facts import music_facts
 from musegen.music.writing.midi import write_score
 
@@ -82,6 +83,9 @@ class Piece:
         path = Path(path)
         if path.suffix.lower() not in EXTENSIONS:
             raise ConfigError(f"{path} cannot be written: it must end with one of {', '.join(EXTENSIONS)}")
+        if path.suffix.lower() == ".mid" and self.result.midi is not None:
+            write_atomic(path, self.result.midi)
+            return path
         for message in write_music(self.score, path, title=self.title, user_tracks=self.result.user_tracks):
             say(f"{path}: {message}")
         return path

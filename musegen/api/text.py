@@ -3,9 +3,14 @@
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from musegen.errors import ConfigError
 from musegen.music.key import MODES, SCALES
+
+if TYPE_CHECKING:
+    from musegen.music.gaps import Gap
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -79,6 +84,33 @@ def part_pitches(ranges: Sequence[str], parts: Sequence[str]) -> dict[int, froze
         low, high = _parse_range(bounds)
         pitches[names.index(name.strip().casefold())] = frozenset(range(low, high + 1))
     return pitches
+
+
+def gaps_of(texts: Sequence[str]) -> "list[Gap]":
+    """Parse ranges of bars such as 5:8 or 4: by bar, those with no bar between them as one.
+
+    Raises:
+        ConfigError: none, or one that cannot be parsed, is reversed or overlaps another.
+    """
+    from musegen.music.gaps import Gap, joined  # which loads libraries that no help text needs
+
+    words = [word for text in texts for word in re.split(r"[\s,]+", text.strip()) if word]
+    if not words:
+        raise ConfigError("nothing is missing: name the bars to fill with ⟨bars⟩, such as 5:8 or 2:3 7:8")
+    gaps = []
+    for word in words:
+        match = re.fullmatch(r"(\d{1,6})(?::(\d{1,6}))?", word, re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last:
+            raise ConfigError(
+                f"⟨bars⟩ has {word!r}: it must be FIRST:LAST, the first bar to fill and the last, from 1, "
+                "such as 5:8, or one bar, such as 4"
+            )
+        gaps.append(Gap(first, last))
+    for before, after in pairwise(sorted(gaps)):
+        if after.first <= before.last:
+            raise ConfigError(f"⟨bars⟩: {before} and {after} overlap: name each bar once")
+    return joined(gaps)
 
 
 def key_of(text: str | None, *, scale: str | None = None, prompt: object = None) -> tuple[int, str] | None:

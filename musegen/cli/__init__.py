@@ -22,6 +22,7 @@ VERBS = {
     "prepare": "make a dataset from music files or a built-in corpus",
     "train": "train a model on a dataset",
     "generate": "generate new pieces, or continue a tune",
+    "fill": "generate new bars in the gaps of a piece",
     "accompany": "generate accompaniments to a melody",
     "reconstruct": "reconstruct a clip with a clip model (VAE)",
     "interpolate": "interpolate between two clips",

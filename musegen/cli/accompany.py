@@ -9,7 +9,8 @@ from musegen.api.inputs import read_melody
 from musegen.api.text import common_pitches
 from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import Flag, parse
-from musegen.config.options import AccompanyOptions, as_arguments
+from musegen.config.options import as_arguments
+from musegen.config.verbs import AccompanyOptions
 from musegen.console import say
 from musegen.files import refuse_taken
 

@@ -10,7 +10,8 @@ from musegen.api.inputs import read_music
 from musegen.api.text import allowed_pitches, key_of, metre_of
 from musegen.cli.outputs import CheckpointName, Writing, sampling_run
 from musegen.cli.parse import parse
-from musegen.config.options import GenerateOptions, as_arguments
+from musegen.config.options import as_arguments
+from musegen.config.verbs import GenerateOptions
 from musegen.console import say
 from musegen.files import refuse_taken
 

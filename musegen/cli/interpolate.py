@@ -10,7 +10,8 @@ import tyro
 
 from musegen.cli.outputs import CheckpointName, Writing, note_f1_line, sampling_run
 from musegen.cli.parse import parse
-from musegen.config.options import InterpolateOptions, as_arguments
+from musegen.config.options import as_arguments
+from musegen.config.verbs import InterpolateOptions
 from musegen.console import say
 from musegen.files import refuse_taken
 

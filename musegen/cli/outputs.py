@@ -168,7 +168,8 @@ def _facts(result: Result) -> dict[str, Any]:
 
     facts = music_facts(result.score)
     head = {"bars": result.bars, "notes": facts["notes"], "time_signature": facts["time_signature"]}
-    return head | {"log_likelihood": result.log_likelihood} | facts | head
+    filled = {} if result.filled is None else {"filled": result.filled}
+    return head | {"log_likelihood": result.log_likelihood} | filled | facts | head
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Annotated
 import tyro
 
 from musegen.cli.parse import Flag, parse
-from musegen.config.options import GROUP, MELODY
 from musegen.config.ranges import ONE_UP, setting
+from musegen.config.verbs import GROUP, MELODY
 from musegen.console import print_json, say
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from musegen.cli.outputs import CheckpointName, MusicFile, Writing, note_f1_line, sampling_run
 from musegen.cli.parse import parse
-from musegen.config.options import ReconstructOptions, as_arguments
+from musegen.config.options import as_arguments
+from musegen.config.verbs import ReconstructOptions
 from musegen.files import refuse_taken
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import parse
-from musegen.config.options import SLIDERS, VaryOptions, as_arguments
+from musegen.config.options import as_arguments
+from musegen.config.verbs import SLIDERS, VaryOptions
 from musegen.console import say
 from musegen.files import refuse_taken
 

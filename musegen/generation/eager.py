@@ -116,17 +116,19 @@ class EagerRun:
         )
 
     @torch.inference_mode()
-    def step(self, uniform: Floats, settings: Settings) -> tuple[Ints, Array]:
-        """Sample K more ids in every row: (K, B), and (B,) whether each has ended."""
+    def step(self, uniform: Floats, settings: Settings, forced: Ints | None = None) -> tuple[Ints, Array]:
+        """Sample K more ids in every row (one with `forced`): (K, B), and (B,) whether each has ended."""
         numbers = torch.from_numpy(uniform).to(self._device)
-        if self._is_graphed:
+        if self._is_graphed and forced is None:
             self._graphed = self._graphed or Graphed(self._taking(settings), self._model, self._count)
             ids, self._rows = self._graphed(self._rows, numbers)
         else:
             self._look()
-            ids, self._rows = self._taking(settings)(self._rows, numbers[0])
-        self._count += self.block
-        return ids.view(self.block, -1).cpu().numpy(), self._rows.done.cpu().numpy()
+            follow = None if forced is None else torch.from_numpy(forced).to(self._device)
+            ids, self._rows = self._taking(settings)(self._rows, numbers[0], follow)
+        ids = ids.view(-1, uniform.shape[1])
+        self._count += len(ids)
+        return ids.cpu().numpy(), self._rows.done.cpu().numpy()
 
     def _taking(self, settings: Settings) -> Any:
         if self._settings is None or self._settings[0] is not settings:
@@ -136,8 +138,8 @@ class EagerRun:
             self._settings = settings, Settings(*(v.to(p) for v, p in zip(values, places, strict=True)))
         now = self._settings[1]
 
-        def take(rows: Rows, uniform: Tensor) -> tuple[Tensor, Rows]:
-            sampled = torch.full_like(rows.rules.kind, -1)
+        def take(rows: Rows, uniform: Tensor, forced: Tensor | None = None) -> tuple[Tensor, Rows]:
+            sampled = torch.full_like(rows.rules.kind, -1) if forced is None else forced
             with self._decoder.keeping(self._tables) if self._decoder and self._tables else nullcontext():
                 return step(rows, uniform, sampled, self._model, self._grammar, now)
 

@@ -78,6 +78,113 @@ def sample_streams(
     raise MusegenError(ENDLESS.format(len(active), rows, max_new_tokens))
 
 
+def sample_gaps(
+    machine: Machine,
+    limits: Limits,
+    *,
+    prompt_ids: Sequence[int],
+    plan: Sequence[int | Ints],
+    sampling: SamplingOptions,
+    streams: RowStreams,
+    max_new_tokens: int,
+    context_classes: Sequence[int] = (),
+) -> list[Stream]:
+    """Sample the gaps of streams whose other bars are given; rows are independent of each other.
+
+    Args:
+        machine: a model without inputs.
+        limits: of the streams, of B rows or of one.
+        prompt_ids: (T,), from BOS to the first bar line of the first gap.
+        plan: what follows, by turns or not: a number of bars to sample, up to the bar line after them or to
+            EOS; or ids to follow, (T,), with -1 where one is sampled. Ids after sampled bars begin after
+            that bar line.
+        sampling: the sampling settings.
+        streams: B random streams.
+        max_new_tokens: the limit per row, ids that are followed included.
+        context_classes: pitch classes, 0 to 11, that are not new in the gaps.
+
+    Returns:
+        The streams up to the end of the plan, without a bar line or EOS there; `new_ids` are those sampled.
+
+    Raises:
+        MusegenError: a row has not ended within `max_new_tokens`.
+    """
+    prompt, rows = np.array(prompt_ids), streams.rows
+    diatonic = streams.draw() < sampling.diatonic if sampling.diatonic else np.zeros(rows, np.bool_)
+    settings = Settings.of(sampling, machine.tables, diatonic, pitches_alone=False)
+    run = _after(prompt, machine, [], limits, rows, context_classes)
+    every = [_GapRow(prompt.tolist(), plan, machine.tables.kind) for _ in range(rows)]
+    active = list(every)
+    for _ in range(max_new_tokens):
+        ids, _ = run.step(streams.draw_steps(1), settings, np.array([row.forced for row in active]))
+        for row, id_ in zip(active, ids[0].tolist(), strict=True):
+            row.take(id_)
+        left = [number for number, row in enumerate(active) if not row.is_over]
+        if len(left) == len(active):
+            continue
+        for row, total in zip(active, run.nats().tolist(), strict=True):
+            row.total = total
+        active = [active[number] for number in left]
+        if not active:
+            return [row.stream(machine) for row in every]
+        run.select(np.array(left))
+        streams = streams.select(left)
+        settings = settings._replace(diatonic=settings.diatonic[left])
+    raise MusegenError(ENDLESS.format(len(active), rows, max_new_tokens))
+
+
+class _GapRow:
+    """Where one row is in a plan of `sample_gaps`.
+
+    Args:
+        prompt: the ids with which it begins.
+        plan: see there.
+        kind: (V,) of each id.
+    """
+
+    def __init__(self, prompt: list[int], plan: Sequence[int | Ints], kind: Ints) -> None:
+        self._ids, self._plan, self._kind = list(prompt), plan, kind
+        self._part = self._done = 0  # of the plan; bars or ids of this part
+        self._sampled: list[int] = []  # which of the ids
+        self.total = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the plan is carried out."""
+        return self._part == len(self._plan)
+
+    @property
+    def forced(self) -> int:
+        """The next id, -1 if it is sampled."""
+        part = self._plan[self._part]
+        return -1 if isinstance(part, int) else int(part[self._done])
+
+    def take(self, id_: int) -> None:
+        """Add an id."""
+        part, kind = self._plan[self._part], self._kind[id_]
+        if self.forced < 0:
+            self._sampled.append(len(self._ids))
+        self._ids.append(id_)
+        if isinstance(part, int):
+            self._done += bool(kind == Kind.BAR)
+            is_over = self._done == part or kind == Kind.EOS
+        else:
+            self._done += 1
+            is_over = self._done == len(part)
+        if is_over:
+            self._part, self._done = self._part + 1, 0
+
+    def stream(self, machine: Machine) -> Stream:
+        """The row, at the end of its plan."""
+        new, total, gap = len(self._sampled), self.total, 0.0
+        if machine.is_rounded:
+            [nats] = stream_nats(machine, [self._ids], [])
+            total = -float(nats[np.array(self._sampled) - 1].sum())
+            gap = (self.total - total) / new
+        is_closed = isinstance(self._plan[-1], int)
+        return Stream(self._ids[:-1] if is_closed else self._ids, total, new, gap)
+
+
 def _after(
     prompt: Ints, machine: Machine, inputs: Sequence[Array], limits: Limits, rows: int, classes: Sequence[int]
 ) -> Run:

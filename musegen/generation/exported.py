@@ -196,9 +196,10 @@ class ExportedRun:
         self._fit_window(least=window)
         return self._named(settings) | self._limits | self._rows
 
-    def step(self, uniform: Floats, settings: Settings) -> tuple[Ints, Array]:
+    def step(self, uniform: Floats, settings: Settings, forced: Ints | None = None) -> tuple[Ints, Array]:
         """Sample one more id in every row: (1, B), and (B,) whether each has ended."""
-        ids = self._take(uniform[0], np.full(uniform.shape[1], -1), self._named(settings))
+        sampled = np.full(uniform.shape[1], -1) if forced is None else forced
+        ids = self._take(uniform[0], sampled, self._named(settings))
         return ids[None], self._rows["rows.done"]
 
     def _named(self, settings: Settings) -> Arrays:

@@ -18,6 +18,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
+from musegen.generation.fill import Filled, fill
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
@@ -25,7 +26,9 @@ from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, 
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
+from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
+from musegen.tokenizers import whole_tokenizer
 
 BARS = 16
 """Default length of a piece."""
@@ -119,6 +122,31 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         )
         rejection.take(results)
     return Generated(rejection.results, words)
+
+
+def fill_piece(
+    checkpoint: Checkpoint,
+    gapped: Gapped,
+    *,
+    num: int = 1,
+    rank: int | None = None,
+    keeps_rhythm: bool = False,
+    sampling: SamplingOptions | None = None,
+    seed: int = 0,
+) -> list[Filled]:
+    """New bars in the gaps of a piece, the best first; see `fill`."""
+    settings = _settings(checkpoint, sampling, None)
+    return fill(
+        machine_of(checkpoint, settings.precision),
+        whole_tokenizer(checkpoint.tokenizer),
+        gapped,
+        num=num,
+        rank=rank,
+        keeps_rhythm=keeps_rhythm,
+        sampling=settings,
+        seed=seed,
+        defaults=TrainingDefaults.of(checkpoint.data),
+    )
 
 
 def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:

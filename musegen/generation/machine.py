@@ -61,12 +61,13 @@ class Run(Protocol):
         """Follow the same ids, (T,), in every row."""
         ...
 
-    def step(self, uniform: Floats, settings: Settings) -> tuple[Ints, Array]:
-        """Sample K more ids in every row.
+    def step(self, uniform: Floats, settings: Settings, forced: Ints | None = None) -> tuple[Ints, Array]:
+        """Sample K more ids in every row; with `forced`, one.
 
         Args:
             uniform: (K, B) random numbers in [0, 1).
             settings: of the request, with B rows.
+            forced: (B,) ids that some rows follow; -1 where one is sampled.
 
         Returns:
             (K, B) ids, and (B,) whether each row has ended.

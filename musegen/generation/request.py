@@ -45,6 +45,10 @@ class Result:
     """Nats per token by which it is more likely under the rounded weights than under the model's."""
     user_tracks: tuple[int, ...] = ()
     """Numbers (from 0) of the tracks that are the user's own, which are written unchanged."""
+    midi: bytes | None = None
+    """The user's own file with new notes in it, written as it is; None: the score is written."""
+    filled: Mapping[str, Any] | None = None
+    """What was filled, as in a manifest."""
 
 
 class Prompt(NamedTuple):

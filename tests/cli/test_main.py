@@ -23,15 +23,15 @@ from musegen.cli.novelty import Novelty
 from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import SHORT
-from musegen.config.options import (
+from musegen.config.options import SamplingOptions
+from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
+from musegen.config.verbs import (
     AccompanyOptions,
     GenerateOptions,
     InterpolateOptions,
     ReconstructOptions,
-    SamplingOptions,
     VaryOptions,
 )
-from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.families import FAMILIES
 

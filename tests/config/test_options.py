@@ -13,11 +13,11 @@ import pytest
 import musegen
 from musegen.api.model import Model
 from musegen.cli.parse import _flags, _flat
-from musegen.config import options
+from musegen.config import options, verbs
 from musegen.config.options import SamplingOptions
 
 ROOT = Path(musegen.__file__).parent
-VERBS = ("generate", "accompany", "reconstruct", "interpolate", "vary")
+VERBS = ("generate", "accompany", "fill", "reconstruct", "interpolate", "vary")
 OWN = {"out", "no_picture", "force", "json"}
 """Of the command line alone: what becomes of the files."""
 SAMPLING = [each.name for each in fields(SamplingOptions)]
@@ -36,7 +36,7 @@ ELSEWHERE = {
 
 def own_options(verb: str) -> set[str]:
     """Of a verb, without those of sampling."""
-    kind = getattr(options, f"{verb.capitalize()}Options")
+    kind = getattr(verbs, f"{verb.capitalize()}Options")
     return {each.name for each in fields(kind)} - {"sampling"}
 
 
@@ -49,7 +49,7 @@ def test_the_typed_dict_of_sampling_has_its_fields() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_typed_dicts_have_the_fields_of_their_dataclasses(verb: str) -> None:
-    kind, arguments = (getattr(options, f"{verb.capitalize()}{end}") for end in ("Options", "Arguments"))
+    kind, arguments = (getattr(verbs, f"{verb.capitalize()}{end}") for end in ("Options", "Arguments"))
     hints, found = get_type_hints(kind), get_type_hints(arguments)
     # `num` decides between a piece and pieces, so some methods have it as an argument of their own
     assert set(SAMPLING) | own_options(verb) == set(found) | ({"num"} & own_options(verb))
@@ -63,7 +63,9 @@ def test_typed_dicts_have_the_fields_of_their_dataclasses(verb: str) -> None:
 def test_flags_are_the_options(verb: str) -> None:
     kind = getattr(import_module(f"musegen.cli.{verb}"), verb.capitalize())
     flags = {flag for flag, _ in _flags(_flat(kind))}
-    wanted = own_options(verb) | set(SAMPLING) | OWN - (set() if verb == "accompany" else {"no_picture"})
+    wanted = (
+        own_options(verb) | set(SAMPLING) | OWN - (set() if verb in ("accompany", "fill") else {"no_picture"})
+    )
     assert flags == {f"--{name}".replace("_", "-") for name in wanted}
 
 

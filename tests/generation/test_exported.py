@@ -12,15 +12,20 @@ import pytest
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import released_folder
 from musegen.config.options import SamplingOptions
+from musegen.data.dataset import Dataset
 from musegen.generation.accompany import accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.eager import Eager
 from musegen.generation.exported import Exported
+from musegen.generation.fill import fill
 from musegen.generation.graph_store import GraphStore
 from musegen.generation.latent import latent_of, sample_clips
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import generate
 from musegen.generation.request import Request, Result, TrainingDefaults
+from musegen.music.excerpt import excerpt
+from musegen.music.gaps import Gap, Gapped
+from musegen.tokenizers import whole_tokenizer
 from tests.generation.test_accompany import tune
 
 FAMILIES = ("folk", "chorale", "folk-vae", "folk-vae-16")
@@ -101,6 +106,28 @@ def test_a_prompt_is_followed(trained: Path) -> None:
         for side in (machine, torch)
     ]
     assert ids(sides[0]) == ids(sides[1])
+
+
+def test_gaps_are_filled_alike(tunes: Dataset) -> None:
+    """Two of them, with ids that are followed between: each row alone, in either machine."""
+    checkpoint, score = bundled("folk"), excerpt(tunes.score(tunes.pieces[0]), 0, 12)
+    gapped = Gapped(score, [Gap(3, 4), Gap(7, 8)], [0])
+    for keeps_rhythm in (False, True):
+        sides = [
+            fill(
+                machine,
+                whole_tokenizer(checkpoint.tokenizer),
+                gapped,
+                rank=5,
+                seed=2,
+                keeps_rhythm=keeps_rhythm,
+            )
+            for machine in (machine_of(checkpoint), in_torch(checkpoint))
+        ]
+        assert sides[0][0].ids == sides[1][0].ids
+        assert sides[0][0].following == pytest.approx(sides[1][0].following, abs=1e-2)
+    [rounded] = fill(machine_of(checkpoint, "int8"), whole_tokenizer(checkpoint.tokenizer), gapped, rank=2)
+    assert 0 < abs(rounded.precision_gap) < 0.1
 
 
 # The cache, with a model of one's own.

@@ -47,7 +47,7 @@ class Walk(NamedTuple):
     """The result of reading a track."""
 
     events: list[tuple[int, bytes]]
-    """Tick and message with explicit status; without SysEx and end mark."""
+    """Tick and message with explicit status; without end mark, and without SysEx unless it is kept."""
     faults: Counter[str]
     """Descriptions of the repairs, and how often each was made."""
     at: int
@@ -65,9 +65,11 @@ def count_notes(events: list[tuple[int, bytes]]) -> int:
     return sum(1 for _, message in events if message[0] & 0xF0 == 0x90 and message[2])
 
 
-def walk(data: bytes, at: int, limit: int, tick: int = 0, *, past_ends: bool = False) -> Walk:
+def walk(
+    data: bytes, at: int, limit: int, tick: int = 0, *, past_ends: bool = False, sysex: bool = False
+) -> Walk:
     """Read events from byte `at` on, until an end mark (or past it), byte `limit`, or invalid bytes."""
-    track, broken = _Reader(data[at:limit], tick), ""
+    track, broken = _Reader(data[at:limit], tick, sysex=sysex), ""
     read = 0
     while read < len(track.data) and not broken and (past_ends or not track.ended):
         try:
@@ -89,8 +91,8 @@ class _BrokenError(Exception):
 class _Reader:
     """The state of reading a track."""
 
-    def __init__(self, data: bytes, tick: int) -> None:
-        self.data, self.at, self.tick = data, 0, tick
+    def __init__(self, data: bytes, tick: int, *, sysex: bool) -> None:
+        self.data, self.at, self.tick, self.sysex = data, 0, tick, sysex
         self.events: list[tuple[int, bytes]] = []
         self.faults: Counter[str] = Counter()
         self.running = 0  # status of the last channel message
@@ -120,7 +122,9 @@ class _Reader:
         if status == 0xFF:
             self.meta()
         elif status in (0xF0, 0xF7):
-            self.payload()
+            payload = self.payload()
+            if self.sysex:
+                self.events.append((self.tick, bytes([status]) + number_bytes(len(payload)) + payload))
         else:
             self.system_message(status)
 

@@ -43,8 +43,12 @@ class Smf(NamedTuple):
         return header + b"".join(b"MTrk" + struct.pack(">I", len(t)) + t for t in self.tracks)
 
 
-def read_smf(data: bytes) -> Smf:
+def read_smf(data: bytes, *, as_written: bool = False) -> Smf:
     """The structure of MIDI bytes, repaired where that is safe.
+
+    Args:
+        data: of a file.
+        as_written: leave programs and channels as they are, which parsers may interpret differently.
 
     Raises:
         MidiError: not MIDI (with what it is), zero or SMPTE division, no tracks, truncated, damaged.
@@ -69,7 +73,7 @@ def read_smf(data: bytes) -> Smf:
         begin = 14
     faults: Counter[str] = Counter()
     tracks, notes = _read_tracks(data, begin, division, faults)
-    tracks = carry_channels(tracks, faults)
+    tracks = tracks if as_written else carry_channels(tracks, faults)
     if not tracks:
         raise MidiError("no notes: the file has no tracks")
     if len(tracks) != count:

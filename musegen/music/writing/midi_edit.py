@@ -1,0 +1,181 @@
+"""Editing a MIDI file event by event, so that whatever is not edited stays as it is.
+
+A part is what plays on one channel in one track of the file; each has a track of its own in the Score that is
+read from the file. Times are in ticks of the file.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from symusic import Score
+
+from musegen.errors import MidiError
+from musegen.music.metre import MAX_TPQ
+from musegen.music.notes import note_arrays
+from musegen.music.reading.midi_events import Event, close_hanging, track_bytes, walk
+from musegen.music.reading.midi_file import Smf, read_smf
+
+_META, _ON, _OFF = 0xFF, 0x90, 0x80
+_NAME, _TEMPO, _METRE, _KEY, _MARKER = 0x03, 0x51, 0x58, 0x59, 0x06
+_OF_ALL = (_TEMPO, _KEY, _MARKER)
+"""Meta events that concern all tracks."""
+_END_MARK = b"\0\xff\x2f\0"
+Part = tuple[int, int]
+"""A track of the file, from 0, and a channel."""
+
+
+class Events(NamedTuple):
+    """The events of a file."""
+
+    division: int
+    """Ticks per quarter note."""
+    tracks: list[list[Event]]
+    """Tick and message of each event by track, without end marks."""
+    ends: list[int]
+    """The tick of the end mark of each track."""
+
+
+class Change(NamedTuple):
+    """What changes in a part."""
+
+    part: Part
+    spans: Sequence[tuple[int, int]]
+    """Begin and end of each stretch of time whose notes are taken out: those that start in it."""
+    notes: Sequence[tuple[int, int, int, int]] = ()
+    """New notes: onset, duration, pitch, velocity."""
+
+
+def read_events(data: bytes) -> Events:
+    """The events of MIDI bytes, as they are written; hanging notes get a note-off, as when they are read.
+
+    Raises:
+        MidiError: not MIDI, or damaged.
+    """
+    smf = read_smf(data, as_written=True)
+    walks = [walk(track, 0, len(track), sysex=True) for track in smf.tracks]
+    tracks = [close_hanging(each.events, each.tick, smf.division)[0] for each in walks]
+    return Events(smf.division, tracks, [each.tick for each in walks])
+
+
+def write_events(events: Events) -> bytes:
+    """The events as a MIDI file of type 1."""
+    tracks = []
+    for own, end in zip(events.tracks, events.ends, strict=True):
+        last = max(end, own[-1][0] if own else 0)
+        body = track_bytes([*own, (last, b"")])  # an event of no bytes, whose time is that of the end mark
+        tracks.append(body.removesuffix(_END_MARK) + _END_MARK[1:])
+    return Smf(events.division, tracks, 0, Counter(), []).data()
+
+
+def finer(events: Events, factor: int) -> Events:
+    """The events with `factor` times as many ticks per quarter note.
+
+    Raises:
+        MidiError: that is more than MIDI allows.
+    """
+    if events.division * factor > MAX_TPQ:
+        raise MidiError(f"{events.division} ticks per quarter note, times {factor}: more than {MAX_TPQ}")
+    tracks = [[(tick * factor, message) for tick, message in track] for track in events.tracks]
+    return Events(events.division * factor, tracks, [end * factor for end in events.ends])
+
+
+def parts_of(events: Events, score: Score) -> list[list[Part]]:
+    """The parts of each track of the Score that was read from a file; none for tracks without notes.
+
+    Raises:
+        MidiError: a track of the Score is not in the file.
+    """
+    notes: dict[Part, Counter[tuple[int, int, int]]] = defaultdict(Counter)
+    for number, track in enumerate(events.tracks):
+        for tick, message in track:
+            if message[0] & 0xF0 == _ON and message[2]:
+                notes[number, message[0] & 0x0F][tick, message[1], message[2]] += 1
+    found: list[list[Part]] = []
+    for track in score.tracks:
+        onsets, _, pitches, velocities = (column.tolist() for column in note_arrays(track))
+        wanted = Counter(zip(onsets, pitches, velocities, strict=True))
+        same = [part for part, own in notes.items() if own == wanted][:1]
+        own = same or [part for part, own in notes.items() if own <= wanted]  # drums on several channels
+        if wanted and not own:
+            raise MidiError(f"track {track.name!r} cannot be found among the events of the file")
+        found.append(own if wanted else [])
+        for part in found[-1]:
+            del notes[part]
+    return found
+
+
+def edited(events: Events, changes: Sequence[Change]) -> Events:
+    """The events with the notes of some parts taken out and new ones put in; all others as they are."""
+    tracks = []
+    for number, track in enumerate(events.tracks):
+        own = [change for change in changes if change.part[0] == number]
+        gone = set().union(*(_events_of_notes(track, change) for change in own))
+        kept = [(tick, 0, message) for place, (tick, message) in enumerate(track) if place not in gone]
+        for (_, channel), _, notes in own:
+            for onset, duration, pitch, velocity in notes:
+                # Before what happens at its end, and after what happens at its begin.
+                kept.append((onset + duration, -1, bytes([_OFF | channel, pitch, 0])))
+                kept.append((onset, 1, bytes([_ON | channel, pitch, velocity])))
+        kept.sort(key=lambda event: event[:2])
+        tracks.append([(tick, message) for tick, _, message in kept])
+    return events._replace(tracks=tracks)
+
+
+def _events_of_notes(track: list[Event], change: Change) -> set[int]:
+    """Which events are the note-ons that a change takes out, and their note-offs."""
+    sounding: dict[int, deque[bool]] = defaultdict(deque)  # by pitch, the first to start ends first
+    found = set()
+    for place, (tick, message) in enumerate(track):
+        kind = message[0] & 0xF0
+        if kind not in (_ON, _OFF) or message[0] & 0x0F != change.part[1]:
+            continue
+        if kind == _ON and message[2]:
+            is_gone = any(begin <= tick < end for begin, end in change.spans)
+            sounding[message[1]].append(is_gone)
+        else:
+            is_gone = bool(sounding[message[1]]) and sounding[message[1]].popleft()
+        if is_gone:
+            found.add(place)
+    return found
+
+
+def followed_by(
+    first: Events, second: Events, shift: int, same: Sequence[tuple[Part, Part]], metres: Sequence[Event]
+) -> Events:
+    """A file, and another from tick `shift` on.
+
+    Args:
+        first: the file that comes first.
+        second: the other, with as many ticks per quarter note.
+        shift: where its tick 0 comes.
+        same: pairs of parts, of the first file and of the second, that are one.
+        metres: time signatures for the second file, in its own ticks, in place of its own.
+    """
+    tracks = [list(track) for track in first.tracks]
+    places = {other: own for own, other in same}
+    tracks[0] += [(tick + shift, message) for tick, message in metres]
+    for number, track in enumerate(second.tracks):
+        home = next((own[0] for (other, _), own in places.items() if other == number), len(tracks))
+        if home == len(tracks):
+            tracks.append([])
+        for tick, message in track:
+            target, moved = home, message
+            if message[0] == _META and message[1] in _OF_ALL:
+                target = 0
+            elif message[0] < 0xF0 and (number, message[0] & 0x0F) in places:
+                target, channel = places[number, message[0] & 0x0F]
+                moved = bytes([message[0] & 0xF0 | channel, *message[1:]])
+            elif message[0] == _META and (
+                message[1] == _METRE or (message[1] == _NAME and home < len(first.tracks))
+            ):
+                continue
+            tracks[target].append((tick + shift, moved))
+    tracks = [sorted(track, key=lambda event: event[0]) for track in tracks]
+    ends = [max([own[-1][0]] if own else [0]) for own in tracks]
+    return Events(first.division, tracks, ends)
+
+
+def metre_event(tick: int, beats: int, unit: int) -> Event:
+    """A time signature, with a metronome click per quarter note."""
+    return tick, bytes([_META, _METRE, 4, beats, unit.bit_length() - 1, 24, 8])
