@@ -478,7 +478,7 @@ class TestWork:
     def test_evaluate_holds_what_a_model_writes_against_real_music(
         self, trained: Path, tunes: Dataset, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        words = ["evaluate", trained, tunes.path, "--samples", 4]
+        words = ["evaluate", trained, tunes.path, "--split", "all", "--samples", 4]
         figures = json.loads(run(capsys, *words, "--json", "--out", "found"))
         assert json.loads((here / "found" / "evaluation.json").read_text("utf-8")) == figures
         assert (here / "found" / "comparison.png").stat().st_size > 10_000
@@ -488,7 +488,7 @@ class TestWork:
         assert 0 < compared["halves_overlap"] <= 1
         shown = run(capsys, *words)
         assert all(word in shown for word in ("by kind of token", "pitch", "geometric mean"))
-        alone = json.loads(run(capsys, "evaluate", trained, tunes.path, "--samples", 0, "--json"))
+        alone = json.loads(run(capsys, *words[:-1], 0, "--json"))
         assert alone == {name: value for name, value in figures.items() if name != "comparison"}
         assert "--out found exists already" in refused(capsys, *words, "--out", "found")
 
@@ -503,7 +503,7 @@ class TestWork:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr("musegen.checkpoint.folder.write_metrics", denied)
-        assert main(["evaluate", str(trained), str(tunes.path), "--json"]) == 0
+        assert main(["evaluate", str(trained), str(tunes.path), "--samples", "0", "--json"]) == 0
         out, err = capsys.readouterr()
         assert json.loads(out)["bits_per_note"] > 0
         assert err == "not written to metrics.json: permission denied\n"
