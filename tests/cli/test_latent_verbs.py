@@ -199,6 +199,7 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
         ("generate clips --out o --bars 8", ["--bars is 8", "clips of 2 bars"]),
         ("generate clips --out o --prompt a.mid", ["--prompt", "musegen vary"]),
         ("accompany clips a.mid --out o", ["of family vae, not seq2seq: use musegen reconstruct"]),
+        ("accompany clips none.mid --out o", ["of family vae, not seq2seq: use musegen reconstruct"]),
     ],
 )
 def test_misuse_is_one_line(
