@@ -142,7 +142,7 @@ class Model:
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
         key = key_of(options.key, scale=options.scale, prompt=options.prompt)
-        prompt = None if options.prompt is None else read_music("prompt", options.prompt)
+        prompt = None if options.prompt is None else read_music(options.prompt, option="prompt")
         known = None
         if options.max_copy:
             from musegen.data.training_index import open_training_index
@@ -197,7 +197,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
-        melody = read_melody("tune", tune, options.melody)
+        melody = read_melody(tune, options.melody)
         say_misfits("the tune", melody.melody, self.checkpoint.tokenizer)
         results = verb(
             self.checkpoint,
@@ -305,7 +305,7 @@ class Model:
         return load(family.verbs[verb]), options, sampling, seed
 
     def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
-        return read_clip("clip", music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
+        return read_clip(music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
 
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, unchanged."""

@@ -116,7 +116,7 @@ def _refuse_families(models: dict[str, Checkpoint]) -> None:
     if len(set(families.values())) > 1:
         shown = ", ".join(f"{name} is of family {family}" for name, family in families.items())
         raise ConfigError(
-            f"CKPTS must be of one family, whose figures mean the same: {shown}; compare each family alone"
+            f"the models must be of one family, whose figures mean the same: {shown}; compare each alone"
         )
 
 
@@ -126,7 +126,7 @@ def _names(checkpoints: list[Checkpoint]) -> list[str]:
     names = [each.path.name if count[each.path.name] == 1 else str(each.path) for each in checkpoints]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise ConfigError(f"CKPTS has {twice[0]} twice: name each model once")
+        raise ConfigError(f"{twice[0]} is named twice: name each model once")
     return names
 
 

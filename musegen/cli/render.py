@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
     with output_folder(arguments.out) if arguments.out else nullcontext():
         for path, title, outputs in zip(files, _titles(files), results, strict=True):
             try:
-                score = read_music("FILES", path)
+                score = read_music(path)
             except MusegenError as error:
                 failed.append(error)
                 continue
@@ -106,7 +106,7 @@ def _report(failed: list[MusegenError], count: int) -> None:
         raise failed[0]
     for error in failed:
         say(f"not rendered: {error}")
-    raise MidiError(f"{len(failed)} of {count} FILES could not be rendered, for the reasons above")
+    raise MidiError(f"{len(failed)} of {count} files could not be rendered, for the reasons above")
 
 
 def _render(score: Score, source: Path, result: Path) -> None:
