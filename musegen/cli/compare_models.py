@@ -136,7 +136,9 @@ def _plot(models: dict[str, Checkpoint], path: Path) -> None:
     curves = [read_curves(each.path, name) for name, each in models.items()]
     for (name, each), drawn in zip(models.items(), curves, strict=True):
         if drawn is None:
-            say(f"no learning curve of {name}: {each.path / LOG} is missing or has no validation")
+            has_log = (each.path / LOG).exists()
+            why = "has no validation" if has_log else "is not part of the checkpoint"
+            say(f"{name} has no learning curve (its training log {why})")
     drawn_curves = [each for each in curves if each]
     if not drawn_curves:
         raise DataError("--plot has nothing to draw: no checkpoint has a log; leave it out")
