@@ -9,6 +9,7 @@ from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.evaluation.reconstruction import measure_reconstruction
+from musegen.metrics.features import FEATURES
 from musegen.music.writing.midi import write_score
 from tests.music.scores import line, score
 
@@ -51,6 +52,22 @@ def test_what_needs_a_melody_says_what_to_do(
     assert main(["train", *family.split(" ", 1)[:1], "loops", "--out", "o", *family.split()[1:]]) == 2
     [*_, error] = capsys.readouterr().err.splitlines()
     assert error == f"error: no piece of dataset loops can be used: no melody track (x8); {hint}"
+
+
+@pytest.mark.usefixtures("loops")
+def test_pieces_of_drums_are_compared_in_what_they_have(capsys: pytest.CaptureFixture[str]) -> None:
+    training = "--trainer.max-steps 2 --model.hidden-size 16 --trainer.accelerator cpu --out o"
+    assert main(["train", "lm", "loops", *training.split()]) == 0
+    evaluate = ["evaluate", "o", "--split", "train", "--samples", "2"]
+    capsys.readouterr()
+    assert main([*evaluate, "--out", "e"]) == 0
+    out = capsys.readouterr().out
+    assert "nan" not in out.split()
+    assert "groove consistency: " in out
+    assert "intervals" not in out.replace("95% intervals", "")
+    assert f"left out: {len(FEATURES) - 3} features without a value in the real music" in out
+    assert Path("e/comparison.png").is_file()
+    assert "NaN" not in Path("e/evaluation.json").read_text()
 
 
 def test_notes_of_drums_are_compared(loops: Path, capsys: pytest.CaptureFixture[str]) -> None:
