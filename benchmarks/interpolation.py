@@ -33,8 +33,9 @@ def show(measured: dict[str, Any]) -> None:
     """Print the systems side by side."""
     print_rows(measured["systems"])
     print(
-        f"{measured['pairs']} pairs, {measured['num']} steps, path {measured['path']}; input clips in scale"
-        f" {measured['ends_in_scale']:.3f}, reconstructed with note F1 {measured['ends_note_f1']:.3f}; "
+        f"{measured['pairs']} pairs, {measured['num']} steps, path {measured['path']}; input clips in scale "
+        f"{measured.get('ends_in_scale', float('nan')):.3f}, reconstructed with note F1 "
+        f"{measured['ends_note_f1']:.3f}; "
         f"identical ends: {measured['identical_ends']}"
     )
 

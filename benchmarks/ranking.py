@@ -19,6 +19,7 @@ from symusic import Score
 from benchmarks.runner import benchmark, need_lm
 from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import Checkpoint
+from musegen.cli.tables import number
 from musegen.data.dataset import Dataset
 from musegen.evaluation.comparison import MusicSet, compare
 from musegen.evaluation.lm import MOST_BARS, music_set, real_pieces, written
@@ -87,10 +88,10 @@ def is_ranked(found: dict[str, dict[str, Any]]) -> bool:
 def table(found: dict[str, dict[str, Any]]) -> str:
     """One row per feature, one column per set: the overlap with the test pieces, and that of their halves."""
     lines = [f"{'':<24}{'halves':>8}" + "".join(f"{name:>18}" for name in ORDER)]
-    for name, feature in FEATURES.items():
-        halves = found["real"]["features"][name]["halves"]["overlap"]["mean"]
-        cells = [found[each]["features"][name]["overlap"]["mean"] for each in ORDER]
-        lines.append(f"{feature.label:<24}{halves:>8.3f}" + "".join(f"{cell:>18.3f}" for cell in cells))
+    for name, row in found["real"]["features"].items():
+        halves = number(row["halves"]["overlap"]["mean"], ".3f")
+        cells = [number(found[each]["features"][name]["overlap"]["mean"], ".3f") for each in ORDER]
+        lines.append(f"{FEATURES[name].label:<24}{halves:>8}" + "".join(f"{cell:>18}" for cell in cells))
     means = "".join(f"{found[each]['overlap']:>18.3f}" for each in ORDER)
     lines.append(f"{'geometric mean':<24}{found['real']['halves_overlap']:>8.3f}{means}")
     return "\n".join([*lines, "ranked as it should be" if is_ranked(found) else "NOT ranked as it should be"])

@@ -79,7 +79,8 @@ def measure(
 
 def _feature_figures(row: dict[str, Any]) -> dict[str, float]:
     """The means of a feature if they are numbers, the overlap, that of two halves, and their ratio."""
-    overlap, halves = row["overlap"]["mean"], row["halves"]["overlap"]["mean"]
+    found = [row["overlap"]["mean"], row["halves"]["overlap"]["mean"]]
+    overlap, halves = np.array(found, np.float64).tolist()  # NaN for None
     means = {"real": row["real"]["mean"], "own": row["generated"]["mean"]}
     shown = {} if isinstance(means["real"], list) else means
     return shown | {"overlap": overlap, "halves": halves, "share": overlap / halves}
@@ -95,7 +96,8 @@ def verdicts(found: dict[str, Any]) -> dict[str, str]:
     """The targets, and whether each is met."""
     features, copied = found["features"], found["copied"]
     low = [name for name, row in features.items() if row["share"] < WANTED]
-    off = [name for name in FORM if abs(features[name]["own"] / features[name]["real"] - 1) > WITHIN]
+    form = {name: features[name] for name in FORM if name in features}
+    off = [name for name, row in form.items() if abs((row["own"] or 0.0) / row["real"] - 1) > WITHIN]
     copies = copied["own"]["mean"] > copied["real"]["mean"]
     late = found["empty"] or found["over the last bar"] or found["too long"]
     return {

@@ -57,7 +57,7 @@ def notes(tracks: Iterable[Track], scale: float = 1) -> list[tuple[float, float,
 def is_verbatim(source: Path, written: Path) -> bool:
     """Whether the first tracks of the result are the melody of the source: notes, tempos, time signatures."""
     with contextlib.redirect_stderr(io.StringIO()):
-        melody = read_melody("FILE", source, None).verbatim
+        melody = read_melody(source, None).verbatim
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / melody.ticks_per_quarter
     expected = notes(melody.tracks[:1], scale)
@@ -73,7 +73,7 @@ def is_verbatim(source: Path, written: Path) -> bool:
 def is_continued(source: Path, written: Path) -> bool:
     """Whether every note of the source is in the result, at its time and pitch."""
     with contextlib.redirect_stderr(io.StringIO()):
-        original = read_music("FILE", source)
+        original = read_music(source)
     score, _ = parse_midi(written.read_bytes())
     scale = score.ticks_per_quarter / original.ticks_per_quarter
     expected = Counter((onset, pitch) for onset, _, pitch, _ in notes(original.tracks, scale))

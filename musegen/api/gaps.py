@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from musegen.api.inputs import label, read_raw, tidy_tracks, unreadable
+from musegen.api.inputs import label, read_raw, said_of, tidy_tracks, unreadable
 from musegen.api.piece import Piece
 from musegen.api.text import gaps_of
 from musegen.console import say
@@ -84,12 +84,14 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
         MidiError: a file cannot be read.
     """
     gaps = gaps_of(bars)
-    read = _read_file("tune", tune)
+    read = _read_file(tune)
     count = len(bar_ticks(read.score)) - 1
     if until is None:
         _check_gaps(gaps, count, label(tune))
     else:
-        read = _joined(read, _read_file("until", until), _between(gaps, count, label(tune)), label(until))
+        with said_of("until"):
+            then = _read_file(until)
+        read = _joined(read, then, _between(gaps, count, label(tune)), label(until))
     if read.repairs:
         say(f"the model reads the tune with repairs, which are not written: {'; '.join(read.repairs)}")
     places = parts_of(read.events, read.raw)
@@ -97,12 +99,12 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
     return GapInput(read.events, parts, read.score, gaps, read.pad)
 
 
-def _read_file(name: str, music: Music) -> _File:
-    raw, repairs = read_raw(name, music)
+def _read_file(music: Music) -> _File:
+    raw, repairs = read_raw(music)
     try:
         read = _read_midi(_bytes_of(music, raw))
     except MidiError as error:
-        raise unreadable(name, music, error) from error
+        raise unreadable(music, error) from error
     if repairs:
         say(f"{label(music)}: {'; '.join(repairs)}")
     return read

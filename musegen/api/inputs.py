@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union, cast
 
 from musegen.console import say
-from musegen.errors import ConfigError, DataError, MidiError, TokenError
+from musegen.errors import ConfigError, DataError, MidiError, MusegenError, TokenError
 
 if TYPE_CHECKING:
     from symusic import Score
@@ -24,12 +25,12 @@ Music: TypeAlias = Union[str, Path, "Score", "Piece"]
 """The path of a music file (MIDI, MusicXML, ABC or kern), a symusic Score in ticks, or a Piece."""
 
 
-def read_music(name: str, music: Music) -> Score:
+def read_music(music: Music, *, option: str = "") -> Score:
     """The tidy Score of some music; repairs are reported.
 
     Args:
-        name: of the option, for messages.
         music: a file, a Score or a Piece.
+        option: that the music is of, for messages; none for an argument without a name.
 
     Raises:
         ConfigError: the path does not exist, or is a folder.
@@ -37,11 +38,12 @@ def read_music(name: str, music: Music) -> Score:
     """
     from musegen.music.reading.read import tidy
 
-    raw, repairs = read_raw(name, music)
-    try:
-        score, _, more = tidy(raw)
-    except MidiError as error:
-        raise unreadable(name, music, error) from error
+    with said_of(option):
+        raw, repairs = read_raw(music)
+        try:
+            score, _, more = tidy(raw)
+        except MidiError as error:
+            raise unreadable(music, error) from error
     if repairs + more:
         say(f"{label(music)}: {'; '.join(repairs + more)}")
     return score
@@ -53,7 +55,7 @@ def read(path: str | Path) -> Piece:
     from musegen.generation.request import Result
     from musegen.music.metre import bar_ticks
 
-    score = read_music("path", path)
+    score = read_music(path)
     own = tuple(range(len(score.tracks)))
     return Piece(Path(path).stem, Result(score, 0.0, len(bar_ticks(score)) - 1, [], user_tracks=own), None)
 
@@ -71,11 +73,10 @@ class MelodyInput(NamedTuple):
     """Ticks by which the tidy scores begin earlier: the rest that fills up the bar of a pickup."""
 
 
-def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
+def read_melody(music: Music, melody: str | None) -> MelodyInput:
     """The melody of some music: the track requested, or the one detected, which is reported.
 
     Args:
-        name: of the option, for messages.
         music: a file, a Score or a Piece.
         melody: the track, as of `melody_track`; None to detect it.
 
@@ -86,12 +87,12 @@ def read_melody(name: str, music: Music, melody: str | None) -> MelodyInput:
     from musegen.music.melody import how_found, melody_track
     from musegen.music.metre import bar_ticks
 
-    raw, repairs = read_raw(name, music)
+    raw, repairs = read_raw(music)
     try:
         score, numbers, pad, more = tidy_tracks(raw)
         found = melody_track(score, melody)
     except MidiError as error:
-        raise unreadable(name, music, error) from error
+        raise unreadable(music, error) from error
     except DataError as error:
         raise MidiError(f"{label(music)}: {error}; choose the melody with ⟨melody⟩") from error
     if message := how_found(score, found):
@@ -159,13 +160,10 @@ def say_ended_tracks(prompt: Score, checkpoint: Checkpoint) -> None:
         say(f"{name} knows tracks by instrument: of those that share one, the first goes on for all")
 
 
-def read_clip(
-    name: str, music: Music, checkpoint: Checkpoint, *, from_bar: int | None, melody: str | None
-) -> Clip:
+def read_clip(music: Music, checkpoint: Checkpoint, *, from_bar: int | None, melody: str | None) -> Clip:
     """A clip of some music, as input of a clip model (VAE); what was selected is reported.
 
     Args:
-        name: of the option, for messages.
         music: a file, a Score or a Piece.
         checkpoint: of a clip model.
         from_bar: first bar of the clip, from 1; None for the first with a melody note.
@@ -178,7 +176,7 @@ def read_clip(
     """
     from musegen.generation.clips import take_clip
 
-    score = read_music(name, music)
+    score = read_music(music)
     tokenizer, data = checkpoint.tokenizer, checkpoint.config.data
     is_monophonic = data.tracks == "melody" or tokenizer.tables.voices == 1
     if melody and not is_monophonic:
@@ -223,8 +221,8 @@ def read_ends(
         raise ConfigError(f"⟨from-bar⟩ has {len(from_bar)} numbers: use one for both files, or one for each")
     bars = (from_bar[0], from_bar[-1]) if from_bar else (None, None)
     begin, end = (
-        read_clip(name, music, checkpoint, from_bar=bar, melody=melody)
-        for name, music, bar in zip("AB", (first, last), bars, strict=True)
+        read_clip(music, checkpoint, from_bar=bar, melody=melody)
+        for music, bar in zip((first, last), bars, strict=True)
     )
     if begin.metre != end.metre:
         metres = [f"{clip.metre[0]}/{clip.metre[1]}" for clip in (begin, end)]
@@ -235,33 +233,31 @@ def read_ends(
     return begin, end
 
 
-def read_raw(name: str, music: Music) -> tuple[Score, list[str]]:
+def read_raw(music: Music) -> tuple[Score, list[str]]:
     """Music before it is tidied (a copy of a Score), and the repairs of the file, in words."""
     from musegen.music.reading.read import read_piece
 
     if not isinstance(music, str | Path):
-        return _score_of(name, music).copy(), []
+        return _score_of(music).copy(), []
     path = Path(music)
     if path.is_dir():
-        raise ConfigError(f"⟨{name}⟩ {path} is a folder: name a music file in it")
+        raise ConfigError(f"{path} is a folder: name a music file in it")
     if not path.exists():
-        raise ConfigError(f"⟨{name}⟩ {path} does not exist: name a MIDI, MusicXML or ABC file")
+        raise ConfigError(f"{path} does not exist: name a MIDI, MusicXML or ABC file")
     try:
         return read_piece(path)
     except MidiError as error:
-        raise unreadable(name, music, error) from error
+        raise unreadable(music, error) from error
 
 
-def _score_of(name: str, music: Score | Piece) -> Score:
+def _score_of(music: Score | Piece) -> Score:
     from symusic.core import ScoreTick
 
     from musegen.api.piece import Piece
 
     score = music.score if isinstance(music, Piece) else music
     if not isinstance(score, ScoreTick):
-        raise ConfigError(
-            f"⟨{name}⟩ {music!r} is not music: pass a file, a symusic Score in ticks or a Piece"
-        )
+        raise ConfigError(f"{music!r} is not music: pass a file, a symusic Score in ticks or a Piece")
     return score
 
 
@@ -270,9 +266,20 @@ def label(music: Music) -> str:
     return str(music) if isinstance(music, str | Path) else "the score"
 
 
-def unreadable(name: str, music: Music, error: MidiError) -> MidiError:
-    """The error of some music that cannot be read, with the name of its option."""
-    return MidiError(f"⟨{name}⟩: cannot read {label(music)}: {error}; name a MIDI, MusicXML or ABC file")
+@contextmanager
+def said_of(option: str) -> Iterator[None]:
+    """Begin the message of an error in the block with the name of an option, if there is one."""
+    try:
+        yield
+    except MusegenError as error:
+        if not option:
+            raise
+        raise type(error)(f"⟨{option}⟩: {error}") from error
+
+
+def unreadable(music: Music, error: MidiError) -> MidiError:
+    """The error of some music that cannot be read."""
+    return MidiError(f"cannot read {label(music)}: {error}; name a MIDI, MusicXML or ABC file")
 
 
 def tidy_tracks(raw: Score) -> tuple[Score, list[int], int, list[str]]:

@@ -109,12 +109,12 @@ class Model:
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
         key = key_of(options.key, scale=options.scale, prompt=options.prompt)
+        prompt = None if options.prompt is None else read_music(options.prompt, option="prompt")
         known = None
         if options.max_copy:
             from musegen.data.training_index import open_training_index
 
             known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
-        prompt = None if options.prompt is None else read_music("prompt", options.prompt)
         if prompt is not None:
             say_misfits("the prompt", prompt, self.checkpoint.tokenizer)
             if self.checkpoint.config.writes == "pieces":
@@ -140,15 +140,13 @@ class Model:
 
     @overload
     def accompany(
-        self, tune: Music | MelodyInput, *, num: None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music, *, num: None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece: ...
     @overload
-    def accompany(
-        self, tune: Music | MelodyInput, *, num: int, **arguments: Unpack[AccompanyArguments]
-    ) -> Pieces: ...
+    def accompany(self, tune: Music, *, num: int, **arguments: Unpack[AccompanyArguments]) -> Pieces: ...
     @with_options(AccompanyOptions)
     def accompany(
-        self, tune: Music | MelodyInput, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
+        self, tune: Music, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
         """Generate accompaniments to a melody, which stays unchanged, note for note.
 
@@ -166,7 +164,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
-        melody = tune if isinstance(tune, MelodyInput) else read_melody("tune", tune, options.melody)
+        melody = read_melody(tune, options.melody)
         say_misfits("the tune", melody.melody, self.checkpoint.tokenizer)
         results = verb(
             self.checkpoint,
@@ -305,7 +303,7 @@ class Model:
         family = family_of(self.family)
         if verb not in family.verbs:
             raise CheckpointError(
-                f"checkpoint {self.checkpoint.path} is of family {self.family}, not "
+                f"{self.name} is of family {self.family}, not "
                 f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
             )
         options = make_options(kind, arguments)
@@ -316,7 +314,7 @@ class Model:
         return load(family.verbs[verb]), options, sampling, seed
 
     def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
-        return read_clip("clip", music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
+        return read_clip(music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
 
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, unchanged."""

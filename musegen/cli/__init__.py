@@ -51,10 +51,6 @@ examples:
   musegen train vae folk --out checkpoints/clips"""
 
 
-INPUTS = {"clip": "FILE", "tune": "FILE"}
-"""How options are shown that are positional arguments."""
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit code; `argv` is without the program's name."""
     with names_spelled(_as_typed):
@@ -89,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _as_typed(option: str) -> str:
     """How an option is shown on the command line: a positional argument in capitals, or a flag."""
-    return INPUTS.get(option, option if option.isupper() else f"--{option}")
+    return option if option.isupper() else f"--{option}"
 
 
 def run() -> NoReturn:

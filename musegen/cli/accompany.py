@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musegen.api.inputs import read_melody
 from musegen.api.text import common_pitches
 from musegen.cli.outputs import CheckpointName, MusicFile, Writing, sampling_run
 from musegen.cli.parse import Flag, parse
@@ -43,7 +42,6 @@ def main(argv: list[str]) -> None:
     options = arguments.options
     common_pitches(options.scale, options.pitch_range)  # rejected before anything is read
     refuse_taken(arguments.out, force=arguments.writing.force)
-    melody = read_melody("tune", arguments.file, options.melody)
     with sampling_run("accompany", argv, arguments, pictures=not arguments.no_picture) as run:
-        run.pieces = run.model.accompany(melody, **as_arguments(options))
+        run.pieces = run.model.accompany(arguments.file, **as_arguments(options))
     say(f"seed {run.pieces.seed}")

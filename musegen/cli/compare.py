@@ -12,7 +12,7 @@ import tyro
 from musegen.api.datasets import DATASETS
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
-from musegen.cli.tables import INTERVALS, interval, print_table
+from musegen.cli.tables import INTERVALS, interval, number, print_table
 from musegen.config.ranges import SEED, setting
 from musegen.console import print_json, say
 from musegen.errors import ConfigError
@@ -112,9 +112,11 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         cells = [each[column] for column in ("real", "generated", "overlap")]
         shown = [interval(cell, ".3g") if "low" in cell else "" for cell in cells]  # a histogram has no mean
         rest = (each["kl"], halves["overlap"], halves["kl"])
-        rows.append([FEATURES[name].label, *shown, *(f"{of['mean']:.2f}" for of in rest)])
-    notes = [f"{each.label}: {each.meaning}" for each in FEATURES.values()]
+        rows.append([FEATURES[name].label, *shown, *(number(of["mean"], ".2f") for of in rest)])
+    notes = [f"{FEATURES[name].label}: {FEATURES[name].meaning}" for name in comparison["features"]]
     notes.append("KL: divergence, in nats, of the distances within a set from those between the sets")
+    if missing := len(FEATURES) - len(rows):
+        notes.append(f"left out: {missing} features without a value in the real music")
     whole = ("", "overlap", "KL", "of halves")
     total = (
         "geometric mean",

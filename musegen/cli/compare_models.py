@@ -116,7 +116,7 @@ def _refuse_families(models: dict[str, Checkpoint]) -> None:
     if len(set(families.values())) > 1:
         shown = ", ".join(f"{name} is of family {family}" for name, family in families.items())
         raise ConfigError(
-            f"CKPTS must be of one family, whose figures mean the same: {shown}; compare each family alone"
+            f"the models must be of one family, whose figures mean the same: {shown}; compare each alone"
         )
 
 
@@ -126,7 +126,7 @@ def _names(checkpoints: list[Checkpoint]) -> list[str]:
     names = [each.path.name if count[each.path.name] == 1 else str(each.path) for each in checkpoints]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise ConfigError(f"CKPTS has {twice[0]} twice: name each model once")
+        raise ConfigError(f"{twice[0]} is named twice: name each model once")
     return names
 
 
@@ -136,7 +136,9 @@ def _plot(models: dict[str, Checkpoint], path: Path) -> None:
     curves = [read_curves(each.path, name) for name, each in models.items()]
     for (name, each), drawn in zip(models.items(), curves, strict=True):
         if drawn is None:
-            say(f"no learning curve of {name}: {each.path / LOG} is missing or has no validation")
+            has_log = (each.path / LOG).exists()
+            why = "has no validation" if has_log else "is not part of the checkpoint"
+            say(f"{name} has no learning curve (its training log {why})")
     drawn_curves = [each for each in curves if each]
     if not drawn_curves:
         raise DataError("--plot has nothing to draw: no checkpoint has a log; leave it out")

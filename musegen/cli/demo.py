@@ -91,7 +91,7 @@ def _tunes() -> list[tuple[str, Score]]:
     paths = sorted(OUT.glob("*.mid"))
     render.main([*map(str, paths), "--force"])
     return [
-        (f"Tune {number} of the model trained here: musegen generate {arguments}", read_music("FILE", path))
+        (f"Tune {number} of the model trained here: musegen generate {arguments}", read_music(path))
         for number, path in enumerate(paths, start=1)
     ]
 

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musegen.api.inputs import read_music
 from musegen.api.text import allowed_pitches, key_of, metre_of
 from musegen.cli.outputs import CheckpointName, Writing, sampling_run
 from musegen.cli.parse import parse
@@ -44,9 +43,6 @@ def main(argv: list[str]) -> None:
     allowed_pitches(options.scale, options.pitch_range)
     refuse_taken(out, force=arguments.writing.force)
     key_of(options.key, scale=options.scale, prompt=options.prompt)
-    keywords = as_arguments(options)
-    if options.prompt:
-        keywords["prompt"] = read_music("prompt", options.prompt)
     with sampling_run("generate", argv, arguments) as run:
-        run.pieces = run.model.generate(**keywords)
+        run.pieces = run.model.generate(**as_arguments(options))
     say(f"seed {run.pieces.seed}; next: musegen render {shlex.quote(str(out))}/*.mid")

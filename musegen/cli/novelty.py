@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
         raise ConfigError("FILES must be given: name one or more music files (musegen novelty --help)")
     for path in arguments.files:
         if not path.exists():
-            raise ConfigError(f"FILES {path} does not exist: name a music file, or a folder of them")
+            raise ConfigError(f"{path} does not exist: name a music file, or a folder of them")
 
     from musegen.api.datasets import training_dataset
     from musegen.evaluation.copies import novelty
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     for each in result["unreadable"]:
         say(f"not read: {each['path']}: {each['reason']}")
     if not result["files"]:
-        raise DataError("none of the FILES can be read, for the reasons above")
+        raise DataError("none of the files can be read, for the reasons above")
     if arguments.json:
         print_json(result)
     else:

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
     """Render every file that can be read; print the path of each result on stdout.
 
     Raises:
-        ConfigError: there are no files, a result exists already, or it cannot be written.
+        ConfigError: there are no files, the page exists already, or a result cannot be written.
         MidiError: some of the files cannot be rendered; the others have been.
     """
     arguments = parse(Render, argv, prog="musegen render")
@@ -63,14 +63,14 @@ def main(argv: list[str]) -> None:
     _refuse_clashes(files, results)
     if page:
         _refuse_page(page, force=arguments.force)
-    results = _missing(results, force=arguments.force, more=page is not None)
+    missing = results if arguments.force else _missing(results, more=page is not None)
 
     pieces: list[tuple[str, Score]] = []
     failed: list[MusegenError] = []
     with output_folder(arguments.out) if arguments.out else nullcontext():
-        for path, title, outputs in zip(files, _titles(files), results, strict=True):
+        for path, title, outputs in zip(files, _titles(files), missing, strict=True):
             try:
-                score = read_music("FILES", path)
+                score = read_music(path)
             except MusegenError as error:
                 failed.append(error)
                 continue
@@ -87,6 +87,8 @@ def main(argv: list[str]) -> None:
             with _written(page, "name another place with --html"):
                 write_page(pieces, page, title=page.stem)
             print(page)
+        if not page and not any(missing):  # the results are there all the same
+            print(*(result for outputs in results for result in outputs), sep="\n")
         _report(failed, len(files))
 
 
@@ -106,7 +108,7 @@ def _report(failed: list[MusegenError], count: int) -> None:
         raise failed[0]
     for error in failed:
         say(f"not rendered: {error}")
-    raise MidiError(f"{len(failed)} of {count} FILES could not be rendered, for the reasons above")
+    raise MidiError(f"{len(failed)} of {count} files could not be rendered, for the reasons above")
 
 
 def _render(score: Score, source: Path, result: Path) -> None:
@@ -152,20 +154,15 @@ def _refuse_clashes(files: tuple[Path, ...], results: list[list[Path]]) -> None:
             sources[result] = path
 
 
-def _missing(results: list[list[Path]], *, force: bool, more: bool) -> list[list[Path]]:
-    """The results that do not exist yet; with `force` all.
-
-    Raises:
-        ConfigError: all that is requested (notation or sound, else pictures) exists, and there is no `more`.
-    """
+def _missing(results: list[list[Path]], *, more: bool) -> list[list[Path]]:
+    """The results that do not exist yet; those kept are reported, and if nothing is left and no `more`."""
     every = [result for outputs in results for result in outputs]
-    kept = [] if force else [result for result in every if result.exists()]
-    requested = [result for result in every if result.suffix != ".png"] or every
-    if set(requested) <= set(kept) and not more:
-        _refuse_existing(requested[0], "--out", force=force)
+    kept = [result for result in every if result.exists()]
     if kept:
         what = "pictures" if all(result.suffix == ".png" for result in kept) else "files"
-        say(f"existing {what} left unchanged: {', '.join(map(str, kept))}; add --force to replace them")
+        nothing = "nothing written: " if kept == every and not more else ""
+        names = ", ".join(map(str, kept))
+        say(f"{nothing}existing {what} left unchanged: {names}; add --force to replace them")
     return [[result for result in outputs if result not in kept] for outputs in results]
 
 
@@ -174,9 +171,5 @@ def _refuse_page(page: Path, *, force: bool) -> None:
         raise ConfigError(f"--html {page} is a folder: name a file in it, such as {page / 'page.html'}")
     if page.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--html {page} is not a page: name a file that ends with .html")
-    _refuse_existing(page, "--html", force=force)
-
-
-def _refuse_existing(result: Path, flag: str, *, force: bool) -> None:
-    if result.exists() and not force:
-        raise ConfigError(f"{result} exists already: add --force to replace it, or name another {flag}")
+    if page.exists() and not force:
+        raise ConfigError(f"{page} exists already: add --force to replace it, or name another --html")

@@ -96,7 +96,7 @@ def _play(item: Item, inputs: Path, out: Path) -> list[tuple[str, Score]]:
     say(command)
     try:
         import_module(f"musegen.cli.{words[0]}").main([*words[1:], "--out", str(out), "--force"])
-        return [(f"{item.title}: {command}", read_music("FILE", out / item.file))]
+        return [(f"{item.title}: {command}", read_music(out / item.file))]
     except MusegenError as error:
         say(f"skipped: {error}")
         return []
@@ -111,7 +111,7 @@ def _write_inputs(dataset: Dataset, folder: Path) -> None:
     write_score(excerpt(first, 0, 8), folder / TUNE)
     write_score(first, folder / FIRST)
     write_score(last, folder / LAST)
-    chorale = read_music("FILE", Path(str(distribution("music21").locate_file("music21"))) / CHORALE_FILE)
+    chorale = read_music(Path(str(distribution("music21").locate_file("music21"))) / CHORALE_FILE)
     chorale.tracks = [track for track in chorale.tracks if track.name.startswith("Soprano")]
     write_score(chorale, folder / CHORALE)
 

@@ -121,9 +121,14 @@ def print_systems(systems: Mapping[str, Values], measures: Mapping[str, Measure]
     print_table(["", *map(_plain, systems)], rows, notes, caption=INTERVALS)
 
 
-def interval(values: Mapping[str, float], form: str, scale: int = 1) -> str:
+def number(value: float | None, form: str, scale: int = 1) -> str:
+    """A number in a format such as .3g; a dash if there is none."""
+    return "–" if value is None else f"{scale * value:{form}}"
+
+
+def interval(values: Mapping[str, float | None], form: str, scale: int = 1) -> str:
     """A mean with its interval, in a number format such as .3g."""
-    mean, low, high = (f"{scale * values[name]:{form}}" for name in ("mean", "low", "high"))
+    mean, low, high = (number(values[name], form, scale) for name in ("mean", "low", "high"))
     return mean if low == high else f"{mean} ({low}–{high})"
 
 

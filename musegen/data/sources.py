@@ -61,7 +61,7 @@ def find_sources(folder: Path, melody: str | None) -> list[Source]:
     if folder.is_file():
         return [Source(folder.name, folder, melody)]
     if not folder.is_dir():
-        raise DataError(f"{folder} does not exist; SOURCE is a folder, a file, or a built-in corpus")
+        raise DataError(f"{folder} does not exist: name a folder, a file, or a built-in corpus")
     if (folder / "dataset.json").is_file():
         raise DataError(f"{folder} is a prepared dataset: train on it, or name the folder of its music")
     found = []

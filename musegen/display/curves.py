@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOG = Path("logs", "csv", "metrics.csv")
-"""In a checkpoint folder, written by the training."""
+"""In a checkpoint folder, written by the training; bundled models have none."""
 Points = NDArray[np.float64]
 """(points, 2): steps, and bits per note."""
 

@@ -31,10 +31,11 @@ def write_distributions(real: MusicSet, generated: MusicSet, path: Path) -> None
 
 
 def distributions(real: MusicSet, generated: MusicSet) -> Figure:
-    """One panel per feature: the distribution of a number over pieces, or the mean of a histogram."""
+    """One panel per feature of the real music: the distribution of a number, or the mean of a histogram."""
     from matplotlib.figure import Figure
 
-    shown = {name: each for name, each in FEATURES.items() if real.values[name].shape[1] == 1 or each.bins}
+    small = [name for name in real.measured if real.values[name].shape[1] == 1 or FEATURES[name].bins]
+    shown = {name: FEATURES[name] for name in small}
     rows = -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(4 * COLUMNS, 2.4 * rows), dpi=100, layout="constrained")
     panels = figure.subplots(rows, COLUMNS).ravel()

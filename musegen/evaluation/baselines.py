@@ -184,13 +184,16 @@ def crossfade(first: Score, second: Score, num: int, *, seed: int = 0) -> list[S
     step goes back. Notes keep their durations, so that they may overlap.
 
     Args:
-        first: in ticks, all tracks merged.
+        first: in ticks; its tracks are merged, except drums.
         second: in the same ticks per quarter note.
         num: how many clips, both ends included, 2 or more.
         seed: of the thresholds.
     """
     rows = [
-        np.concatenate([np.stack(note_arrays(t)) for t in clip.tracks], axis=1) for clip in (first, second)
+        np.concatenate(
+            [np.stack([*note_arrays(t), np.full(len(t.notes), t.is_drum)]) for t in clip.tracks], axis=1
+        )
+        for clip in (first, second)
     ]
     onsets = np.unique(np.concatenate([rows[0][0], rows[1][0]]))
     thresholds = np.random.default_rng(seed).random(len(onsets))  # (onsets,) from 0 to below 1
@@ -199,8 +202,12 @@ def crossfade(first: Score, second: Score, num: int, *, seed: int = 0) -> list[S
     for share in np.linspace(0, 1, num):
         kept = [rows[0][:, thresholds_of[0] >= share], rows[1][:, thresholds_of[1] < share]]
         clip = first.copy()
-        clip.tracks = [Track(first.tracks[0].name, first.tracks[0].program)]
         columns = np.concatenate(kept, axis=1)
-        put_notes(clip.tracks[0], *columns[:, np.lexsort((columns[2], columns[0]))])
+        columns = columns[:, np.lexsort((columns[2], columns[0]))]
+        clip.tracks = []
+        for is_drum in np.unique(columns[4]):
+            track = Track(first.tracks[0].name, first.tracks[0].program, bool(is_drum))
+            put_notes(track, *columns[:4, columns[4] == is_drum])
+            clip.tracks.append(track)
         clips.append(clip)
     return clips

@@ -47,6 +47,11 @@ class MusicSet(NamedTuple):
         """The number of pieces that could be read."""
         return len(next(iter(self.values.values())))
 
+    @property
+    def measured(self) -> list[str]:
+        """The features that have a value in some piece."""
+        return [name for name, values in self.values.items() if not np.isnan(values).any(axis=1).all()]
+
 
 class Compared(NamedTuple):
     """The two sets that were compared."""
@@ -143,6 +148,9 @@ def _unread(music: MusicSet) -> str:
 def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, Any]:
     """Means of each feature, and the similarity of the two sets in it (see `Likeness`), with 95% intervals.
 
+    A feature without a value in any real piece, such as the intervals of drums, is left out. Where only
+    other pieces lack one, such as all generated ones, their numbers are None.
+
     It also compares two random halves of the real set: no generated set is expected to be more similar to the
     real one than these. Intervals are bootstraps over pieces.
 
@@ -165,7 +173,7 @@ def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, 
             **_side_by_side(name, (real, generated), ("real", "generated"), seed),
             "halves": _side_by_side(name, (first, second), ("first", "second"), seed),
         }
-        for name in progress(FEATURES, len(FEATURES), "Comparing")
+        for name in progress(real.measured, len(real.measured), "Comparing")
     }
     return {
         "real": _facts(real),
@@ -173,7 +181,7 @@ def compare(real: MusicSet, generated: MusicSet, *, seed: int = 0) -> dict[str, 
         "overlap": _mean(found.values()),
         "halves_overlap": _mean(each["halves"] for each in found.values()),
         "seed": seed,
-        "features": found,
+        "features": {name: _null_for_nan(each) for name, each in found.items()},
     }
 
 
@@ -222,6 +230,13 @@ def _mean(found: Iterable[dict[str, Any]]) -> float:
     """
     overlaps = np.array([each["overlap"]["mean"] for each in found])
     return float(np.exp(np.log(np.maximum(overlaps[~np.isnan(overlaps)], MIN_OVERLAP)).mean()))
+
+
+def _null_for_nan(value: Any) -> Any:
+    """Nested dicts with None in place of NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _null_for_nan(each) for name, each in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _facts(music: MusicSet) -> dict[str, Any]:

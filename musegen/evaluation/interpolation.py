@@ -48,7 +48,7 @@ def measure_interpolation(
         seed: of the pairs.
 
     Returns:
-        Ready for JSON; without systems if there is no such pair.
+        Ready for JSON; without systems if there is no such pair, and without scales for clips of drums.
     """
     drawn = clips.draw_pairs(2 * pairs, np.random.default_rng(seed))
     differ = [(a, b) for a, b in drawn if note_edit_distance(clips.score(a), clips.score(b))][:pairs]
@@ -56,14 +56,16 @@ def measure_interpolation(
         return {"pairs": 0, "num": num, "path": path, "systems": {}}
     found = _ways(clips, differ, num, path)
     ends = [clips.score(index) for pair in differ for index in pair]
+    scales = np.array([scale_consistency(clip) for clip in ends])  # NaN without pitched notes
     back = [end for way in found["latent"] for end in (way[0], way[-1])]
     same = [first for first, _ in differ[:SAME]]
+    pitched = not np.isnan(scales).all()
     return {
         "pairs": len(differ),
         "num": num,
         "path": path,
-        "systems": {name: _figures(each) for name, each in found.items()},
-        "ends_in_scale": float(np.mean([scale_consistency(clip) for clip in ends])),
+        "systems": {name: _figures(each, pitched=pitched) for name, each in found.items()},
+        **({"ends_in_scale": float(np.nanmean(scales))} if pitched else {}),
         "ends_note_f1": float(np.mean([note_scores(a, b).f1 for a, b in zip(ends, back, strict=True)])),
         "identical_ends": f"{_identical(clips, same, num)} of {len(same)} stay one clip",
     }
@@ -95,15 +97,15 @@ def _ways(
     }
 
 
-def _figures(found: list[list[ScoreTick]]) -> dict[str, float]:
-    """The measures of one system."""
+def _figures(found: list[list[ScoreTick]], *, pitched: bool) -> dict[str, float]:
+    """The measures of one system; the scales only of pitched notes."""
     smooth = np.array([smoothness(way) for way in found])  # (pairs, 3); NaN if both ends are equal
     middles = [scale_consistency(way[len(way) // 2]) for way in found]
     return {
         "away": float(np.nanmean(smooth[:, 0])),
         "back": float(np.nanmean(smooth[:, 1])),
         "jump": float(np.nanmedian(smooth[:, 2])),
-        "in_scale": float(np.nanmean(middles)),
+        **({"in_scale": float(np.nanmean(middles))} if pitched else {}),
         "empty": sum(clip.note_num() == 0 for way in found for clip in way),
         "undefined": int(np.isnan(smooth[:, 2]).sum()),
     }

@@ -18,17 +18,18 @@ SAMPLES = 200
 
 
 def measure_samples(
-    clips: ClipSet, index: NoveltyIndex, *, num: int = SAMPLES, seed: int = 0
+    clips: ClipSet, index: NoveltyIndex | None, *, num: int = SAMPLES, seed: int = 0
 ) -> dict[str, dict[str, float]]:
     """Samples compared with real clips: the overlap of each system with these, and how much it copies.
 
     The first system are real clips, the next as many others ("real, other half"); then clips sampled from the
     mixture fitted to the training clips ("mixture", the default of `musegen generate`), from the prior, and
-    reconstructions of real clips ("given back").
+    reconstructions of real clips ("given back"). Features that the real clips do not have, such as the
+    intervals of drums, are left out.
 
     Args:
         clips: of the split, and the model.
-        index: of the training pieces.
+        index: of the training pieces; None: how much is copied is not measured.
         num: clips of each system, at most half of the split.
         seed: of all random numbers.
     """
@@ -69,23 +70,26 @@ def overlap(first: Ints, second: Ints) -> float:
 
 
 def overlaps(first: Sequence[ScoreTick], second: Sequence[ScoreTick]) -> dict[str, float]:
-    """The overlap in each feature."""
-    return {
-        name: overlap(*(np.concatenate([np.zeros(0), *map(read, each)]) for each in (first, second)))
+    """The overlap in each feature that the second set has."""
+    values = {
+        name: [np.concatenate([np.zeros(0), *map(read, each)]) for each in (first, second)]
         for name, read in FEATURES.items()
     }
+    return {name: overlap(*each) for name, each in values.items() if len(each[1])}
 
 
-def _character(scores: Sequence[ScoreTick], index: NoveltyIndex) -> dict[str, float]:
+def _character(scores: Sequence[ScoreTick], index: NoveltyIndex | None) -> dict[str, float]:
     """Mean number of notes, range in semitones, and how much is copied from training pieces."""
     if not scores:
-        return dict.fromkeys(("notes", "range", "copied_run", "copied_whole"), float("nan"))
+        columns = ("notes", "range") + ("copied_run", "copied_whole") * (index is not None)
+        return dict.fromkeys(columns, float("nan"))
+    pitches = [pitches_of(score) for score in scores]
+    shape = {"notes": float(np.mean([*map(len, pitches)])), "range": float(np.mean([*map(np.ptp, pitches)]))}
+    if index is None:
+        return shape
     found = [copied(score, index) for score in scores]
-    notes = [len(each.runs) for each in found]
-    whole = [each.longest >= count for each, count in zip(found, notes, strict=True)]
-    return {
-        "notes": float(np.mean(notes)),
-        "range": float(np.mean([np.ptp(pitches_of(score)) for score in scores])),
+    whole = [each.longest >= len(each.runs) for each in found]
+    return shape | {
         "copied_run": float(np.mean([each.longest for each in found])),
         "copied_whole": float(np.mean(whole)),
     }

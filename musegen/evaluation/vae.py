@@ -1,10 +1,12 @@
 """Evaluation of a VAE."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.data.training_index import open_training_index
+from musegen.errors import MusegenError, attempt
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
 from musegen.evaluation.interpolation import measure_interpolation
@@ -35,9 +37,23 @@ def evaluate_vae(
     if len(clips.clips.piece) < 2:  # too few for a comparison
         return Evaluation(figures)
     if samples:
-        known = open_training_index(dataset).known
+        index = attempt(open_training_index, dataset)
+        known = None if isinstance(index, MusegenError) else index.known
         figures["samples"] = measure_samples(clips, known, num=samples, seed=seed)
     figures["interpolation"] = measure_interpolation(clips, seed=seed)
+    if missing := _not_measured(figures):
+        say(f"not measured, without melodies to compare with: {', '.join(missing)}")
     if bool(clips.machine.weight("slider_slope").all()):
         figures["sliders"] = measure_sliders(clips, seed=seed)
     return Evaluation(figures)
+
+
+def _not_measured(figures: dict[str, Any]) -> list[str]:
+    """What was left out, since drums do not have it."""
+    real, paths = figures.get("samples", {}).get("real"), figures["interpolation"]
+    lacks = {
+        "copies of training pieces": real is not None and "copied_run" not in real,
+        "intervals": real is not None and "interval" not in real,
+        "scales": paths["pairs"] > 0 and "ends_in_scale" not in paths,
+    }
+    return [name for name, missing in lacks.items() if missing]

@@ -43,8 +43,8 @@ def melody_track(score: Score, requested: str | None = None) -> Found:
     candidates = [i for i, t in enumerate(score.tracks) if not t.is_drum and len(t.notes)]
     if not candidates:
         raise DataError(
-            f"no pitched track for a melody, there are {track_names(score)}: what is on MIDI's channel 10 is "
-            "drums, whatever its pitches; move a melody to another channel"
+            f"no pitched track for a melody; there are the tracks {track_names(score)}: what is on MIDI's "
+            "channel 10 is drums, whatever its pitches; move a melody to another channel"
         )
     if requested is not None:
         return _requested(score, candidates, requested.strip())
@@ -85,13 +85,13 @@ def _detected(score: Score, candidates: list[int]) -> Found:
 
 def how_found(score: Score, found: Found) -> str:
     """One line for the user about a melody track that was detected; "" if there is nothing to say."""
-    name = f"track {found.track + 1} {score.tracks[found.track].name.strip()!r}"
+    name = _track_name(score, found.track)
     match found.how:
         case "inferred":
             return f"detected the melody in {name}; choose another with ⟨melody⟩"
         case "uncertain":
             rival = found.rival if found.rival is not None else found.track
-            other = f"track {rival + 1} {score.tracks[rival].name.strip()!r}"
+            other = _track_name(score, rival)
             return f"the melody may be {name} or {other}: {name} is taken; choose another with ⟨melody⟩"
         case "sparse":
             track = score.tracks[found.track]
@@ -104,10 +104,16 @@ def how_found(score: Score, found: Found) -> str:
             return ""
 
 
+def _track_name(score: Score, index: int) -> str:
+    """A track for a message: `track 2 'Flute'`, without a name `track 2`."""
+    name = score.tracks[index].name.strip()
+    return f"track {index + 1} {name!r}" if name else f"track {index + 1}"
+
+
 def track_names(score: Score) -> str:
-    """The tracks of a Score for a message: `1 "MELODY" (voice), 2 "PIANO" (drums)`."""
+    """The tracks of a Score for a message: `1 "MELODY" (voice), 2 (drums)`."""
     return ", ".join(
-        f'{i} "{t.name}"' + (f" ({track_role(t)})" if len(t.notes) else "")
+        f"{i}" + (f' "{t.name}"' if t.name.strip() else "") + (f" ({track_role(t)})" if len(t.notes) else "")
         for i, t in enumerate(score.tracks, start=1)
     )
 
@@ -123,8 +129,8 @@ def _requested(score: Score, candidates: list[int], requested: str) -> Found:
     found = [i for i in candidates if fits(score.tracks[i], requested)]
     if not found:
         raise DataError(
-            f"no melody track {requested!r}; there are: {track_names(score)}; name a track, its number, its "
-            f"role ({', '.join(ROLES[:-1])}), program:N, or top (the highest track)"
+            f"no melody track {requested!r}; there are the tracks {track_names(score)}; name a track, its "
+            f"number, its role ({', '.join(ROLES[:-1])}), program:N, or top (the highest track)"
         )
     best = found[0] if len(found) == 1 else found[int(np.argmax(tune_odds(score, found)[:-1]))]
     return Found(best, "role" if program_of(requested) is None else "program")

@@ -12,7 +12,8 @@ from musegen.metrics.features import FEATURES
 def test_every_feature_and_verdict(trained: Path, tunes: Dataset) -> None:
     """A model of a few steps is told apart from real tunes, and writes whole ones all the same."""
     found = measure(load_checkpoint(trained), tunes, num=3, bars=4, split="train", seed=0)
-    assert set(found["features"]) == set(FEATURES)
+    # Of four bars there is none to compare with so far before.
+    assert set(found["features"]) == set(FEATURES) - {"similarity_middle", "similarity_long"}
     assert found["overlap"] < 0.9 * found["halves_overlap"]
     assert (found["empty"], found["over the last bar"]) == (0, 0)
     said = verdicts(found)

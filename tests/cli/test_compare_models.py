@@ -99,7 +99,16 @@ def test_a_model_without_logs_is_said(here: Path, other: Path, capsys: pytest.Ca
     line = f"compare-models one {other} --samples 0 --plot c.png"
     code, _, err = call(capsys, line)
     assert code == 0
-    assert "no learning curve of one: checkpoints/one/logs/csv/metrics.csv is missing" in err
+    absent = "has no learning curve (its training log is not part of the checkpoint)"
+    assert f"one {absent}" in err.splitlines()
+    code, _, err = call(capsys, "compare-models folk --samples 0 --plot b.png")
+    assert code == 2
+    assert err.splitlines()[0] == f"folk {absent}"
+    log = here / "checkpoints" / "one" / "logs" / "csv" / "metrics.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text("step,val_bits_per_note\n")
+    code, _, err = call(capsys, "compare-models one --samples 0 --plot d.png")
+    assert "one has no learning curve (its training log has no validation)" in err.splitlines()
     code, _, err = call(capsys, "compare-models one --samples 0 --plot d.png")
     assert code == 2
     assert "--plot has nothing to draw" in err

@@ -180,7 +180,7 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
     ("command", "parts"),
     [
         ("reconstruct clips", ["FILE", "--out"]),
-        ("reconstruct clips none.mid --out o", ["FILE none.mid does not exist"]),
+        ("reconstruct clips none.mid --out o", ["error: none.mid does not exist"]),
         ("reconstruct clips a.mid --out o --from-bar 0", ["--from-bar is 0", "1 or more"]),
         ("reconstruct clips a.mid --out o --from-bar 9", ["a.mid: --from-bar is 9", "from 1 to 4"]),
         ("reconstruct clips a.mid --out o --melody Harp", ["no melody track 'Harp'", '1 "Flute"']),
@@ -199,6 +199,7 @@ def test_an_earlier_run_gives_way_and_nothing_else(here: Path, capsys: pytest.Ca
         ("generate clips --out o --bars 8", ["--bars is 8", "clips of 2 bars"]),
         ("generate clips --out o --prompt a.mid", ["--prompt", "musegen vary"]),
         ("accompany clips a.mid --out o", ["of family vae, not seq2seq: use musegen reconstruct"]),
+        ("accompany clips none.mid --out o", ["of family vae, not seq2seq: use musegen reconstruct"]),
     ],
 )
 def test_misuse_is_one_line(

@@ -187,7 +187,8 @@ class TestMisuse:
             ("generate x --out o --key 'D major' --scale 'D major'", ["--key", "--scale"]),
             ("generate x --out o --scale 'D doran'", ["--scale", "did you mean dorian?"]),
             ("generate x --out o --scale 'D major' --pitch-range 60:60", ["--pitch-range", "--scale"]),
-            ("generate x --out o --prompt none.mid", ["--prompt", "none.mid", "MIDI"]),
+            ("generate folk --out o --prompt none.mid", ["--prompt", "none.mid", "MIDI"]),
+            ("generate chorale --out o --prompt none.mid", ["error: chorale is of family seq2seq"]),
             ("generate x --out o", ["no checkpoint x", "musegen train"]),
             ("evaluate x --split tset", ["--split", "'tset'", "train, valid, test"]),
             ("info nothing", ["nothing", "does not exist"]),
@@ -208,7 +209,7 @@ class TestMisuse:
 
     def test_text_named_mid(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (here / "fake.mid").write_text("this is not music\n")
-        for line in ("info fake.mid", "render fake.mid", "generate x --out o --prompt fake.mid"):
+        for line in ("info fake.mid", "render fake.mid", "generate folk --out o --prompt fake.mid"):
             assert "fake.mid" in refused(capsys, *line.split())
 
     def test_dataset_of_rejects(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,7 +123,7 @@ class TestNovelty:
     def test_nothing_that_can_be_read(self, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, err = call(capsys, "novelty made/bad.mid --against", tunes.path)
         assert (code, out) == (2, "")
-        assert "none of the FILES can be read" in err
+        assert "none of the files can be read" in err
 
 
 class TestMaxCopy:

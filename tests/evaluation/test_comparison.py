@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from symusic import Score
 
+from musegen.cli.compare import print_comparison
 from musegen.data.dataset import Dataset
 from musegen.display.distributions import distributions
 from musegen.errors import DataError
@@ -94,8 +95,39 @@ def test_a_measure_that_a_piece_lacks_leaves_it_out(scores: list[Score]) -> None
     drums = scores[0].copy()
     drums.tracks[0].is_drum = True
     found = compare(music_set("real", scores), music_set("made", [drums, *scores[:5]]))
+    assert found["features"].keys() == FEATURES.keys()
     own = found["features"]["pitch_range"]["generated"]["mean"]
     assert own == pytest.approx(np.mean([features(score)["pitch_range"] for score in scores[:5]]))
+
+
+def test_what_the_real_music_lacks_is_left_out(scores: list[Score]) -> None:
+    drums = [score.copy() for score in scores]
+    for score in drums:
+        for track in score.tracks:
+            track.is_drum = True
+    beats = music_set("beats", drums)
+    found = compare(beats, music_set("made", drums[:3]))
+    assert list(found["features"]) == ["note_density", "empty_beat_rate", "groove_consistency"]
+    assert 0 < found["overlap"] <= 1
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    panels = [axes.get_title(loc="left") for axes in distributions(beats, beats).axes if axes.axison]
+    assert panels == ["notes per quarter", "empty beats", "groove consistency"]
+
+
+def test_what_only_the_generated_music_lacks_is_none(
+    scores: list[Score], capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = [score.copy() for score in scores[:2]]
+    for score in silent:
+        score.tracks[0].is_drum = True
+    found = compare(music_set("real", scores), music_set("made", silent))
+    row = found["features"]["pitch_range"]
+    assert row["real"]["mean"] > 0
+    assert row["generated"]["mean"] is row["overlap"]["mean"] is None
+    print_comparison(found)
+    out = capsys.readouterr().out
+    assert "nan" not in out.split()
+    assert "–" in out
 
 
 def test_files_that_cannot_be_read_are_listed(scores: list[Score], tmp_path: Path) -> None:

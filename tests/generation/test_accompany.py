@@ -133,7 +133,7 @@ def test_it_goes_on_where_the_melody_ends_before_the_piece(
     piece.tracks.append(bass)
     piece.time_signatures.append(TimeSignature(6240, 4, 4))
     write_score(piece, tmp_path / "piece.mid", user_tracks=(0, 1))
-    melody = read_melody("tune", tmp_path / "piece.mid", "Tune")
+    melody = read_melody(tmp_path / "piece.mid", "Tune")
     bars = len(bar_ticks(piece)) - 1
     assert f"the melody ends in bar 4 of {bars}" in capsys.readouterr().err
     for score in play(checkpoint, melody.melody, prompt=melody.others, num=2, seed=2):
@@ -183,7 +183,7 @@ def test_a_pickup_is_taken_back(checkpoint: Checkpoint) -> None:
 def test_a_tune_with_a_pickup_is_accompanied_in_its_own_bars(checkpoint: Checkpoint, tmp_path: Path) -> None:
     """The rest that fills up the first bar for the model is taken out again, as it was put in."""
     (tmp_path / "tune.abc").write_text("X:1\nM:4/4\nL:1/8\nK:G\nD|G2B2d2B2|c2A2F2D2|G2G2G3|]\n")
-    melody = read_melody("tune", tmp_path / "tune.abc", None)
+    melody = read_melody(tmp_path / "tune.abc", None)
     assert melody.pad == int(3.5 * melody.melody.tpq)
     [result] = play(checkpoint, melody.melody, seed=3)
     padded = min(note.time for track in result.tracks for note in track.notes)
