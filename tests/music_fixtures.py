@@ -33,7 +33,9 @@ TINY = TrainConfig(
 @pytest.fixture(scope="session")
 def tunes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Two dozen fiddle tunes in several metres."""
-    return prepare("ryans-mammoth", tmp_path_factory.mktemp("datasets") / "tunes", limit=24, workers=1)
+    split = Path(__file__).with_name("tunes.csv")  # several pieces in each
+    out = tmp_path_factory.mktemp("datasets") / "tunes"
+    return prepare("ryans-mammoth", out, limit=24, split=split, workers=1)
 
 
 @pytest.fixture(scope="session")

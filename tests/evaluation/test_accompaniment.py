@@ -98,7 +98,7 @@ def test_samples_follow_from_the_seed_and_a_piece_is_their_mean(
     checkpoint: Checkpoint, short: Dataset
 ) -> None:
     # Without the ranges of its voices, so that there are notes beyond them to count.
-    wild = replace(checkpoint, data=checkpoint.data | {"ranges": []})
+    wild = replace(checkpoint, data=checkpoint.data | {"ranges": [], "pitches": {}})
     view = model_view(wild, short)
 
     def rates(samples: int, seed: int) -> list[float]:

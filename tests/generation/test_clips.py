@@ -121,7 +121,7 @@ def test_of_several_tracks_the_melody_is_taken(tokenizer: Tokenizer) -> None:
     assert clip.words == []  # its name says it
     tune.name = ""
     words = take_clip(score(low, tune, metres=[(0, 4, 4)]), tokenizer, 2).words
-    assert words == ["detected the melody in track 2 ''; choose another with ⟨melody⟩"]
+    assert words == ["detected the melody in track 2; choose another with ⟨melody⟩"]
     assert take_clip(both, tokenizer, 2, melody="bass").score.tracks[0].name == "Bass"
     with pytest.raises(DataError, match="no melody track 'flute'"):
         take_clip(both, tokenizer, 2, melody="flute")
