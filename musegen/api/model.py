@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Unpack, cast, overload
 
 from musegen.api.datasets import training_dataset
-from musegen.api.gaps import GapInput, changed_words, choose_tracks, filled_result, read_gaps
+from musegen.api.gaps import changed_words, choose_tracks, filled_result, read_gaps
 from musegen.api.inputs import (
     MelodyInput,
     Music,
@@ -180,14 +180,12 @@ class Model:
         return pieces if num else self._only(pieces)
 
     @overload
-    def fill(
-        self, tune: Music | GapInput, *, num: None = None, **arguments: Unpack[FillArguments]
-    ) -> Piece: ...
+    def fill(self, tune: Music, *, num: None = None, **arguments: Unpack[FillArguments]) -> Piece: ...
     @overload
-    def fill(self, tune: Music | GapInput, *, num: int, **arguments: Unpack[FillArguments]) -> Pieces: ...
+    def fill(self, tune: Music, *, num: int, **arguments: Unpack[FillArguments]) -> Pieces: ...
     @with_options(FillOptions)
     def fill(
-        self, tune: Music | GapInput, *, num: int | None = None, **arguments: Unpack[FillArguments]
+        self, tune: Music, *, num: int | None = None, **arguments: Unpack[FillArguments]
     ) -> Piece | Pieces:
         """Fill bars of a piece with new music; everything else stays unchanged, event for event.
 
@@ -205,7 +203,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
         )
-        source = tune if isinstance(tune, GapInput) else read_gaps(tune, options.bars, until=options.until)
+        source = read_gaps(tune, options.bars, until=options.until)
         say_misfits("the tune", source.score, self.checkpoint.tokenizer)
         gapped = choose_tracks(source, self.checkpoint, options.melody)
         filled = verb(

@@ -38,12 +38,9 @@ class Fill:
 
 def main(argv: list[str]) -> None:
     """Fill the gaps, write files, piano rolls and manifest; print the paths on stdout."""
-    from musegen.api.gaps import read_gaps  # slower to import than the command line is to parse
-
     arguments = parse(Fill, argv, prog="musegen fill")
     options = arguments.options
     refuse_taken(arguments.out, force=arguments.writing.force)
-    source = read_gaps(arguments.file, options.bars, until=options.until)
     with sampling_run("fill", argv, arguments, pictures=not arguments.no_picture) as run:
-        run.pieces = run.model.fill(source, **as_arguments(options))
+        run.pieces = run.model.fill(arguments.file, **as_arguments(options))
     say(f"seed {run.pieces.seed}")
