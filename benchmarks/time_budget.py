@@ -2,7 +2,7 @@
 
     python -m benchmarks.time_budget lm folk --times 2m 8m
 
-The time is from the first step to the last file. To be run on a machine without other work.
+The time is from the first step to the last file.
 """
 
 import time

@@ -7,14 +7,13 @@ import pytest
 from musegen.config.settings import (
     DataConfig,
     LMConfig,
-    OptimConfig,
     Seq2SeqTrainConfig,
     TokenizerConfig,
     TrainConfig,
-    TrainerConfig,
     VAEConfig,
     VAETrainConfig,
 )
+from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional
 
+from musegen.config.settings import LatentConfig
 from musegen.models.protocol import Decoder, State
 
 
@@ -64,24 +65,22 @@ def above_free_bits(kl: Tensor, free_bits: float) -> Tensor:
     return (kl.sum(dim=1) - free_bits * math.log(2)).clamp(min=0.0)
 
 
-def beta_at(progress: float, beta: float, schedule: str, cycles: int) -> float:
+def beta_at(step: int, steps: int, latent: LatentConfig) -> float:
     """The weight of the KL at a step of the training.
 
     Args:
-        progress: share of the steps done, 0 to 1.
-        beta: the maximum weight.
-        schedule: "linear": rises from 0 through the first quarter of the run, then stays; "cyclical": the
-            run is `cycles` equal parts, and in each it rises from 0 through the first half (Fu 2019,
-            arXiv:1903.10145); "constant".
-        cycles: of the cyclical schedule.
+        step: steps done.
+        steps: of the whole run.
+        latent: its schedule. "linear": beta rises from 0 through the first `warmup` of the run, then stays;
+            "cyclical": the run is `cycles` equal parts, and in each it rises from 0 through the first half
+            (Fu 2019, arXiv:1903.10145); "constant".
     """
-    match schedule:
-        case "linear":
-            return beta * min(1.0, 4 * progress)
-        case "cyclical":
-            return beta * min(1.0, 2 * (progress * cycles % 1.0)) if progress < 1 else beta
-        case _:
-            return beta
+    share = 1.0
+    if latent.schedule == "linear":
+        share = step / max(1, round(steps * latent.warmup))
+    elif latent.schedule == "cyclical" and step < steps:
+        share = 2 * (step / steps * latent.cycles % 1.0)
+    return latent.beta * min(1.0, share)
 
 
 def attribute_loss(latents: Tensor, attributes: Tensor, *, steepness: float = 10.0) -> Tensor:

@@ -1,7 +1,8 @@
 """Fits a run to a time: the size of the model, the batches, the steps and the validations.
 
 Some steps and validation batches are timed first, on a copy of the model. What was chosen is in the
-configuration of the run, so that it can be repeated; after that the clock only stops a run early.
+configuration of the run, so that it can be repeated. The number of steps is planned again during the run (see
+`pace.py`).
 """
 
 import copy
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from itertools import pairwise
-from statistics import median
+from statistics import mean, median
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -31,6 +32,8 @@ VALIDATIONS = 20
 """Validations of a run, evenly spaced; at least half as many, so that the first is in its first tenth."""
 STEPS_BETWEEN = 10
 """Minimum between two validations, if there are more than that."""
+DECAY = 0.25
+"""Share of the steps, the last ones, over which the learning rate falls in a run that is fitted to a time."""
 USED = 0.95
 """Share of the maximum time that is planned for: a slower machine must not leave the last steps out."""
 VALIDATING = 0.06
@@ -247,10 +250,10 @@ class _Stopwatch(pl.Callback):
         if len(self._marks) > SKIPPED + 1 and self._marks[-1] - self._marks[0] > self._seconds:
             trainer.should_stop = True
 
-    def step(self) -> float:
-        """Seconds of a step."""
+    def times(self) -> list[float]:
+        """Seconds of each step, without the first."""
         times = [after - before for before, after in pairwise(self._marks)]
-        return median(times[min(SKIPPED, len(times) - 1) :])
+        return times[min(SKIPPED, len(times) - 1) :]
 
 
 def time_run(config: TrainConfig, module: Learner, data: EpochData, seconds: float | None) -> Timing | None:
@@ -275,7 +278,8 @@ def time_run(config: TrainConfig, module: Learner, data: EpochData, seconds: flo
         loader = data.val_dataloader()
         _trial(config, validating).validate(trial, dataloaders=loader, verbose=False)
     data.trainer = None
-    return Timing(training.step(), validating.step() * len(loader), len(loader))
+    # Batches of a validation differ in size.
+    return Timing(median(training.times()), mean(validating.times()) * len(loader), len(loader))
 
 
 def _trial(config: TrainConfig, watch: _Stopwatch) -> pl.Trainer:

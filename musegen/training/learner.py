@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from musegen.config.settings import OptimConfig
+from musegen.config.settings import TrainConfig
+from musegen.config.trainer import OptimConfig
 from musegen.training.sharding import Batch
 
 FINAL_LR = 0.02
@@ -21,7 +22,7 @@ class Learner(pl.LightningModule):
     Args:
         model: of any family.
         optim: settings of the optimizer.
-        steps: of the whole run, for the schedule of the learning rate.
+        steps: of the whole run, for the schedule of the learning rate; see `follow`.
         is_note: (V,) 1 for each id that counts as a note (its pitch).
     """
 
@@ -38,6 +39,10 @@ class Learner(pl.LightningModule):
     def loss(self, batch: Batch) -> Tensor:
         """The training loss, in nats per token."""
         raise NotImplementedError
+
+    def follow(self, config: TrainConfig) -> None:
+        """Go on with other numbers of steps, those of the schedules."""
+        self.steps, self.optim = config.trainer.max_steps or 0, config.optim
 
     def training_step(self, batch: Batch) -> Tensor:
         """A step on a batch."""
@@ -67,23 +72,28 @@ class Learner(pl.LightningModule):
         return sums.tolist()
 
     def configure_optimizers(self) -> Any:
-        """The optimizer, with a linear warm-up and a cosine decay per step."""
+        """The optimizer, with the learning rate of each step."""
         optimizer = make_optimizer(self.optim, self.model)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_factor(self.steps, self.optim.warmup))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: lr_factor(step, self.steps, self.optim)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def lr_factor(steps: int, warmup: float) -> Callable[[int], float]:
-    """Factor of the learning rate at each step: a linear rise, then half a cosine down."""
-    rising = max(1, round(steps * warmup))
+def lr_factor(step: int, steps: int, optim: OptimConfig) -> float:
+    """Factor of the learning rate at a step: a linear rise, the maximum, then half a cosine down."""
+    rising, falling = rising_and_falling(steps, optim)
+    if step < rising:
+        return (step + 1) / rising
+    progress = min(1.0, max(0, step - (steps - falling)) / max(1, falling))
+    return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
 
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        progress = min(1.0, (step - rising) / max(1, steps - rising))
-        return FINAL_LR + (1 - FINAL_LR) * 0.5 * (1 + math.cos(math.pi * progress))
 
-    return factor
+def rising_and_falling(steps: int, optim: OptimConfig) -> tuple[int, int]:
+    """The number of steps, of all, over which the learning rate rises, and over which it falls."""
+    rising = max(1, round(steps * optim.warmup))
+    after = max(0, steps - rising)
+    return rising, after if optim.decay is None else min(after, round(steps * optim.decay))
 
 
 def make_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.Optimizer:

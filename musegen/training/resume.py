@@ -217,14 +217,20 @@ class KeepState(pl.Callback):
 
     Args:
         path: of the state.
-        run: its description by `describe_run`.
+        run: its current description by `describe_run`.
         every: steps between validations.
         say: prints one line.
         resume_command: the command that resumes the run.
     """
 
     def __init__(
-        self, path: Path, run: str, *, every: int, say: Callable[[str], None], resume_command: str
+        self,
+        path: Path,
+        run: Callable[[], str],
+        *,
+        every: int,
+        say: Callable[[str], None],
+        resume_command: str,
     ) -> None:
         self.path, self.run, self.every, self.say, self.resume_command = path, run, every, say, resume_command
         self.stop_signal: int | None = None
@@ -254,7 +260,7 @@ class KeepState(pl.Callback):
 
     def on_save_checkpoint(self, _trainer: pl.Trainer, _module: Any, checkpoint: dict[str, Any]) -> None:
         """Add the description of the run to each state."""
-        checkpoint[_RUN] = self.run
+        checkpoint[_RUN] = self.run()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame

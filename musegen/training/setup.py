@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ from musegen.tokenizers import (
 from musegen.tokenizers.tables import Ints
 from musegen.training import fine_tuning
 from musegen.training.budget import (
+    DECAY,
     EPOCHS,
     MIN_BATCH,
     MIN_STEPS,
@@ -54,11 +55,12 @@ TONIC_PIECES = 512
 """The maximum number of training pieces whose endings are analysed."""
 
 
-class Run(NamedTuple):
+@dataclass
+class Run:
     """A training run: the model and its data."""
 
     config: TrainConfig
-    """With all settings filled in."""
+    """With all settings filled in; its steps may change during the run."""
     dataset: Dataset
     task: Task
     tokenizer: Tokenizer
@@ -69,6 +71,13 @@ class Run(NamedTuple):
     """The content of data.json: names and hashes only."""
     timing: Timing | None
     """None: the run is short."""
+    longest: int
+    """Steps that suit the data."""
+
+    def change(self, config: TrainConfig) -> None:
+        """Go on with other numbers of steps."""
+        self.config = config
+        self.module.follow(config)
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """The current model as a checkpoint without metrics."""
@@ -139,10 +148,12 @@ def set_up(
     epoch = len(data.train_batches(0))
     longest = fine_tuning.EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
     is_blind = start is not None and _valid_notes(view, tokenizer) < fine_tuning.FEW_NOTES
+    if seconds is not None and start is None and "optim.decay" not in fixed:
+        config = replace(config, optim=replace(config.optim, decay=DECAY))
     config = fit_steps(config, fixed, timing, seconds, longest, is_blind=is_blind)
     module = task.module(config, model, is_note)
     manifest = _manifest(dataset, view, tokenizer) | task.manifest(data, tokenizer)
-    return Run(config, dataset, task, tokenizer, model, data, module, manifest, timing)
+    return Run(config, dataset, task, tokenizer, model, data, module, manifest, timing, longest)
 
 
 def _valid_notes(view: TokenView, tokenizer: Tokenizer) -> int:

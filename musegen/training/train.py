@@ -25,6 +25,7 @@ from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN
 from musegen.training.device import accelerator, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.fine_tuning import between, for_fine_tuning, say_gain
+from musegen.training.pace import Pace
 from musegen.training.resume import (
     KeepState,
     StepSeeds,
@@ -96,6 +97,7 @@ def train(
     if start is not None:
         say_gain(start.path.name, best, say)
     if is_first_process():
+        _save_steps(run, out)
         delete_resume_state(out)
     return out
 
@@ -141,14 +143,20 @@ def _fit(
     )
     say_when_one_dies(say, died)
     every = run.config.trainer.val_check_interval or 1
+
+    def described() -> str:
+        return describe_run(typed, run.config, run.tokenizer, run.dataset, start.path if start else None)
+
     # The last callback: its states include what the others have stored in the step.
-    described = describe_run(typed, run.config, run.tokenizer, run.dataset, start.path if start else None)
     last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
     clock = [pl.callbacks.Timer(timedelta(seconds=limit), verbose=False)] if limit else []
+    most = run.longest if typed.trainer.max_time is None else None
+    is_paced = clock and run.config.optim.decay is not None and typed.trainer.max_steps is None
+    pace = [Pace(clock[0], run.config, run.change, most=most)] if is_paced else []
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
-    trainer = _trainer(run.config, [*_callbacks(run, out, say, best), *clock, last], out, _limits(run))
+    trainer = _trainer(run.config, [*pace, *_callbacks(run, out, say, best), *clock, last], out, _limits(run))
     first = copy.deepcopy(run.model.state_dict()) if start else {}
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         if start is not None and state is None:  # what is to be beaten, and kept if nothing beats it
@@ -220,13 +228,22 @@ def _save(run: Run, out: Path, metrics: dict[str, Any]) -> None:
     save_checkpoint(out, metrics=metrics, **run.kept())
 
 
+def _save_steps(run: Run, out: Path) -> None:
+    """Write the final configuration, if the steps were planned again after the best validation."""
+    best = load_checkpoint(out)
+    if best.config != run.config:
+        kept = run.kept() | {"model": best.module}
+        save_checkpoint(out, metrics=best.metrics, **kept)
+
+
 def _announce(run: Run, config: TrainConfig, say: Callable[[str], None]) -> None:
     """Say what is trained and how long that takes; `config` is as it was before it was fitted."""
     weights = sum(p.numel() for p in run.module.parameters())
     steps = run.config.trainer.max_steps or 0
+    about = "about " if run.config.optim.decay is not None and config.trainer.max_steps is None else ""
     line = (
-        f"training {weights / 1e6:.1f} M weights for {steps} steps of at most {run.data.batch_tokens} tokens "
-        f"on {run.data.count} {run.data.unit}s"
+        f"training {weights / 1e6:.1f} M weights for {about}{steps} steps of at most {run.data.batch_tokens} "
+        f"tokens on {run.data.count} {run.data.unit}s"
     )
     if run.timing is None:
         say(line)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from musegen.config.settings import LatentConfig
+from musegen.config.settings import LatentConfig, VAETrainConfig
 from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import VAE
@@ -45,15 +45,18 @@ class VAEModule(Learner):
         self.kl_per_dimension: list[float] = []
         """In nats, of the last validation."""
 
+    def follow(self, config: VAETrainConfig) -> None:  # type: ignore[override]
+        """See `Learner`; that of beta, too."""
+        super().follow(config)
+        self.latent = config.latent
+
     def loss(self, batch: Batch) -> Tensor:
         """The training loss in nats per token, KL included."""
         ids = batch["ids"]
         posterior = self.model.posterior(ids)
         z = posterior.rsample()
         kl = kl_nats(posterior)
-        beta = beta_at(
-            self.global_step / self.steps, self.latent.beta, self.latent.schedule, self.latent.cycles
-        )
+        beta = beta_at(self.global_step, self.steps, self.latent)
         nats = self._reconstruction_nats(ids, z, batch.get("changed"))
         nats = nats + beta * above_free_bits(kl, self.free_bits)
         if self.latent.sliders:

@@ -1,11 +1,13 @@
 """The losses of a VAE against torch.distributions, and by hand."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from musegen.config.settings import LatentConfig
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats
 from musegen.models.mixture import fit_mixture, log_densities
 
@@ -25,8 +27,9 @@ def test_free_bits_come_off_the_total() -> None:
 
 
 def test_beta_rises_as_its_schedule_says() -> None:
-    def betas(schedule: str, *moments: float) -> list[float]:
-        return [beta_at(moment, 0.2, schedule, 4) for moment in moments]
+    def betas(schedule: Literal["linear", "cyclical", "constant"], *moments: float) -> list[float]:
+        latent = LatentConfig(beta=0.2, schedule=schedule, cycles=4)
+        return [beta_at(round(moment * 16), 16, latent) for moment in moments]
 
     assert betas("linear", 0, 0.125, 0.25, 0.8, 1) == pytest.approx([0, 0.1, 0.2, 0.2, 0.2])
     assert betas("cyclical", 0, 0.0625, 0.125, 0.2, 0.25, 0.3125, 1) == pytest.approx(

@@ -10,7 +10,8 @@ import pytest
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.config.ranges import duration, seconds_in
-from musegen.config.settings import LMConfig, OptimConfig, TrainConfig, TrainerConfig
+from musegen.config.settings import LMConfig, TrainConfig
+from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.training.budget import Timing, fit_model, fit_steps, predicted
 from musegen.training.train import train
@@ -73,7 +74,8 @@ def test_a_time_shorter_than_a_step_is_refused(
 
 
 def test_what_is_chosen_is_in_the_settings_and_what_is_set_stays(tunes: Dataset, tmp_path: Path) -> None:
-    out = train(SOON, tunes, tmp_path / "out", say=quiet)
+    lines: list[str] = []
+    out = train(SOON, tunes, tmp_path / "out", say=lines.append)
     config = load_checkpoint(out).config
     assert config.model == TINY.model
     assert config.optim.batch_tokens == TINY.optim.batch_tokens
@@ -81,7 +83,8 @@ def test_what_is_chosen_is_in_the_settings_and_what_is_set_stays(tunes: Dataset,
     assert config.trainer.max_time == "8s"
     assert config.trainer.max_steps
     assert config.trainer.val_check_interval
-    assert config.trainer.val_check_interval <= config.trainer.max_steps / 10
+    [planned] = [int(line.split(" steps")[0].split()[-1]) for line in lines if line.startswith("training")]
+    assert config.trainer.val_check_interval <= planned / 10
 
 
 def test_the_settings_of_a_run_repeat_it(tunes: Dataset, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from symusic import Note, Score, TimeSignature, Track
 
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
-from musegen.config.settings import OptimConfig, TrainConfig
+from musegen.config.settings import TrainConfig
+from musegen.config.trainer import OptimConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.music.writing.midi import write_score

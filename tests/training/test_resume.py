@@ -10,7 +10,8 @@ import torch
 
 from benchmarks.bit_flips import flip
 from musegen.cli import main
-from musegen.config.settings import DataConfig, LMConfig, OptimConfig, TrainConfig, TrainerConfig
+from musegen.config.settings import DataConfig, LMConfig, TrainConfig
+from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError
 from musegen.files import write_atomic

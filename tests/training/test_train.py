@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from musegen.checkpoint.build import build_model
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.settings import OptimConfig, TokenizerConfig, TrainConfig, TrainerConfig
+from musegen.config.settings import TokenizerConfig, TrainConfig
+from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
@@ -270,12 +271,17 @@ def test_a_process_that_dies_ends_the_run_which_then_goes_on(tunes: Dataset, tmp
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    factor = lr_factor(100, 0.1)
-    rates = [factor(step) for step in range(101)]
+    rates = [lr_factor(step, 100, OptimConfig(warmup=0.1)) for step in range(101)]
     assert rates[9] == max(rates) == 1.0
     assert rates[:10] == sorted(rates[:10])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.02)
+
+    late = [lr_factor(step, 100, OptimConfig(warmup=0.1, decay=0.25)) for step in range(101)]
+    assert late[:10] == rates[:10]
+    assert set(late[9:76]) == {1.0}
+    assert late[75:] == sorted(late[75:], reverse=True)
+    assert late[-1] == rates[-1]
 
 
 def test_config_json_repeats_the_run(trained: Path, tunes: Dataset, tmp_path: Path) -> None:
