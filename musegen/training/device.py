@@ -1,5 +1,7 @@
 """The device of a run, its precision and its speed."""
 
+import os
+
 import torch
 
 from musegen.config.settings import TrainConfig
@@ -39,3 +41,11 @@ def precision(config: TrainConfig) -> str:
     # There is no public function for this.
     computes_bf16 = device == "cuda" or (device == "cpu" and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
     return "bf16-mixed" if computes_bf16 else "32-true"
+
+
+def limit_memory() -> None:
+    """Bound what oneDNN keeps for batches of each shape, else the memory of a run grows by gigabytes.
+
+    By default 1024 shapes are kept. The user's own setting is respected; oneDNN reads it at its first call.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")

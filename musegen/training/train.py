@@ -22,7 +22,7 @@ from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.budget import DEFAULT_ON_CPU, changed, predicted, time_limit
 from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
-from musegen.training.device import accelerator, precision
+from musegen.training.device import accelerator, limit_memory, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.fine_tuning import between, for_fine_tuning, say_gain
 from musegen.training.pace import Pace
@@ -78,6 +78,7 @@ def train(
     if is_first_process():  # for the others the folder already has its files
         refuse_taken(out, force=force or resume)
     quiet_libraries()
+    limit_memory()
     before = load_run(out, config, dataset, say) if resume else None
     typed, config = (before.typed, before.config) if before else (config, config)
     pl.seed_everything(config.seed, verbose=False)
