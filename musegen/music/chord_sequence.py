@@ -7,7 +7,7 @@ from symusic import Score
 from musegen.errors import ConfigError
 from musegen.music.chord_symbols import ChordSymbol, nearest_name, parse_symbol
 from musegen.music.chord_track import Symbols, without_repeats
-from musegen.music.metre import bar_ticks, metres_at
+from musegen.music.metre import bar_ticks, beats_per_bar, metres_at
 
 ChordBars = list[list[ChordSymbol]]
 """The chords of each bar."""
@@ -57,7 +57,7 @@ def placed(chords: ChordBars, score: Score) -> Symbols:
         zip(pairwise(lines.tolist()), metres, strict=True)
     ):
         own = chords[number % len(chords)]
-        beats = units // 3 if units > 3 and units % 3 == 0 else units
+        beats = beats_per_bar(units)
         if len(own) > beats:
             raise ConfigError(
                 f"⟨chords⟩ has {len(own)} chords in bar {number % len(chords) + 1}: bar {number + 1} of the "
