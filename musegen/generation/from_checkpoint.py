@@ -226,7 +226,10 @@ def generate_accompaniments(
 
 
 def _with_chords(checkpoint: Checkpoint, result: Result, wanted: Accompaniment) -> Result:
-    """The accompaniment with its chord symbols: those of its track of chords, voiced anew, or those typed."""
+    """The accompaniment with its chord symbols: of its track of chords, or those typed.
+
+    A track of chords has the fixed voicing of the symbols that it is read as; see `chord_track`.
+    """
     score, data = result.score.copy(), checkpoint.config.data
     number = find_chord_track(score) if data.chords else None
     if data.chords and number is None and data.accompaniment == (NAME,) and len(score.tracks) == 1:

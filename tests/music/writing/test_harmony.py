@@ -35,7 +35,8 @@ def test_music21_finds_the_same_notes_in_it(tmp_path: Path) -> None:
     from music21 import converter, harmony
 
     # It reads a seventh added to a suspended chord as a major one; by the standard it is that of a dominant.
-    others = [quality for quality in QUALITIES if quality not in ("7sus2", "7sus4", "9sus4")]
+    # Its thirteenth chords have the eleventh, which ours leave out.
+    others = [q for q in QUALITIES if q not in ("7sus2", "7sus4", "9sus4") and not q.endswith("13")]
     piece = lead([ChordSymbol(2, quality) for quality in others])
     write_musicxml(piece, tmp_path / "lead.musicxml")
     part = converter.parse(tmp_path / "lead.musicxml")
