@@ -113,6 +113,13 @@ def test_own_symbols_give_way_with_a_word(
     )
 
 
+def test_chords_for_a_model_of_the_melody_alone_are_refused(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "vae", str(dataset.path), "--data.chords", "--out", str(tmp_path / "out")]) == 2
+    assert "--data.chords adds a track" in capsys.readouterr().err
+
+
 def test_the_benchmark_measures_people_as_agreeing_with_themselves(
     model: Path, dataset: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
