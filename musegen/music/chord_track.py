@@ -54,7 +54,7 @@ def chord_track(symbols: Iterable[tuple[int, ChordSymbol]], bars: Ints) -> Track
             out.
         bars: bar lines of the piece, (bars + 1,).
     """
-    end, at = int(bars[-1]), dict(sorted(symbols, key=lambda each: each[0]))
+    end, at = int(bars[-1]), dict(without_repeats(sorted(symbols, key=lambda each: each[0])))
     times = sorted({*at, *bars.tolist()})
     rows, current = [], NO_CHORD
     for begin, stop in pairwise(time for time in times if time <= end):

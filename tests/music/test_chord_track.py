@@ -111,6 +111,8 @@ def test_chords_stand_in_place_of_the_track_they_are_read_from_and_else_come_las
     assert [len(track.notes) for track in added.tracks] == [16, 4 * 4]
     assert with_chord_track(added, 0) == added  # once is enough
     assert chord_symbols(added) == chord_symbols(lead)
+    put_symbols(lead, [(0, chord("C")), (TPQ, chord("C")), (2 * BAR, chord("F"))])  # nothing is struck for it
+    assert notes(with_chord_track(lead, 0).tracks[1]) == notes(added.tracks[1])
     plain = score(tune)
     assert with_chord_track(plain, 0) is plain
     assert len(bar_ticks(added)) == 5
