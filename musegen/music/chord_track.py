@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from symusic import Score, Track
 
-from musegen.music.chord_symbols import NO_CHORD, QUALITIES, ChordSymbol, chord_symbols
+from musegen.music.chord_symbols import NO_CHORD, QUALITIES, ChordSymbol, chord_symbols, put_symbols
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import Ints, note_arrays, put_notes
 
@@ -54,7 +54,7 @@ def chord_track(symbols: Iterable[tuple[int, ChordSymbol]], bars: Ints) -> Track
             out.
         bars: bar lines of the piece, (bars + 1,).
     """
-    end, at = int(bars[-1]), dict(without_repeats(sorted(symbols, key=lambda each: each[0])))
+    end, at = int(bars[-1]), dict(without_repeats(symbols))
     times = sorted({*at, *bars.tolist()})
     rows, current = [], NO_CHORD
     for begin, stop in pairwise(time for time in times if time <= end):
@@ -88,9 +88,12 @@ def symbols_of_track(track: Track, bars: Ints) -> Symbols:
 
 
 def without_repeats(symbols: Iterable[tuple[int, ChordSymbol]]) -> Symbols:
-    """The symbols that differ from the one before; a rest before the first chord is none."""
+    """The symbols that differ from the one before, by tick; a rest before the first chord is none.
+
+    Of several at one tick the last counts.
+    """
     kept, last = Symbols(), NO_CHORD
-    for time, symbol in symbols:
+    for time, symbol in dict(sorted(symbols, key=lambda each: each[0])).items():
         if symbol != last:
             kept.append((time, symbol))
         last = symbol
@@ -127,6 +130,7 @@ def with_chord_track(score: Score, melody: int = -1) -> Score:
     at = len(tracks) if replaced is None else replaced
     tracks[at : at + 1] = [track]
     score.tracks = tracks
+    put_symbols(score, symbols)  # one per tick: markers at one tick lose their order in a file
     return score
 
 
