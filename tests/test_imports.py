@@ -23,7 +23,7 @@ SIDEWAYS = {
 SAMPLER = "training/sample.py"
 """The named exception: what a callback of training calls to sample."""
 OWNERS = {
-    "music21": ("music/writing/musicxml.py",),
+    "music21": ("music/writing/musicxml.py", "music/writing/harmony.py"),
     "pretty_midi": ("music/writing/audio.py",),
     "pytorch_lightning": "training/", "torchmetrics": "training/", "tyro": "cli/",
 }  # fmt: skip

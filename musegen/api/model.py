@@ -21,7 +21,7 @@ from musegen.api.inputs import (
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
 from musegen.api.signatures import with_options
-from musegen.api.text import allowed_pitches, chords_of, common_pitches, key_of, metre_of, part_pitches
+from musegen.api.text import allowed_pitches, common_pitches, key_of, metre_of, part_pitches
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.options import Options, SamplingOptions, make_options
@@ -48,9 +48,12 @@ from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
+from musegen.music.chord_sequence import parse_chords, placed
+from musegen.music.chord_symbols import chord_symbols
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import last_end
 from musegen.music.roles import listed
+from musegen.tokenizers.chord_plan import planned_chords
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,6 +178,8 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
+        if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
+            say("the chord symbols of the tune are replaced by those of the accompaniment")
         joined = [join(melody.verbatim, each, melody.pad) for each in results]
         pieces = _numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
@@ -321,12 +326,14 @@ class Model:
     def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
         """The requested accompaniment of a melody, parsed from the options."""
         parts = [part.name for part in self.checkpoint.tokenizer.parts]
-        bars = len(bar_ticks(max((tune.melody, tune.others or tune.melody), key=last_end))) - 1
+        whole = max((tune.melody, tune.others or tune.melody), key=last_end)
+        chords = [] if options.chords is None else parse_chords(options.chords)
         return Accompaniment(
             pitches=common_pitches(options.scale, options.pitch_range),
             part_pitches=part_pitches(options.pitch_range, parts),
             prompt_bars=options.prompt_bars,
-            chords=chords_of(options.chords, bars) if options.chords is not None else (),
+            chords=planned_chords(chords, len(bar_ticks(whole)) - 1) if chords else (),
+            symbols=placed(chords, whole) if chords else (),
             plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
             parts=listed(options.accompaniment),
         )

@@ -1,4 +1,4 @@
-"""Parse musical terms typed by users: time signatures, scales, keys, pitch ranges, chords."""
+"""Parse musical terms typed by users: time signatures, scales, keys, pitch ranges."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
-_CHORD = re.compile(r"([A-G])([#♯b♭]?)(m(?!aj))?(6|7|maj7)?")
-NO_CHORD = "N"
 
 
 def metre_of(text: str | None) -> tuple[int, int] | None:
@@ -172,40 +170,3 @@ def _parse_pitch(text: str) -> int | None:
         return None
     letter, sign, octave = match.groups()
     return 12 * (int(octave) + 1) + LETTERS[letter.upper()] + SIGNS[sign]
-
-
-def chords_of(text: str, bars: int) -> list[int]:
-    """Parse chords: the chord of each half bar, as numbered in `tokenizers/chord_plan.py`.
-
-    Args:
-        text: one or two (joined by a comma) chords per bar, such as "C Am F,G C"; N for no chord; the
-            sequence repeats. Sixth and seventh chords are reduced to their triads.
-        bars: number of bars.
-
-    Raises:
-        ConfigError: a chord cannot be parsed.
-    """
-    from musegen.tokenizers.chord_plan import HALVES
-
-    halves: list[int] = []
-    for bar in text.split():
-        names = bar.split(",")
-        if len(names) > HALVES:
-            raise ConfigError(f"⟨chords⟩ has {bar!r}: a bar has at most {HALVES} chords")
-        halves += [_chord(name) for name in names for _ in range(HALVES // len(names))]
-    if not halves:
-        raise ConfigError('⟨chords⟩ is empty: write one chord per bar, such as "C Am F G"')
-    return [halves[i % len(halves)] for i in range(HALVES * bars)]
-
-
-def _chord(name: str) -> int:
-    if name == NO_CHORD:
-        return 0
-    match = _CHORD.fullmatch(name)
-    if match is None:
-        raise ConfigError(
-            f"⟨chords⟩ has {name!r}, which is not a chord: write C, F#, Bbm, G7, Dm7 or the like, N for none"
-        )
-    letter, sign, minor, _ = match.groups()
-    root = (LETTERS[letter] + SIGNS[sign]) % 12
-    return 1 + 2 * root + bool(minor)

@@ -81,6 +81,8 @@ class DataConfig(Checked, prefix="data."):
     accompaniment: tuple[str, ...] = ()
     """The accompaniment tracks, by name, role (bass, piano, guitar, strings, drums, ...) or program, several
     with commas: "bass,piano". Default: all but the melody."""
+    chords: bool = False
+    """Add a track "chords", made from the chord symbols, or else from a track of block chords."""
     drums: bool = True
     """Keep drum tracks."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))

@@ -104,8 +104,8 @@ class AccompanyOptions(VerbOptions):
     """Keep the file's own accompaniment in the first N bars, and continue from there."""
     sampling: SamplingArguments = field(default_factory=SamplingArguments, metadata=OVERRIDES)
     chords: str | None = None
-    """Chords, one or two (joined by a comma) per bar, such as "C Am F,G C"; the sequence repeats. Default:
-    sampled by the model."""
+    """Chords, one or two (joined by a comma) per bar, such as "C Am F,G C", or with bars divided by |; the
+    sequence repeats. Default: sampled by the model."""
     plan_temperature: float | None = setting(
         None, (lambda value: 0 <= value <= 100, "from 0 (greedy) to 100")
     )

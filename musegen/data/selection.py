@@ -11,6 +11,7 @@ from symusic.core import ScoreTick, TrackTick
 from musegen.config.settings import DataConfig
 from musegen.data.dataset import Dataset, IndexEntry
 from musegen.errors import DataError
+from musegen.music.chord_track import with_chord_track
 from musegen.music.melody import melody_track, skyline
 from musegen.music.odd_bars import Metre, fill_odd_bars
 from musegen.music.roles import fits, listed, track_role
@@ -56,6 +57,8 @@ def select(
     if metres is not None:
         filled = fill_odd_bars(score, metres)
         score, rests = filled.score, len(filled.rests)
+    if config.chords:
+        score = with_chord_track(score, piece.melody)
     if not pairs and config.tracks == "all":
         kept = [track for track in score.tracks if config.drums or not track.is_drum]
         return Selected(_with_tracks(score, kept, "no track but drums"), None, rests)

@@ -97,7 +97,7 @@ def token_view(
         DataError: no piece could be encoded; the message counts the reasons.
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
-    selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs]
+    selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs, *["chords"] * data.chords]
     recipe = [5, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():

@@ -35,7 +35,7 @@ class MelodyAndScore(NamedTuple):
     melody: int
 
 
-def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> Score:
+def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",), *, by_bar: bool = False) -> Score:
     """The melody over a triad in root position on every strong beat (see `strong_beats`).
 
     It is the triad of the melody's key (by default C major) that covers most of the melody until the next
@@ -45,8 +45,9 @@ def block_chords(piece: MelodyAndScore, names: Sequence[str] = ("Chords",)) -> S
     Args:
         piece: to accompany.
         names: of the track of the chords, or of three tracks for the fifth, the third and the root.
+        by_bar: a triad per bar instead.
     """
-    spans = _spans(piece)
+    spans = _spans(piece, by_bar=by_bar)
     melody = piece.score.tracks[piece.melody]
     key = estimate_key(pitch_class_weights([melody])) or Key(0, "major")
     chord: Sequence[int] = _TRIADS[key.mode][0]
@@ -98,11 +99,11 @@ def random_retrieval(
     return _with_melody(piece, tracks)
 
 
-def _spans(piece: MelodyAndScore) -> list[tuple[int, int]]:
-    """From each strong beat to the next, within the accompaniment."""
+def _spans(piece: MelodyAndScore, *, by_bar: bool) -> list[tuple[int, int]]:
+    """From each strong beat, or bar line, to the next, within the accompaniment."""
     bars = bar_ticks(piece.score)
     begin, end = _extent(piece, bars)
-    beats = strong_beats(piece.score, bars).tolist()
+    beats = bars[:-1].tolist() if by_bar else strong_beats(piece.score, bars).tolist()
     return [(a, b) for a, b in pairwise([*beats, int(bars[-1])]) if begin <= a < end]
 
 

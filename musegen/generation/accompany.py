@@ -19,6 +19,7 @@ from musegen.generation.pieces import known_ids, longest_bar, prompt_programs, r
 from musegen.generation.plans import draw_plans
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
+from musegen.music.chord_symbols import ChordSymbol
 from musegen.music.melody import skyline
 from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import last_end
@@ -47,6 +48,8 @@ class Accompaniment:
     which chooses the chords after them."""
     plan_temperature: float = PLAN_TEMPERATURE
     """Temperature at which a chord planner samples."""
+    symbols: Sequence[tuple[int, ChordSymbol]] = ()
+    """The same chords by tick of the melody, kept with the accompaniments."""
     parts: Sequence[str] = ()
     """The only parts, each by a name, a role or a program; empty: those of a random training piece."""
 

@@ -8,6 +8,7 @@ from symusic.core import ScoreTick, TrackTick
 
 from musegen.generation.engine import Stream
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
+from musegen.music.chord_symbols import chord_symbols, put_symbols
 from musegen.music.metre import Change, bar_ticks, metre_changes, metres_at
 from musegen.tokenizers import Kind, Tokenizer
 
@@ -142,4 +143,6 @@ def join(tune: ScoreTick, result: Result, pad: int) -> Result:
         track.notes = Note.from_numpy(**fields)
         if len(track.notes):
             score.tracks.append(track)
+    if symbols := chord_symbols(result.score):
+        put_symbols(score, [(max(0, time - pad), symbol) for time, symbol in symbols])
     return replace(result, score=score, user_tracks=(0,))

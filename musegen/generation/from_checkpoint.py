@@ -26,8 +26,11 @@ from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, 
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
+from musegen.music.chord_symbols import put_symbols
+from musegen.music.chord_track import NAME, chord_track, find_chord_track, symbols_of_track
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
+from musegen.music.metre import bar_ticks
 from musegen.tokenizers import whole_tokenizer
 
 BARS = 16
@@ -204,8 +207,11 @@ def generate_accompaniments(
     seed: int = 0,
 ) -> list[Result]:
     """Accompaniments to a melody, the most likely first; see `accompany`."""
-    settings = _settings(checkpoint, sampling, wanted.pitches if wanted else None)
-    return accompany(
+    settings, wanted = (
+        _settings(checkpoint, sampling, wanted.pitches if wanted else None),
+        wanted or Accompaniment(),
+    )
+    results = accompany(
         machine_of(checkpoint, settings.precision),
         checkpoint.tokenizer,
         melody,
@@ -216,6 +222,31 @@ def generate_accompaniments(
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
+    return [_with_chords(checkpoint, result, wanted) for result in results]
+
+
+def _with_chords(checkpoint: Checkpoint, result: Result, wanted: Accompaniment) -> Result:
+    """The accompaniment with its chord symbols: of its track of chords, or those typed.
+
+    A track of chords has the fixed voicing of the symbols that it is read as; see `chord_track`.
+    """
+    score, data = result.score.copy(), checkpoint.config.data
+    number = find_chord_track(score) if data.chords else None
+    if data.chords and number is None and data.accompaniment == (NAME,) and len(score.tracks) == 1:
+        number = 0
+    if number is None:
+        put_symbols(score, wanted.symbols)
+        return replace(result, score=score)
+    bars = bar_ticks(score)
+    symbols = symbols_of_track(score.tracks[number], bars)
+    put_symbols(score, symbols)
+    if not wanted.prompt_bars:  # the chords of a prompt are the user's
+        tracks = list(score.tracks)
+        voiced = chord_track(symbols, bars)
+        voiced.program = tracks[number].program
+        tracks[number] = voiced
+        score.tracks = tracks
+    return replace(result, score=score)
 
 
 def generate_reconstruction(

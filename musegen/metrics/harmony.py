@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic import Score, Track
 
+from musegen.music.chord_symbols import NO_CHORD, ChordSymbol
+from musegen.music.chord_track import Symbols
 from musegen.music.metre import bar_ticks, strong_beats
 from musegen.music.notes import Floats, Ints, check_ticks, last_end, note_arrays, pitched_notes
 
@@ -32,6 +34,43 @@ def chord_tone_rate(melody: Track, accompaniment: Score) -> float:
     harmony = np.stack([sounds[:, played % 12 == each].any(axis=1) for each in range(12)], axis=1)
     chord_tones = harmony[:, pitches % 12][melody_sounds]
     return float(chord_tones.mean()) if len(chord_tones) else float("nan")
+
+
+class ChordAgreement(NamedTuple):
+    """Shares (0 to 1) of the beats on which two series of chords agree; NaN without chords."""
+
+    roots: float
+    """In the root."""
+    triads: float
+    """In the root and the triad (see `ChordSymbol.triad`): Am7 and Am/C agree, A7 and Am do not."""
+
+
+def chord_agreement(ours: Symbols, human: Symbols, beats: Ints) -> ChordAgreement:
+    """How well chords agree with the human's, on the beats on which the human has a chord.
+
+    As the comparisons "root" and "triads" of MIREX (Pauwels and Peeters 2013), by beat, not by duration.
+
+    Args:
+        ours: by tick; each holds until the next.
+        human: the reference.
+        beats: ticks (see `all_beats`).
+    """
+    pairs = [
+        (own, wanted)
+        for own, wanted in zip(_chords_at(ours, beats), _chords_at(human, beats), strict=True)
+        if wanted != NO_CHORD
+    ]
+    if not pairs:
+        return ChordAgreement(float("nan"), float("nan"))
+    return ChordAgreement(
+        float(np.mean([own != NO_CHORD and own.root == wanted.root for own, wanted in pairs])),
+        float(np.mean([own.triad == wanted.triad for own, wanted in pairs])),
+    )
+
+
+def _chords_at(symbols: Symbols, ticks: Ints) -> list[ChordSymbol]:
+    rows = np.searchsorted([time for time, _ in symbols], ticks, side="right") - 1
+    return [symbols[row][1] if row >= 0 else NO_CHORD for row in rows.tolist()]
 
 
 def _sounding(onsets: Ints, durations: Ints, ticks: Ints) -> NDArray[np.bool_]:

@@ -202,6 +202,20 @@ def _pickup(changes: list[Change], tpq: int) -> tuple[list[Change], int, int]:
     return [Change(0, later[0].beats, later[0].unit), *later[1:]], first, pad
 
 
+def beats_per_bar(units: int) -> int:
+    """Beats of a bar of so many units: compound metres (6, 9, 12, ... of a unit) count dotted beats."""
+    return units // 3 if units > 3 and units % 3 == 0 else units
+
+
+def all_beats(score: Score, bars: Ints) -> Ints:
+    """The ticks of the beats in the bars between the bar lines `bars` (bars + 1,)."""
+    ticks = []
+    for (begin, end), (units, _) in zip(pairwise(bars.tolist()), metres_at(score, bars[:-1]), strict=True):
+        beats = beats_per_bar(units)
+        ticks += [begin + (end - begin) * beat // beats for beat in range(beats)]
+    return np.array(ticks, np.int64)
+
+
 def strong_beats(score: Score, bars: Ints) -> Ints:
     """The ticks of the strong beats in the bars between the bar lines `bars` (bars + 1,).
 
@@ -211,7 +225,7 @@ def strong_beats(score: Score, bars: Ints) -> Ints:
     """
     ticks = []
     for begin, (units, unit) in zip(bars[:-1].tolist(), metres_at(score, bars[:-1]), strict=True):
-        beats = units // 3 if units > 3 and units % 3 == 0 else units
+        beats = beats_per_bar(units)
         ticks.append(begin)
         if beats >= 4 and beats % 2 == 0:
             ticks.append(begin + bar_length(score.tpq, units, unit) // 2)

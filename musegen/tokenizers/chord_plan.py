@@ -1,9 +1,12 @@
 """A chord plan: the chord of each half bar of a stream, and how many notes start in it."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from musegen.errors import ConfigError
+from musegen.music.chord_symbols import NO_CHORD, ChordSymbol
 from musegen.tokenizers.tables import Ints, Kind, Tables
 
 HALVES = 2
@@ -27,10 +30,35 @@ def absolute(chords: Any, tonic: Any) -> Any:
     return relative(chords, -tonic)
 
 
-_TRIADS = np.zeros((CHORDS - 1, 12))
-for _root in range(12):
-    for _is_minor in range(2):
-        _TRIADS[2 * _root + _is_minor, [_root, (_root + 4 - _is_minor) % 12, (_root + 7) % 12]] = 1.0
+_SYMBOLS = [ChordSymbol(root, quality) for root in range(12) for quality in ("", "m")]
+_TRIADS = np.array([[float(tone in symbol.tones) for tone in range(12)] for symbol in _SYMBOLS])
+
+
+def chord_number(symbol: ChordSymbol) -> int:
+    """The chord of a plan for a chord symbol: its root, and minor if its third is."""
+    if symbol == NO_CHORD:
+        return 0
+    return 1 + 2 * symbol.root + (3 in symbol.intervals)
+
+
+def planned_chords(chords: Iterable[Sequence[ChordSymbol]], bars: int) -> list[int]:
+    """The chord of each half bar.
+
+    Args:
+        chords: of each bar, one or two; they are repeated.
+        bars: number of bars.
+
+    Raises:
+        ConfigError: a bar has more.
+    """
+    halves: list[int] = []
+    for number, bar in enumerate(chords, start=1):
+        if len(bar) > HALVES:
+            raise ConfigError(
+                f"⟨chords⟩ has {len(bar)} chords in bar {number}: a plan has at most {HALVES} chords per bar"
+            )
+        halves += [chord_number(symbol) for symbol in bar for _ in range(HALVES // len(bar))]
+    return [halves[number % len(halves)] for number in range(HALVES * bars)]
 
 
 def stream_plan(ids: Ints, tables: Tables) -> Ints:

@@ -120,6 +120,11 @@ def check(
     if init:
         _start(init, config, fixed | changed(config))
     precision(config)
+    if config.data.chords and config.data.tracks == "melody":
+        raise ConfigError(
+            "⟨data.chords⟩ adds a track, and a model of the melody alone does not see it: leave it out, or "
+            "use ⟨data.tracks⟩ all"
+        )
     config.settled().plans(int(config.tokenizer.kind == "grid"))
     _trainer(config, [], out, {})
 

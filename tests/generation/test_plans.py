@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.api.text import chords_of
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.cli import main
 from musegen.errors import ConfigError
@@ -20,11 +19,12 @@ from musegen.generation.sampling import RowStreams
 from musegen.models.chord_planner import Chain
 from musegen.models.encoder import Memory
 from musegen.models.seq2seq import Seq2Seq
+from musegen.music.chord_sequence import parse_chords
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import Floats
 from musegen.music.writing.midi import write_score
 from musegen.tokenizers import melody_tokenizer
-from musegen.tokenizers.chord_plan import CHORDS, NOTE_COUNTS, UNKNOWN, absolute, relative
+from musegen.tokenizers.chord_plan import CHORDS, NOTE_COUNTS, UNKNOWN, absolute, planned_chords, relative
 from musegen.tokenizers.tables import Ints
 from tests.generation.test_accompany import tune
 
@@ -48,6 +48,11 @@ def heard(machine: Machine, pianist: Path) -> tuple[Array, ...]:
     reader = melody_tokenizer(load_checkpoint(pianist).tokenizer)
     _, keys, pitch, _, tonic, lengths, _ = machine.call("encode", reader.encode(tune())[None])
     return keys, pitch, tonic, lengths[:, :4]
+
+
+def chords_of(text: str, bars: int) -> list[int]:
+    """The chords of a plan for a text."""
+    return planned_chords(parse_chords(text), bars)
 
 
 NOTHING = np.full((8, 2), UNKNOWN)

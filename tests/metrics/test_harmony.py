@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from symusic import Note, Score, Track
 
-from musegen.metrics.harmony import chord_tone_rate, pitch_class_similarity, profiles
+from musegen.metrics.harmony import chord_agreement, chord_tone_rate, pitch_class_similarity, profiles
+from musegen.music.chord_symbols import NO_CHORD, ChordSymbol
 from musegen.music.metre import bar_ticks
 from tests.music.scores import TPQ, line, score
 
@@ -70,3 +71,14 @@ def test_other_ticks_are_refused() -> None:
     human = chords([48, 52, 55])
     with pytest.raises(ValueError, match="480 ticks"):
         pitch_class_similarity(human.resample(96), human, bar_ticks(human))
+
+
+def test_chords_agree_by_beat_in_root_and_triad() -> None:
+    c, am, a7, a_minor_7_on_g = (ChordSymbol(*each) for each in ((0, ""), (9, "m"), (9, "7"), (9, "m7", 7)))
+    beats = np.arange(8) * TPQ
+    human = [(0, c), (BAR, am)]
+    assert chord_agreement(human, human, beats) == (1, 1)
+    assert chord_agreement([(0, c), (BAR, a7)], human, beats) == (1, 0.5)
+    assert chord_agreement([(TPQ, c), (BAR, a_minor_7_on_g)], human, beats) == (7 / 8, 7 / 8)
+    assert chord_agreement([(0, am)], [(0, c), (TPQ, NO_CHORD), (BAR, am)], beats) == (4 / 5, 4 / 5)
+    assert np.isnan(chord_agreement(human, [], beats)).all()

@@ -13,6 +13,7 @@ from musegen.files import write_atomic
 from musegen.music.notes import all_onsets, note_arrays
 from musegen.music.programs import program_name
 from musegen.music.quantise import UNITS, Bar, find_bars, quantise
+from musegen.music.writing.harmony import put_harmony, without_sounded_symbols
 from musegen.music.writing.notation import Chord, Signature, Value, find_signatures, spell, voices, write_bar
 
 VOICES = 4
@@ -39,12 +40,12 @@ def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
     Notes on the grid of notation are preserved exactly. A track is a part at sounding pitch; drums are
     written at their MIDI pitches. A first bar that starts with at least half a bar of rest is written
     as a pickup. Without a key signature, the one with the fewest accidentals is chosen. Velocities are
-    not written.
+    not written. Chord symbols stand above the first part; a track that only sounds them is not written.
     """
     from music21 import layout, metadata, stream
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    grid, words = quantise(score)
+    grid, words = quantise(without_sounded_symbols(score))
     bars = _with_pickup(find_bars(grid), int(all_onsets(grid).min()))
     keys = find_signatures(grid)
     result = stream.Score()
@@ -60,6 +61,7 @@ def musicxml_bytes(score: Score, *, title: str = "") -> tuple[bytes, list[str]]:
         if len(parts) > 1:
             result.insert(0, layout.StaffGroup(parts, symbol="brace", name=parts[0].partName))
     _put_tempos(result.parts[0], grid, bars)
+    put_harmony(result.parts[0], grid, bars, keys)
     exporter = GeneralObjectExporter(result)
     exporter.makeNotation = False
     return bytes(exporter.parse()), words

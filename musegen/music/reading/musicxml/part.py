@@ -165,7 +165,7 @@ class Part:
         if symbol is not None:
             offset = Fraction(number(harmony, "offset")).limit_denominator(10_000) / self.divisions
             self.marks.append((max(Fraction(0), self.now + offset), symbol))
-        elif (harmony.findtext("kind") or "").strip() != "none":
+        else:
             self.repairs["chord symbols not understood"] += 1
 
     def _note(self, note: Element) -> None:

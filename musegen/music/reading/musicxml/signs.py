@@ -5,7 +5,7 @@ from collections import Counter
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from musegen.music.chord_symbols import STEPS, ChordSymbol, moved, parse_symbol
+from musegen.music.chord_symbols import KINDS, NO_CHORD, STEPS, ChordSymbol, moved, parse_symbol
 from musegen.music.reading.bars import Metre
 from musegen.music.reading.musicxml.document import as_number, number
 from musegen.music.reading.notated import JUMPS, KeyMark, TempoMark
@@ -18,15 +18,7 @@ NOTE_TYPES = {
     "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
 }  # fmt: skip
 """Lengths in quarter notes."""
-_KINDS = {
-    "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7",
-    "major-seventh": "maj7", "minor-seventh": "m7", "diminished-seventh": "dim7", "augmented-seventh": "aug7",
-    "half-diminished": "m7b5", "major-minor": "mmaj7", "major-sixth": "6", "minor-sixth": "m6",
-    "dominant-ninth": "9", "major-ninth": "maj9", "minor-ninth": "m9", "dominant-11th": "11",
-    "major-11th": "maj11", "minor-11th": "m11", "dominant-13th": "13", "major-13th": "maj13",
-    "minor-13th": "m13", "suspended-second": "sus2", "suspended-fourth": "sus4", "power": "5",
-}  # fmt: skip
-"""Qualities of chord symbols by the kinds of MusicXML."""
+_QUALITIES = {kind: quality for quality, kind in KINDS.items()}
 
 
 def read_metre(time: Element) -> Metre | None:
@@ -81,7 +73,10 @@ def read_harmony(harmony: Element, chromatic: int, repairs: Counter[str]) -> Cho
         repairs: counts symbols of which added or changed notes are not kept.
     """
     root = _pitch_class(harmony, "root/root-step", "root/root-alter")
-    kind = _KINDS.get((harmony.findtext("kind") or "").strip())
+    named = (harmony.findtext("kind") or "").strip()
+    if named == NO_CHORD.quality:
+        return NO_CHORD
+    kind = _QUALITIES.get(named)
     if root is None or kind is None:
         return None
     bass = _pitch_class(harmony, "bass/bass-step", "bass/bass-alter")
