@@ -60,22 +60,29 @@ def fixed_window(model: Any) -> Iterator[None]:
             each.is_windowed = False
 
 
-def padded(state: Any, window: int) -> Any:
-    """A state whose past ids are padded in front to `window`, at least as many as there are."""
+def padded(state: Any, window: int, *, settled: int = 0) -> Any:
+    """A state padded in front to so many past ids, at least as many as there are.
+
+    Args:
+        state: of a model.
+        window: of the ids, and of keys and values outside the past.
+        settled: of keys and values in the past, if more than there are.
+    """
     state = _changed(state, TrackerState, lambda place: _padded(place, window))
-    return _changed(state, KeyValues, lambda cache: _padded_cache(cache, window))
+    sizes = (settled, settled, window, window)
+
+    def pad(cache: KeyValues) -> KeyValues:
+        missing = (max(0, size - each.shape[2]) for size, each in zip(sizes, cache, strict=True))
+        pairs = zip(cache, missing, strict=True)
+        return KeyValues(*(nn.functional.pad(each, (0, 0, front, 0)) for each, front in pairs))
+
+    return _changed(state, KeyValues, pad)
 
 
 def _padded(place: TrackerState, window: int) -> TrackerState:
     front = (window - place.ids.shape[1], 0)
     keys = nn.functional.pad(place.keys, front, value=-1)  # before every key that is looked up
     return place._replace(ids=nn.functional.pad(place.ids, front), keys=keys)
-
-
-def _padded_cache(cache: KeyValues, window: int) -> KeyValues:
-    front = (0, 0, window - cache.keys.shape[2], 0)
-    recent = (nn.functional.pad(each, front) for each in (cache.keys, cache.values))
-    return KeyValues(cache.past_keys, cache.past_values, *recent)
 
 
 def forgetful(model: Any, state: Any) -> Any:
