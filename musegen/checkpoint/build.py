@@ -47,7 +47,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
     encoder = Encoder(
         tracker=make_tracker(melody, ()),
         bar_positions=_bar_positions(melody),
-        **settings | {"num_layers": config.encoder.num_layers},
+        **settings | {"num_layers": config.encoder.num_layers, "heads": _encoder_heads(config)},
     )
     is_aligned = config.encoder.alignment == "now"
     extra = {"extra_references": int(is_aligned), "features": features}
@@ -83,7 +83,7 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         bar_positions=_bar_positions(tables),
         num_layers=1,
         is_residual=True,
-        **shared,
+        **shared | {"heads": _encoder_heads(config)},
     )
     tracker = _decoder_tracker(tables, settings.lookback, features=settings.features)
     decoder = StreamDecoder(
@@ -116,6 +116,11 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:
     """The tracker of a decoder, without look-backs if it has no features."""
     return make_tracker(tables, lookback if features else ())
+
+
+def _encoder_heads(config: TrainConfig) -> int:
+    """Half the heads of the decoder for each direction, which is half as wide."""
+    return max(1, config.model.heads // 2)
 
 
 def _bar_positions(tables: Tables) -> torch.Tensor:

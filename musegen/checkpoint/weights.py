@@ -29,7 +29,9 @@ def check_sizes(path: Path, expected: Sizes) -> None:
     """
     shapes = _shapes(path)
     layers = {
-        prefix: len({name[len(prefix) :].split(".")[1] for name in shapes if name.startswith(f"{prefix}layers.")})
+        prefix: len(
+            {name[len(prefix) :].split(".")[1] for name in shapes if name.startswith(f"{prefix}layers.")}
+        )
         for prefix in expected.layers
     }
     for name, size in (expected.shapes | expected.layers).items():

@@ -12,7 +12,8 @@ from musegen.cli import evaluate, generate, prepare, render
 from musegen.cli.parse import Flag, parse
 from musegen.cli.repertoire import play_repertoire
 from musegen.config.options import SamplingOptions
-from musegen.config.settings import LMConfig, OptimConfig, TrainConfig, TrainerConfig
+from musegen.config.settings import LMConfig, TrainConfig
+from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.console import say
 
 if TYPE_CHECKING:

@@ -7,34 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.options import SamplingOptions
-from musegen.config.ranges import (
-    BELOW_ONE,
-    DEVICES,
-    DURATION,
-    LIMIT,
-    ONE_UP,
-    POSITIVE,
-    SEED,
-    SHARE,
-    ZERO_OFF,
-    ZERO_UP,
-    Check,
-    Checked,
-    one_of,
-    setting,
-)
+from musegen.config.ranges import BELOW_ONE, ONE_UP, SEED, ZERO_OFF, ZERO_UP, Check, Checked, setting
+from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
 Writes: TypeAlias = Literal["pieces", "accompaniments", "clips"]
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
 UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
 """Settings of the tokenizer that a kind of tokenizer does not support."""
-LR, LR_SLOW = 5e-3, 2e-3
-"""Default learning rates: of recurrent models, and of VAEs and transformers."""
 HEADS = (1, 2, 4, 8)
 """They divide every width that is tried for a time, see training/budget.py."""
 LONG_CLIP = 8
@@ -134,19 +116,19 @@ class LMConfig(Checked, prefix="model."):
             for name in ("heads", "context"):
                 if getattr(self, name) != getattr(type(self), name):
                     raise ConfigError(
-                        f"⟨model.{name}⟩ is for transformers, and ⟨model.cell⟩ is {self.cell}: leave it out, or "
-                        "use ⟨model.cell⟩ transformer"
+                        f"⟨model.{name}⟩ is for transformers, and ⟨model.cell⟩ is {self.cell}: leave it "
+                        "out, or use ⟨model.cell⟩ transformer"
                     )
             return
         if self.weight_dropout:
             raise ConfigError(
-                "⟨model.weight-dropout⟩ is for recurrent cells, and ⟨model.cell⟩ is transformer: leave it out; "
-                "⟨model.dropout⟩ is for both"
+                "⟨model.weight-dropout⟩ is for recurrent cells, and ⟨model.cell⟩ is transformer: leave it "
+                "out; ⟨model.dropout⟩ is for both"
             )
         if self.hidden_size % (factor := max(4, 2 * self.heads)):
             raise ConfigError(
-                f"⟨model.hidden-size⟩ is {self.hidden_size}: a transformer of {self.heads} ⟨model.heads⟩ needs "
-                f"a multiple of {factor}"
+                f"⟨model.hidden-size⟩ is {self.hidden_size}: a transformer of {self.heads} ⟨model.heads⟩ "
+                f"needs a multiple of {factor}"
             )
 
 
@@ -212,54 +194,6 @@ class EncoderConfig(Checked, prefix="encoder."):
     plan: bool | None = None
     """First plan chords and note density for each half bar, then generate the notes. Default: on for event
     tokens (remi)."""
-
-
-@dataclass(frozen=True)
-class OptimConfig(Checked, prefix="optim."):
-    """The optimizer."""
-
-    optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
-    """Optimizer, as in torch.optim."""
-    lr: float | None = setting(None, POSITIVE)
-    """Maximum learning rate. Default: 5e-3; 2e-3 for a VAE or a transformer."""
-    weight_decay: float = setting(0.01, ZERO_UP)
-    """Weight decay per step, relative to the learning rate (AdamW)."""
-    warmup: float = setting(0.05, SHARE)
-    """Fraction of the steps over which the learning rate rises from zero."""
-    clip: float = setting(1.0, ZERO_OFF)
-    """Maximum gradient norm; 0 is off."""
-    batch_tokens: int = setting(16384, ONE_UP)
-    """Tokens per batch, padding included."""
-    patience: int = setting(8, ONE_UP)
-    """Early stopping: number of validations without improvement."""
-
-
-@dataclass(frozen=True)
-class TrainerConfig(Checked, prefix="trainer."):
-    """Arguments of Lightning's Trainer."""
-
-    max_steps: int | None = setting(None, ONE_UP)
-    """Maximum number of steps. Default: depends on the size of the dataset, and on the maximum time."""
-    max_time: str | None = setting(None, DURATION)
-    """Maximum time of the training, such as 90s, 8m or 1h30m; size of the model, batches, steps and
-    validations are fitted to it, unless they are set. Default: 15m on a CPU; no limit on a GPU."""
-    accelerator: str = setting("auto", one_of(ACCELERATORS))
-    """cpu, gpu, cuda, mps, tpu or auto."""
-    devices: str = setting("auto", DEVICES)
-    """Number of devices, or auto."""
-    num_nodes: int = setting(1, ONE_UP)
-    """Number of machines (nodes)."""
-    strategy: str = "auto"
-    """Lightning strategy, such as ddp or fsdp."""
-    precision: str | None = setting(None, one_of(PRECISIONS))
-    """32-true, bf16-mixed, 16-mixed or 64-true. Default: bf16-mixed if the device supports it, else
-    32-true."""
-    limit_train_batches: int | float = setting(1.0, LIMIT)
-    """Fraction (up to 1.0) or number of training batches per epoch."""
-    limit_val_batches: int | float = setting(1.0, LIMIT)
-    """Fraction (up to 1.0) or number of validation pieces."""
-    val_check_interval: int | None = setting(None, ONE_UP)
-    """Steps between validations. Default: depends on the size of the dataset."""
 
 
 @dataclass(frozen=True)

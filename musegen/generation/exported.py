@@ -269,17 +269,16 @@ class ExportedRun:
                 front = np.full((len(past), window - past.shape[1]), empty, np.int64)
                 self._rows[f"{place}.{name}"] = np.concatenate([front, past], axis=1)
 
-
     def _settle(self, room: int = AHEAD) -> None:
         """Move keys and values of a transformer to its past, with room for so many new ones beside it.
 
-        The past stays where it is for some steps, as a power of 2 up to the context; so a step does not copy it.
+        The past stays as it is for some steps, padded to a power of 2; so a step does not copy it.
         """
         attention = self._graph.facts.get("attention")
         if not attention:
             return
         context, backbone, layers = attention
-        count, settled = (int(self._rows[f"{backbone}.{name}"][0]) for name in ("count", "settled"))
+        count, settled = (int(self._rows[f"{backbone}.{name}"][0]) for name in ("total", "settled"))
         window = max(FIRST_WINDOW, 1 << (min(count, context) - 1).bit_length())
         for layer in range(layers):
             for name in ("keys", "values"):
@@ -288,8 +287,10 @@ class ExportedRun:
                 both = np.concatenate([self._rows[past], new], axis=2)[:, :, -window:]
                 front = ((0, 0), (0, 0), (window - both.shape[2], 0), (0, 0))
                 self._rows[past] = np.pad(both, front)
-                self._rows[recent] = np.zeros((*both.shape[:2], min(room, context), both.shape[3]), both.dtype)
-        self._rows[f"{backbone}.settled"] = self._rows[f"{backbone}.count"].copy()
+                self._rows[recent] = np.zeros(
+                    (*both.shape[:2], min(room, context), both.shape[3]), both.dtype
+                )
+        self._rows[f"{backbone}.settled"] = self._rows[f"{backbone}.total"].copy()
         self._loop = None
 
     def _look(self) -> None:

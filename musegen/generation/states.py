@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from musegen.models.encoder import BAR_KEY, BY_ID, Memory
 from musegen.models.position.features import TrackerState
-from musegen.models.transformer import KeyValues, TransformerState
+from musegen.models.transformer import KeyValues, Transformer, TransformerState
 
 
 def count_rows(state: Any) -> int:
@@ -88,7 +88,8 @@ def _padded(place: TrackerState, window: int) -> TrackerState:
 def forgetful(model: Any, state: Any) -> Any:
     """A state without the past ids that no look-back and no attention reaches any more."""
     state = _changed(state, TrackerState, model.decoder.tracker.forget)
-    return _changed(state, TransformerState, lambda backbone: model.decoder.rnn.forget(backbone))
+    backbone = model.decoder.rnn
+    return _changed(state, TransformerState, backbone.forget) if isinstance(backbone, Transformer) else state
 
 
 def _changed(state: Any, kind: type, change: Any) -> Any:

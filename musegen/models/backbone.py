@@ -8,7 +8,7 @@ from musegen.models.transformer import Transformer
 
 
 def make_backbone(
-    *, cell: str, heads: int, context: int | None, weight_dropout: float, **sizes: Any
+    *, cell: str, heads: int = 1, context: int | None = None, weight_dropout: float = 0.0, **sizes: Any
 ) -> Backbone[Any]:
     """A backbone with fresh weights.
 

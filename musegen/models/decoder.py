@@ -30,17 +30,13 @@ class StreamDecoder(nn.Module):
 
     Args:
         tracker: follows the stream through its bars.
-        cell: of the backbone: see `make_backbone`.
         embedding_dim: width of the token embedding.
         hidden_size: H.
-        num_layers: of the backbone.
         dropout: in the inputs, between the layers and before the logits.
-        weight_dropout: of recurrent weights.
-        heads: of a transformer.
-        context: of a transformer.
         features: whether the ids have features; without them the backbone gets the ids alone.
         extra_references: reference pitches for intervals beyond the tracker's.
         input_dropout: share of the steps at which training hides the ids and keeps only the position.
+        **backbone: the other arguments of `make_backbone`.
     """
 
     _pitch_ids: Tensor
@@ -52,17 +48,13 @@ class StreamDecoder(nn.Module):
         self,
         *,
         tracker: Tracker,
-        cell: str,
         embedding_dim: int,
         hidden_size: int,
-        num_layers: int,
         dropout: float,
-        weight_dropout: float = 0.0,
-        heads: int = 1,
-        context: int | None = None,
         features: bool = True,
         extra_references: int = 0,
         input_dropout: float = 0.0,
+        **backbone: Any,
     ) -> None:
         super().__init__()
         layout = tracker.layout if features else InputLayout(recent=0, lookback=0, intervals=0, places={})
@@ -79,10 +71,7 @@ class StreamDecoder(nn.Module):
         width = layout.width(embedding_dim) if features else embedding_dim
         self.input = nn.Linear(width, hidden_size)
         self.dropout = LockedDropout(dropout)
-        sizes = {"input_size": hidden_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        settings: dict[str, Any] = {"dropout": dropout, "weight_dropout": weight_dropout}
-        settings |= {"heads": heads, "context": context}
-        self.rnn = make_backbone(cell=cell, **sizes, **settings)
+        self.rnn = make_backbone(input_size=hidden_size, hidden_size=hidden_size, dropout=dropout, **backbone)
         # Output heads.
         self.logits = nn.Linear(hidden_size, self.vocab_size)
         self.leap = nn.Linear(hidden_size, references * (2 * WIDEST + 1)) if references else None
@@ -109,9 +98,7 @@ class StreamDecoder(nn.Module):
         """The state before the first id."""
         return DecoderState(self.rnn.init_state(batch_size), self.tracker.init_state(batch_size))
 
-    def run(
-        self, step: StepFeatures, state: Any, context: Tensor | None = None
-    ) -> tuple[Tensor, Any]:
+    def run(self, step: StepFeatures, state: Any, context: Tensor | None = None) -> tuple[Tensor, Any]:
         """The backbone over T ids.
 
         Args:
@@ -222,7 +209,8 @@ class StreamDecoder(nn.Module):
             return look_up(tables, step.inputs, step.features)
         hidden = torch.rand(*step.bar.shape, 1, device=step.bar.device) < self.input_dropout
         if tables is None:
-            return self.input(self.embedding(step.inputs[..., 0])).masked_fill(hidden, 0.0)
+            inputs = self.input(self.embedding(step.inputs[..., 0]))
+            return inputs.masked_fill(hidden, 0.0)
         music, where = split_lookups(tables, self.layout.music)
         known = look_up(music, step.inputs[..., : self.layout.music], step.features)
         return known.masked_fill(hidden, 0.0) + look_up(where, step.inputs[..., self.layout.music :])

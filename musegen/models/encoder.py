@@ -51,15 +51,11 @@ class Encoder(nn.Module):
     Args:
         tracker: follows the source through its bars; without look-back.
         bar_positions: (M + 1,) positions of a bar of each metre, by its rank from 1 up.
-        cell: of the backbones, one for each direction: see `make_backbone`.
         embedding_dim: width of the token embedding.
         hidden_size: H of the states returned, half of it for each direction.
-        num_layers: layers per direction.
         dropout: in the inputs and between the layers.
-        weight_dropout: of recurrent weights.
-        heads: of a transformer, half of them for each direction.
-        context: of a transformer.
         is_residual: the inputs are added to the outputs of the layers.
+        **backbone: the other arguments of `make_backbone`, for each direction.
     """
 
     _bar_positions: Tensor
@@ -69,15 +65,11 @@ class Encoder(nn.Module):
         *,
         tracker: Tracker,
         bar_positions: Tensor,
-        cell: str,
         embedding_dim: int,
         hidden_size: int,
-        num_layers: int,
         dropout: float,
-        weight_dropout: float = 0.0,
-        heads: int = 1,
-        context: int | None = None,
         is_residual: bool = False,
+        **backbone: Any,
     ) -> None:
         super().__init__()
         self.register_buffer("_bar_positions", bar_positions, persistent=False)
@@ -88,15 +80,8 @@ class Encoder(nn.Module):
             self.add_module(name, nn.Embedding(rows, hidden_size))
         self.input = nn.Linear(tracker.layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
-        settings: dict[str, Any] = {
-            "input_size": hidden_size,
-            "hidden_size": hidden_size // 2,
-            "num_layers": num_layers,
-            "heads": max(1, heads // 2),
-        }
-        settings |= {"dropout": dropout, "weight_dropout": weight_dropout, "context": context}
-        self.forwards = make_backbone(cell=cell, **settings)
-        self.backwards = make_backbone(cell=cell, **settings)
+        backbone |= {"input_size": hidden_size, "hidden_size": hidden_size // 2, "dropout": dropout}
+        self.forwards, self.backwards = make_backbone(**backbone), make_backbone(**backbone)
         for name in tracker.layout.places:
             nn.init.normal_(getattr(self, name).weight, std=0.05)
 

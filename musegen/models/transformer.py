@@ -1,4 +1,4 @@
-"""Causal self-attention (Vaswani 2017) with rotary positions (Su 2021); the state is a cache of keys and values.
+"""Causal self-attention with rotary positions (Su 2021); the state is a cache of keys and values.
 
 An id attends to itself and to the ids before it, `context` in all, so that the memory of a long piece is
 bounded. Keys are cached as rotated by their own index: what they weigh depends on the distance alone.
@@ -35,7 +35,7 @@ class KeyValues(NamedTuple):
 class TransformerState(NamedTuple):
     """The state after some ids, equally many in every row."""
 
-    count: Tensor
+    total: Tensor
     """(B,) ids so far."""
     settled: Tensor
     """(B,) how many of them are in the past."""
@@ -104,7 +104,9 @@ class Transformer(nn.Module):
         self.register_buffer("_frequencies", BASE ** (-torch.arange(0, width, 2) / width), persistent=False)
         self.num_values = 2 * hidden_size * num_layers
         for name, weight in self.named_parameters():
-            if name.endswith(("attended.weight", "narrow.weight")):  # as in GPT-2: what is added up stays small
+            if name.endswith(
+                ("attended.weight", "narrow.weight")
+            ):  # as in GPT-2: what is added up stays small
                 nn.init.normal_(weight, std=0.02 / (2 * num_layers) ** 0.5)
 
     def init_state(self, batch_size: int) -> TransformerState:
@@ -127,13 +129,15 @@ class Transformer(nn.Module):
 
     def forget(self, state: TransformerState) -> TransformerState:
         """The state with all its ids in the past, without those that no later id attends to."""
+        padding = state.layers[0].keys.shape[2] - int((state.total - state.settled)[0])
 
         def settled(cache: KeyValues) -> KeyValues:
-            keys = torch.cat([cache.past_keys, cache.keys], dim=2)[:, :, 1 - self.context :]
-            values = torch.cat([cache.past_values, cache.values], dim=2)[:, :, 1 - self.context :]
+            pairs = (cache.past_keys, cache.keys), (cache.past_values, cache.values)
+            both = (torch.cat([past, new[:, :, max(0, padding) :]], dim=2) for past, new in pairs)
+            keys, values = (each[:, :, 1 - self.context :] for each in both)
             return KeyValues(keys, values, cache.keys[:, :, :0], cache.values[:, :, :0])
 
-        return TransformerState(state.count, state.count, tuple(map(settled, state.layers)))
+        return TransformerState(state.total, state.total, tuple(map(settled, state.layers)))
 
     def forward(self, inputs: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
         """Run T steps.
@@ -148,7 +152,7 @@ class Transformer(nn.Module):
         steps, held = inputs.shape[1], state.layers[0].keys.shape[2]
         # What is out of reach of the first of these ids is dropped.
         drop = steps if self.is_windowed else max(0, held - self.context + 1)
-        index = state.count[:, None] + torch.arange(steps, device=inputs.device)  # (B, T)
+        index = state.total[:, None] + torch.arange(steps, device=inputs.device)  # (B, T)
         angles = index[:, None, :, None].float() * self._frequencies
         turns = angles.cos(), angles.sin()  # (B, 1, T, D / 2)
         mask = self._mask(index, state, held - drop + steps)
@@ -156,7 +160,7 @@ class Transformer(nn.Module):
         for layer, cache in zip(self.layers, state.layers, strict=True):
             output, after = layer(output, cache, turns, mask, drop)
             layers.append(after)
-        return self.norm(output), TransformerState(state.count + steps, state.settled, tuple(layers))
+        return self.norm(output), TransformerState(state.total + steps, state.settled, tuple(layers))
 
     def _mask(self, index: Tensor, state: TransformerState, recent: int) -> Tensor | None:
         """Which keys each id attends to, (B, 1, T, N + recent); None: all up to its own."""
@@ -191,4 +195,5 @@ def _attend(query: Tensor, cache: KeyValues, mask: Tensor | None) -> Tensor:
     parts = (cache.past_keys, cache.keys)
     scores = torch.cat([query @ keys.transpose(2, 3) for keys in parts], dim=3) / query.shape[3] ** 0.5
     weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=3)
-    return weights[..., :past] @ cache.past_values + weights[..., past:] @ cache.values
+    found: Tensor = weights[..., :past] @ cache.past_values + weights[..., past:] @ cache.values
+    return found

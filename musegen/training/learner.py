@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from musegen.config.settings import OptimConfig
+from musegen.config.trainer import OptimConfig
 from musegen.training.sharding import Batch
 
 FINAL_LR = 0.02

@@ -160,11 +160,12 @@ def _check_settings(then: TrainConfig, now: TrainConfig, completed: TrainConfig)
     if then.family != now.family:
         raise ConfigError(f"⟨resume⟩: the run is of family {then.family}, not {now.family}")
     before, after, default = (flat(asdict(each)) for each in (then, now, type(now)()))
+    settled = flat(asdict(completed))
     changed = [name for name, value in after.items() if value not in (before[name], default[name])]
     if changed:
         name, flag = changed[0], f"⟨{changed[0].replace('_', '-')}⟩"
         raise ConfigError(
-            f"⟨resume⟩ keeps the settings of the run: {flag} was {flat(asdict(completed))[name]}, not {after[name]}; "
+            f"⟨resume⟩ keeps the settings of the run: {flag} was {settled[name]}, not {after[name]}; "
             "leave it out, or train into another ⟨out⟩"
         )
 
