@@ -3,6 +3,7 @@
 `families.py` lists which function belongs to which family.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +19,7 @@ from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
 from musegen.models.position import make_tracker
+from musegen.models.position.features import Tracker
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE, ClipEncoder
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
@@ -25,29 +27,31 @@ from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
     """A model with fresh weights, built from its configuration."""
-    model: nn.Module = load(family_of(config.family).build)(config, tokenizer)
+    model: nn.Module = load(family_of(config.family).build)(config.settled(), tokenizer)
     return model
 
 
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     """Build a language model."""
     settings: dict[str, Any] = asdict(config.model)
-    tracker = make_tracker(tokenizer.tables, settings.pop("lookback"))
+    tracker = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=config.model.features)
     return LanguageModel(StreamDecoder(tracker=tracker, **settings))
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
     """Build an accompaniment model (seq2seq), with a chord planner if configured."""
     settings: dict[str, Any] = asdict(config.model)
-    target = make_tracker(tokenizer.tables, settings.pop("lookback"))
+    features = settings.pop("features")
+    target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
     melody = melody_tokenizer(tokenizer).tables
     encoder = Encoder(
         tracker=make_tracker(melody, ()),
         bar_positions=_bar_positions(melody),
-        **settings | {"num_layers": config.encoder.num_layers},
+        **settings | {"num_layers": config.encoder.num_layers, "heads": _encoder_heads(config)},
     )
     is_aligned = config.encoder.alignment == "now"
-    decoder = StreamDecoder(tracker=target, extra_references=int(is_aligned), **settings)
+    extra = {"extra_references": int(is_aligned), "features": features}
+    decoder = StreamDecoder(tracker=target, **extra, **settings)
     planner = reader = None
     if config.plans(tokenizer.tables.voices):
         lengths = _bar_positions(tokenizer.tables)
@@ -69,21 +73,25 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     Raises:
         ConfigError: the latent space is too small for the number of bars.
     """
-    tables, settings = tokenizer.tables, config.model.settled()
+    tables, settings = tokenizer.tables, config.model
     assert settings.latent_dim is not None
     assert settings.input_dropout is not None
-    names = ("cell", "embedding_dim", "hidden_size", "dropout", "weight_dropout")
+    names = ("cell", "embedding_dim", "hidden_size", "dropout", "weight_dropout", "heads", "context")
     shared: dict[str, Any] = {name: getattr(settings, name) for name in names}  # by encoder and decoder
     reader = Encoder(
         tracker=make_tracker(tables, (), is_reader=True),
         bar_positions=_bar_positions(tables),
         num_layers=1,
         is_residual=True,
-        **shared,
+        **shared | {"heads": _encoder_heads(config)},
     )
-    tracker = make_tracker(tables, settings.lookback)
+    tracker = _decoder_tracker(tables, settings.lookback, features=settings.features)
     decoder = StreamDecoder(
-        tracker=tracker, num_layers=settings.num_layers, input_dropout=settings.input_dropout, **shared
+        tracker=tracker,
+        num_layers=settings.num_layers,
+        input_dropout=settings.input_dropout,
+        features=settings.features,
+        **shared,
     )
     bars, latent_dim = settings.clip_bars, settings.latent_dim
     encoder: ClipEncoder | BarEncoder
@@ -103,6 +111,16 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         clip_bars=bars,
         latent_dim=latent_dim,
     )
+
+
+def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:
+    """The tracker of a decoder, without look-backs if it has no features."""
+    return make_tracker(tables, lookback if features else ())
+
+
+def _encoder_heads(config: TrainConfig) -> int:
+    """Half the heads of the decoder for each direction, which is half as wide."""
+    return max(1, config.model.heads // 2)
 
 
 def _bar_positions(tables: Tables) -> torch.Tensor:

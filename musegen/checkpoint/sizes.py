@@ -19,7 +19,7 @@ class Sizes(NamedTuple):
     shapes: dict[str, tuple[int, ...]]
     """Shapes of some tensors, by name."""
     layers: dict[str, int]
-    """Number of recurrent layers under each prefix."""
+    """Number of layers of the backbone under each prefix."""
     buffers: frozenset[str] = frozenset()
     """Names of tensors that are saved with the parameters of a model but are none."""
 

@@ -29,7 +29,9 @@ def check_sizes(path: Path, expected: Sizes) -> None:
     """
     shapes = _shapes(path)
     layers = {
-        prefix: sum(name.startswith(prefix) and ".weight_hh_l0" in name for name in shapes)
+        prefix: len(
+            {name[len(prefix) :].split(".")[1] for name in shapes if name.startswith(f"{prefix}layers.")}
+        )
         for prefix in expected.layers
     }
     for name, size in (expected.shapes | expected.layers).items():

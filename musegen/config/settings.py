@@ -18,7 +18,7 @@ from musegen.config.ranges import (
     Checked,
     setting,
 )
-from musegen.config.trainer import OptimConfig, TrainerConfig
+from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
 Writes: TypeAlias = Literal["pieces", "accompaniments", "clips"]
@@ -27,6 +27,8 @@ GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
 UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
 """Settings of the tokenizer that a kind of tokenizer does not support."""
+HEADS = (1, 2, 4, 8)
+"""They divide every width that is tried for a time, see training/budget.py."""
 LONG_CLIP = 8
 """Clips of at least this many bars have a hierarchical decoder by default."""
 
@@ -93,22 +95,53 @@ class DataConfig(Checked, prefix="data."):
 
 @dataclass(frozen=True)
 class LMConfig(Checked, prefix="model."):
-    """The recurrent language model."""
+    """The language model."""
 
-    cell: Literal["lstm", "gru", "rnn"] = "lstm"
-    """Type of recurrent cell."""
+    cell: Literal["lstm", "gru", "rnn", "transformer"] = "lstm"
+    """What carries the state through time: recurrent layers of a type of cell, or a transformer."""
     embedding_dim: int = setting(128, ONE_UP)
     """Dimension of the token embedding."""
     hidden_size: int = setting(384, ONE_UP)
-    """Size of the hidden state of each recurrent layer."""
+    """Width of each layer."""
     num_layers: int = setting(2, ONE_UP)
-    """Number of recurrent layers."""
+    """Number of layers."""
     dropout: float = setting(0.2, BELOW_ONE)
     """Dropout probability between layers."""
     weight_dropout: float = setting(0.0, BELOW_ONE)
     """Dropout probability of the recurrent weights (weight drop): useful with only a few hundred pieces."""
     lookback: tuple[int, ...] = setting((1, 2, 4, 8), BARS_BACK)
     """Extra input: the tokens at the same position in the bar, this many bars earlier."""
+    features: bool = True
+    """Musical features: position in the bar, recent tokens, intervals, look-back. Without them the decoder
+    gets the tokens alone."""
+    heads: int = setting(4, (lambda value: value in HEADS, "1, 2, 4 or 8"))
+    """Attention heads of a transformer."""
+    context: int | None = setting(None, (lambda value: value >= 16, "16 or more"))
+    """Number of tokens that a transformer attends to at most. Default: as many as data.window."""
+
+    def __post_init__(self) -> None:
+        """Reject values that are not allowed, and settings of another type of cell."""
+        super().__post_init__()
+        if not self.features and self.lookback != type(self).lookback:
+            raise ConfigError("⟨model.lookback⟩ is one of the features, which are off: leave one of both out")
+        if self.cell != "transformer":
+            for name in ("heads", "context"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise ConfigError(
+                        f"⟨model.{name}⟩ is for transformers, and ⟨model.cell⟩ is {self.cell}: leave it "
+                        "out, or use ⟨model.cell⟩ transformer"
+                    )
+            return
+        if self.weight_dropout:
+            raise ConfigError(
+                "⟨model.weight-dropout⟩ is for recurrent cells, and ⟨model.cell⟩ is transformer: leave it "
+                "out; ⟨model.dropout⟩ is for both"
+            )
+        if self.hidden_size % (factor := max(4, 2 * self.heads)):
+            raise ConfigError(
+                f"⟨model.hidden-size⟩ is {self.hidden_size}: a transformer of {self.heads} ⟨model.heads⟩ "
+                f"needs a multiple of {factor}"
+            )
 
 
 @dataclass(frozen=True)
@@ -232,8 +265,12 @@ class TrainConfig(Checked):
         return False
 
     def settled(self) -> Self:
-        """A copy with the defaults of the model filled in."""
-        return self
+        """A copy with the defaults that depend on other settings filled in."""
+        is_transformer = self.model.cell == "transformer"
+        context = self.model.context or (self.data.window if is_transformer else None)
+        rate = self.optim.lr or (LR_SLOW if is_transformer or self.writes == "clips" else LR)
+        model, optim = replace(self.model, context=context), replace(self.optim, lr=rate)
+        return replace(self, model=model, optim=optim)
 
 
 @dataclass(frozen=True)
@@ -264,7 +301,7 @@ class VAETrainConfig(TrainConfig):
     data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
     model: VAEConfig = field(default_factory=VAEConfig)
     # Tuned on folk at equal training time: see benchmarks/RESULTS.md.
-    optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=2e-3, batch_tokens=4096))
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(batch_tokens=4096))
     latent: LatentConfig = field(default_factory=LatentConfig)
 
     def __post_init__(self) -> None:
@@ -292,7 +329,8 @@ class VAETrainConfig(TrainConfig):
 
     def settled(self) -> Self:
         """A copy with the defaults of the model and its latent space filled in."""
-        model = self.model.settled()
+        settled = super().settled()
+        model = settled.model.settled()
         free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
         latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)
-        return replace(self, model=model, latent=latent)
+        return replace(settled, model=model, latent=latent)

@@ -28,7 +28,7 @@ from musegen.tokenizers.grammars import make_grammar
 from musegen.tokenizers.limits import Constraints, Limits, limits_of
 from musegen.tokenizers.tables import NO_CLASS, Tables
 
-ROWS, WINDOW, VOICES, PLAN = 3, 11, 5, 7
+ROWS, WINDOW, VOICES, PLAN, SETTLED = 3, 11, 5, 7, 13
 """Sizes of the examples: any but 0 and 1, of which torch makes constants, and all different."""
 Named = dict[str, Tensor]
 
@@ -74,11 +74,15 @@ class Exporter:
         around = getattr(self._model, "reach", None)
         is_wide = getattr(self._model, "alignment", "none") == "none"
         source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in BY_ID]]
-        place = (
-            "rows.state.place" if hasattr(self._example_rows().state, "place") else "rows.state.decoder.place"
-        )
+        own = "rows.state" if hasattr(self._example_rows().state, "place") else "rows.state.decoder"
         functions = list(self._model.functions())
-        return {"lookback": [span, most, place], "source": source, "functions": functions}
+        context = getattr(self._model.decoder.rnn, "context", None)
+        return {
+            "lookback": [span, most, f"{own}.place"],
+            "source": source,
+            "functions": functions,
+            "attention": context and [context, f"{own}.rnn", len(self._model.decoder.rnn.layers)],
+        }
 
     def _example_rows(self) -> Rows:
         start = self._model.functions()["start"]
@@ -99,7 +103,7 @@ class Exporter:
         return _Traced(begin, inputs)
 
     def _traced_step(self) -> "_Traced":
-        rows = padded(self._example_rows(), WINDOW)
+        rows = padded(self._example_rows(), WINDOW, settled=SETTLED)
         request = (_example_settings(self._tables), self._limits, rows)
         inputs = {"uniform": torch.rand(ROWS, dtype=torch.float64), "forced": torch.tensor([-1] * ROWS)}
         for part, prefix in zip(request, ("settings", "limits", "rows"), strict=True):
@@ -221,12 +225,12 @@ def _bind(graph: ir.Graph, names: list[str], path: Path) -> None:
 
 
 def _names(tree: Any, prefix: str) -> Named:
-    """The tensors of nested NamedTuples by their names, such as "rows.state.rnn.hidden"."""
+    """The tensors of nested tuples by their names, such as "rows.state.rnn.layers.0.keys"."""
     if isinstance(tree, Tensor):
         return {prefix: tree}
     found: Named = {}
-    for field in tree._fields:
-        found |= _names(getattr(tree, field), f"{prefix}.{field}")
+    for field, part in zip(getattr(tree, "_fields", range(len(tree))), tree, strict=True):
+        found |= _names(part, f"{prefix}.{field}")
     return found
 
 

@@ -194,6 +194,7 @@ class ExportedRun:
     def inputs(self, settings: Settings, *, window: int) -> Arrays:
         """The inputs of the next step besides random numbers and forced ids, with room for past ids."""
         self._fit_window(least=window)
+        self._settle(room=window)
         return self._named(settings) | self._limits | self._rows
 
     def step(self, uniform: Floats, settings: Settings, forced: Ints | None = None) -> tuple[Ints, Array]:
@@ -211,6 +212,7 @@ class ExportedRun:
     def _take(self, uniform: Floats, forced: Ints, settings: Arrays) -> Ints:
         if self._left == 0:
             self._fit_window()
+            self._settle()
         self._left -= 1
         if self._source:
             self._look()
@@ -266,6 +268,30 @@ class ExportedRun:
                 past = self._rows[f"{place}.{name}"][:, -window:]
                 front = np.full((len(past), window - past.shape[1]), empty, np.int64)
                 self._rows[f"{place}.{name}"] = np.concatenate([front, past], axis=1)
+
+    def _settle(self, room: int = AHEAD) -> None:
+        """Move keys and values of a transformer to its past, with room for so many new ones beside it.
+
+        The past stays as it is for some steps, padded to a power of 2; so a step does not copy it.
+        """
+        attention = self._graph.facts.get("attention")
+        if not attention:
+            return
+        context, backbone, layers = attention
+        count, settled = (int(self._rows[f"{backbone}.{name}"][0]) for name in ("total", "settled"))
+        window = max(FIRST_WINDOW, 1 << (min(count, context) - 1).bit_length())
+        for layer in range(layers):
+            for name in ("keys", "values"):
+                past, recent = (f"{backbone}.layers.{layer}.{each}" for each in (f"past_{name}", name))
+                new = self._rows[recent][:, :, self._rows[recent].shape[2] - (count - settled) :]
+                both = np.concatenate([self._rows[past], new], axis=2)[:, :, -window:]
+                front = ((0, 0), (0, 0), (window - both.shape[2], 0), (0, 0))
+                self._rows[past] = np.pad(both, front)
+                self._rows[recent] = np.zeros(
+                    (*both.shape[:2], min(room, context), both.shape[3]), both.dtype
+                )
+        self._rows[f"{backbone}.settled"] = self._rows[f"{backbone}.total"].copy()
+        self._loop = None
 
     def _look(self) -> None:
         """Put the part of the source that the next id needs into the rows: see `in_view` in states.py."""

@@ -27,6 +27,9 @@ DIGITS = 16
 FORM = 3
 """Of the inputs of graphs: raised when they change within a version, so that older ones are not used."""
 
+ADDED = {"features": True, "heads": 4, "context": None}
+"""Settings of models that older graphs do not know, with the values that they have there."""
+
 
 class GraphStore:
     """The graphs of a checkpoint.
@@ -131,6 +134,8 @@ def _key(checkpoint: Checkpoint) -> str:
     """A hash of what a graph depends on."""
     config = asdict(checkpoint.config)
     settings = {name: config[name] for name in ("family", "model", "encoder") if name in config}
+    if ADDED.items() <= settings["model"].items():
+        settings["model"] = {name: each for name, each in settings["model"].items() if name not in ADDED}
     parts = [__version__, checkpoint.sha256, checkpoint.tokenizer.to_dict(), settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

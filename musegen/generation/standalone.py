@@ -108,8 +108,8 @@ prompt, and returns the state after it. Outputs named `next.` are the inputs of 
 such an output stay as they are. `uniform` are random numbers in [0, 1), `forced` the ids of a prompt, or -1.
 `settings.` are those of `musegen generate`, `limits.` what the grammar allows (bars, metres, pitches). Past
 ids are in `rows...ids` and `rows...keys`, of which each step drops the first: as many columns as the
-look-backs need must be there. The ids are the vocabulary in tokenizer.json of the checkpoint. `{arrays}`
-has the inputs of a first step.
+look-backs need must be there; likewise the keys and values of a transformer, as many as its context. The
+ids are the vocabulary in tokenizer.json of the checkpoint. `{arrays}` has the inputs of a first step.
 
 ```python
 import numpy as np

@@ -1,4 +1,4 @@
-"""States of a batch: nested NamedTuples of batch-first tensors."""
+"""States of a batch: nested tuples, most of them named, of batch-first tensors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from musegen.models.encoder import BAR_KEY, BY_ID, Memory
 from musegen.models.position.features import TrackerState
+from musegen.models.transformer import KeyValues, Transformer, TransformerState
 
 
 def count_rows(state: Any) -> int:
@@ -20,14 +21,14 @@ def repeat_rows(state: Any, rows: int) -> Any:
     """A state of one row, expanded to `rows` rows; one of `rows` rows is unchanged."""
     if isinstance(state, Tensor):
         return state.expand(rows, *state.shape[1:])
-    return type(state)(*(repeat_rows(part, rows) for part in state))
+    return _tuple_like(state, [repeat_rows(part, rows) for part in state])
 
 
 def choose_rows(state: Any, rows: Tensor) -> Any:
     """Some rows of a state, by number, (B',)."""
     if isinstance(state, Tensor):
         return state.index_select(0, rows)
-    return type(state)(*(choose_rows(part, rows) for part in state))
+    return _tuple_like(state, [choose_rows(part, rows) for part in state])
 
 
 def parts(state: Any) -> list[Tensor]:
@@ -39,23 +40,43 @@ def filled(like: Any, tensors: list[Tensor]) -> Any:
     """A state with the structure of `like`, made of `tensors`, which is emptied."""
     if isinstance(like, Tensor):
         return tensors.pop(0)
-    return type(like)(*(filled(part, tensors) for part in like))
+    return _tuple_like(like, [filled(part, tensors) for part in like])
+
+
+def _tuple_like(like: Any, values: list[Any]) -> Any:
+    return tuple(values) if type(like) is tuple else type(like)(*values)
 
 
 @contextmanager
 def fixed_window(model: Any) -> Iterator[None]:
     """Within the block, steps of a model drop as many past ids as they add, so that shapes stay the same."""
-    tracker = model.decoder.tracker
-    tracker.is_windowed = True
+    windowed = [each for each in (model.decoder.tracker, model.decoder.rnn) if hasattr(each, "is_windowed")]
+    for each in windowed:
+        each.is_windowed = True
     try:
         yield
     finally:
-        tracker.is_windowed = False
+        for each in windowed:
+            each.is_windowed = False
 
 
-def padded(state: Any, window: int) -> Any:
-    """A state whose past ids are padded in front to `window`, at least as many as there are."""
-    return _changed(state, TrackerState, lambda place: _padded(place, window))
+def padded(state: Any, window: int, *, settled: int = 0) -> Any:
+    """A state padded in front to so many past ids, at least as many as there are.
+
+    Args:
+        state: of a model.
+        window: of the ids, and of keys and values outside the past.
+        settled: of keys and values in the past, if more than there are.
+    """
+    state = _changed(state, TrackerState, lambda place: _padded(place, window))
+    sizes = (settled, settled, window, window)
+
+    def pad(cache: KeyValues) -> KeyValues:
+        missing = (max(0, size - each.shape[2]) for size, each in zip(sizes, cache, strict=True))
+        pairs = zip(cache, missing, strict=True)
+        return KeyValues(*(nn.functional.pad(each, (0, 0, front, 0)) for each, front in pairs))
+
+    return _changed(state, KeyValues, pad)
 
 
 def _padded(place: TrackerState, window: int) -> TrackerState:
@@ -65,9 +86,10 @@ def _padded(place: TrackerState, window: int) -> TrackerState:
 
 
 def forgetful(model: Any, state: Any) -> Any:
-    """A state without the past ids that no look-back reaches any more."""
-    tracker = model.decoder.tracker
-    return _changed(state, TrackerState, tracker.forget)
+    """A state without the past ids that no look-back and no attention reaches any more."""
+    state = _changed(state, TrackerState, model.decoder.tracker.forget)
+    backbone = model.decoder.rnn
+    return _changed(state, TransformerState, backbone.forget) if isinstance(backbone, Transformer) else state
 
 
 def _changed(state: Any, kind: type, change: Any) -> Any:
@@ -76,7 +98,7 @@ def _changed(state: Any, kind: type, change: Any) -> Any:
         return state
     if isinstance(state, kind):
         return change(state)
-    return type(state)(*(_changed(part, kind, change) for part in state))
+    return _tuple_like(state, [_changed(part, kind, change) for part in state])
 
 
 def in_view(memory: Memory, bar: Tensor, reach: int) -> Memory:

@@ -1,13 +1,14 @@
-"""Bidirectional layers over a whole stream, and what the decoder needs of an encoded melody."""
+"""Layers in both directions over a whole stream, and what the decoder needs of an encoded melody."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from musegen.models.backbone import make_backbone
 from musegen.models.lookups import look_up, make_lookups
 from musegen.models.position.features import WIDEST, StepFeatures, Tracker
-from musegen.models.rnn import LockedDropout, make_two_stacks, run_bidirectional
+from musegen.models.rnn import LockedDropout, run_bidirectional
 
 BAR_KEY = 1 << 14
 """More positions than any bar has: a key is bar * BAR_KEY + position."""
@@ -50,13 +51,11 @@ class Encoder(nn.Module):
     Args:
         tracker: follows the source through its bars; without look-back.
         bar_positions: (M + 1,) positions of a bar of each metre, by its rank from 1 up.
-        cell: "lstm", "gru" or "rnn".
         embedding_dim: width of the token embedding.
         hidden_size: H of the states returned, half of it for each direction.
-        num_layers: recurrent layers per direction.
         dropout: in the inputs and between the layers.
-        weight_dropout: of the recurrent weights.
         is_residual: the inputs are added to the outputs of the layers.
+        **backbone: the other arguments of `make_backbone`, for each direction.
     """
 
     _bar_positions: Tensor
@@ -66,13 +65,11 @@ class Encoder(nn.Module):
         *,
         tracker: Tracker,
         bar_positions: Tensor,
-        cell: str,
         embedding_dim: int,
         hidden_size: int,
-        num_layers: int,
         dropout: float,
-        weight_dropout: float = 0.0,
         is_residual: bool = False,
+        **backbone: Any,
     ) -> None:
         super().__init__()
         self.register_buffer("_bar_positions", bar_positions, persistent=False)
@@ -83,10 +80,8 @@ class Encoder(nn.Module):
             self.add_module(name, nn.Embedding(rows, hidden_size))
         self.input = nn.Linear(tracker.layout.width(embedding_dim), hidden_size)
         self.dropout = LockedDropout(dropout)
-        sizes = {"input_size": hidden_size, "hidden_size": hidden_size // 2, "num_layers": num_layers}
-        self.forwards, self.backwards = make_two_stacks(
-            cell=cell, **sizes, dropout=dropout, weight_dropout=weight_dropout
-        )
+        backbone |= {"input_size": hidden_size, "hidden_size": hidden_size // 2, "dropout": dropout}
+        self.forwards, self.backwards = make_backbone(**backbone), make_backbone(**backbone)
         for name in tracker.layout.places:
             nn.init.normal_(getattr(self, name).weight, std=0.05)
 

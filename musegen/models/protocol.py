@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from torch import Tensor
 
 State = TypeVar("State")
-"""Nested NamedTuples of batch-first tensors."""
+"""Nested tuples of batch-first tensors."""
 
 
 class Decoder(Protocol[State]):
@@ -14,6 +14,25 @@ class Decoder(Protocol[State]):
 
     def __call__(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """(B, T) ids and a state to (B, T, V) logits and the next state."""
+        ...
+
+
+class Backbone(Protocol[State]):
+    """What carries the state through time: recurrent layers, or a transformer."""
+
+    num_values: int
+    """Number of values that make a state."""
+
+    def init_state(self, batch_size: int) -> State:
+        """The state before the first step."""
+        ...
+
+    def state_of(self, values: Tensor) -> State:
+        """A state made of values from -1 to 1, (B, `num_values`)."""
+        ...
+
+    def __call__(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, T, input_size) and a state to (B, T, H) and the next state."""
         ...
 
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from musegen.models.protocol import Backbone
+
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 CALLS: dict[str, Callable[..., Any]] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
 """The functions behind the cells, which take the weights as arguments."""
@@ -79,6 +81,7 @@ class StackedRNN(nn.Module):
         super().__init__()
         self.cell, self.hidden_size, self.weight_dropout = cell, hidden_size, weight_dropout
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.num_values = 2 * hidden_size * num_layers
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
         self.dropout = LockedDropout(dropout)
         if cell == "lstm":
@@ -90,6 +93,11 @@ class StackedRNN(nn.Module):
         """Zeros, (B, L, H) each."""
         zeros = next(self.parameters()).new_zeros(batch_size, len(self.layers), self.hidden_size)
         return RNNState(zeros, zeros)
+
+    def state_of(self, values: Tensor) -> RNNState:
+        """The state made of values, (B, `num_values`)."""
+        hidden, cell = values.view(-1, len(self.layers), 2 * self.hidden_size).chunk(2, dim=2)
+        return RNNState(hidden, cell)
 
     def forward(self, inputs: Tensor, state: RNNState) -> tuple[Tensor, RNNState]:
         """Run T steps.
@@ -131,8 +139,10 @@ def make_two_stacks(**settings: Any) -> tuple[StackedRNN, StackedRNN]:
     return StackedRNN(**settings), StackedRNN(**settings)
 
 
-def run_bidirectional(forwards: StackedRNN, backwards: StackedRNN, inputs: Tensor, lengths: Tensor) -> Tensor:
-    """Outputs of two stacks, one of which runs forwards and one backwards, (B, T, 2H).
+def run_bidirectional(
+    forwards: Backbone[Any], backwards: Backbone[Any], inputs: Tensor, lengths: Tensor
+) -> Tensor:
+    """Outputs of two backbones, one of which runs forwards and one backwards, (B, T, 2H).
 
     Args:
         forwards: H wide.

@@ -2,7 +2,7 @@
 
 Source and target have the same bars. So the ids alone determine which id of the source sounds at each step of
 the decoder: the encoder state there is an input, and soft attention (Luong 2015, arXiv:1508.04025) covers the
-bars around. There is no input feeding: the recurrent layers run over the whole target at once.
+bars around. There is no input feeding: the backbone runs over the whole target at once.
 """
 
 from typing import Literal, NamedTuple
@@ -57,7 +57,7 @@ class Seq2Seq(nn.Module):
         reach: int = 2,
     ) -> None:
         super().__init__()
-        hidden_size, width = decoder.hidden_size, decoder.interval.embedding_dim
+        hidden_size, width = decoder.hidden_size, decoder.embedding.embedding_dim // 2
         self.alignment, self.reach = alignment, reach
         self.encoder, self.decoder = encoder, decoder
         self.planner, self.reader = planner, reader
@@ -198,6 +198,7 @@ class Seq2Seq(nn.Module):
     def _melody_now(self, step: StepFeatures, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
         """The melody's input at each step, (B, T, H), its pitch, and the interval it has moved, (B, T, 1)."""
         assert self.now is not None
+        assert self.decoder.interval is not None
         # What sounds in the melody now and just before, (B, T) each.
         when = step.bar * BAR_KEY + step.next_position
         at = memory.sounding_at(when)

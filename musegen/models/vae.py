@@ -23,7 +23,6 @@ from musegen.models.encoder import Encoder
 from musegen.models.losses import token_nats
 from musegen.models.position.features import StepFeatures
 from musegen.models.protocol import Function
-from musegen.models.rnn import RNNState
 
 COMPONENTS = 64
 """Number of components of the mixture fitted to all training clips: too few to memorise them."""
@@ -129,7 +128,7 @@ class VAE(nn.Module):
             nn.init.eye_(self.memory.weight)
         self.read = _identity_like(width, hidden_size)
         self.whole = nn.Linear(width, hidden_size)
-        self.first = nn.Linear(width, 2 * hidden_size * len(decoder.rnn.layers))
+        self.first = nn.Linear(width, decoder.rnn.num_values)
         self.register_buffer("mixture_log_weights", torch.full((COMPONENTS,), -math.log(COMPONENTS)))
         self.register_buffer("mixture_means", torch.zeros(COMPONENTS, latent_dim))
         self.register_buffer("mixture_scales", torch.ones(COMPONENTS, latent_dim))
@@ -145,9 +144,8 @@ class VAE(nn.Module):
         """The state before the first id of the clips of z, (B, Z)."""
         code = self.memory(z)[:, None] if self.conductor is None else self.conductor(z)  # (B, K, Z or E)
         begin = self.decoder.init_state(z.shape[0])
-        layers, width = begin.rnn.hidden.shape[1:]
-        hidden, cell = torch.tanh(self.first(code[:, 0]).float()).view(-1, layers, 2 * width).chunk(2, dim=2)
-        return VAEState(code, DecoderState(RNNState(hidden, cell), begin.place))
+        first = self.decoder.rnn.state_of(torch.tanh(self.first(code[:, 0]).float()))
+        return VAEState(code, DecoderState(first, begin.place))
 
     def functions(self) -> dict[str, Function]:
         """What sampling calls besides `forward`.

@@ -26,7 +26,9 @@ def for_fine_tuning(config: TrainConfig, fixed: Iterable[str], start: Checkpoint
     They are a low learning rate, and the tracks of the model, or the melody alone if its pieces are lines.
     """
     if "optim.lr" not in fixed:
-        config = replace(config, optim=replace(config.optim, lr=type(config)().optim.lr * RATE))
+        usual = replace(type(config)(), model=start.config.model).settled().optim.lr
+        assert usual is not None
+        config = replace(config, optim=replace(config.optim, lr=usual * RATE))
     if "data.tracks" not in fixed:
         tracks = "melody" if start.is_line else start.config.data.tracks
         config = replace(config, data=replace(config.data, tracks=tracks))

@@ -106,4 +106,5 @@ def make_optimizer(config: OptimConfig, model: nn.Module) -> torch.optim.Optimiz
         "adagrad": (torch.optim.Adagrad, {}),
     }
     kind, settings = named[config.optimizer]
+    assert config.lr is not None
     return kind(model.parameters(), lr=config.lr, **settings)

@@ -130,7 +130,7 @@ def load_run(out: Path, typed: TrainConfig, dataset: Dataset, say: Callable[[str
         raise ConfigError(
             f"⟨resume⟩: the run in {out} is trained on another version of {name}, not on this music"
         )
-    _check_settings(then, typed)
+    _check_settings(then, typed, config)
     return Interrupted(then, config, tokenizer, init, path)
 
 
@@ -149,16 +149,23 @@ def _whole_state(out: Path, say: Callable[[str], None]) -> tuple[Path, dict[str,
     raise CheckpointError(f"{'; '.join(faults)}; {_RESTART}")
 
 
-def _check_settings(then: TrainConfig, now: TrainConfig) -> None:
-    """Refuse settings given now that differ from those then; settings not given have their defaults."""
+def _check_settings(then: TrainConfig, now: TrainConfig, completed: TrainConfig) -> None:
+    """Refuse settings given now that differ from those then; settings not given have their defaults.
+
+    Args:
+        then: as typed then.
+        now: as typed now.
+        completed: those then, with their defaults filled in.
+    """
     if then.family != now.family:
         raise ConfigError(f"⟨resume⟩: the run is of family {then.family}, not {now.family}")
     before, after, default = (flat(asdict(each)) for each in (then, now, type(now)()))
+    settled = flat(asdict(completed))
     changed = [name for name, value in after.items() if value not in (before[name], default[name])]
     if changed:
         name, flag = changed[0], f"⟨{changed[0].replace('_', '-')}⟩"
         raise ConfigError(
-            f"⟨resume⟩ keeps the settings of the run: {flag} was {before[name]}, not {after[name]}; "
+            f"⟨resume⟩ keeps the settings of the run: {flag} was {settled[name]}, not {after[name]}; "
             "leave it out, or train into another ⟨out⟩"
         )
 

@@ -160,6 +160,24 @@ class TestMisuse:
             ("train lm data --out c --trainer.limit-val-batches 0", ["--trainer.limit-val-batches is 0"]),
             ("train lm data --out c --trainer.limit-train-batches 1.5", ["1.5", "a share above 0"]),
             ("train lm data --out c --model.cell elman", ["--model.cell", "'elman'", "lstm, gru, rnn"]),
+            ("train lm data --out c --model.heads 8", ["--model.heads", "lstm", "--model.cell transformer"]),
+            (
+                "train lm data --out c --model.cell transformer --model.heads 3",
+                ["--model.heads is 3", "1, 2, 4 or 8"],
+            ),
+            (
+                "train lm data --out c --model.cell transformer --model.hidden-size 100",
+                ["--model.hidden-size is 100", "a multiple of 8"],
+            ),
+            (
+                "train lm data --out c --model.cell transformer --model.weight-dropout 0.2",
+                ["--model.weight-dropout", "recurrent", "--model.dropout"],
+            ),
+            ("train lm data --out c --model.context 9", ["--model.context is 9", "16 or more"]),
+            (
+                "train lm data --out c --model.no-features --model.lookback 1",
+                ["--model.lookback", "features"],
+            ),
             ("train lm data --out c --optim.lr nan", ["--optim.lr", "nan"]),
             ("train lm data --out c --config none.json", ["--config", "none.json"]),
             ("train lm nowhere --out c", ["nowhere", "folk"]),

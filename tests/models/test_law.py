@@ -44,7 +44,7 @@ def run_in_chunks(model: LanguageModel, ids: Tensor, cuts: list[int]) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "transformer"])
 @pytest.mark.parametrize("tokenizer_name", ["plain", "rich", "told", "line", "choir"])
 def test_any_cutting_gives_the_same_logits(
     cell: str, tokenizer_name: str, tunes: Dataset, request: pytest.FixtureRequest

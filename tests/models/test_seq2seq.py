@@ -1,6 +1,7 @@
 """The accompanist: the law, what it hears of the melody and when."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +23,13 @@ KINDS = ["grid", "remi"]
 ALIGNMENTS = ["now", "bars", "none"]
 
 
-def made(dataset: Dataset, kind: str, alignment: str = "now") -> tuple[Seq2Seq, Tokenizer, TokenView]:
+def made(
+    dataset: Dataset, kind: str, alignment: str = "now", **settings: Any
+) -> tuple[Seq2Seq, Tokenizer, TokenView]:
     tokenizer = fit_tokenizer(dataset, TokenizerConfig(kind=kind), pairs=True)  # type: ignore[arg-type]
     view = token_view(dataset, tokenizer, DataConfig(), pairs=True)
     config = Seq2SeqTrainConfig(
-        model=LMConfig(embedding_dim=16, hidden_size=32),
+        model=LMConfig(embedding_dim=16, hidden_size=32, **settings),
         encoder=EncoderConfig(alignment=alignment, reach=1),  # type: ignore[arg-type]
     )
     torch.manual_seed(0)
@@ -52,8 +55,11 @@ def plans(model: Seq2Seq, tokenizer: Tokenizer, view: TokenView, rows: int) -> T
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
-def test_any_cutting_gives_the_same_logits(kind: str, alignment: str, chorales: Dataset) -> None:
-    model, tokenizer, view = made(chorales, kind, alignment)
+@pytest.mark.parametrize("settings", [{}, {"cell": "transformer"}, {"features": False}])
+def test_any_cutting_gives_the_same_logits(
+    kind: str, alignment: str, settings: dict[str, Any], chorales: Dataset
+) -> None:
+    model, tokenizer, view = made(chorales, kind, alignment, **settings)
     sources, ids = batch_of(view, 3)
     plan = plans(model, tokenizer, view, 3)
     rng = np.random.default_rng(0)
@@ -69,8 +75,9 @@ def test_any_cutting_gives_the_same_logits(kind: str, alignment: str, chorales: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_nothing(kind: str, chorales: Dataset) -> None:
-    model, _, view = made(chorales, kind)
+@pytest.mark.parametrize("cell", ["lstm", "transformer"])
+def test_padding_changes_nothing(kind: str, cell: str, chorales: Dataset) -> None:
+    model, _, view = made(chorales, kind, cell=cell)
     sources, ids = batch_of(view, 3)
     with torch.inference_mode():
         together, _ = model(ids, model.init_state(sources))

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from musegen.checkpoint.build import build_model
-from musegen.config.settings import DataConfig, LatentConfig, TokenizerConfig, VAEConfig, VAETrainConfig
+from musegen.config.settings import (
+    DataConfig,
+    LatentConfig,
+    OptimConfig,
+    TokenizerConfig,
+    VAEConfig,
+    VAETrainConfig,
+)
 from musegen.data.clips import cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
@@ -38,7 +45,7 @@ def made(dataset: Dataset, kind: str, *, hierarchical: bool, cell: str = "lstm")
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hierarchical", [False, True])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "transformer"])
 def test_any_cutting_gives_the_same_logits(kind: str, hierarchical: bool, cell: str, tunes: Dataset) -> None:
     model, ids = made(tunes, kind, hierarchical=hierarchical, cell=cell)
     rng = np.random.default_rng(0)
@@ -56,8 +63,9 @@ def test_any_cutting_gives_the_same_logits(kind: str, hierarchical: bool, cell: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hierarchical", [False, True])
-def test_padding_changes_nothing(kind: str, hierarchical: bool, tunes: Dataset) -> None:
-    model, ids = made(tunes, kind, hierarchical=hierarchical)
+@pytest.mark.parametrize("cell", ["lstm", "transformer"])
+def test_padding_changes_nothing(kind: str, hierarchical: bool, cell: str, tunes: Dataset) -> None:
+    model, ids = made(tunes, kind, hierarchical=hierarchical, cell=cell)
     with torch.inference_mode():
         together = model.posterior(ids)
         for row in range(len(ids)):
@@ -112,6 +120,7 @@ def test_what_is_unset_follows_from_how_long_clips_are() -> None:
     asked = VAETrainConfig(
         model=VAEConfig(clip_bars=16, latent_dim=64, input_dropout=0.0, hierarchical=False),
         latent=LatentConfig(free_bits=8.0),
+        optim=OptimConfig(lr=1e-3),
     )
     assert asked.settled() == asked
     assert long.settled() == long
