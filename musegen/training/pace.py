@@ -1,4 +1,4 @@
-"""The steps of a run in a given time are planned anew while it goes on, since machines are not steady.
+"""The steps of a run in a given time are planned again while it goes on, since machines are not steady.
 
 Until the learning rate falls, no step depends on how many there will be (warmup, stable, decay: Hu et
 al. 2024, arXiv:2404.06395). Each validation compares the time with the steps; when only the time for the fall
