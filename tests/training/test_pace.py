@@ -66,14 +66,14 @@ def test_a_run_that_was_cut_is_planned_again_and_repeated(tunes: Dataset, tmp_pa
 
     def cut(line: str) -> None:
         lines.append(line)
-        if len(planned(lines)) == 4:
+        if len(planned(lines)) == 2:
             raise CutError
 
     out = tmp_path / "cut"
     with pytest.raises(CutError):
         train(IN_TIME, tunes, out, say=cut)
     train(TrainConfig(), tunes, out, resume=True, say=slowed(lines, 0.3))
-    assert planned(lines)[-1] != planned(lines)[0]
+    assert load_checkpoint(out).config.trainer.max_steps == planned(lines)[-1]
     repeated(out, tunes, tmp_path / "again", lines)
 
 
@@ -85,5 +85,5 @@ def test_the_beta_of_a_clip_model_does_not_depend_on_the_plan(tunes: Dataset, tm
     )
     lines: list[str] = []
     out = train(config, tunes, tmp_path / "slow", say=slowed(lines, 0.25))
-    assert len(set(planned(lines))) > 1
+    assert load_checkpoint(out).config.trainer.max_steps == planned(lines)[-1]
     repeated(out, tunes, tmp_path / "again", lines)
