@@ -9,6 +9,8 @@ import pytest
 
 from musegen.cli import main
 from musegen.data.dataset import Dataset
+from musegen.music.chord_sequence import parse_chords, placed
+from musegen.music.chord_symbols import put_symbols
 from musegen.music.excerpt import excerpt
 from musegen.music.writing.midi import write_score
 
@@ -47,11 +49,15 @@ def released(
 
 @pytest.fixture
 def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the README's reader has: my_midis/ with twelve tunes; tune.mid and other.mid of ten bars each."""
+    """What the README's reader has: my_midis/ with twelve tunes, and leads/ with the same and chord symbols;
+    tune.mid and other.mid of ten bars each."""
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
         score = tunes.score(piece)
         write_score(score if number else excerpt(score, 0, 10), path)
+        if number:
+            put_symbols(score, placed(parse_chords("C F G7 C"), score))
+            write_score(score, tmp_path / "leads" / path.name)
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces[1:] if piece.time_signatures == metre)
     write_score(excerpt(tunes.score(other), 0, 10), tmp_path / "other.mid")

@@ -248,6 +248,11 @@ class TrainConfig(Checked):
         return replace(self.tokenizer, lengths=lengths)
 
     @property
+    def is_extendable(self) -> bool:
+        """Whether no step before the learning rate falls depends on how many steps there will be."""
+        return True
+
+    @property
     def writes_lines(self) -> bool:
         """Whether `auto` selects the line tokenizer."""
         return False
@@ -317,6 +322,11 @@ class VAETrainConfig(TrainConfig):
                 "⟨latent.sliders⟩ is for monophonic clips with event tokens: leave out ⟨polyphonic⟩, "
                 "⟨tokenizer⟩ grid and ⟨tokenizer.programs⟩, .velocity and .tempo"
             )
+
+    @property
+    def is_extendable(self) -> bool:
+        """See `TrainConfig.is_extendable`: the cycles of beta are equal parts of the run."""
+        return self.latent.schedule != "cyclical"
 
     @property
     def writes_lines(self) -> bool:

@@ -104,9 +104,8 @@ class Transformer(nn.Module):
         self.register_buffer("_frequencies", BASE ** (-torch.arange(0, width, 2) / width), persistent=False)
         self.num_values = 2 * hidden_size * num_layers
         for name, weight in self.named_parameters():
-            if name.endswith(
-                ("attended.weight", "narrow.weight")
-            ):  # as in GPT-2: what is added up stays small
+            # As in GPT-2: what is added up stays small.
+            if name.endswith(("attended.weight", "narrow.weight")):
                 nn.init.normal_(weight, std=0.02 / (2 * num_layers) ** 0.5)
 
     def init_state(self, batch_size: int) -> TransformerState:

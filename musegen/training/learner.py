@@ -8,7 +8,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from musegen.config.settings import TrainConfig
 from musegen.config.trainer import OptimConfig
 from musegen.training.sharding import Batch
 
@@ -40,8 +39,8 @@ class Learner(pl.LightningModule):
         """The training loss, in nats per token."""
         raise NotImplementedError
 
-    def follow(self, config: TrainConfig) -> None:
-        """Go on with other numbers of steps, those of the schedules."""
+    def follow(self, config: Any) -> None:
+        """Go on with the number of steps, and the schedules, of a configuration of the family."""
         self.steps, self.optim = config.trainer.max_steps or 0, config.optim
 
     def training_step(self, batch: Batch) -> Tensor:

@@ -148,7 +148,7 @@ def set_up(
     epoch = len(data.train_batches(0))
     longest = fine_tuning.EPOCHS * epoch if start else max(MIN_STEPS, min(task.most_steps, EPOCHS * epoch))
     is_blind = start is not None and _valid_notes(view, tokenizer) < fine_tuning.FEW_NOTES
-    if seconds is not None and start is None and "optim.decay" not in fixed:
+    if seconds is not None and start is None and "optim.decay" not in fixed and config.is_extendable:
         config = replace(config, optim=replace(config.optim, decay=DECAY))
     config = fit_steps(config, fixed, timing, seconds, longest, is_blind=is_blind)
     module = task.module(config, model, is_note)

@@ -157,7 +157,8 @@ def _fit(
     last = KeepState(state_path(out), described, every=every, say=say, resume_command=command)
     clock = [pl.callbacks.Timer(timedelta(seconds=limit), verbose=False)] if limit else []
     most = run.longest if typed.trainer.max_time is None else None
-    is_paced = clock and run.config.optim.decay is not None and typed.trainer.max_steps is None
+    has_decay = run.config.optim.decay is not None and run.config.is_extendable
+    is_paced = clock and has_decay and typed.trainer.max_steps is None
     pace = [Pace(clock[0], run.config, run.change, most=most)] if is_paced else []
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
@@ -238,7 +239,7 @@ def _save_steps(run: Run, out: Path) -> None:
     """Write the final configuration, if the steps were planned again after the best validation."""
     best = load_checkpoint(out)
     if best.config != run.config:
-        kept = run.kept() | {"model": best.module}
+        kept = run.kept() | {"model": best.model}
         save_checkpoint(out, metrics=best.metrics, **kept)
 
 

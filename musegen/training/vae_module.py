@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from musegen.config.settings import LatentConfig, VAETrainConfig
+from musegen.config.settings import LatentConfig
 from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import VAE
@@ -45,7 +45,7 @@ class VAEModule(Learner):
         self.kl_per_dimension: list[float] = []
         """In nats, of the last validation."""
 
-    def follow(self, config: VAETrainConfig) -> None:  # type: ignore[override]
+    def follow(self, config: Any) -> None:
         """See `Learner`; that of beta, too."""
         super().follow(config)
         self.latent = config.latent
