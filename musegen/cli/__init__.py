@@ -147,9 +147,10 @@ def _describe(error: OSError) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Python has an exception for it; torch only has words, on CPU and GPU."""
-    phrases = ("t allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
+    """Python has an exception for it, which torch.save hides behind its own; torch only has words."""
+    if isinstance(error, MemoryError) or isinstance(error.__context__, MemoryError):
+        return True
+    return any(phrase in str(error) for phrase in ("t allocate memory", "out of memory"))
 
 
 def _fail(code: int, message: str) -> int:

@@ -1,5 +1,6 @@
 """What ends a run from outside or from within: it says so in one line, and what was kept goes on."""
 
+import io
 import os
 import resource
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +24,7 @@ from musegen.config.trainer import OptimConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.music.writing.midi import write_score
+from musegen.training import resume
 from musegen.training.resume import WholeFiles, state_path
 from musegen.training.train import train
 from tests.music_fixtures import TINY
@@ -218,3 +222,21 @@ def test_a_dataset_shorter_than_any_window(bar: Path) -> None:
     assert main(["train", "lm", "in", "--out", "ck", *SMALL]) == 0
     bits = load_checkpoint(bar / "ck").metrics["valid"]["bits_per_note"]
     assert torch.isfinite(torch.tensor(bits))
+
+
+def test_a_state_too_large_for_memory(
+    tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The memory lasts for the steps, but not for a copy of the state of the run."""
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() > 1000:
+                raise MemoryError
+            return super().write(data)
+
+    # Only there: io.BytesIO itself is used by others.
+    monkeypatch.setattr(resume, "io", SimpleNamespace(BytesIO=Full, SEEK_END=io.SEEK_END))
+    flags = ["--model.hidden-size", "32", "--trainer.max-steps", "1"]
+    assert main(["train", "lm", str(tunes.path), "--out", str(tmp_path / "ck"), *flags]) == 2
+    assert "not enough memory" in capsys.readouterr().err
