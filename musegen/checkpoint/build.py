@@ -23,6 +23,7 @@ from musegen.models.position.features import Tracker
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE, ClipEncoder
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
+from musegen.tokenizers.holes import source_tables
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
@@ -39,18 +40,21 @@ def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
-    """Build an accompaniment model (seq2seq), with a chord planner if configured."""
+    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes."""
     settings: dict[str, Any] = asdict(config.model)
     features = settings.pop("features")
     target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
-    melody = melody_tokenizer(tokenizer).tables
+    source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     encoder = Encoder(
-        tracker=make_tracker(melody, ()),
-        bar_positions=_bar_positions(melody),
+        tracker=make_tracker(source, ()),
+        bar_positions=_bar_positions(source),
+        has_holes=config.fills,
         **settings | {"num_layers": config.encoder.num_layers, "heads": _encoder_heads(config)},
     )
     is_aligned = config.encoder.alignment == "now"
-    extra = {"extra_references": int(is_aligned), "features": features}
+    ahead = config.model.lookback if config.fills and is_aligned else ()
+    given = encoder.tracker.num_given + len(ahead) if config.fills else 1
+    extra = {"extra_references": given * is_aligned, "features": features}
     decoder = StreamDecoder(tracker=target, **extra, **settings)
     planner = reader = None
     if config.plans(tokenizer.tables.voices):
@@ -62,6 +66,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
         decoder=decoder,
         alignment=config.encoder.alignment,
         reach=config.encoder.reach,
+        ahead=ahead,
         planner=planner,
         reader=reader,
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.tokenizers import Tokenizer, melody_tokenizer
+from musegen.tokenizers.holes import source_tables
 
 COMPONENTS = 64
 """Of the mixture of a clip model, as in models/vae.py, which imports torch."""
@@ -46,9 +47,9 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
     own = decoder_sizes(config, tokenizer)
-    melody_vocab = len(melody_tokenizer(tokenizer).tables.kind)
+    source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     shapes = own.shapes | {
-        "encoder.embedding.weight": (melody_vocab, config.model.embedding_dim),
+        "encoder.embedding.weight": (source.vocab_size, config.model.embedding_dim),
         "near": (2 * config.encoder.reach + 1,),
     }
     return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from symusic.core import ScoreTick
 
-from musegen.config.settings import DataConfig
+from musegen.config.settings import DataConfig, TrainConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.left_out import in_words
@@ -24,7 +24,15 @@ from musegen.data.selection import Selected, select, source_and_target, tracks_t
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
 from musegen.music.metre import PHRASE_BARS
-from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
+from musegen.tokenizers import (
+    GridTokenizer,
+    Kind,
+    Tables,
+    Tokenizer,
+    WholeTokenizer,
+    melody_tokenizer,
+    whole_tokenizer,
+)
 from musegen.tokenizers.tables import Ints
 
 CHUNK_PIECES = 256
@@ -65,6 +73,8 @@ class TokenView:
     """The melodies, if the streams are accompaniments."""
     odd_bars: int = 0
     """Number of bars that were filled up to a metre of the tokenizer."""
+    too_fine: int = 0
+    """Number of notes that are finer than the grid and left out."""
 
     def stream(self, index: int) -> npt.NDArray[np.int64]:
         """Ids of piece `index` from BOS to EOS, (T,)."""
@@ -83,7 +93,12 @@ class TokenView:
 
 
 def token_view(
-    dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None, *, pairs: bool = False
+    dataset: Dataset,
+    tokenizer: Tokenizer,
+    data: DataConfig | None = None,
+    *,
+    pairs: bool = False,
+    lossy: bool = False,
 ) -> TokenView:
     """Encode every piece of a dataset, or open the cached view.
 
@@ -92,16 +107,18 @@ def token_view(
         tokenizer: of the target; for a line tokenizer, its `events` encode whole pieces.
         data: which tracks to use.
         pairs: separate each piece into melody and accompaniment.
+        lossy: leave out notes that are finer than a grid, not the pieces that have some.
 
     Raises:
         DataError: no piece could be encoded; the message counts the reasons.
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs, *["chords"] * data.chords]
+    selection += ["lossy"] * lossy
     recipe = [5, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
-        _build(folder, dataset, tokenizer, data, pairs=pairs)
+        _build(folder, dataset, tokenizer, data, pairs=pairs, lossy=lossy)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
     if not facts["kept"]:
         reasons = in_words(facts["skipped"])
@@ -119,14 +136,35 @@ def token_view(
         pieces=[dataset.pieces[index] for index in facts["kept"]],
         skipped=facts["skipped"],
         odd_bars=facts["odd_bars"],
+        too_fine=facts.get("too_fine", 0),
         tempo=facts["tempo"],
         program=facts["program"],
         sources=sources,
     )
 
 
+def config_view(
+    config: TrainConfig, dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None
+) -> TokenView:
+    """The streams that a model with this configuration is trained on.
+
+    Args:
+        config: of its training.
+        dataset: the music.
+        tokenizer: of the model.
+        data: which tracks to use. Default: those of the configuration.
+    """
+    return token_view(dataset, tokenizer, data or config.data, pairs=config.pairs, lossy=config.fills)
+
+
 def _build(
-    folder: Path, dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
+    folder: Path,
+    dataset: Dataset,
+    tokenizer: WholeTokenizer,
+    data: DataConfig,
+    *,
+    pairs: bool,
+    lossy: bool,
 ) -> None:
     streams: list[npt.NDArray[np.uint16]] = []
     melodies: list[npt.NDArray[np.uint16]] = []
@@ -134,10 +172,10 @@ def _build(
     kept: list[int] = []
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
-    odd_bars = 0
+    odd_bars = too_fine = 0
     programs: Counter[int] = Counter()
     has_drums = bool(tokenizer.tables.is_drum.any())
-    encoded = _encoded(dataset, tokenizer, data, pairs=pairs)
+    encoded = _encoded(dataset, tokenizer, data, pairs=pairs, lossy=lossy)
     for index, piece in enumerate(progress(encoded, len(dataset.pieces), "Tokenizing")):
         if isinstance(piece, MusegenError):
             skipped[str(piece)] += 1
@@ -150,12 +188,16 @@ def _build(
         # Drums that are not in the stream are not predicted, so they are not counted.
         encoded_tracks = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in encoded_tracks))
+        if lossy:
+            kept_notes = int((tokenizer.tables.kind[piece.stream] == Kind.PITCH).sum())
+            too_fine, notes[-1] = too_fine + notes[-1] - kept_notes, kept_notes
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
         programs.update(track.program for track in score.tracks if not track.is_drum)
     facts = {
         "kept": kept,
         "skipped": dict(skipped),
         "odd_bars": odd_bars,
+        "too_fine": too_fine,
         "tempo": float(np.median(tempos)) if tempos else 120.0,
         "program": programs.most_common(1)[0][0] if programs else 0,
     }
@@ -175,7 +217,7 @@ class _Encoded(NamedTuple):
 
 
 def _encoded(
-    dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
+    dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool, lossy: bool
 ) -> Iterator[_Encoded | MusegenError]:
     """Every piece of a dataset with its ids, in order, or its error."""
     source_tokenizer = melody_tokenizer(tokenizer) if pairs else tokenizer
@@ -184,7 +226,11 @@ def _encoded(
         pieces = dataset.pieces[start : start + CHUNK_PIECES]
         selected = [attempt(select, dataset, piece, data, pairs=pairs, metres=metres) for piece in pieces]
         scores = (each if isinstance(each, MusegenError) else each.score for each in selected)
-        for each, stream in zip(selected, tokenizer.encode_all(scores), strict=True):
+        if isinstance(tokenizer, GridTokenizer):
+            streams = tokenizer.encode_all(scores, lossy=lossy)
+        else:
+            streams = tokenizer.encode_all(scores)
+        for each, stream in zip(selected, streams, strict=True):
             if isinstance(each, MusegenError):
                 yield each
             elif isinstance(stream, MusegenError):

@@ -14,7 +14,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress, say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import SPLITS, Dataset
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.models.losses import stream_nats
 from musegen.models.protocol import first_state
@@ -86,7 +86,7 @@ def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
         name = checkpoint.path.name
         say(f"{name} writes one line: of {several} pieces of {dataset.name} with several tracks the melody")
         data = replace(data, tracks="melody")
-    return token_view(dataset, checkpoint.tokenizer, data, pairs=config.writes == "accompaniments")
+    return config_view(config, dataset, checkpoint.tokenizer, data)
 
 
 def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:

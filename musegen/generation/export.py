@@ -71,7 +71,7 @@ class Exporter:
     def _reach(self) -> dict[str, Any]:
         """How far back a step looks, and how far around in a source: see exported.py."""
         span, most = self._model.decoder.tracker.reach
-        around = getattr(self._model, "reach", None)
+        around = max(self._model.reach, *self._model.ahead, 0) if hasattr(self._model, "reach") else None
         is_wide = getattr(self._model, "alignment", "none") == "none"
         source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in BY_ID]]
         own = "rows.state" if hasattr(self._example_rows().state, "place") else "rows.state.decoder"

@@ -16,7 +16,7 @@ from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.left_out import in_words
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
@@ -123,6 +123,8 @@ def set_up(
     _say_tracks(config, tokenizer, dataset, say)
     if view.odd_bars:
         say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
+    if view.too_fine:
+        say(f"left out {view.too_fine} notes finer than the grid; a larger ⟨tokenizer.positions⟩ has them")
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
@@ -172,15 +174,19 @@ def parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None, tokenizer: Tokenizer | None = None
 ) -> tuple[TrainConfig, Tokenizer, TokenView]:
     """Configuration, tokenizer and token streams, from `start` if there is one."""
-    pairs = config.writes == "accompaniments"
     if start is not None:
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
-        return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
+        return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
     tokenizer = tokenizer or fit_tokenizer(
-        dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=config.writes_lines
+        dataset,
+        config.settled_tokenizer,
+        config.data,
+        pairs=config.pairs,
+        fills=config.fills,
+        lines=config.writes_lines,
     )
     config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
-    return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
+    return config, tokenizer, config_view(config, dataset, tokenizer)
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
