@@ -83,17 +83,20 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             noun="accompaniment model",
-            purpose="an accompaniment model (seq2seq): generates the accompaniment to a melody",
+            purpose="an accompaniment model (seq2seq): accompanies a melody, or fills what is missing",
             config=Seq2SeqTrainConfig,
             build="musegen.checkpoint.build:build_seq2seq",
             sizes="musegen.checkpoint.sizes:seq2seq_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_accompaniment",
             evaluate="musegen.evaluation.accompaniment:evaluate_seq2seq",
-            verbs={"accompany": f"{_VERBS}:generate_accompaniments"},
+            verbs={
+                "accompany": f"{_VERBS}:generate_accompaniments",
+                "fill": f"{_VERBS}:fill_piece",
+            },
             example="accompany {} tune.mid --out out/",
             card_example="accompany {} tune.mid --num 4 --out out/",
-            advice="accompany",
+            advice="accompany or fill",
         ),
         Family(
             noun="clip model (VAE)",

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack, cast, overload
 
+from musegen.api.cells import choose_cells
 from musegen.api.datasets import training_dataset
-from musegen.api.gaps import changed_words, choose_tracks, filled_result, read_gaps
+from musegen.api.gaps import changed_words, filled_result, read_gaps
 from musegen.api.inputs import (
     MelodyInput,
     Music,
@@ -192,7 +193,7 @@ class Model:
     def fill(
         self, tune: Music, *, num: int | None = None, **arguments: Unpack[FillArguments]
     ) -> Piece | Pieces:
-        """Fill bars of a piece with new music; everything else stays unchanged, event for event.
+        """Fill bars or tracks of a piece with new music; everything else stays unchanged, event for event.
 
         Args:
             tune: a file, a Score or a Piece.
@@ -200,17 +201,18 @@ class Model:
             **arguments: see below.
 
         Returns:
-            One `Piece`, or `Pieces` if `num` is set, the one first after which what follows is most likely.
+            One `Piece`, or `Pieces` if `num` is set: of a language model the one first after which what
+            follows is most likely.
 
         Raises:
-            MusegenError: the model is not a language model, or does not support what is requested.
+            MusegenError: the model fills nothing, or does not support what is requested.
         """
         verb, options, sampling, seed = self._call(
             "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
         )
-        source = read_gaps(tune, options.bars, until=options.until)
+        source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
         say_misfits("the tune", source.score, self.checkpoint.tokenizer)
-        gapped = choose_tracks(source, self.checkpoint, options.melody)
+        source, gapped = choose_cells(source, self.checkpoint, options.tracks, options.melody)
         filled = verb(
             self.checkpoint,
             gapped,

@@ -136,8 +136,11 @@ class FillOptions(VerbOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
-    """Bars to fill (required), from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1;
-    repeats count as played."""
+    """Bars to fill, from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1; repeats
+    count as played. Required without --tracks; default with it: all bars."""
+    tracks: tuple[str, ...] = ()
+    """Tracks to fill, by name, number from 1, role (bass, drums, ...) or program:N, several with commas:
+    "bass,drums"; for models trained with --data.holes. Default: all that the model writes."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
@@ -167,6 +170,7 @@ class FillArguments(SamplingArguments, total=False):
     """`FillOptions` without `num`, as keyword arguments of `Model.fill`."""
 
     bars: str | Sequence[str]
+    tracks: str | Sequence[str]
     rank: int | None
     until: Any
     rhythm: Literal["new", "keep"]

@@ -113,17 +113,17 @@ def _with_tracks(score: Score, tracks: list[TrackTick], fault: str) -> ScoreTick
     return chosen
 
 
-def encode_melody(melody: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
-    """Ids of a melody of one line, from BOS to EOS, (S,).
+def encode_given(score: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
+    """Ids of music that is only read, such as a melody that is accompanied, from BOS to EOS, (S,).
 
-    Notes finer than a grid are dropped: the melody is only input here, and copied to the output verbatim.
+    Notes finer than a grid are dropped: they are copied to the output verbatim.
 
     Raises:
         TokenError: it cannot be encoded.
     """
     if isinstance(tokenizer, GridTokenizer):
-        return tokenizer.encode(melody, lossy=True)
-    return tokenizer.encode(melody)
+        return tokenizer.encode(score, lossy=True)
+    return tokenizer.encode(score)
 
 
 def source_and_target(
@@ -140,7 +140,7 @@ def source_and_target(
     Raises:
         TokenError: the melody cannot be encoded.
     """
-    source = encode_melody(melody, melody_tokenizer)
+    source = encode_given(melody, melody_tokenizer)
     metres = max(bar_metres(source, melody_tokenizer), bar_metres(target, tokenizer), key=len)
     return fill_bars(source, melody_tokenizer, metres), fill_bars(target, tokenizer, metres)
 

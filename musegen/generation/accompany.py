@@ -10,7 +10,7 @@ from symusic import Note, Tempo
 from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
-from musegen.data.selection import bar_metres, encode_melody, fill_bars
+from musegen.data.selection import bar_metres, encode_given, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
@@ -242,7 +242,7 @@ def melody_source(
     """
     reader, frame = melody_tokenizer(tokenizer), frame or melody
     check_metres(frame, reader, "the tune")
-    source = encode_melody(skyline(melody), reader)
+    source = encode_given(skyline(melody), reader)
     metres = bar_metres(source, reader)
     later = metres_at(frame, bar_ticks(frame)[len(metres) : bars])
     metres = [*metres, *(f"TimeSig_{beats}/{unit}" for beats, unit in later)]

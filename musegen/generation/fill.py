@@ -89,8 +89,10 @@ def fill(
     if rank and rank > num and not follows:
         raise ConfigError(f"⟨rank⟩ is {rank}, but nothing follows {piece.gaps[-1]}: leave ⟨rank⟩ out")
     count = rank or (max(num, CANDIDATES) if follows else num)
-    head, plan = _plan(piece, tokenizer, keeps_rhythm=keeps_rhythm)
-    limits = limits_of(tokenizer.tables, _constraints(piece, tokenizer, defaults or TrainingDefaults()))
+    head, plan = plan_gaps(
+        *bars_of(piece.given, piece, tokenizer), piece, tokenizer, keeps_rhythm=keeps_rhythm
+    )
+    limits = limits_of(tokenizer.tables, gap_constraints(piece, tokenizer, defaults or TrainingDefaults()))
     found: list[Filled] = []
     for rows in row_chunks(count, machine.most_rows):
         streams = sample_gaps(
@@ -111,11 +113,18 @@ def fill(
     return found[:num]
 
 
-def _plan(
-    piece: GapPiece, tokenizer: WholeTokenizer, *, keeps_rhythm: bool
+def plan_gaps(
+    ids: Ints, lines: Ints, piece: GapPiece, tokenizer: WholeTokenizer, *, keeps_rhythm: bool
 ) -> tuple[list[int], list[int | Ints]]:
-    """The ids before the first gap, and the plan after them: see `sample_gaps`."""
-    ids, lines = bars_of(piece.given, piece, tokenizer)
+    """The ids before the first gap, and the plan after them: see `sample_gaps`.
+
+    Args:
+        ids: (T,) of what is given, without EOS.
+        lines: (bars,) the index of each bar line.
+        piece: with the gaps.
+        tokenizer: of the ids.
+        keeps_rhythm: new pitches to the rhythm of the notes in the gaps.
+    """
     ends = np.append(lines, len(ids))
     first = piece.gaps[0]
     head, plan = ids[: lines[first.first - 1] + 1], list[int | Ints]()
@@ -171,7 +180,8 @@ def _rhythm(piece: GapPiece, tokenizer: WholeTokenizer) -> list[Ints]:
     return old
 
 
-def _constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+def gap_constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+    """What the new notes must satisfy."""
     tracks = [piece.given.tracks[number] for number in piece.tracks]
     return Constraints(
         bars=piece.bars,

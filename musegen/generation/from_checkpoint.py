@@ -19,6 +19,7 @@ from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Filled, fill
+from musegen.generation.fill_holes import fill_holes
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
@@ -137,9 +138,18 @@ def fill_piece(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
-    """New bars in the gaps of a piece, the best first; see `fill`."""
-    settings = _settings(checkpoint, sampling, None)
-    return fill(
+    """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`.
+
+    Raises:
+        ConfigError: an accompaniment model that was not trained with holes.
+    """
+    settings, config = _settings(checkpoint, sampling, None), checkpoint.config
+    if config.pairs:
+        raise ConfigError(
+            f"{checkpoint.path.name} accompanies melodies and fills nothing: use musegen accompany, a "
+            "language model, or train one with ⟨data.holes⟩"
+        )
+    return (fill_holes if config.fills else fill)(
         machine_of(checkpoint, settings.precision),
         whole_tokenizer(checkpoint.tokenizer),
         gapped,

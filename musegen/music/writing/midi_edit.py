@@ -16,7 +16,8 @@ from musegen.music.notes import note_arrays
 from musegen.music.reading.midi_events import Event, close_hanging, track_bytes, walk
 from musegen.music.reading.midi_file import Smf, read_smf
 
-_META, _ON, _OFF = 0xFF, 0x90, 0x80
+_META, _ON, _OFF, _PROGRAM = 0xFF, 0x90, 0x80, 0xC0
+DRUM_CHANNEL = 9
 _NAME, _TEMPO, _METRE, _KEY, _MARKER = 0x03, 0x51, 0x58, 0x59, 0x06
 _OF_ALL = (_TEMPO, _KEY, _MARKER)
 """Meta events that concern all tracks."""
@@ -138,6 +139,29 @@ def _events_of_notes(track: list[Event], change: Change) -> set[int]:
         if is_gone:
             found.add(place)
     return found
+
+
+def with_track(events: Events, name: str, program: int) -> tuple[Events, Part]:
+    """The events with a new track without notes, on a channel of its own, and its part.
+
+    Args:
+        events: of the file.
+        name: of the track.
+        program: General MIDI program, 0 to 127, or -1 for drums.
+
+    Raises:
+        MidiError: all 15 channels of pitched tracks are taken.
+    """
+    used = {message[0] & 0x0F for track in events.tracks for _, message in track if message[0] < 0xF0}
+    free = [DRUM_CHANNEL] if program < 0 else sorted({*range(16)} - used - {DRUM_CHANNEL})
+    if not free:
+        raise MidiError(f"there is no channel for a new track {name!r}: the file uses all of MIDI's 16")
+    title = name.encode()[:127]
+    own = [(0, bytes([_META, _NAME, len(title)]) + title)]
+    if program >= 0:
+        own.append((0, bytes([_PROGRAM | free[0], program])))
+    tracks, ends = [*events.tracks, own], [*events.ends, max(events.ends, default=0)]
+    return events._replace(tracks=tracks, ends=ends), (len(events.tracks), free[0])
 
 
 def followed_by(
