@@ -42,7 +42,7 @@ class Evaluate:
 
     An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three references:
     the human accompaniment, that of a random training piece transposed into the key, and rule-based block
-    chords.
+    chords. One trained with holes is measured by kind of hole, next to the frequencies of training.
 
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
@@ -106,6 +106,10 @@ def main(argv: list[str]) -> None:
         from musegen.cli.likelihood import print_likelihood
 
         print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+    if "fills" in figures:
+        from musegen.cli.likelihood import print_fills
+
+        print_fills(figures["fills"])
     if "systems" in figures:
         from musegen.evaluation import measures, reconstruction
 

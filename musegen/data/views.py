@@ -188,7 +188,7 @@ def _build(
         # Drums that are not in the stream are not predicted, so they are not counted.
         encoded_tracks = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in encoded_tracks))
-        if lossy:
+        if lossy and tokenizer.tables.voices:
             kept_notes = int((tokenizer.tables.kind[piece.stream] == Kind.PITCH).sum())
             too_fine, notes[-1] = too_fine + notes[-1] - kept_notes, kept_notes
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)

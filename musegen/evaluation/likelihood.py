@@ -223,14 +223,14 @@ def _plans(view: TokenView, batch: list[int], tables: Tables) -> torch.Tensor:
 def filled_up(view: TokenView, index: int, tables: Tables) -> float:
     """Quarter notes of rest before the pickup of a piece, which fill its first bar; 0 without a pickup."""
     pickup = view.pieces[index].pickup
-    return float(_bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
+    return float(bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
 
 
 def _beats(view: TokenView, index: int, tables: Tables) -> float:
-    return float(_bar_quarters(view, index, tables).sum()) - filled_up(view, index, tables)
+    return float(bar_quarters(view, index, tables).sum()) - filled_up(view, index, tables)
 
 
-def _bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
+def bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
     """The length of each bar of a stream in quarter notes, (bars,)."""
     ids = view.stream(index)
     metres = ids[tables.kind[ids] == Kind.TIME_SIGNATURE]

@@ -3,6 +3,7 @@
 It reads all that is given, before and after a gap and in the other tracks, and samples what is missing.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.gaps import Gapped
 from musegen.music.notes import all_onsets, pitched_notes
 from musegen.music.odd_bars import without_rests
-from musegen.tokenizers import Kind, WholeTokenizer, limits_of
+from musegen.tokenizers import Constraints, Kind, WholeTokenizer, limits_of
 from musegen.tokenizers.holes import Bools, Holes, cut_holes
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
@@ -48,6 +49,7 @@ def fill_holes(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
+    constraints: Constraints | None = None,
 ) -> list[Filled]:
     """Fill the missing cells of a piece; the most likely first, per id that was sampled.
 
@@ -61,6 +63,8 @@ def fill_holes(
         sampling: the sampling settings.
         seed: of all random numbers; candidate i of a seed does not depend on their number.
         defaults: the pitches of the training pieces.
+        constraints: what the new notes must satisfy, except bars, metres and tracks. Default: the pitches of
+            the training pieces.
 
     Raises:
         ConfigError: there is no rhythm to keep, or no pitch is allowed.
@@ -75,7 +79,10 @@ def fill_holes(
     else:
         lines = np.flatnonzero(tokenizer.tables.kind[given.target] == Kind.BAR)
         head, plan = plan_gaps(given.target, lines, piece, tokenizer, keeps_rhythm=keeps_rhythm)
-    limits = limits_of(tokenizer.tables, gap_constraints(piece, tokenizer, defaults or TrainingDefaults()))
+    rules = gap_constraints(piece, tokenizer, defaults or TrainingDefaults())
+    if constraints is not None:
+        rules = replace(rules, pitches=constraints.pitches, part_pitches=constraints.part_pitches)
+    limits = limits_of(tokenizer.tables, rules)
     memory = machine.call("encode", given.source[None])
     found: list[tuple[float, Filled]] = []
     for rows in row_chunks(rank or num, machine.most_rows):

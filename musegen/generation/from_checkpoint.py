@@ -16,6 +16,7 @@ from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
+from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Filled, fill
@@ -216,14 +217,15 @@ def generate_accompaniments(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Result]:
-    """Accompaniments to a melody, the most likely first; see `accompany`."""
+    """Accompaniments to a melody, the most likely first; see `accompany` and `accompany_holes`."""
     settings, wanted = (
         _settings(checkpoint, sampling, wanted.pitches if wanted else None),
         wanted or Accompaniment(),
     )
-    results = accompany(
+    write = accompany_holes if checkpoint.config.fills else accompany
+    results = write(
         machine_of(checkpoint, settings.precision),
-        checkpoint.tokenizer,
+        whole_tokenizer(checkpoint.tokenizer),
         melody,
         wanted,
         num=num,
