@@ -18,7 +18,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
-from musegen.generation.fill import Filled, fill
+from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
@@ -133,7 +133,7 @@ def fill_piece(
     *,
     num: int = 1,
     rank: int | None = None,
-    keeps_rhythm: bool = False,
+    controls: Controls | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
@@ -145,7 +145,7 @@ def fill_piece(
         gapped,
         num=num,
         rank=rank,
-        keeps_rhythm=keeps_rhythm,
+        controls=controls,
         sampling=settings,
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
