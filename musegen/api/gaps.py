@@ -258,8 +258,10 @@ def tracks_with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
     return known
 
 
-def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:
-    """The user's piece with new notes in its gaps."""
+def filled_result(
+    source: GapInput, gapped: Gapped, filled: Filled, *, density: float | None = None
+) -> Result:
+    """The user's piece with new notes in its gaps; `density` is what was requested, for the manifest."""
     spans = [(begin - source.pad, end - source.pad) for begin, end in gap_spans(source.score, source.gaps)]
     changes, count = [], 0
     for number in gapped.tracks:
@@ -278,6 +280,8 @@ def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:
         "bars": [f"{gap.first}:{gap.last}" for gap in source.gaps],
         "tracks": [number + 1 for number in gapped.tracks],
         "notes": count,
+        "notes_per_bar": count / sum(gap.bars for gap in source.gaps),
+        **({} if density is None else {"density": density}),
         "log_likelihood_after": filled.following,
     }
     return Result(

@@ -47,6 +47,7 @@ from musegen.families import families_that, family_of, load
 from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
+from musegen.generation.fill import Controls
 from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
 from musegen.music.chord_sequence import parse_chords, placed
@@ -218,11 +219,11 @@ class Model:
             gapped,
             num=options.num,
             rank=options.rank,
-            keeps_rhythm=options.rhythm == "keep",
+            controls=Controls(options.rhythm == "keep", options.contour == "keep", options.density),
             sampling=sampling,
             seed=seed,
         )
-        results = [filled_result(source, gapped, each) for each in filled]
+        results = [filled_result(source, gapped, each, density=options.density) for each in filled]
         pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 

@@ -144,12 +144,16 @@ class FillOptions(VerbOptions):
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
-    """Sample this many, and keep the --num after which the music that follows is most likely. Default: 8, or
-    --num if that is more or nothing follows."""
+    """Sample this many, and keep the --num after which the music that follows is most likely; if nothing
+    follows, the most likely. Default: 8, or --num if that is more."""
     until: Any = field(default=None, metadata={"typed": Path})
     """A music file that comes after the tune: the bars to fill are those between the two."""
     rhythm: Literal["new", "keep"] = "new"
     """keep: new pitches to the onsets and durations that the bars have now."""
+    contour: Literal["new", "keep"] = "new"
+    """keep: new pitches that also rise, fall and repeat as those that the bars have now."""
+    density: float | None = setting(None, (lambda value: 0 < value <= 1000, "above 0, up to 1000"))
+    """Number of notes per bar in the bars to fill, on average. Default: sampled by the model."""
     melody: str | None = setting(None, MELODY)
     """Models of one line only: the track to fill, by name, number from 1, role (top, ...) or program:N.
     Default: detected."""
@@ -158,8 +162,14 @@ class FillOptions(VerbOptions):
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
 
     def __post_init__(self) -> None:
-        """Reject values that are not allowed, and a `rank` below `num`."""
+        """Reject values that are not allowed, a `rank` below `num`, and a density of a kept rhythm."""
         super().__post_init__()
+        kept = [name for name in ("rhythm", "contour") if getattr(self, name) == "keep"]
+        if self.density is not None and kept:
+            raise ConfigError(
+                f"⟨density⟩ is {self.density:g}, and ⟨{kept[0]}⟩ keep writes as many notes as there are: "
+                "use only one of them"
+            )
         if self.rank is not None and self.rank < self.num:
             raise ConfigError(
                 f"⟨rank⟩ is {self.rank}: it must be at least ⟨num⟩, {self.num}, of which it keeps"
@@ -174,6 +184,8 @@ class FillArguments(SamplingArguments, total=False):
     rank: int | None
     until: Any
     rhythm: Literal["new", "keep"]
+    contour: Literal["new", "keep"]
+    density: float | None
     melody: str | None
     seed: int | None
 

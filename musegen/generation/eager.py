@@ -163,6 +163,10 @@ class EagerRun:
         if self._source is not None and count_rows(self._source) > 1:
             self._source = choose_rows(self._source, index)
 
+    def allow(self, limits: Limits) -> None:
+        """Go on under other limits, of B rows or of one."""
+        self._grammar, self._graphed = self._grammar.under(limits), None
+
     def logits(self) -> Floats:
         """Of the next id, (B, V)."""
         logits: Floats = self._rows.last.double().cpu().numpy()

@@ -1,7 +1,7 @@
 """The sampling loop: from a prompt to finished streams, on any back-end."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -78,6 +78,24 @@ def sample_streams(
     raise MusegenError(ENDLESS.format(len(active), rows, max_new_tokens))
 
 
+class Guide(Protocol):
+    """What the sampled ids of gaps must be like, beyond the model and its grammar."""
+
+    def __call__(self, run: Run, rows: Sequence[list[int]], forced: Ints, uniform: Floats) -> Ints:
+        """Before each step: perhaps change the limits of the run, or choose ids.
+
+        Args:
+            run: of B rows.
+            rows: the ids of each so far.
+            forced: (B,) the ids that the rows must follow; -1 where one is sampled.
+            uniform: (B,) the random numbers of this step.
+
+        Returns:
+            (B,) `forced`, with ids that are chosen here in place of some -1.
+        """
+        ...
+
+
 def sample_gaps(
     machine: Machine,
     limits: Limits,
@@ -89,6 +107,7 @@ def sample_gaps(
     streams: RowStreams,
     max_new_tokens: int,
     context_classes: Sequence[int] = (),
+    guide: Guide | None = None,
 ) -> list[Stream]:
     """Sample the gaps of streams whose other bars are given; rows are independent of each other.
 
@@ -104,6 +123,7 @@ def sample_gaps(
         streams: B random streams.
         max_new_tokens: the limit per row, ids that are followed included.
         context_classes: pitch classes, 0 to 11, that are not new in the gaps.
+        guide: what the new ids must be like.
 
     Returns:
         The streams up to the end of the plan, without a bar line or EOS there; `new_ids` are those sampled.
@@ -118,9 +138,12 @@ def sample_gaps(
     every = [_GapRow(prompt.tolist(), plan, machine.tables.kind) for _ in range(rows)]
     active = list(every)
     for _ in range(max_new_tokens):
-        ids, _ = run.step(streams.draw_steps(1), settings, np.array([row.forced for row in active]))
-        for row, id_ in zip(active, ids[0].tolist(), strict=True):
-            row.take(id_)
+        uniform, forced = streams.draw_steps(1), np.array([row.forced for row in active])
+        if guide is not None:
+            forced = guide(run, [row.ids for row in active], forced, uniform[0])
+        ids, _ = run.step(uniform, settings, forced)
+        for row, id_, is_sampled in zip(active, ids[0].tolist(), (forced < 0).tolist(), strict=True):
+            row.take(id_, is_sampled=is_sampled)
         left = [number for number, row in enumerate(active) if not row.is_over]
         if len(left) == len(active):
             continue
@@ -145,9 +168,9 @@ class _GapRow:
     """
 
     def __init__(self, prompt: list[int], plan: Sequence[int | Ints], kind: Ints) -> None:
-        self._ids, self._plan, self._kind = list(prompt), plan, kind
+        self.ids, self._plan, self._kind = list(prompt), plan, kind
         self._part = self._done = 0  # of the plan; bars or ids of this part
-        self._sampled: list[int] = []  # which of the ids
+        self._sampled: list[int] = []  # which of the ids the machine has sampled
         self.total = 0.0
 
     @property
@@ -161,12 +184,12 @@ class _GapRow:
         part = self._plan[self._part]
         return -1 if isinstance(part, int) else int(part[self._done])
 
-    def take(self, id_: int) -> None:
+    def take(self, id_: int, *, is_sampled: bool) -> None:
         """Add an id."""
         part, kind = self._plan[self._part], self._kind[id_]
-        if self.forced < 0:
-            self._sampled.append(len(self._ids))
-        self._ids.append(id_)
+        if is_sampled:
+            self._sampled.append(len(self.ids))
+        self.ids.append(id_)
         if isinstance(part, int):
             self._done += bool(kind == Kind.BAR)
             is_over = self._done == part or kind == Kind.EOS
@@ -180,11 +203,11 @@ class _GapRow:
         """The row, at the end of its plan."""
         new, total, gap = len(self._sampled), self.total, 0.0
         if machine.is_rounded:
-            [nats] = stream_nats(machine, [self._ids], inputs)
-            total = -float(nats[np.array(self._sampled) - 1].sum())
-            gap = (self.total - total) / new
+            [nats] = stream_nats(machine, [self.ids], inputs)
+            total = -float(nats[np.array(self._sampled, np.int64) - 1].sum())
+            gap = (self.total - total) / max(1, new)
         is_closed = isinstance(self._plan[-1], int)
-        return Stream(self._ids[:-1] if is_closed else self._ids, total, new, gap)
+        return Stream(self.ids[:-1] if is_closed else self.ids, total, new, gap)
 
 
 def _after(

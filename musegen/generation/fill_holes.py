@@ -13,10 +13,12 @@ from musegen.config.options import SamplingOptions
 from musegen.data.selection import encode_given, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.engine import sample_gaps
-from musegen.generation.fill import Filled, gap_constraints, plan_gaps
+from musegen.generation.fill import Controls, Filled, gap_constraints, guide_of, plan_gaps, rating_of
 from musegen.generation.gap_piece import GapPiece, new_notes, read_gaps
+from musegen.generation.kept_rhythm import kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import longest_bar
+from musegen.generation.ranking import Rating, ranked
 from musegen.generation.request import TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.gaps import Gapped
@@ -45,13 +47,13 @@ def fill_holes(
     *,
     num: int = 1,
     rank: int | None = None,
-    keeps_rhythm: bool = False,
+    controls: Controls | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
     constraints: Constraints | None = None,
 ) -> list[Filled]:
-    """Fill the missing cells of a piece; the most likely first, per id that was sampled.
+    """Fill the missing cells of a piece; with `rank` the most likely first, see `ranking`.
 
     Args:
         machine: a model that was trained with holes.
@@ -59,7 +61,7 @@ def fill_holes(
         gapped: the piece; its notes in the gaps are not read, except their rhythm.
         num: how many.
         rank: how many candidates are sampled, of which `num` are kept. Default: `num`.
-        keeps_rhythm: new pitches to the rhythm of the notes in the gaps.
+        controls: what the new music must be like.
         sampling: the sampling settings.
         seed: of all random numbers; candidate i of a seed does not depend on their number.
         defaults: the pitches of the training pieces.
@@ -72,19 +74,25 @@ def fill_holes(
         TokenError: the piece cannot be encoded.
         MusegenError: a gap did not end.
     """
-    piece = read_gaps(gapped, tokenizer)
-    given = _given(piece, tokenizer)
-    if tokenizer.tables.voices:
-        head, plan = _plan_grid(given, keeps_rhythm=keeps_rhythm)
-    else:
-        lines = np.flatnonzero(tokenizer.tables.kind[given.target] == Kind.BAR)
-        head, plan = plan_gaps(given.target, lines, piece, tokenizer, keeps_rhythm=keeps_rhythm)
+    piece, controls, settings = (
+        read_gaps(gapped, tokenizer),
+        controls or Controls(),
+        sampling or SamplingOptions(),
+    )
+    given, kept = _given(piece, tokenizer), None
     rules = gap_constraints(piece, tokenizer, defaults or TrainingDefaults())
     if constraints is not None:
         rules = replace(rules, pitches=constraints.pitches, part_pitches=constraints.part_pitches)
     limits = limits_of(tokenizer.tables, rules)
+    if controls.keeps_rhythm or controls.keeps_contour:
+        kept = kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
+    if tokenizer.tables.voices:
+        head, plan = _plan_grid(given)
+    else:
+        lines = np.flatnonzero(tokenizer.tables.kind[given.target] == Kind.BAR)
+        head, plan = plan_gaps(given.target, lines, piece, tokenizer) if kept is None else kept.head_and_plan
     memory = machine.call("encode", given.source[None])
-    found: list[tuple[float, Filled]] = []
+    found: list[Filled] = []
     for rows in row_chunks(rank or num, machine.most_rows):
         streams = sample_gaps(
             machine,
@@ -92,21 +100,18 @@ def fill_holes(
             inputs=memory,
             prompt_ids=head,
             plan=plan,
-            sampling=sampling or SamplingOptions(),
+            sampling=settings,
             streams=RowStreams(seed, rows),
             max_new_tokens=longest_bar(tokenizer) * piece.bars + 1,
             context_classes=sorted({int(pitch) % 12 for pitch in pitched_notes(piece.given)[2]}),
+            guide=guide_of(piece, tokenizer, limits, controls, kept, given.target, settings.temperature),
         )
         for row, stream in zip(rows, streams, strict=True):
-            new, changed = new_notes(stream, piece, tokenizer, keeps_rhythm=keeps_rhythm)
-            notes = without_rests(new, piece.rests)
-            own = Filled(
-                notes, stream.ids, stream.log_likelihood, 0.0, changed, stream.precision_gap, candidate=row
-            )
-            found.append((stream.log_likelihood / max(1, stream.new_ids), own))
-    if rank:
-        found.sort(key=lambda each: -each[0])
-    return [own for _, own in found[:num]]
+            new, changed = new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None)
+            rating, notes = Rating(stream.log_likelihood, stream.new_ids), without_rests(new, piece.rests)
+            own = Filled(notes, stream.ids, stream.log_likelihood, 0.0, changed, rating)
+            found.append(own._replace(precision_gap=stream.precision_gap, candidate=row))
+    return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num] if rank else found
 
 
 def _given(piece: GapPiece, tokenizer: WholeTokenizer) -> _Given:
@@ -150,10 +155,8 @@ def _before_pickup(ids: Ints, piece: GapPiece, tokenizer: WholeTokenizer) -> Boo
     return np.asarray(np.cumsum(tables.kind[ids] >= Kind.PITCH) <= slots)
 
 
-def _plan_grid(given: _Given, *, keeps_rhythm: bool) -> tuple[list[int], list[int | Ints]]:
+def _plan_grid(given: _Given) -> tuple[list[int], list[int | Ints]]:
     """The ids before the first one that is sampled, and the plan after them: see `sample_gaps`."""
-    if keeps_rhythm:
-        raise ConfigError("⟨rhythm⟩ keep needs a model of events, and this one has a grid: leave it out")
     first, last = np.flatnonzero(given.is_sampled)[[0, -1]]
     plan = np.where(given.is_sampled, -1, given.target)[first : last + 1]
     return given.target[:first].tolist(), [plan]

@@ -19,7 +19,7 @@ from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
-from musegen.generation.fill import Filled, fill
+from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.fill_holes import fill_holes
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
@@ -135,7 +135,7 @@ def fill_piece(
     *,
     num: int = 1,
     rank: int | None = None,
-    keeps_rhythm: bool = False,
+    controls: Controls | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
@@ -156,7 +156,7 @@ def fill_piece(
         gapped,
         num=num,
         rank=rank,
-        keeps_rhythm=keeps_rhythm,
+        controls=controls,
         sampling=settings,
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),

@@ -19,6 +19,7 @@ from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.generation.backends import machine_of
+from musegen.generation.contour import directions
 from musegen.generation.engine import stream_nats
 from musegen.music.excerpt import excerpt
 from musegen.music.metre import bar_ticks
@@ -205,6 +206,95 @@ def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
         assert new != old
 
 
+def test_contour_keep(model: Model, tunes: Dataset, tmp_path: Path) -> None:
+    """In its rhythm, from the note before the gap to the one after it, by mido's reading."""
+    for number, piece in enumerate(tunes.pieces[:4]):
+        score = excerpt(tunes.score(piece), 0, 12)
+        write_score(score, tmp_path / "tune.mid")
+        everything = split(tmp_path / "tune.mid", 0, 10**9, {0})[1]
+        for filled in model.fill(tmp_path / "tune.mid", bars="5:8", contour="keep", num=3, seed=number):
+            found = split(filled.save(tmp_path / "new.mid"), 0, 10**9, {0})[1]
+            assert [note[:2] for note in found] == [note[:2] for note in everything]
+            assert directions([pitch for *_, pitch in found]) == directions([p for *_, p in everything])
+            assert found != everything
+
+
+def test_contour_keep_where_hardly_a_pitch_is_left(model: Model, tune: Path, tmp_path: Path) -> None:
+    """A long fall to the lowest pitch of all: there is always a way, the old one."""
+    score = read_score(tune)[0]
+    onsets = [note.time for note in score.tracks[0].notes]
+    begin, end = spans_of(tune, 5, 8)
+    falling = [onset for onset in onsets if begin <= onset < end]
+    for note in score.tracks[0].notes:
+        if begin <= note.time < end:
+            note.pitch = 55 + len(falling) - 1 - falling.index(note.time)
+    write_score(score, tmp_path / "falling.mid")
+    old = split(tmp_path / "falling.mid", begin, end, {0})[1]
+    for piece in model.fill(tmp_path / "falling.mid", bars="5:8", contour="keep", num=3, seed=1):
+        new = split(piece.save(tmp_path / "new.mid"), begin, end, {0})[1]
+        assert directions([pitch for *_, pitch in new]) == directions([pitch for *_, pitch in old])
+
+
+def test_contour_of_several_voices(chorales: Dataset, tmp_path: Path) -> None:
+    """Each has its own."""
+    choir = musegen.load(train(SHORT, chorales, tmp_path / "choir"))
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    piece = choir.fill(score, bars="3:4", rank=2, seed=1, contour="keep")
+    check_voices(score, piece.score)
+    for old, new in zip(score.tracks, piece.score.tracks, strict=True):
+        assert [(n.time, n.duration) for n in new.notes] == [(n.time, n.duration) for n in old.notes]
+        assert directions([n.pitch for n in new.notes]) == directions([n.pitch for n in old.notes])
+
+
+def test_density(model: Model, tune: Path, tmp_path: Path) -> None:
+    """Also of a model that has hardly been trained; the manifest has both figures."""
+    begin, end = spans_of(tune, 5, 8)
+    for density in (1, 2.5, 5):
+        piece = model.fill(tune, bars="5:8", density=density, seed=2)
+        new = split(piece.save(tmp_path / "new.mid"), begin, end, {0})[1]
+        assert piece.result.filled is not None
+        assert piece.result.filled["density"] == density
+        assert piece.result.filled["notes_per_bar"] == len(new) / 4
+        assert len(new) == pytest.approx(4 * density, abs=1)
+    with pytest.raises(MusegenError, match="density"):
+        model.fill(tune, bars="5:8", density=0)
+
+
+def test_density_of_several_voices(chorales: Dataset, tmp_path: Path) -> None:
+    """The more are requested, the more there are, in models that know instruments and that do not."""
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    for number, programs in enumerate((True, False)):
+        config = replace(SHORT, tokenizer=TokenizerConfig(programs=programs))
+        choir = musegen.load(train(config, chorales, tmp_path / str(number)))
+        counts = [
+            choir.fill(score, bars="3:4", density=density, rank=4, seed=1).result.filled["notes"]
+            for density in (2, 8, 16)
+        ]
+        assert counts == sorted(counts)
+        assert counts[-1] > 2 * counts[0]
+
+
+def test_density_needs_events(chorales: Dataset, tmp_path: Path) -> None:
+    grid = replace(SHORT, tokenizer=TokenizerConfig(kind="grid"))
+    choir = musegen.load(train(grid, chorales, tmp_path / "grid"))
+    for control in ({"density": 4.0}, {"rhythm": "keep"}, {"contour": "keep"}):
+        with pytest.raises(MusegenError, match="has a grid"):
+            choir.fill(chorales.score(chorales.pieces[0]), bars="3:4", **control)  # type: ignore[arg-type]
+
+
+def test_at_the_end_the_most_likely_bars_come_first(model: Model, tune: Path) -> None:
+    """Per id; and candidate i of a seed is the same, however many there are."""
+    pieces = model.fill(tune, bars="11:12", num=6, rank=6, seed=3)
+    kind = model.checkpoint.tokenizer.tables.kind
+    means = []
+    for piece in pieces:
+        ids = np.array(piece.result.ids)
+        new = len(ids) - np.flatnonzero(np.cumsum(kind[ids] == Kind.BAR) == 11)[0]  # EOS, not the bar line
+        means.append(piece.log_likelihood / new)
+    assert means == sorted(means, reverse=True)
+    assert model.fill(tune, bars="11:12", rank=6, seed=3).result.midi == pieces[0].result.midi
+
+
 def test_until(model: Model, tune: Path, tunes: Dataset, tmp_path: Path) -> None:
     first = tunes.score(tunes.pieces[0])
     write_score(excerpt(first, 0, 4), tmp_path / "begin.mid")
@@ -298,7 +388,12 @@ def test_bad_input_is_refused(
     assert "nothing is missing" in says()
     assert "musegen generate" in says("--bars", "1:12")
     assert "--rank is 2: it must be at least --num" in says("--bars", "5", "--rank", "2", "--num", "3")
-    assert "nothing follows bars 11 to 12" in says("--bars", "11:12", "--rank", "4")
+    assert "--density is 0.0: it must be above 0" in says("--bars", "5", "--density", "0")
+    assert "--density is -2.0: it must be above 0" in says("--bars", "5", "--density", "-2")
+    assert "--density" in says("--bars", "5", "--density", "many")
+    assert "use only one of them" in says("--bars", "5", "--density", "4", "--contour", "keep")
+    assert "--contour" in says("--bars", "5", "--contour", "wavy")
+    assert "--rhythm" in says("--bars", "5", "--rhythm", "old")
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces if piece.time_signatures != metre)
     write_score(tunes.score(other), tmp_path / "end.mid")
@@ -309,6 +404,7 @@ def test_bad_input_is_refused(
     score.tracks[0].notes = [note for note in score.tracks[0].notes if not begin <= note.time < end]
     write_score(score, tune)
     assert "no notes whose rhythm" in says("--bars", "5:6", "--rhythm", "keep")
+    assert "no notes whose contour" in says("--bars", "5:6", "--contour", "keep")
     assert not (tmp_path / "out").exists()
 
 
