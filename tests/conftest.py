@@ -7,8 +7,10 @@ import torch
 from tests.music_fixtures import (
     accompanist,
     autoencoder,
+    band,
     choir,
     chorales,
+    filler,
     line,
     pianist,
     plain,
@@ -27,8 +29,10 @@ os.environ["MUSEGEN_EXPORT"] = "0"
 __all__ = [
     "accompanist",
     "autoencoder",
+    "band",
     "choir",
     "chorales",
+    "filler",
     "line",
     "pianist",
     "plain",
