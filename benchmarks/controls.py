@@ -3,11 +3,10 @@
     python -m benchmarks.controls CKPT DATASET [--fills 60] [--rank 8] [--split valid] [--seed 0] [--json]
 
 Gaps of 4 bars, one in each of some tunes of a split. For the density, fill N requests one of `DENSITIES`
-notes per bar by turns: printed are Spearman's rank correlation of the requested and the written number, beside
-that of fills of the same gaps without a request, and the mean difference. For the contour: how many directions
-(up, down, the same) from note to note are those of the old notes, from the note before the gap to the one
-after it, beside fills that only keep the rhythm. The exit code is 1 if the correlation is below 0.8 or a
-direction differs.
+notes per bar by turns: printed are Spearman's rank correlation of the requested and the written number, that
+of the same gaps without a request, and the mean difference. For the contour: how many directions (up, down,
+the same) from note to note are those of the old notes, from the note before the gap to the one after it, and
+how many if only the rhythm is kept. The exit code is 1 if the correlation is below 0.8 or one differs.
 """
 
 import io
