@@ -26,8 +26,10 @@ from musegen.music.writing.midi_edit import (
     Events,
     Part,
     edited,
+    explicit,
     finer,
     followed_by,
+    has_other_tempo,
     metre_event,
     parts_of,
     read_events,
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint
     from musegen.generation.fill import Filled
     from musegen.tokenizers import Tokenizer
+
+
+MOST_BARS = 10_000
+"""In a gap, where nothing is known of the training pieces; `generate` writes no more, either."""
 
 
 class GapInput(NamedTuple):
@@ -182,15 +188,36 @@ def _joined(first: _File, second: _File, bars: int, name: str) -> _File:
     shift = (int(lines[-1]) - first.pad) * one + bars * bar_length(ticks, *metre) + second.pad * other
     later = metre_changes(second.score)[1:]
     metres = [metre_event(max(0, (c.time - second.pad) * other), c.beats, c.unit) for c in later]
-    events = followed_by(
-        finer(first.events, one), finer(second.events, other), shift, _same_parts(first, second), metres
+    pairs = _same_tracks(first, second)
+    parts = [parts_of(each.events, each.raw) for each in (first, second)]
+    same = [(parts[0][before][0], parts[1][after][0]) for before, after in pairs]
+    if lost := _lost(pairs, same, first, second):
+        say(f"{name} goes on in the tracks of the tune: {' and '.join(lost)} are not kept")
+    programs = {
+        parts[1][after][0]: second.raw.tracks[after].program
+        for before, after in pairs
+        if _kind(first.raw.tracks[before]) != _kind(second.raw.tracks[after])
+    }
+    then_events = explicit(second.events, programs, tempo=has_other_tempo(first.events))
+    return _read_midi(
+        write_events(followed_by(finer(first.events, one), finer(then_events, other), shift, same, metres))
     )
-    return _read_midi(write_events(events))
 
 
-def _same_parts(first: _File, second: _File) -> list[tuple[Part, Part]]:
-    """The parts of two files that go on from one to the other: by name, instrument, or as the only ones."""
-    places = [parts_of(each.events, each.raw) for each in (first, second)]
+def _lost(
+    pairs: Sequence[tuple[int, int]], same: Sequence[tuple[Part, Part]], first: _File, second: _File
+) -> list[str]:
+    """What is not kept of the tracks of the second file that go on in those of the first."""
+    names = [(first.raw.tracks[before].name, second.raw.tracks[after].name) for before, after in pairs]
+    channels = [(before[1], after[1]) for before, after in same]
+    others = [repr(after) for before, after in names if after.strip() not in ("", before.strip())]
+    moved = [str(after + 1) for before, after in channels if before != after]
+    found = [f"its track names {', '.join(others)}"] if others else []
+    return found + ([f"its channels {', '.join(moved)}"] if moved else [])
+
+
+def _same_tracks(first: _File, second: _File) -> list[tuple[int, int]]:
+    """The tracks of two files that go on from one to the other: by name, instrument, or as the only ones."""
     tracks = [[(i, t) for i, t in enumerate(each.raw.tracks) if len(t.notes)] for each in (first, second)]
     pitched = [[i for i, t in each if not t.is_drum] for each in tracks]
     pairs, free = [], dict(tracks[0])
@@ -203,7 +230,7 @@ def _same_parts(first: _File, second: _File) -> list[tuple[Part, Part]]:
         found = next((i for several in same for i in several if i in free), None)
         if found is not None:
             del free[found]
-            pairs.append((places[0][found][0], places[1][number][0]))
+            pairs.append((found, number))
     return pairs
 
 
@@ -211,16 +238,32 @@ def _kind(track: Any) -> int:
     return -1 if track.is_drum else int(track.program)
 
 
+def _check_lengths(gaps: Sequence[Gap], checkpoint: Checkpoint) -> None:
+    """Check that no gap is longer than any training piece, as far as that is recorded.
+
+    Raises:
+        ConfigError: one is.
+    """
+    longest = checkpoint.data.get("longest", MOST_BARS)
+    for gap in gaps:
+        if gap.bars > longest:
+            raise ConfigError(
+                f"⟨bars⟩: {gap} are {gap.bars}, and no piece that {checkpoint.path.name} was trained on has "
+                f"more than {longest}: fill fewer bars at once"
+            )
+
+
 def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) -> Gapped:
     """What of a piece a language model fills; said if that is not everything.
 
     Raises:
-        ConfigError: `melody` is set for a model of several lines.
+        ConfigError: `melody` is set for a model of several lines, or a gap is longer than any training piece.
         DataError: there is no such track, or none that the model writes.
     """
     from musegen.generation.from_checkpoint import line_of
 
     name, tokenizer, score = checkpoint.path.name, checkpoint.tokenizer, source.score
+    _check_lengths(source.gaps, checkpoint)
     every, line = list(range(len(score.tracks))), line_of(checkpoint, score)
     if line is None and melody:
         raise ConfigError(f"⟨melody⟩ selects one track, but {name} uses all tracks: leave it out")

@@ -252,6 +252,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
         "notes_per_onset": _notes_per_onset(view, tables),
+        "longest": max(view.pieces[i].bars for i in view.indices("train")),
         "ranges": voice_ranges(tables, train()),
         "pitches": known_pitches(tables, train()),
         "known": [whole.vocab[id_] for id_ in known_ids(tables, train())],

@@ -10,7 +10,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from symusic import Note, Score, TimeSignature, Track
+from symusic import Note, Score, Tempo, TimeSignature, Track
 
 import musegen
 from musegen.api.model import Model
@@ -206,6 +206,32 @@ def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
         assert new != old
 
 
+def test_held_notes_of_a_grid_stay_and_nothing_of_their_voice_starts(
+    chorales: Dataset, tmp_path: Path
+) -> None:
+    grid = replace(SHORT, tokenizer=TokenizerConfig(kind="grid"))
+    choir = musegen.load(train(grid, chorales, tmp_path / "grid"))
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    begin, held = int(bar_ticks(score)[2]), score.tpq * 3
+    bass = score.tracks[-1]
+    before = [note for note in bass.notes if note.time < begin]
+    later = [note for note in bass.notes if note.time >= begin + held]
+    before[-1].duration = begin + held - before[-1].time
+    bass.notes = [*before, *later]
+    write_score(score, tmp_path / "held.mid")
+    last = mido.MidiFile(tmp_path / "held.mid")
+    channels = {m.channel for own in last.tracks for m in own if m.type == "note_on"}
+    first, stop = spans_of(tmp_path / "held.mid", 3, 4)
+    given, _ = split(tmp_path / "held.mid", first, stop, channels)
+    for seed in range(3):
+        piece = choir.fill(tmp_path / "held.mid", bars="3:4", seed=seed, rank=2)
+        kept, new = split(piece.save(tmp_path / "new.mid"), first, stop, channels)
+        assert kept == given
+        assert new
+        starts = [note.time for note in piece.score.tracks[-1].notes if first <= note.time < stop]
+        assert min(starts, default=stop) >= begin + held
+
+
 def test_contour_keep(model: Model, tunes: Dataset, tmp_path: Path) -> None:
     """In its rhythm, from the note before the gap to the one after it, by mido's reading."""
     for number, piece in enumerate(tunes.pieces[:4]):
@@ -315,6 +341,54 @@ def test_until(model: Model, tune: Path, tunes: Dataset, tmp_path: Path) -> None
     assert len(whole) > len(one) + len(other)
 
 
+def test_until_keeps_what_the_second_file_is(
+    model: Model, tune: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its later time signatures, its tempo and instrument, though it names neither; track names are lost."""
+    first = excerpt(read_score(tune)[0], 0, 4)
+    first.tracks[0].name, first.tracks[0].program = "Fiddle", 40
+    first.tempos = [Tempo(0, qpm=90)]
+    write_score(first, tmp_path / "begin.mid")
+    [metre] = {(mark.numerator, mark.denominator) for mark in first.time_signatures}
+    bar = 480 * 4 * metre[0] // metre[1]
+    plain = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name="Tin whistle")])
+    plain.tracks.append(track)
+    events: list[tuple[int, mido.Message | mido.MetaMessage]] = [
+        (0, mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1])),
+        (2 * bar, mido.MetaMessage("time_signature", numerator=5, denominator=4)),
+    ]
+    for at in range(0, 2 * bar + 2400, 240):
+        events += [
+            (at, mido.Message("note_on", channel=2, note=70)),
+            (at + 240, mido.Message("note_off", channel=2, note=70)),
+        ]
+    track.append(mido.MetaMessage("end_of_track"))
+    rewrite(track, events)
+    plain.save(tmp_path / "end.mid")
+    piece = model.fill(tmp_path / "begin.mid", bars="5:6", until=tmp_path / "end.mid", seed=1)
+    said = capsys.readouterr().err
+    assert (
+        "end.mid goes on in the tracks of the tune: its track names 'Tin whistle' and its channels 3 are not"
+        in said
+    )
+    lines, score = bar_ticks(piece.score), piece.score
+    assert len(lines) - 1 == 4 + 2 + 2 + 1
+    assert [(m.time, m.numerator, m.denominator) for m in score.time_signatures][1:] == [(lines[8], 5, 4)]
+    assert [(mark.time, round(mark.qpm)) for mark in score.tempos] == [(0, 90), (lines[6], 120)]
+    written = mido.MidiFile(piece.save(tmp_path / "new.mid"))
+    changes = [
+        (tick, m.program) for own in written.tracks for tick, m in absolute(own) if m.type == "program_change"
+    ]
+    assert changes[-1] == (lines[6], 0)
+    assert not any(m.type == "track_name" and m.name == "Tin whistle" for own in written.tracks for m in own)
+
+
+def absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+    """The messages of a track with their ticks."""
+    return list(zip(np.cumsum([message.time for message in track]).tolist(), track, strict=True))
+
+
 SHORT = replace(TINY, trainer=replace(TINY.trainer, max_steps=2, val_check_interval=2))
 
 
@@ -382,6 +456,7 @@ def test_bad_input_is_refused(
         return refused(capsys, "fill", trained, tune, *argv, "--out", tmp_path / "out")
 
     assert "overlap" in says("--bars", "2:5", "5:8")
+    assert "overlap" in says("--bars", "2:5", "3:4")
     assert "--bars has '8:5'" in says("--bars", "8:5")
     assert "--bars has 'x'" in says("--bars", "x")
     assert "has 12 bars" in says("--bars", "12:13")
@@ -398,6 +473,7 @@ def test_bad_input_is_refused(
     other = next(piece for piece in tunes.pieces if piece.time_signatures != metre)
     write_score(tunes.score(other), tmp_path / "end.mid")
     assert "same time signature" in says("--bars", "13:14", "--until", tmp_path / "end.mid")
+    assert "no piece that tiny was trained on has more than" in says("--bars", "13:900", "--until", tune)
     assert "it must be 13:LAST" in says("--bars", "5:8", "--until", tmp_path / "end.mid")
     score = read_score(tune)[0]
     begin, end = spans_of(tune, 5, 6)

@@ -5,7 +5,7 @@ read from the file. Times are in ticks of the file.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from symusic import Score
@@ -21,6 +21,8 @@ DRUM_CHANNEL = 9
 _NAME, _TEMPO, _METRE, _KEY, _MARKER = 0x03, 0x51, 0x58, 0x59, 0x06
 _OF_ALL = (_TEMPO, _KEY, _MARKER)
 """Meta events that concern all tracks."""
+DEFAULT_TEMPO = (500_000).to_bytes(3, "big")
+"""Microseconds per quarter note of a file that names no tempo: 120 quarter notes per minute."""
 _END_MARK = b"\0\xff\x2f\0"
 Part = tuple[int, int]
 """A track of the file, from 0, and a channel."""
@@ -162,6 +164,38 @@ def with_track(events: Events, name: str, program: int) -> tuple[Events, Part]:
         own.append((0, bytes([_PROGRAM | free[0], program])))
     tracks, ends = [*events.tracks, own], [*events.ends, max(events.ends, default=0)]
     return events._replace(tracks=tracks, ends=ends), (len(events.tracks), free[0])
+
+
+def explicit(events: Events, programs: Mapping[Part, int], *, tempo: bool) -> Events:
+    """The events with what a file may leave out written at its begin, so that it can follow another file.
+
+    Args:
+        events: of the file.
+        programs: of parts, written unless they have a program change before their first note.
+        tempo: write 120 quarter notes per minute, unless the file has a tempo before its first note.
+    """
+    tracks = [list(track) for track in events.tracks]
+    notes = [tick for track in tracks for tick, message in track if message[0] & 0xF0 == _ON and message[2]]
+    start = min(notes, default=0)
+    for (number, channel), program in programs.items():
+        change = bytes([_PROGRAM | channel, program])
+        if not any(tick <= start and message[0] == change[0] for tick, message in tracks[number]):
+            tracks[number].insert(0, (0, change))
+    marks = [tick for track in tracks for tick, message in track if message[:2] == bytes([_META, _TEMPO])]
+    if tempo and min(marks, default=start + 1) > start:
+        tracks[0].insert(0, (0, bytes([_META, _TEMPO, 3]) + DEFAULT_TEMPO))
+    return events._replace(tracks=tracks)
+
+
+def has_other_tempo(events: Events) -> bool:
+    """Whether a file has a tempo other than 120 quarter notes per minute, that of a file without one."""
+    tempos = {
+        message[3:]
+        for track in events.tracks
+        for _, message in track
+        if message[:2] == bytes([_META, _TEMPO])
+    }
+    return bool(tempos - {DEFAULT_TEMPO})
 
 
 def followed_by(
