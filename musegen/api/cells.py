@@ -10,7 +10,7 @@ from musegen.console import say
 from musegen.data.holes import LONGEST
 from musegen.errors import ConfigError, DataError
 from musegen.music.gaps import Gapped
-from musegen.music.melody import track_names
+from musegen.music.melody import melody_track, track_names
 from musegen.music.metre import bar_ticks
 from musegen.music.roles import fits, is_called, listed, program_role
 from musegen.music.writing.midi_edit import with_track
@@ -93,6 +93,8 @@ def _found(text: str, score: Score, known: Sequence[int]) -> list[int]:
             )
         return [int(text) - 1]
     named = [number for number in known if score.tracks[number].name.strip().casefold() == text.casefold()]
+    if not named and text.casefold() == "melody":
+        named = [number for number in [melody_track(score).track] if number in known]
     return named or [number for number in known if fits(score.tracks[number], text)]
 
 

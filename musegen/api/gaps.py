@@ -314,6 +314,8 @@ def filled_result(
             begin, end = max(0, onset - source.pad), onset - source.pad + duration
             if end > begin:  # not before the pickup
                 notes.append((begin, end - begin, pitch, velocity))
+        if not source.parts[number]:  # chords that the file has as symbols alone
+            continue
         first, *more = source.parts[number]
         changes += [Change(first, spans, notes), *(Change(part, spans) for part in more)]
         count += len(notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Unpack, cast, overload
 
 from musegen.api.cells import choose_cells
+from musegen.api.chord_cells import with_chords, with_symbols
 from musegen.api.datasets import training_dataset
 from musegen.api.gaps import changed_words, filled_result, read_gaps
 from musegen.api.inputs import (
@@ -213,6 +214,7 @@ class Model:
         )
         source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
         say_misfits("the tune", source.score, self.checkpoint.tokenizer)
+        source = with_chords(source, self.checkpoint, options.chords, listed(options.tracks))
         source, gapped = choose_cells(source, self.checkpoint, options.tracks, options.melody)
         filled = verb(
             self.checkpoint,
@@ -223,7 +225,8 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
-        results = [filled_result(source, gapped, each, density=options.density) for each in filled]
+        voiced = (with_symbols(source, gapped, each) for each in filled)
+        results = [filled_result(own, gapped, each, density=options.density) for own, each in voiced]
         pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 

@@ -146,6 +146,9 @@ class FillOptions(VerbOptions):
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
     """Sample this many, and keep the --num after which the music that follows is most likely; if nothing
     follows, the most likely. Default: 8, or --num if that is more."""
+    chords: str | None = None
+    """Chords that the new music follows, such as "C Am F,G C", repeated to the end; for models trained with
+    --data.chords. Default: the chord symbols of the file."""
     until: Any = field(default=None, metadata={"typed": Path})
     """A music file that comes after the tune: the bars to fill are those between the two."""
     rhythm: Literal["new", "keep"] = "new"
@@ -181,6 +184,7 @@ class FillArguments(SamplingArguments, total=False):
 
     bars: str | Sequence[str]
     tracks: str | Sequence[str]
+    chords: str | None
     rank: int | None
     until: Any
     rhythm: Literal["new", "keep"]

@@ -18,6 +18,8 @@ from musegen.music.roles import fits, listed, track_role
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
 
+MELODY = "melody"
+"""Name of the melody track of models that fill chords or melodies."""
 LISTED_PIECES, LISTED_TRACKS = 100, 12
 """Pieces whose tracks are listed in a message, and the most tracks in it."""
 
@@ -59,6 +61,8 @@ def select(
         score, rests = filled.score, len(filled.rests)
     if config.chords:
         score = with_chord_track(score, piece.melody)
+    if config.chords and config.holes != "none" and piece.melody >= 0:
+        score = named_melody(score, piece.melody)
     if not pairs and config.tracks == "all":
         kept = [track for track in score.tracks if config.drums or not track.is_drum]
         return Selected(_with_tracks(score, kept, "no track but drums"), None, rests)
@@ -68,6 +72,13 @@ def select(
         return Selected(alone, None, rests)
     others = [track for index, track in enumerate(score.tracks) if index != melody]
     return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone), rests)
+
+
+def named_melody(score: Score, melody: int) -> Score:
+    """The Score in which the melody track is named so, by which a model tells it from the chords."""
+    named = score.copy()
+    named.tracks[melody].name = MELODY
+    return named
 
 
 def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:

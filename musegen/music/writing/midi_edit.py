@@ -166,6 +166,32 @@ def with_track(events: Events, name: str, program: int) -> tuple[Events, Part]:
     return events._replace(tracks=tracks, ends=ends), (len(events.tracks), free[0])
 
 
+def with_markers(
+    events: Events, spans: Sequence[tuple[int, int]], prefix: str, markers: Sequence[tuple[int, str]]
+) -> Events:
+    """The events with new markers in place of those that begin with a prefix.
+
+    Args:
+        events: of the file.
+        spans: begin and end of each stretch of time whose markers are taken out.
+        prefix: of their text.
+        markers: tick and text of the new ones.
+    """
+    head = bytes([_META, _MARKER])
+
+    def is_gone(tick: int, message: bytes) -> bool:
+        is_marker = message[:2] == head and message[3:].startswith(prefix.encode())
+        return is_marker and any(begin <= tick < end for begin, end in spans)
+
+    tracks = [[event for event in track if not is_gone(*event)] for track in events.tracks]
+    new = [
+        (tick, head + bytes([len(text)]) + text) for tick, text in ((t, m.encode()[:127]) for t, m in markers)
+    ]
+    # Before what happens at the same tick, so that a note stands under its symbol.
+    tracks[0] = sorted([*new, *tracks[0]], key=lambda event: event[0])
+    return events._replace(tracks=tracks)
+
+
 def explicit(events: Events, programs: Mapping[Part, int], *, tempo: bool) -> Events:
     """The events with what a file may leave out written at its begin, so that it can follow another file.
 
