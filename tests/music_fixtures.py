@@ -112,6 +112,14 @@ def filler(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gapper(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model of one line, really trained on `tunes` with missing bars."""
+    data = replace(TINY.data, holes="bars")
+    config = Seq2SeqTrainConfig(data=data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, tunes, tmp_path_factory.mktemp("checkpoints") / "gapper", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def band(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with events."""
     config = Seq2SeqTrainConfig(

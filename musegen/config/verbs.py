@@ -144,8 +144,8 @@ class FillOptions(VerbOptions):
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
-    """Sample this many, and keep the --num after which the music that follows is most likely; if nothing
-    follows, the most likely. Default: 8, or --num if that is more."""
+    """Sample this many, and keep the --num most likely ones, the first bar after each gap included. Default:
+    16, or --num if that is more; with models trained with holes, which read what follows, --num."""
     chords: str | None = None
     """Chords that the new music follows, such as "C Am F,G C", repeated to the end; for models trained with
     --data.chords. Default: the chord symbols of the file."""

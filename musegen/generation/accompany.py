@@ -17,7 +17,7 @@ from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import known_ids, longest_bar, prompt_programs, read_prompt, with_rosters
 from musegen.generation.plans import draw_plans
-from musegen.generation.ranking import Rating, ranked
+from musegen.generation.ranking import Likelihood, Rating, ranked
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
 from musegen.music.chord_symbols import ChordSymbol
@@ -114,7 +114,8 @@ def accompany(
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
             results.append(dressed_for(melody, rests, with_parts_only(result, options, frame)))
-    return ranked(results, lambda each: Rating(each.log_likelihood, len(each.ids) - len(start.ids) + 1))
+    first = len(start.ids) - 1  # EOS is among the new ids
+    return ranked(results, lambda each: Rating(Likelihood(each.log_likelihood, len(each.ids) - first)))
 
 
 def kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTick | None:

@@ -1,8 +1,7 @@
 """New bars in the gaps of a piece, by a language model: what is given stays as it is.
 
 The model reads the bars before a gap and samples as many as are missing. What follows it knows only by its
-length; so several candidates are sampled, and ranked by the exact likelihood of what follows each. Where
-nothing follows, they are ranked by their own.
+length; so several candidates are sampled, and ranked by the likelihood of each and of the bar after it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from musegen.generation.gap_piece import GapPiece, bars_of, encoded, new_notes, 
 from musegen.generation.kept_rhythm import KeptRhythm, kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import known_ids, longest_bar
-from musegen.generation.ranking import Rating, ranked
+from musegen.generation.ranking import Likelihood, Rating, ranked
 from musegen.generation.request import TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.gaps import Gap, Gapped, merged
@@ -30,10 +29,10 @@ from musegen.tokenizers import Constraints, Kind, WholeTokenizer, limits_of
 from musegen.tokenizers.limits import EventLimits, Limits
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
-CANDIDATES = 8
+CANDIDATES = 16
 """How many candidates are ranked by default (see benchmarks/RESULTS.md)."""
 FOLLOWING = 16
-"""Bars after the last gap whose likelihood ranks the candidates."""
+"""Bars after the last gap whose likelihood is measured."""
 RANKED_IDS = 2**16
 """Ids of the candidates that are measured at once."""
 
@@ -282,13 +281,13 @@ def _measured(
             in_gap |= (bar >= gap.first) & (bar <= gap.last)
             is_first |= (bar == gap.first) & (kind[ids] == Kind.BAR)  # which is given
         after = (bar > piece.gaps[0].last) & ~in_gap
-        masks = (in_gap & ~is_first, after)
-        gap_nats, following = (float(own[mask[1:]].sum()) for mask in masks)
-        judges = [
-            Rating(-nats, int(mask.sum())) for nats, mask in zip((gap_nats, following), masks, strict=True)
-        ]
+        joins = np.isin(bar, [gap.last + 1 for gap in piece.gaps])
+        new_bars, following, join = (
+            Likelihood(-float(own[mask[1:]].sum()), int(mask.sum()))
+            for mask in (in_gap & ~is_first, after, joins)
+        )
         trimmed = ids[ids != tokenizer.eos_id].tolist()
-        notes = without_rests(new, piece.rests)
-        rating = judges[piece.gaps[-1].last < piece.bars]
-        found.append(Filled(notes, trimmed, -gap_nats, -following, changed, rating, stream.precision_gap))
+        notes, rating = without_rests(new, piece.rests), Rating(new_bars, join)
+        gap_nats = stream.precision_gap
+        found.append(Filled(notes, trimmed, new_bars.total, following.total, changed, rating, gap_nats))
     return found

@@ -18,7 +18,7 @@ from musegen.generation.gap_piece import GapPiece, new_notes, read_gaps
 from musegen.generation.kept_rhythm import kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import longest_bar
-from musegen.generation.ranking import Rating, ranked
+from musegen.generation.ranking import Likelihood, Rating, ranked
 from musegen.generation.request import TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.gaps import Gapped
@@ -108,7 +108,8 @@ def fill_holes(
         )
         for row, stream in zip(rows, streams, strict=True):
             new, changed = new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None)
-            rating, notes = Rating(stream.log_likelihood, stream.new_ids), without_rests(new, piece.rests)
+            rating = Rating(Likelihood(stream.log_likelihood, stream.new_ids))
+            notes = without_rests(new, piece.rests)
             own = Filled(notes, stream.ids, stream.log_likelihood, 0.0, changed, rating)
             found.append(own._replace(precision_gap=stream.precision_gap, candidate=row))
     return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num] if rank else found

@@ -52,8 +52,8 @@ def kept_rhythm(piece: GapPiece, tokenizer: WholeTokenizer, *, option: str) -> K
         is_new[span] = is_pitch[span]
         if not is_new[span].any():
             raise ConfigError(f"⟨{option}⟩ keep: {gap} has no notes whose {option} could be kept")
-        by_voice = option == "contour" or not tokenizer.tables.has_programs
-        if by_voice and _has_chords(ids, np.flatnonzero(is_new[span]) + span.start, tokenizer.tables):
+        is_single = option == "contour" or not tokenizer.tables.has_programs
+        if is_single and _has_chords(ids, np.flatnonzero(is_new[span]) + span.start, tokenizer.tables):
             raise ConfigError(f"⟨{option}⟩ keep is for single lines, and {gap} has chords: leave it out")
     return KeptRhythm(ids, is_new, int(ends[piece.gaps[0].first - 1]) + 1, int(ends[piece.gaps[-1].last]))
 

@@ -177,23 +177,23 @@ def test_metres_in_the_gap_are_those_of_the_file(model: Model, tmp_path: Path) -
     assert metres == [metres[0]] * 4 + [metres[-1]] * 4
 
 
-def test_the_ranking_is_the_likelihood_of_what_follows(model: Model, tune: Path) -> None:
-    """As it is of the file that was written, read again."""
+def test_the_ranking_is_the_likelihood_of_the_new_bars_and_of_the_next(model: Model, tune: Path) -> None:
+    """As they are of the file that was written, read again."""
     pieces = model.fill(tune, bars="5:8", num=4, rank=6, seed=2)
     tokenizer, machine = model.checkpoint.tokenizer, machine_of(model.checkpoint)
-    likelihoods = []
+    ratings = []
     for piece in pieces:
         ids = tokenizer.encode(piece.score)
         assert ids.tolist()[1:-1] == piece.result.ids[1:]
         [nats] = stream_nats(machine, [[piece.result.ids[0], *ids[1:].tolist()]], [])
         bar = np.cumsum(tokenizer.tables.kind[ids] == Kind.BAR)[1:]
         assert piece.result.filled is not None
-        likelihoods.append(piece.result.filled["log_likelihood_after"])
-        assert likelihoods[-1] == pytest.approx(-nats[bar > 8].sum(), rel=1e-4)
-        line = np.flatnonzero(bar == 5)[0]
-        gap = nats[line + 1 : np.flatnonzero(bar == 9)[0]].sum()
-        assert piece.log_likelihood == pytest.approx(-gap, rel=1e-4)
-    assert likelihoods == sorted(likelihoods, reverse=True)
+        after = piece.result.filled["log_likelihood_after"]
+        assert after == pytest.approx(-nats[bar > 8].sum(), rel=1e-4)
+        line, stop = (int(np.flatnonzero(bar == number)[0]) for number in (5, 9))
+        assert piece.log_likelihood == pytest.approx(-nats[line + 1 : stop].sum(), rel=1e-4)
+        ratings.append(-nats[line + 1 : stop].mean() - nats[bar == 9].mean())
+    assert ratings == sorted(ratings, reverse=True)
 
 
 def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
