@@ -117,8 +117,12 @@ def set_up(
         ConfigError: a setting does not fit.
         DataError: nothing to train on.
     """
+    task: Task = load(family_of(config.family).training)
+    if start is not None:
+        config = replace(config, model=start.config.model)
+    config, dataset = task.prepare(config, dataset, say)
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
-    config, task = config.settled(), load(family_of(config.family).training)
+    config = config.settled()
     _say_skipped(view.skipped, "piece", say)
     _say_tracks(config, tokenizer, dataset, say)
     if view.odd_bars:
@@ -177,16 +181,21 @@ def parts(
         config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
         return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
     tokenizer = tokenizer or fit_tokenizer(
-        dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=config.writes_lines
+        dataset,
+        config.settled_tokenizer,
+        config.data,
+        pairs=pairs,
+        lines=config.writes_lines,
+        names=config.writes != "labels",
     )
-    config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
+    config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
 
 
-def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
-    """The sampling settings; by default `CHOIR` for accompaniment models that write voices."""
+def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:
+    """The configuration with its sampling settings; by default `CHOIR` where an accompaniment has voices."""
     is_choir = config.writes == "accompaniments" and tokenizer.tables.voices > 1
-    return CHOIR if is_choir and config.sampling == SamplingOptions() else config.sampling
+    return replace(config, sampling=CHOIR) if is_choir and config.sampling == SamplingOptions() else config
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
