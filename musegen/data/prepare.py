@@ -100,22 +100,19 @@ def prepare(
         DataError: no file can be used, or the split does not fit.
         OSError: `out` cannot be written.
     """
-    _check(out, workers, limit, force=force)
-    if split is not None:
-        read_split(split)  # report faults now, not after everything has been read
-    corpus = source if source in CORPORA and not Path(source).exists() else ""
+    _check(out, split, workers, limit, force=force)
+    corpus, origin = (source if source in CORPORA and not Path(source).exists() else ""), None
     if corpus:
         given = _given_split(corpus, [], split, group)
         files = corpus_files(source, workers=workers, limit=limit)
-        sources, origin = [Source(f.source, f, melody) for f in files], None
+        sources = [Source(f.source, f, melody) for f in files]
     else:
         found = find_sources(Path(source), melody)[:limit]
         origin = origin_of(Path(source), found, out, split)
         sources = list(single_pieces(found))
         given = _given_split("", [s.name for s in sources], split, group)
-    if group is not None:
-        _check_group(group, [s.name for s in sources])
-    own_labels = _label_sources(labels, sources) if labels else {}
+    _check_group(group, [s.name for s in sources])
+    own_labels = _label_sources(labels, sources)
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
@@ -132,8 +129,10 @@ def prepare(
     return Dataset.open(out)
 
 
-def _label_sources(how: str, sources: list[Source]) -> dict[str, dict[str, str]]:
+def _label_sources(how: str | None, sources: list[Source]) -> dict[str, dict[str, str]]:
     """The labels of each source that has any, by its name."""
+    if how is None:
+        return {}
     labels = source_labels(how, sources)
     found = {s.name: {kind_of(how): label} for s, label in zip(sources, labels, strict=True) if label}
     if len(found) < len(sources):
@@ -151,7 +150,10 @@ def _building(out: Path) -> Path:
         raise ConfigError(f"⟨out⟩ {out} cannot be written to ({reason}): name another folder") from error
 
 
-def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) -> None:
+def _check(out: Path, split: Path | None, workers: int | None, limit: int | None, *, force: bool) -> None:
+    """Report faults now, not after everything has been read."""
+    if split is not None:
+        read_split(split)
     for option, value in (("⟨workers⟩", workers), ("⟨limit⟩", limit)):
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: at least 1")
@@ -196,8 +198,8 @@ def _given_split(corpus: str, names: list[str], split: Path | None, group: str |
     return given
 
 
-def _check_group(group: str, names: list[str]) -> None:
-    unmatched = group_keys(group, names).count(None)
+def _check_group(group: str | None, names: list[str]) -> None:
+    unmatched = group_keys(group, names).count(None) if group is not None else 0
     if unmatched:
         say(
             f"⟨group⟩ {group} matches {len(names) - unmatched} of {len(names)} pieces; the others have no key"
@@ -273,17 +275,17 @@ def _build(
         "sha256": summary.sha256,
         **label_counts(pieces),
     }
-    found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
-    counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
     grouped = describe_groups(pieces, grouping, group) if how == "content" else []
-    for line in [
-        *(f"warning: {w}" for w in messages),
-        *grouped,
-        f"split {HOW[how]}: {counts}",
-        f"melody: {found}",
-    ]:
+    for line in [*(f"warning: {w}" for w in messages), *grouped, *_counts(info)]:
         say(line)
     return info
+
+
+def _counts(info: dict[str, Any]) -> list[str]:
+    """How the pieces were split, and how their melodies were found, in words."""
+    melodies = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in info["melody"].items())
+    splits = ", ".join(f"{count} {name}" for name, count in info["splits"].items())
+    return [f"split {HOW[info['split_by']]}: {splits}", f"melody: {melodies}"]
 
 
 def _read_pieces(

@@ -14,7 +14,7 @@ LENGTHS = 16
 """Half powers of two, from a 32nd of a quarter note up, by which durations are counted."""
 PLACES = 32
 """Sixteenths from the bar line; later ones are counted as the last."""
-TOGETHER = 6
+MOST_NOTES = 6
 """Notes that begin together: more are counted as so many."""
 OCTAVES = 11
 NUMBERS = 4
@@ -38,7 +38,7 @@ class NoteBag(nn.Module):
         ids = torch.cat([torch.from_numpy(tables.ids(Kind(kind))) for kind in BAGGED])
         self.register_buffer("bagged", ids, persistent=False)
         drums = PITCHES if self.reader.has_drums else 0
-        lines = 2 * (2 * WIDEST + 1) + 12 + TOGETHER + LENGTHS
+        lines = 2 * (2 * WIDEST + 1) + 12 + MOST_NOTES + LENGTHS
         self.size = 12 + OCTAVES + LENGTHS + PLACES + len(ids) + drums + lines + NUMBERS
 
     @torch.no_grad()
@@ -99,7 +99,7 @@ def _lines(notes: Notes, is_tuned: Tensor) -> list[Tensor]:
     return [
         *steps,
         shares((top - low) % 12, is_chord & (count > 1), 12),
-        shares((count - 1).clamp(0, TOGETHER - 1), is_chord, TOGETHER),
+        shares((count - 1).clamp(0, MOST_NOTES - 1), is_chord, MOST_NOTES),
         shares(lengths(onset.diff(dim=1)), is_next, LENGTHS),
     ]
 
