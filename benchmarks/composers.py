@@ -96,7 +96,10 @@ def main(
             trainer=TrainerConfig(max_steps=steps, val_check_interval=max(1, steps // VALIDATIONS)),
         )
         runs = [
-            cross_validate(replace(config, seed=seed), dataset, folds, seed=seed) for seed in range(repeats)
+            cross_validate(
+                replace(config, seed=seed), dataset, folds, seed=seed, has_baselines=name == encoder[0]
+            )
+            for seed in range(repeats)
         ]
         systems[name] = figures(runs, MODEL)
         systems |= {other: figures(runs, other) for other in runs[0].predicted if other != MODEL}

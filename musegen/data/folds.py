@@ -17,17 +17,12 @@ HELD_OUT = 10
 """The validation split of a fold is one of so many parts of its other pieces."""
 
 
-def dataset_groups(dataset: Dataset, by: str | None = None) -> list[int]:
-    """The group of each piece of a dataset, as when it is split by content, (pieces,).
-
-    Args:
-        dataset: the music.
-        by: what else keeps pieces together, see `group_keys`. None: as when it was prepared.
-    """
+def dataset_groups(dataset: Dataset) -> list[int]:
+    """The group of each piece of a dataset, (pieces,): versions, and what it was prepared to keep together."""
     named = zip(dataset.pieces, source_names(dataset), strict=True)
     pieces = [replace(piece, name=name) for piece, name in named]
     runs = [melodic_runs(dataset.score(piece)) for piece in dataset.pieces]
-    return group_pieces(pieces, runs, by or dataset.info.get("group")).versions
+    return group_pieces(pieces, runs, dataset.info.get("group")).versions
 
 
 def deal_folds(groups: Sequence[int], labels: Sequence[str], folds: str | int, *, seed: int = 0) -> list[int]:

@@ -35,7 +35,7 @@ class CrossValidated(NamedTuple):
 
 
 def cross_validate(
-    config: TrainConfig, dataset: Dataset, folds: str | int, *, group: str | None = None, seed: int = 0
+    config: TrainConfig, dataset: Dataset, folds: str | int, *, seed: int = 0, has_baselines: bool = True
 ) -> CrossValidated:
     """Train a model for each fold, on the other folds, and let it label the pieces of the fold.
 
@@ -46,8 +46,8 @@ def cross_validate(
         config: of the runs; the labels of the pieces are in the dataset.
         dataset: the music; pieces without a label are left out.
         folds: their number, or "leave-one-out".
-        group: what else keeps pieces together, see `dataset_groups`.
         seed: of the folds.
+        has_baselines: whether to measure these, too.
 
     Raises:
         ConfigError: more folds than groups.
@@ -56,7 +56,7 @@ def cross_validate(
     assert isinstance(config, ClassifierTrainConfig)
     labels = [piece.labels.get(labels_of(config), "") for piece in dataset.pieces]
     known = [index for index, label in enumerate(labels) if label]
-    groups = dataset_groups(dataset, group)
+    groups = dataset_groups(dataset)
     own = [groups[index] for index in known]
     fold_of = deal_folds(own, [labels[index] for index in known], folds, seed=seed)
     count = max(fold_of) + 1
@@ -72,6 +72,6 @@ def cross_validate(
                 continue
             names += [found.view.pieces[index].name for index in pieces]
             true.append(found.labels[pieces])
-            predicted.append(predict(checkpoint, found, pieces, has_baselines=True))
+            predicted.append(predict(checkpoint, found, pieces, has_baselines=has_baselines))
     systems = {name: np.concatenate([each[name] for each in predicted]) for name in predicted[0]}
     return CrossValidated(names, np.concatenate(true), systems, count, len(set(own)))

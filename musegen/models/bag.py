@@ -17,6 +17,10 @@ PLACES = 32
 MOST_NOTES = 6
 """Notes that begin together: more are counted as so many."""
 OCTAVES = 11
+STEPS, CONTOURS = (-5, -3, -1, 0, 2, 4), 7
+"""Semitones that bound the kinds of steps of a line from above: large, small and stepwise, down and up."""
+RATIOS = 5
+"""Kinds of the ratio of a time step to the one before, by powers of two: a quarter or less to four or more."""
 NUMBERS = 4
 """Numbers that are no shares: see `NoteBag.forward`."""
 BAGGED = (Kind.TIME_SIGNATURE.value, Kind.PROGRAM.value)
@@ -38,7 +42,7 @@ class NoteBag(nn.Module):
         ids = torch.cat([torch.from_numpy(tables.ids(Kind(kind))) for kind in BAGGED])
         self.register_buffer("bagged", ids, persistent=False)
         drums = PITCHES if self.reader.has_drums else 0
-        lines = 2 * (2 * WIDEST + 1) + 12 + MOST_NOTES + LENGTHS
+        lines = 2 * (2 * WIDEST + 1 + CONTOURS**2 + 12) + 12 + MOST_NOTES + LENGTHS + RATIOS**2
         self.size = 12 + OCTAVES + LENGTHS + PLACES + len(ids) + drums + lines + NUMBERS
 
     @torch.no_grad()
@@ -51,7 +55,8 @@ class NoteBag(nn.Module):
         notes = self.reader(ids)
         is_tuned = notes.is_note & ~notes.is_drum
         classes = shares(notes.pitch % 12, is_tuned, 12)  # (B, 12), C first
-        turned = (tonic_of(classes)[:, None] + torch.arange(12, device=ids.device)) % 12
+        tonic = tonic_of(classes)[:, None]
+        turned = (tonic + torch.arange(12, device=ids.device)) % 12
         groups = [
             classes.gather(1, turned),
             shares(notes.pitch // 12, is_tuned, OCTAVES),
@@ -59,7 +64,7 @@ class NoteBag(nn.Module):
             shares((notes.place // FRAME).clamp(max=PLACES - 1), notes.is_note, PLACES),
             (ids[:, :, None] == self.bagged).sum(dim=1) / (ids != 0).sum(dim=1, keepdim=True).clamp(min=1),
             *([shares(notes.pitch, notes.is_note & notes.is_drum, PITCHES)] if self.reader.has_drums else []),
-            *_lines(notes, is_tuned),
+            *_lines(notes, is_tuned, tonic),
             _numbers(notes, is_tuned),
         ]
         return torch.cat(groups, dim=1)
@@ -78,8 +83,14 @@ def lengths(ticks: Tensor) -> Tensor:
     return powers.round().long().clamp(0, LENGTHS - 1)
 
 
-def _lines(notes: Notes, is_tuned: Tensor) -> list[Tensor]:
-    """Shares of steps of the highest and lowest line, of intervals between them, chords, and time steps."""
+def _lines(notes: Notes, is_tuned: Tensor, tonic: Tensor) -> list[Tensor]:
+    """Shares of what the highest and the lowest line do, of chords, and of time steps.
+
+    Args:
+        notes: of streams.
+        is_tuned: (B, T) which of them have a pitch.
+        tonic: (B, 1) pitch class.
+    """
     minus = torch.full_like(notes.onset[:, 0], -1)
     before = delayed(hold(notes.onset, is_tuned, minus), minus)
     begins = is_tuned & (notes.onset != before)
@@ -91,16 +102,24 @@ def _lines(notes: Notes, is_tuned: Tensor) -> list[Tensor]:
     low = (empty + PITCHES).scatter_reduce(1, chord, notes.pitch, "amin")[:, :-1]
     onset = (empty - 1).scatter_reduce(1, chord, notes.onset, "amax")[:, :-1]
     is_chord = count > 0
-    is_next = is_chord[:, 1:]
-    steps = [
-        shares(line.diff(dim=1).clamp(-WIDEST, WIDEST) + WIDEST, is_next, 2 * WIDEST + 1)
-        for line in (top, low)
-    ]
+    is_next, is_third = is_chord[:, 1:], is_chord[:, 2:]
+    groups = []
+    for line in (top, low):
+        steps = line.diff(dim=1)
+        kinds = torch.bucketize(steps, torch.tensor(STEPS, device=line.device))
+        groups += [
+            shares(steps.clamp(-WIDEST, WIDEST) + WIDEST, is_next, 2 * WIDEST + 1),
+            shares(CONTOURS * kinds[:, :-1] + kinds[:, 1:], is_third, CONTOURS**2),
+            shares((line - tonic) % 12, is_chord, 12),
+        ]
+    times = lengths(onset.diff(dim=1))
+    ratios = ((times[:, 1:] - times[:, :-1]).div(2, rounding_mode="trunc") + RATIOS // 2).clamp(0, RATIOS - 1)
     return [
-        *steps,
+        *groups,
         shares((top - low) % 12, is_chord & (count > 1), 12),
         shares((count - 1).clamp(0, MOST_NOTES - 1), is_chord, MOST_NOTES),
-        shares(lengths(onset.diff(dim=1)), is_next, LENGTHS),
+        shares(times, is_next, LENGTHS),
+        shares(RATIOS * ratios[:, :-1] + ratios[:, 1:], is_chord[:, 3:], RATIOS**2),
     ]
 
 
