@@ -21,8 +21,8 @@ from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import FOLDERS, labelled
 from musegen.data.prepare import prepare
-from musegen.evaluation.classifier import MODEL
 from musegen.evaluation.cross_validation import CrossValidated, cross_validate
+from musegen.evaluation.labelling import MODEL
 from musegen.metrics.classification import accuracy_and_f1
 
 ENCODERS = ("mlp", "lstm", "conv1d", "conv2d", "crnn", "transformer")

@@ -50,7 +50,7 @@ from musegen.generation.request import Result
 from musegen.music.chord_symbols import chord_symbols
 
 if TYPE_CHECKING:
-    from musegen.evaluation.classifier import Classified
+    from musegen.evaluation.labelling import Classified
 
 
 @dataclass(frozen=True, repr=False)

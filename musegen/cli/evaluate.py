@@ -115,9 +115,9 @@ def main(argv: list[str]) -> None:
 
         print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
     if "systems" in figures:
-        from musegen.evaluation import classifier, measures, reconstruction
+        from musegen.evaluation import labelling, measures, reconstruction
 
-        known = measures.MEASURES | reconstruction.MEASURES | classifier.MEASURES
+        known = measures.MEASURES | reconstruction.MEASURES | labelling.MEASURES
         print_systems(figures["systems"], known)
     if "confusion" in figures:
         print_rows(figures["classes"], "by label")

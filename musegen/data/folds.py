@@ -18,7 +18,7 @@ HELD_OUT = 10
 
 
 def dataset_groups(dataset: Dataset) -> list[int]:
-    """The group of each piece of a dataset, (pieces,): versions, and what it was prepared to keep together."""
+    """The group of each piece, (pieces,): versions, and what the dataset was prepared to keep together."""
     named = zip(dataset.pieces, source_names(dataset), strict=True)
     pieces = [replace(piece, name=name) for piece, name in named]
     runs = [melodic_runs(dataset.score(piece)) for piece in dataset.pieces]

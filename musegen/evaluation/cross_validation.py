@@ -12,7 +12,7 @@ from musegen.config.settings import TrainConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset
 from musegen.data.folds import dataset_groups, deal_folds, with_fold
-from musegen.evaluation.classifier import labelled_view, predict
+from musegen.evaluation.labelling import labelled_view, predict
 from musegen.music.notes import Ints
 from musegen.training.train import train
 

@@ -20,7 +20,7 @@ OCTAVES = 11
 STEPS, CONTOURS = (-5, -3, -1, 0, 2, 4), 7
 """Semitones that bound the kinds of steps of a line from above: large, small and stepwise, down and up."""
 RATIOS = 5
-"""Kinds of the ratio of a time step to the one before, by powers of two: a quarter or less to four or more."""
+"""Kinds of the ratio of a time step to the one before, by powers of two: from a quarter to four times."""
 NUMBERS = 4
 """Numbers that are no shares: see `NoteBag.forward`."""
 BAGGED = (Kind.TIME_SIGNATURE.value, Kind.PROGRAM.value)

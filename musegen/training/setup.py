@@ -118,15 +118,11 @@ def set_up(
         DataError: nothing to train on.
     """
     task: Task = load(family_of(config.family).training)
-    if start is not None:
-        config = replace(config, model=start.config.model)
-    config, dataset = task.prepare(config, dataset, say)
+    config, dataset = task.prepare(config if start is None else like(config, start), dataset, say)
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
     config = config.settled()
-    _say_skipped(view.skipped, "piece", say)
+    _say_view(view, say)
     _say_tracks(config, tokenizer, dataset, say)
-    if view.odd_bars:
-        say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
@@ -178,7 +174,7 @@ def parts(
     """Configuration, tokenizer and token streams, from `start` if there is one."""
     pairs = config.writes == "accompaniments"
     if start is not None:
-        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+        config = like(config, start)
         return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
@@ -192,10 +188,21 @@ def parts(
     return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
 
 
+def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
+    """The configuration with the model and the tokenizer of a checkpoint."""
+    return replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+
+
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:
     """The configuration with its sampling settings; by default `CHOIR` where an accompaniment has voices."""
     is_choir = config.writes == "accompaniments" and tokenizer.tables.voices > 1
     return replace(config, sampling=CHOIR) if is_choir and config.sampling == SamplingOptions() else config
+
+
+def _say_view(view: TokenView, say: Callable[[str], None]) -> None:
+    _say_skipped(view.skipped, "piece", say)
+    if view.odd_bars:
+        say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
