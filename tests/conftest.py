@@ -9,6 +9,8 @@ from tests.music_fixtures import (
     autoencoder,
     choir,
     chorales,
+    corpora,
+    labeller,
     line,
     pianist,
     plain,
@@ -16,6 +18,7 @@ from tests.music_fixtures import (
     told,
     trained,
     tunes,
+    two_kinds,
 )
 
 # The models of the tests are tiny: a second thread would only wait for the first.
@@ -29,6 +32,8 @@ __all__ = [
     "autoencoder",
     "choir",
     "chorales",
+    "corpora",
+    "labeller",
     "line",
     "pianist",
     "plain",
@@ -36,4 +41,5 @@ __all__ = [
     "told",
     "trained",
     "tunes",
+    "two_kinds",
 ]
