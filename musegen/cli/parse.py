@@ -119,6 +119,12 @@ def _settings_for_tyro(settings: Any) -> Any:
         for each in own
         if not dataclasses.is_dataclass(values[each.name])
     ]
+    # A field that is not set by `__init__` has no flags.
+    fields += [
+        (each.name, Annotated[hints[each.name], tyro.conf.Fixed, tyro.conf.Suppress], copy(each))
+        for each in dataclasses.fields(kind)
+        if not each.init
+    ]
     twin = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True)
     twin.__doc__ = kind.__doc__
     return twin(**values)

@@ -86,9 +86,11 @@ class ClassifierTrainConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and tokens other than events."""
+        if (kind := self.tokenizer.kind) in ("grid", "line"):
+            raise ConfigError(
+                f"⟨tokenizer⟩ {kind} is for models that write music: leave it out, or use ⟨tokenizer⟩ remi"
+            )
         super().__post_init__()
-        if self.tokenizer.kind == "grid":
-            raise ConfigError("⟨tokenizer⟩ grid is for models that write music: leave it out, or use remi")
 
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""
