@@ -152,11 +152,14 @@ def _place(checkpoint: Path, data: dict[str, Any]) -> Path | None:
 def _of_files(name: str, labels: str) -> Dataset:
     """The dataset that was prepared from these files as they are now, else prepared now."""
     from musegen.data.dataset import Dataset
-    from musegen.data.labels import COMPOSER
+    from musegen.data.labels import COMPOSER, check_labels
     from musegen.data.origin import sources_sha256
-    from musegen.data.sources import find_sources
+    from musegen.data.sources import find_sources, single_pieces
 
-    sha256 = sources_sha256(find_sources(Path(name), None))
+    sources = find_sources(Path(name), None)
+    if labels:
+        check_labels(labels, list(single_pieces(sources)))
+    sha256 = sources_sha256(sources)
     origins = {path: info.get("origin") or {} for path, info in _known().items()}
     read = COMPOSER if labels == COMPOSER else None  # others follow from the names of the files
     for path, origin in origins.items():

@@ -21,7 +21,7 @@ CLASSES: Check = (lambda names: len(set(names)) == len(names) != 1, "two labels 
 class LabelledDataConfig(DataConfig):
     """Which part of a dataset a model is trained on, and by what its pieces are labelled."""
 
-    labels: str = ""
+    labels: str | None = None
     """folders (the top folders of the music), composer (as kern, MusicXML and ABC files name him), the name
     of labels in the dataset, or a CSV file of lines file,label. Default: the labels of the dataset."""
 
@@ -99,4 +99,4 @@ class ClassifierTrainConfig(TrainConfig):
 
 def labels_of(config: TrainConfig) -> str:
     """What the pieces are labelled by; "" if nothing is chosen, or the family needs no labels."""
-    return config.data.labels if isinstance(config.data, LabelledDataConfig) else ""
+    return (config.data.labels or "") if isinstance(config.data, LabelledDataConfig) else ""

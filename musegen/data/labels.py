@@ -149,12 +149,7 @@ def labelled(
         hint = f"did you mean {near[0]}?" if near else f"there are {first_few(sorted(counts))}"
         raise ConfigError(f"⟨model.classes⟩ names an unknown label {unknown[0]}: {hint}")
     classes = tuple(classes) or tuple(sorted(counts))
-    if len(classes) < 2:
-        raise DataError(
-            f"the {counts.total()} labelled pieces of dataset {dataset.name} are all {classes[0]} by "
-            f"⟨labels⟩ {how}: a classifier tells two labels or more apart; add music of others, or name "
-            "other labels"
-        )
+    _refuse_one_class(counts, how)
     _refuse_single(counts, classes)
     left_out = [p.name for p, label in zip(dataset.pieces, labels, strict=True) if label not in classes]
     if left_out:
@@ -189,6 +184,19 @@ def _only_kind(dataset: Dataset) -> str:
         there = f"has several: {', '.join(kinds)}" if kinds else "has none of its own"
         raise ConfigError(f"⟨labels⟩ must be given, as dataset {dataset.name} {there}; name {ALLOWED}")
     return kinds[0]
+
+
+def check_labels(how: str, sources: Sequence[Source]) -> None:
+    """Reject labels of files before these are prepared, which may take minutes; see `source_labels`."""
+    _refuse_one_class(Counter(label for label in source_labels(how, sources) if label), how)
+
+
+def _refuse_one_class(counts: Counter[str], how: str) -> None:
+    if len(counts) < 2:
+        raise DataError(
+            f"by ⟨labels⟩ {how} all {counts.total()} labelled pieces are {next(iter(counts), 'nothing')}: a "
+            "classifier tells two labels or more apart; add music of others, or name other labels"
+        )
 
 
 def _refuse_single(counts: Counter[str], classes: Sequence[str]) -> None:

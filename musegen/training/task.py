@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from musegen.config.classifier import ClassifierTrainConfig
+from musegen.config.classifier import ClassifierTrainConfig, labels_of
 from musegen.data.dataset import Dataset
 from musegen.data.labels import labelled
 from musegen.data.views import TokenView
@@ -78,7 +78,7 @@ def _label(
     config: ClassifierTrainConfig, dataset: Dataset, say: Callable[[str], None]
 ) -> tuple[ClassifierTrainConfig, Dataset]:
     """The labels of the pieces, and their names as classes of the model."""
-    dataset, how, classes = labelled(dataset, config.data.labels, config.model.classes, say)
+    dataset, how, classes = labelled(dataset, labels_of(config), config.model.classes, say)
     data, model = replace(config.data, labels=how), replace(config.model, classes=classes)
     return replace(config, data=data, model=model), dataset
 

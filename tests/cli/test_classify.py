@@ -118,6 +118,29 @@ def test_labels_of_a_table_need_no_table_later(
     assert json.loads(out)["pieces"] == 18
 
 
+def test_labels_of_files_are_refused_before_these_are_prepared(
+    corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.csv").write_text("bach/0.mid,a\nbach/1.mid,a\n")
+    Path("gone.csv").write_text("bach/0.mid,a\nbach/99.mid,b\n")
+    for music, labels, message in (
+        (corpora, "folder", "unknown --labels folder: did you mean folders?"),
+        (corpora / "bach", "folders", "the 6 pieces are not in folders of their labels"),
+        (corpora, "composer", "none of 18 files names a composer"),
+        (
+            corpora,
+            "one.csv",
+            "by --labels one.csv all 2 labelled pieces are a: a classifier tells two labels",
+        ),
+        (corpora, "gone.csv", "gone.csv labels files that do not exist (1): bach/99.mid"),
+        (corpora, "none.csv", "cannot read --labels none.csv: no such file or directory"),
+    ):
+        line = refused(capsys, "train", "classifier", music, "--labels", labels, "--out", "out", *FEW)
+        assert message in line
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["gone.csv", "one.csv"]
+
+
 def test_what_cannot_work_is_refused_in_one_line(
     who: Path, two_kinds: Dataset, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
