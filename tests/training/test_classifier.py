@@ -20,6 +20,10 @@ from musegen.training.train import train
 from tests.music_fixtures import SMALL
 
 
+class CutError(Exception):
+    """Ends a run from within, as a fault would."""
+
+
 def with_encoder(encoder: str, **settings: Any) -> ClassifierTrainConfig:
     model = ClassifierConfig(encoder=encoder, hidden_size=16, embedding_dim=8, **settings)
     return replace(SMALL, model=model)
@@ -51,6 +55,19 @@ def test_every_encoder_trains_and_loads(encoder: str, two_kinds: Dataset, tmp_pa
 def test_the_same_seed_gives_the_same_weights(labeller: Path, two_kinds: Dataset, tmp_path: Path) -> None:
     again = train(SMALL, two_kinds, tmp_path / "again", say=lambda _: None)
     assert (again / "model.safetensors").read_bytes() == (labeller / "model.safetensors").read_bytes()
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(two_kinds: Dataset, tmp_path: Path) -> None:
+    def cut(line: str) -> None:
+        if line.startswith("step 6/"):
+            raise CutError
+
+    config = with_encoder("conv1d")
+    whole = train(config, two_kinds, tmp_path / "whole", say=lambda _: None)
+    with pytest.raises(CutError):
+        train(config, two_kinds, tmp_path / "cut", say=cut)
+    resumed = train(ClassifierTrainConfig(), two_kinds, tmp_path / "cut", resume=True, say=lambda _: None)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 def test_windows_are_whole_bars_anywhere_in_a_piece(two_kinds: Dataset, labeller: Path) -> None:
