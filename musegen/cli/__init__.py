@@ -49,7 +49,8 @@ examples:
   musegen train lm datasets/mine --out checkpoints/mine
   musegen generate checkpoints/mine --bars 16 --num 8 --out out/
   musegen train seq2seq bach-chorales --out checkpoints/bach
-  musegen train vae folk --out checkpoints/clips"""
+  musegen train vae folk --out checkpoints/clips
+  musegen train classifier corpora/ --labels folders --out checkpoints/who"""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import pytest
 import musegen
 from musegen.cli import main
 from musegen.data.dataset import Dataset
+from musegen.display.curves import read_curves
 
 FEW = ["--trainer.max-steps", "4", "--trainer.val-check-interval", "2", "--optim.batch-tokens", "2048"]
 
@@ -97,9 +98,16 @@ def test_models_side_by_side(
     assert code == 0, err
     rows = json.loads(out)["models"]
     assert rows["who"]["accuracy"] == rows["other"]["accuracy"] == 1
-    code, out, _ = run(capsys, "compare-models", who, other, "--data", two_kinds.path)
+    words = ["compare-models", who, other, "--data", two_kinds.path, "--plot", tmp_path / "curves.png"]
+    code, out, err = run(capsys, *words)
     assert code == 0
     assert "accuracy %" in out
+    assert "no learning curve" not in err
+    curves = read_curves(who, "who")
+    assert curves is not None
+    assert curves.unit == "nats per piece"
+    assert len(curves.valid) == 2
+    assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_labels_of_a_table_need_no_table_later(
