@@ -1,7 +1,7 @@
 """Evaluation of a classifier, and its labels of music."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack, cast
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from symusic import Score
 from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.classifier import ClassifierConfig, labels_of
+from musegen.config.classifier import ClassifierTrainConfig, labels_of
 from musegen.console import say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import Dataset
@@ -72,9 +72,7 @@ def classify(checkpoint: Checkpoint, read: ReadPiece) -> Classified:
 
 def classes_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """The labels that a classifier tells apart."""
-    model = checkpoint.config.model
-    assert isinstance(model, ClassifierConfig)
-    return model.classes
+    return cast(ClassifierTrainConfig, checkpoint.config).model.classes
 
 
 @torch.no_grad()
