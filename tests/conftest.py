@@ -10,8 +10,10 @@ from tests.music_fixtures import (
     band,
     choir,
     chorales,
+    corpora,
     filler,
     gapper,
+    labeller,
     line,
     pianist,
     plain,
@@ -19,6 +21,7 @@ from tests.music_fixtures import (
     told,
     trained,
     tunes,
+    two_kinds,
 )
 
 # The models of the tests are tiny: a second thread would only wait for the first.
@@ -33,8 +36,10 @@ __all__ = [
     "band",
     "choir",
     "chorales",
+    "corpora",
     "filler",
     "gapper",
+    "labeller",
     "line",
     "pianist",
     "plain",
@@ -42,4 +47,5 @@ __all__ = [
     "told",
     "trained",
     "tunes",
+    "two_kinds",
 ]

@@ -48,9 +48,12 @@ def released(
 
 
 @pytest.fixture
-def newcomer(tunes: Dataset, chorales: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def newcomer(
+    tunes: Dataset, chorales: Dataset, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """What the README's reader has: my_midis/ with twelve tunes, and leads/ with the same and chord symbols;
-    tune.mid and other.mid of ten bars each, and hymn.mid, a chorale."""
+    corpora/ with folders of two kinds of music; tune.mid and other.mid of ten bars each, and hymn.mid."""
+    shutil.copytree(corpora, tmp_path / "corpora")
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
         score = tunes.score(piece)

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
+from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, TimeConvolutions, TokenEncoder
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
@@ -116,6 +118,35 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         clip_bars=bars,
         latent_dim=latent_dim,
     )
+
+
+def build_classifier(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Classifier:
+    """Build a classifier with the encoder that is configured."""
+    tables, settings = tokenizer.tables, config.model
+    shared: dict[str, Any] = {name: getattr(settings, name) for name in ("hidden_size", "dropout")}
+    sizes = shared | {"num_layers": settings.num_layers}
+    encoder: nn.Module
+    if settings.encoder in SEQUENTIAL:
+        backbone: dict[str, Any] = {"cell": settings.encoder, "num_layers": settings.num_layers}
+        if settings.encoder == "transformer":
+            backbone |= {"heads": max(1, settings.heads // 2), "context": config.data.window}
+        reader = Encoder(
+            tracker=make_tracker(tables, ()),
+            bar_positions=_bar_positions(tables),
+            embedding_dim=settings.embedding_dim,
+            is_residual=True,
+            **shared,
+            **backbone,
+        )
+        encoder = TokenEncoder(reader)
+    elif settings.encoder == "mlp":
+        encoder = BagEncoder(tables, **sizes)
+    elif settings.encoder == "conv1d":
+        encoder = TimeConvolutions(tables, **sizes)
+    else:
+        is_recurrent, channels = settings.encoder == "crnn", settings.embedding_dim
+        encoder = RollConvolutions(tables, channels=channels, is_recurrent=is_recurrent, **sizes)
+    return Classifier(encoder, classes=len(settings.classes), **shared)
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:

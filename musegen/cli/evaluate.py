@@ -44,11 +44,15 @@ class Evaluate:
     the human accompaniment, that of a random training piece transposed into the key, and rule-based block
     chords. One trained with holes is measured by kind of hole, next to the frequencies of training.
 
+    A classifier labels the pieces: accuracy, macro F1 and its mistakes, next to the most frequent label and
+    n-grams of the music of each label. With --folds its settings are cross-validated instead.
+
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
     $ musegen evaluate folk my_midis/ --split all
     $ musegen evaluate checkpoints/chorale --samples 4
     $ musegen evaluate checkpoints/mine --samples 0
+    $ musegen evaluate checkpoints/who --folds 10 --out folds/
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
@@ -66,8 +70,12 @@ class Evaluate:
     limit: int | None = setting(None, ONE_UP)
     """Maximum number of melodies to accompany, or of clips to reconstruct, spread evenly over the split.
     Default: as many as take a few minutes: for example 77 chorales, about 33 songs or 1,000 clips."""
+    folds: str | None = None
+    """Classifiers only: cross-validation with this number of folds, or leave-one-out. Versions of a piece
+    and groups of the dataset stay together; each fold is a training with the checkpoint's settings."""
     out: Path | None = None
-    """Output folder for evaluation.json and, for language models, comparison.png with the distributions."""
+    """Output folder for evaluation.json and a picture: the distributions of language models (comparison.png),
+    or the mistakes of classifiers (confusion.png)."""
     force: Flag = False
     """Write into a folder that is not empty; files of these names are replaced."""
     json: Flag = False
@@ -111,9 +119,13 @@ def main(argv: list[str]) -> None:
 
         print_fills(figures["fills"])
     if "systems" in figures:
-        from musegen.evaluation import measures, reconstruction
+        from musegen.evaluation import labelling, measures, reconstruction
 
-        print_systems(figures["systems"], measures.MEASURES | reconstruction.MEASURES)
+        known = measures.MEASURES | reconstruction.MEASURES | labelling.MEASURES
+        print_systems(figures["systems"], known)
+    if "confusion" in figures:
+        print_rows(figures["classes"], "by label")
+        print_rows(figures["confusion"], "how often each label (row) was predicted as each (column)")
     if "interpolation" in figures:
         _print_latent_space(figures)
     if "comparison" in figures:
@@ -127,21 +139,25 @@ def _refuse_unfitting(checkpoint: Checkpoint, arguments: Evaluate) -> None:
         ConfigError: the option, and which models have it.
     """
     family = family_of(checkpoint.config.family)
-    if arguments.limit is not None and "limit" in family.skips:
-        raise ConfigError(
-            f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
-            f"{checkpoint.config.family}; leave it out"
-        )
+    for name, models in (("limit", "accompaniment and clip models"), ("folds", "classifiers")):
+        if getattr(arguments, name) is not None and name in family.skips:
+            raise ConfigError(
+                f"--{name} is for {models}: {checkpoint.path.name} is of family {family.name}; leave it out"
+            )
     refuse_samples(arguments.samples, checkpoint.path.name, family.name)
 
 
 def refuse_samples(samples: int | None, model: str, family: str) -> None:
-    """Refuse fewer samples than a family's evaluation needs, unless it is none.
+    """Refuse samples of a family that has none, and fewer than its evaluation needs, unless it is none.
 
     Raises:
-        ConfigError: how many it needs.
+        ConfigError: which models have samples, or how many it needs.
     """
-    least = family_of(family).min_samples
+    row, least = family_of(family), family_of(family).min_samples
+    if samples is not None and "samples" in row.skips:
+        raise ConfigError(
+            f"--samples is for models that write music: {model} is of family {family}; leave it out"
+        )
     if samples is not None and 0 < samples < least:
         raise ConfigError(
             f"--samples is {samples}: {model} is of family {family}, whose samples are compared with real "
@@ -150,11 +166,14 @@ def refuse_samples(samples: int | None, model: str, family: str) -> None:
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
+    from musegen.display.confusion import write_confusion
     from musegen.display.distributions import write_distributions
 
     family = family_of(checkpoint.config.family)
-    options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit", "folds")}
     figures, compared, _ = load(family.evaluate)(checkpoint, dataset, arguments.split, **options)
+    if arguments.out and "confusion" in figures:
+        write_confusion(figures["confusion"], arguments.out / "confusion.png")
     if arguments.out and compared:
         write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
     return cast(dict[str, Any], figures)
@@ -167,9 +186,10 @@ def _record(checkpoint: Checkpoint, figures: dict[str, Any], arguments: Evaluate
     if checkpoint.path in released_models().values():
         return
     # Without samples, what was measured on samples before stays.
-    before = checkpoint.metrics.get(arguments.split, {}) if arguments.samples == 0 else {}
+    split = figures["split"]
+    before = checkpoint.metrics.get(split, {}) if arguments.samples == 0 else {}
     try:
-        write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: before | figures})
+        write_metrics(checkpoint.path, checkpoint.metrics | {split: before | figures})
     except OSError as error:  # the metrics of a read-only checkpoint are printed all the same
         say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
 

@@ -15,6 +15,7 @@ from musegen.errors import ConfigError
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
 GROUP: Check = (lambda value: value.strip() != "", "folder, name, or a regular expression")
+LABELS: Check = (lambda value: value.strip() != "", "folders, composer, or a CSV file of lines file,label")
 FROM_BAR: Check = (lambda bar: bar >= 1, "1 or more")
 NUM: Check = (lambda value: 1 <= value <= 100_000, "from 1 to 100000")
 SEMITONES = 127

@@ -55,7 +55,19 @@ def select(
     Raises:
         DataError: the piece has no such tracks; the message is the same for all pieces with this fault.
     """
-    score, rests = dataset.score(piece), 0
+    return select_tracks(dataset.score(piece), piece, config, pairs=pairs, metres=metres)
+
+
+def select_tracks(
+    score: ScoreTick,
+    piece: IndexEntry,
+    config: DataConfig,
+    *,
+    pairs: bool = False,
+    metres: Collection[Metre] | None = None,
+) -> Selected:
+    """Select the tracks of a tidy score; see `select`."""
+    rests = 0
     if metres is not None:
         filled = fill_odd_bars(score, metres)
         score, rests = filled.score, len(filled.rests)

@@ -284,7 +284,7 @@ def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, lon
     """
     windows = []
     for index in view.indices(split):
-        lines = _bar_lines(view.ids, view.offsets, index, kind)
+        lines = bar_lines(view.ids, view.offsets, index, kind)
         cuts = [*_cut_bars(lines, longest), len(lines) - 1]
         for first, last in itertools.pairwise(cuts):
             # The bar token that starts the next window is the last target of this one.
@@ -305,7 +305,7 @@ def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> lis
     """
     excerpts = []
     for index in view.indices("train"):
-        lines = _bar_lines(view.ids, view.offsets, index, kind)
+        lines = bar_lines(view.ids, view.offsets, index, kind)
         latest = max(0, len(lines) - 1 - bars)
         for first in sorted({*range(0, latest, max(1, bars // 2)), latest}):
             last = min(first + bars, len(lines) - 1)
@@ -314,7 +314,27 @@ def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> lis
     return excerpts
 
 
-def _bar_lines(ids: npt.NDArray[np.uint16], offsets: Ints, index: int, kind: Ints) -> Ints:
+def random_window(
+    view: TokenView, kind: npt.NDArray[np.int64], index: int, longest: int, rng: np.random.Generator
+) -> Window:
+    """A window of a piece that begins with a random bar, with at most `longest` ids, or one bar.
+
+    Args:
+        view: the streams.
+        kind: `Kind` of each id, (V,).
+        index: of the piece.
+        longest: maximum number of ids; a piece that has no more is one window.
+        rng: of the choice.
+    """
+    lines = bar_lines(view.ids, view.offsets, index, kind)
+    # The last bar with which a window can begin and still be full.
+    latest = int(np.searchsorted(lines, max(lines[-1] - longest, lines[0])))
+    first = int(rng.integers(0, min(latest, len(lines) - 2) + 1))
+    last = max(first + 1, int(np.searchsorted(lines, lines[first] + longest, side="right")) - 1)
+    return Window(int(lines[first]), int(lines[last]))
+
+
+def bar_lines(ids: npt.NDArray[np.uint16], offsets: Ints, index: int, kind: Ints) -> Ints:
     """Indices of the bar starts of a stream, the first at its BOS, and of its end, (bars + 1,)."""
     begin, end = offsets[index : index + 2]
     bars = begin + np.flatnonzero(kind[ids[begin:end]] == Kind.BAR)
@@ -340,5 +360,5 @@ def _source_bars(view: TokenView, index: int, first: int, last: int) -> tuple[in
     """Start and end of bars `first` to `last` of the melody of a piece."""
     if view.sources is None:
         return 0, 0
-    lines = _bar_lines(view.sources.ids, view.sources.offsets, index, view.sources.tables.kind)
+    lines = bar_lines(view.sources.ids, view.sources.offsets, index, view.sources.tables.kind)
     return int(lines[first]), int(lines[last])
