@@ -15,6 +15,7 @@ from musegen.music.gaps import Gapped, gap_spans, is_within, merged, split_notes
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays, put_notes
+from musegen.music.roles import listed
 from musegen.music.writing.midi_edit import with_markers
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def with_chords(
         source: the piece and its gaps.
         checkpoint: of the model that fills them.
         chords: as typed; they replace those of the piece, and are written as markers.
-        wanted: the tracks that are filled.
+        wanted: the tracks that are filled, as typed.
 
     Raises:
         ConfigError: the model reads no chords, they are given and missing, or cannot be parsed.
@@ -41,7 +42,7 @@ def with_chords(
     from musegen.data.selection import MELODY, named_melody
 
     reads_chords = checkpoint.config.fills and checkpoint.config.data.chords
-    are_missing = NAME in [text.casefold() for text in wanted]
+    are_missing = NAME in [text.casefold() for text in listed(wanted)]
     if chords is not None and not reads_chords:
         raise ConfigError(
             f"⟨chords⟩ needs a model that was trained with ⟨data.chords⟩ and ⟨data.holes⟩, and "

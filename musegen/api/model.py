@@ -1,7 +1,7 @@
 """The Python API of a model. The command line only calls it and prints the results."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
@@ -21,7 +21,7 @@ from musegen.api.inputs import (
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
-from musegen.api.piece import Piece, Pieces
+from musegen.api.piece import Piece, Pieces, numbered
 from musegen.api.signatures import with_options
 from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
@@ -49,7 +49,6 @@ from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
 from musegen.generation.from_checkpoint import Wanted, as_result
-from musegen.generation.request import Result
 from musegen.music.chord_symbols import chord_symbols
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ class Model:
             sampling=sampling,
         )
         written = verb(self.checkpoint, wanted)
-        pieces = _numbered(written.results, seed, words=written.words, precision=sampling.precision)
+        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -181,7 +180,7 @@ class Model:
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
         joined = [join(melody.verbatim, each, melody.pad) for each in results]
-        pieces = _numbered(joined, seed, precision=sampling.precision)
+        pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -211,7 +210,7 @@ class Model:
         )
         source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
         say_misfits("the tune", source.score, self.checkpoint.tokenizer)
-        source = with_chords(source, self.checkpoint, options.chords, listed(options.tracks))
+        source = with_chords(source, self.checkpoint, options.chords, options.tracks)
         source, gapped = choose_cells(source, self.checkpoint, options.tracks, options.melody)
         filled = verb(
             self.checkpoint,
@@ -224,7 +223,7 @@ class Model:
         )
         voiced = (with_symbols(source, gapped, each) for each in filled)
         results = [filled_result(own, gapped, each, density=options.density) for own, each in voiced]
-        pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
+        pieces = numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @with_options(ReconstructOptions)
@@ -295,7 +294,7 @@ class Model:
         )
         measured = of_variations([source.score, *(each.score for each in results)], self.clip_bars)
         own = self._own("yours", source)
-        return _numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
+        return numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
 
     def classify(self, music: Music) -> "Classified":
         """The most likely label of music, and the probability of each label.
@@ -346,8 +345,3 @@ class Model:
     def _only(self, pieces: Pieces) -> Piece:
         """The only piece, titled with the name of the model."""
         return replace(pieces[0], title=self.name)
-
-
-def _numbered(results: Iterable[Result], seed: int, **more: Any) -> Pieces:
-    pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
-    return Pieces(pieces, seed=seed, **more)

@@ -108,12 +108,17 @@ def main(argv: list[str]) -> None:
     if arguments.json:
         print_json(figures)
         return
+    _print(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+
+
+def _print(figures: dict[str, Any], training: str) -> None:
+    """Print the result; `training` is what n-grams are fitted to, in words."""
     tables = {name for name, value in figures.items() if isinstance(value, dict | list)}
     print_facts({name: value for name, value in figures.items() if name not in tables})
     if "by_kind" in figures:
         from musegen.cli.likelihood import print_likelihood
 
-        print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+        print_likelihood(figures, training)
     if "fills" in figures:
         from musegen.cli.likelihood import print_fills
 

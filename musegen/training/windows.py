@@ -16,7 +16,8 @@ from musegen.config.settings import TrainConfig
 from musegen.data.batches import fill_batches, plan_batches
 from musegen.data.holes import Mix, draw_holes
 from musegen.data.variations import transpose_together, transposition_tables
-from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
+from musegen.data.views import TokenView
+from musegen.data.windows import Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.holes import Bools, Cut, cut_holes
