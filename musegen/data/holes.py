@@ -40,7 +40,7 @@ def _some(numbers: list[int], rng: np.random.Generator) -> frozenset[int]:
 
 
 def _gaps(bars: int, rng: np.random.Generator) -> Bools:
-    """Gaps in so many bars, at least one of them, and something given unless there is only one bar."""
+    """At least one gap in a number of bars, and something given unless there is only one bar."""
     found = np.zeros(bars, np.bool_)
     bar = int(rng.integers(0, min(APART, bars)))  # the first bar may be missing
     while bar < bars:

@@ -114,8 +114,12 @@ def accompany(
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
             results.append(dressed_for(melody, rests, with_parts_only(result, options, frame)))
-    first = len(start.ids) - 1  # EOS is among the new ids
-    return ranked(results, lambda each: Rating(Likelihood(each.log_likelihood, len(each.ids) - first)))
+    return ranked(results, lambda each: _rating(each, len(start.ids)))
+
+
+def _rating(result: Result, prompt: int) -> Rating:
+    """By what an accompaniment is ranked, after so many ids of a prompt; EOS is among the new ones."""
+    return Rating(Likelihood(result.log_likelihood, len(result.ids) - prompt + 1))
 
 
 def kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTick | None:

@@ -56,20 +56,7 @@ def accompany_holes(
     frame = max(melody, prompt or melody, key=last_end)
     bars = len(bar_ticks(frame)) - 1
     kept = kept_bars(prompt, options.prompt_bars, bars)
-    line = skyline(melody)
-    own = _number_of(line, tokenizer, defaults)
-    rosters = rosters_of(options.parts, defaults.rosters or [range(len(tokenizer.parts))], tokenizer)
-    others = [number for number in _with(own, rosters) if number != own]
-    score = frame.copy()
-    score.tracks = [
-        _named(line.tracks[0], own, tokenizer),
-        *(_track_of(each, kept, tokenizer) for each in others),
-    ]
-    if not others:
-        raise ConfigError(
-            "the model accompanies with the track of the melody alone: name parts with ⟨accompaniment⟩"
-        )
-    gapped = Gapped(score, [Gap(options.prompt_bars + 1, bars)], range(1, len(score.tracks)), read=[0])
+    gapped = _gapped(melody, frame, kept, tokenizer, options, defaults)
     filled = fill_holes(
         machine,
         tokenizer,
@@ -88,6 +75,31 @@ def accompany_holes(
         result = Result(notes, each.log_likelihood, bars, each.ids, each.precision_gap)
         results.append(dressed_for(melody, [], with_parts_only(result, options, frame)))
     return results
+
+
+def _gapped(
+    melody: ScoreTick,
+    frame: ScoreTick,
+    kept: ScoreTick | None,
+    tokenizer: WholeTokenizer,
+    options: Accompaniment,
+    defaults: TrainingDefaults,
+) -> Gapped:
+    """The melody, and the tracks that are missing after what is kept of a prompt.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    line, bars = skyline(melody), len(bar_ticks(frame)) - 1
+    own = _number_of(line, tokenizer, defaults)
+    rosters = rosters_of(options.parts, defaults.rosters or [range(len(tokenizer.parts))], tokenizer)
+    others = [number for number in _with(own, rosters) if number != own]
+    if not others:
+        raise ConfigError("the model has no track beside the melody: choose parts with ⟨accompaniment⟩")
+    score = frame.copy()
+    new = (_track_of(number, kept, tokenizer) for number in others)
+    score.tracks = [_named(line.tracks[0], own, tokenizer), *new]
+    return Gapped(score, [Gap(options.prompt_bars + 1, bars)], range(1, len(score.tracks)), read=[0])
 
 
 def _number_of(line: ScoreTick, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> int:

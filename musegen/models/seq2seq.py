@@ -46,7 +46,7 @@ class Seq2Seq(nn.Module):
         alignment: "now": the encoder state at the same time is an input, and attention covers the bars
             around; "bars": attention over the bars around alone; "none": over the whole melody.
         reach: bars before and after this one that attention covers.
-        ahead: the source at the same position so many bars later is another input; with alignment "now".
+        ahead: numbers of bars after which the source at the same position is another input; with "now".
         planner: predicts the plan; None: there is none.
         reader: makes inputs of the decoder from the plan; None: there is none.
     """
