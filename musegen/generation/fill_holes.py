@@ -12,10 +12,10 @@ from symusic import Score
 from musegen.config.options import SamplingOptions
 from musegen.data.selection import encode_given, fill_bars
 from musegen.errors import ConfigError
-from musegen.generation.engine import sample_gaps
+from musegen.generation.engine import Stream, sample_gaps
 from musegen.generation.fill import Controls, Filled, gap_constraints, guide_of, plan_gaps, rating_of
 from musegen.generation.gap_piece import GapPiece, new_notes, read_gaps
-from musegen.generation.kept_rhythm import kept_rhythm
+from musegen.generation.kept_rhythm import KeptRhythm, kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import longest_bar
 from musegen.generation.ranking import Likelihood, Rating, ranked
@@ -24,7 +24,7 @@ from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.gaps import Gapped
 from musegen.music.notes import all_onsets, pitched_notes
 from musegen.music.odd_bars import without_rests
-from musegen.tokenizers import Constraints, Kind, WholeTokenizer, limits_of
+from musegen.tokenizers import Constraints, Kind, Limits, WholeTokenizer, limits_of
 from musegen.tokenizers.holes import Bools, Holes, cut_holes
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
@@ -79,20 +79,10 @@ def fill_holes(
         controls or Controls(),
         sampling or SamplingOptions(),
     )
-    given, kept = _given(piece, tokenizer), None
-    rules = gap_constraints(piece, tokenizer, defaults or TrainingDefaults())
-    if constraints is not None:
-        rules = replace(rules, pitches=constraints.pitches, part_pitches=constraints.part_pitches)
-    limits = limits_of(tokenizer.tables, rules)
-    if controls.keeps_rhythm or controls.keeps_contour:
-        kept = kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
-    if tokenizer.tables.voices:
-        head, plan = _plan_grid(given)
-    else:
-        lines = np.flatnonzero(tokenizer.tables.kind[given.target] == Kind.BAR)
-        head, plan = plan_gaps(given.target, lines, piece, tokenizer) if kept is None else kept.head_and_plan
-    memory = machine.call("encode", given.source[None])
-    found: list[Filled] = []
+    given, kept = _given(piece, tokenizer), _kept(piece, tokenizer, controls)
+    limits = _limits(piece, tokenizer, defaults or TrainingDefaults(), constraints)
+    head, plan = _plan(given, piece, tokenizer) if kept is None else kept.head_and_plan
+    memory, found = machine.call("encode", given.source[None]), list[Filled]()
     for rows in row_chunks(rank or num, machine.most_rows):
         streams = sample_gaps(
             machine,
@@ -108,11 +98,29 @@ def fill_holes(
         )
         for row, stream in zip(rows, streams, strict=True):
             new, changed = new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None)
-            rating = Rating(Likelihood(stream.log_likelihood, stream.new_ids))
-            notes = without_rests(new, piece.rests)
-            own = Filled(notes, stream.ids, stream.log_likelihood, 0.0, changed, rating)
-            found.append(own._replace(precision_gap=stream.precision_gap, candidate=row))
+            found.append(_filled(without_rests(new, piece.rests), changed, stream, row))
     return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num] if rank else found
+
+
+def _kept(piece: GapPiece, tokenizer: WholeTokenizer, controls: Controls) -> KeptRhythm | None:
+    if not (controls.keeps_rhythm or controls.keeps_contour):
+        return None
+    return kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
+
+
+def _limits(
+    piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults, constraints: Constraints | None
+) -> Limits:
+    rules = gap_constraints(piece, tokenizer, defaults)
+    if constraints is not None:
+        rules = replace(rules, pitches=constraints.pitches, part_pitches=constraints.part_pitches)
+    return limits_of(tokenizer.tables, rules)
+
+
+def _filled(notes: Score, changed: int, stream: Stream, row: int) -> Filled:
+    rating = Rating(Likelihood(stream.log_likelihood, stream.new_ids))
+    own = Filled(notes, stream.ids, stream.log_likelihood, 0.0, changed, rating)
+    return own._replace(precision_gap=stream.precision_gap, candidate=row)
 
 
 def _given(piece: GapPiece, tokenizer: WholeTokenizer) -> _Given:
@@ -156,8 +164,12 @@ def _before_pickup(ids: Ints, piece: GapPiece, tokenizer: WholeTokenizer) -> Boo
     return np.asarray(np.cumsum(tables.kind[ids] >= Kind.PITCH) <= slots)
 
 
-def _plan_grid(given: _Given) -> tuple[list[int], list[int | Ints]]:
+def _plan(given: _Given, piece: GapPiece, tokenizer: WholeTokenizer) -> tuple[list[int], list[int | Ints]]:
     """The ids before the first one that is sampled, and the plan after them: see `sample_gaps`."""
+    tables = tokenizer.tables
+    if not tables.voices:
+        lines = np.flatnonzero(tables.kind[given.target] == Kind.BAR)
+        return plan_gaps(given.target, lines, piece, tokenizer)
     first, last = np.flatnonzero(given.is_sampled)[[0, -1]]
     plan = np.where(given.is_sampled, -1, given.target)[first : last + 1]
     return given.target[:first].tolist(), [plan]
