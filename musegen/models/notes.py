@@ -95,19 +95,20 @@ class PianoRoll(nn.Module):
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Rolls (B, channels, 128, F), and which frames are of the music and not padding, (B, F)."""
         notes = self.reader(ids)
-        start = (notes.onset // FRAME).clamp(max=MOST_FRAMES - 1)
+        start = notes.onset // FRAME
         stop = torch.maximum(start + 1, -(-(notes.onset + notes.duration) // FRAME)).clamp(max=MOST_FRAMES)
-        ends = torch.where(notes.is_note, stop, 1).amax(dim=1)
+        is_note = notes.is_note & (start < MOST_FRAMES)
+        ends = torch.where(is_note, stop, 1).amax(dim=1)
         frames = -(-int(ends.max()) // self.multiple) * self.multiple
         roll = torch.zeros(len(ids), self.channels, PITCHES, frames + 1, device=ids.device)
         row = torch.arange(len(ids), device=ids.device)[:, None].expand_as(ids)
-        is_tuned = notes.is_note & ~notes.is_drum
+        is_tuned = is_note & ~notes.is_drum
         one = torch.ones((), device=ids.device)
         for chosen, channel, at, value in (
             (is_tuned, 0, start, one),
             (is_tuned, 0, stop, -one),
             (is_tuned, 1, start, one),
-            (notes.is_note & notes.is_drum, self.channels - 1, start, one),
+            (is_note & notes.is_drum, self.channels - 1, start, one),
         ):
             where = (row[chosen], torch.full_like(row[chosen], channel), notes.pitch[chosen], at[chosen])
             roll.index_put_(where, value, accumulate=True)

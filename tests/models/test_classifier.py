@@ -12,7 +12,7 @@ from musegen.checkpoint.build import build_model
 from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig
 from musegen.data.dataset import Dataset
 from musegen.models.bag import NoteBag
-from musegen.models.notes import FRAME, NoteReader, PianoRoll
+from musegen.models.notes import FRAME, MOST_FRAMES, NoteReader, PianoRoll
 from musegen.music.notes import note_arrays, transpose
 from musegen.tokenizers import RemiTokenizer
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
@@ -103,3 +103,12 @@ def test_a_clip_shorter_than_a_convolution(encoder: str, notes: int, plain: Remi
         logits.sum().backward()
         assert all(bool(p.grad.isfinite().all()) for p in classifier.parameters() if p.grad is not None)
         classifier.eval()
+
+
+def test_a_roll_ends_after_its_most_frames(plain: RemiTokenizer) -> None:
+    words = ["BOS_None"] + ["Bar_None", "TimeSig_4/4", "Position_0", "Pitch_60", "Duration_1.0.24"] * 260
+    ids = torch.tensor([[plain.vocab.index(word) for word in words]])
+    roll, is_music = PianoRoll(plain.tables, 4)(ids)
+    assert roll.shape[3] == MOST_FRAMES
+    assert int(roll[0, 1].sum()) == MOST_FRAMES // 16  # a note in each bar
+    assert int(is_music.sum()) == MOST_FRAMES - 12  # the last one lasts a beat
