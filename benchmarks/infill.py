@@ -12,8 +12,8 @@ and of the pitch class entropy (in bits), absolute differences; of groove, 1 min
 positions of a bar at which both or neither of two bars have an onset. They have no best value: they are to be
 as large as in real music. Means over gaps, with 95% bootstrap intervals.
 
-Systems: the first sample of the model, which knows the right side only by its length; the one of 8 and of
-`--rank` samples after which the six bars are most likely; the bars 4 and 8 before the gap (the latter begin
+Systems: the first sample of the model, which knows the right side only by its length; the best of 8 and of
+`--rank` samples, as `musegen fill` ranks them; the bars 4 and 8 before the gap (the latter begin
 before the 16); and the gap of the training passage whose 12 bars have the most notes in common with those
 given, in any key.
 """

@@ -201,7 +201,7 @@ class Model:
             **arguments: see below.
 
         Returns:
-            One `Piece`, or `Pieces` if `num` is set, the one first after which what follows is most likely.
+            One `Piece`, or `Pieces` if `num` is set, the best first: see `musegen.generation.ranking`.
 
         Raises:
             MusegenError: the model is not a language model, or does not support what is requested.
