@@ -199,8 +199,7 @@ class Model:
             **arguments: see below.
 
         Returns:
-            One `Piece`, or `Pieces` if `num` is set: of a language model the one first after which what
-            follows is most likely.
+            One `Piece`, or `Pieces` if `num` is set, the best first: see `musegen.generation.ranking`.
 
         Raises:
             MusegenError: the model fills nothing, or does not support what is requested.
