@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
@@ -18,10 +19,12 @@ from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
+from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
 from musegen.models.position.features import Tracker
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE, ClipEncoder
+from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 
 
@@ -111,6 +114,13 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         clip_bars=bars,
         latent_dim=latent_dim,
     )
+
+
+def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Performer:
+    """Build a performer, which reads notes, not tokens."""
+    settings: dict[str, Any] = asdict(config.model)
+    del settings["lookback"], settings["features"]
+    return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:
