@@ -17,6 +17,7 @@ from tests.music_fixtures import (
     trained,
     tunes,
 )
+from tests.played_fixtures import performer, played
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -30,8 +31,10 @@ __all__ = [
     "choir",
     "chorales",
     "line",
+    "performer",
     "pianist",
     "plain",
+    "played",
     "rich",
     "told",
     "trained",

@@ -57,8 +57,8 @@ class GapInput(NamedTuple):
     """Ticks by which `score` begins earlier than the file: the rest that fills up the bar of a pickup."""
 
 
-class _File(NamedTuple):
-    """A file that has been read, in the ticks of its tidy Score."""
+class UserFile(NamedTuple):
+    """A music file of the user that has been read, in the ticks of its tidy Score."""
 
     events: Events
     raw: Score
@@ -84,13 +84,13 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
         MidiError: a file cannot be read.
     """
     gaps = gaps_of(bars)
-    read = _read_file(tune)
+    read = read_user_file(tune)
     count = len(bar_ticks(read.score)) - 1
     if until is None:
         _check_gaps(gaps, count, label(tune))
     else:
         with said_of("until"):
-            then = _read_file(until)
+            then = read_user_file(until)
         read = _joined(read, then, _between(gaps, count, label(tune)), label(until))
     if read.repairs:
         say(f"the model reads the tune with repairs, which are not written: {'; '.join(read.repairs)}")
@@ -99,10 +99,16 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
     return GapInput(read.events, parts, read.score, gaps, read.pad)
 
 
-def _read_file(music: Music) -> _File:
+def read_user_file(music: Music) -> UserFile:
+    """A file, a Score or a Piece with the events of its MIDI file; repairs are reported.
+
+    Raises:
+        ConfigError: a path that does not exist.
+        MidiError: the file cannot be read.
+    """
     raw, repairs = read_raw(music)
     try:
-        read = _read_midi(_bytes_of(music, raw))
+        read = _read_midi(bytes_of(music, raw))
     except MidiError as error:
         raise unreadable(music, error) from error
     if repairs:
@@ -110,7 +116,7 @@ def _read_file(music: Music) -> _File:
     return read
 
 
-def _bytes_of(music: Music, raw: Score) -> bytes:
+def bytes_of(music: Music, raw: Score) -> bytes:
     """The music as a MIDI file: the user's own, if it is one."""
     if isinstance(music, Piece) and music.result.midi is not None:
         return music.result.midi
@@ -119,11 +125,11 @@ def _bytes_of(music: Music, raw: Score) -> bytes:
     return midi_bytes(raw, user_tracks=range(len(raw.tracks)))
 
 
-def _read_midi(data: bytes) -> _File:
+def _read_midi(data: bytes) -> UserFile:
     raw, _ = parse_midi(data)
     score, numbers, pad, repairs = tidy_tracks(raw)
     factor = score.tpq // raw.tpq
-    return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
+    return UserFile(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
 
 
 def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:
@@ -158,7 +164,7 @@ def _between(gaps: Sequence[Gap], bars: int, name: str) -> int:
     return gaps[0].bars
 
 
-def _joined(first: _File, second: _File, bars: int, name: str) -> _File:
+def _joined(first: UserFile, second: UserFile, bars: int, name: str) -> UserFile:
     """A tune, silent bars, and the music after them.
 
     Raises:
@@ -183,7 +189,7 @@ def _joined(first: _File, second: _File, bars: int, name: str) -> _File:
     return _read_midi(write_events(events))
 
 
-def _same_parts(first: _File, second: _File) -> list[tuple[Part, Part]]:
+def _same_parts(first: UserFile, second: UserFile) -> list[tuple[Part, Part]]:
     """The parts of two files that go on from one to the other: by name, instrument, or as the only ones."""
     places = [parts_of(each.events, each.raw) for each in (first, second)]
     tracks = [[(i, t) for i, t in enumerate(each.raw.tracks) if len(t.notes)] for each in (first, second)]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from musegen.api.piece import Piece
     from musegen.checkpoint.folder import Checkpoint
     from musegen.config.settings import VAEConfig
+    from musegen.config.verbs import AccompanyOptions
+    from musegen.generation.accompany import Accompaniment
     from musegen.generation.clips import Clip
     from musegen.tokenizers import Tokenizer
 
@@ -106,6 +108,32 @@ def read_melody(music: Music, melody: str | None) -> MelodyInput:
     if ends < bars:
         say(f"the melody ends in bar {ends} of {bars}: the accompaniment goes on to the end of the file")
     return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pad)
+
+
+def requested_accompaniment(
+    tune: MelodyInput, options: AccompanyOptions, tokenizer: Tokenizer
+) -> Accompaniment:
+    """The requested accompaniment of a melody, parsed from the options."""
+    from musegen.api.text import common_pitches, part_pitches
+    from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
+    from musegen.music.chord_sequence import parse_chords, placed
+    from musegen.music.metre import bar_ticks
+    from musegen.music.notes import last_end
+    from musegen.music.roles import listed
+    from musegen.tokenizers.chord_plan import planned_chords
+
+    parts = [part.name for part in tokenizer.parts]
+    whole = max((tune.melody, tune.others or tune.melody), key=last_end)
+    chords = [] if options.chords is None else parse_chords(options.chords)
+    return Accompaniment(
+        pitches=common_pitches(options.scale, options.pitch_range),
+        part_pitches=part_pitches(options.pitch_range, parts),
+        prompt_bars=options.prompt_bars,
+        chords=planned_chords(chords, len(bar_ticks(whole)) - 1) if chords else (),
+        symbols=placed(chords, whole) if chords else (),
+        plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
+        parts=listed(options.accompaniment),
+    )
 
 
 def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:

@@ -9,22 +9,23 @@ from typing import Any, Unpack, cast, overload
 from musegen.api.datasets import training_dataset
 from musegen.api.gaps import changed_words, choose_tracks, filled_result, read_gaps
 from musegen.api.inputs import (
-    MelodyInput,
     Music,
     read_clip,
     read_ends,
     read_melody,
     read_music,
+    requested_accompaniment,
     say_ended_tracks,
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces
+from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
-from musegen.api.text import allowed_pitches, common_pitches, key_of, metre_of, part_pitches
+from musegen.api.text import allowed_pitches, key_of, metre_of
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.options import Options, SamplingOptions, make_options
+from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
 from musegen.config.settings import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
@@ -33,6 +34,8 @@ from musegen.config.verbs import (
     FillOptions,
     GenerateArguments,
     GenerateOptions,
+    HumanizeArguments,
+    HumanizeOptions,
     InterpolateArguments,
     InterpolateOptions,
     ReconstructArguments,
@@ -43,17 +46,11 @@ from musegen.config.verbs import (
 from musegen.console import say
 from musegen.errors import CheckpointError
 from musegen.families import families_that, family_of, load
-from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.from_checkpoint import Wanted, as_result
 from musegen.generation.request import Result
-from musegen.music.chord_sequence import parse_chords, placed
 from musegen.music.chord_symbols import chord_symbols
-from musegen.music.metre import bar_ticks
-from musegen.music.notes import last_end
-from musegen.music.roles import listed
-from musegen.tokenizers.chord_plan import planned_chords
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,10 +58,10 @@ class Model:
     """A loaded model.
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips. Any other method raises a CheckpointError that
-    names the right one. With the same seed, a method returns the same music as its verb on the command line,
-    byte for byte; without one, a random seed is used and stored in the result. Options left out, or None,
-    default to the checkpoint's settings.
+    generates, reconstructs, interpolates and varies clips; "performer" plays scores (humanizes). Any other
+    method raises a CheckpointError that names the right one. With the same seed, a method returns the same
+    music as its verb on the command line, byte for byte; without one, a random seed is used and stored in
+    the result. Options left out, or None, default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -81,7 +78,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """One of "lm", "seq2seq" and "vae"."""
+        """One of "lm", "seq2seq", "vae" and "performer"."""
         return self.checkpoint.config.family
 
     @property
@@ -172,7 +169,7 @@ class Model:
         results = verb(
             self.checkpoint,
             melody.melody,
-            self._accompaniment(melody, options),
+            requested_accompaniment(melody, options, self.checkpoint.tokenizer),
             num=options.num,
             prompt=melody.others,
             sampling=sampling,
@@ -294,6 +291,21 @@ class Model:
         own = self._own("yours", source)
         return _numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
 
+    @with_options(HumanizeOptions)
+    def humanize(self, score: Music, **arguments: Unpack[HumanizeArguments]) -> Pieces:
+        """Play a score: takes of it, in which each note has a shift, a velocity and a length.
+
+        Args:
+            score: a file with its notes on the grid, a Score or a Piece; all but its notes stays unchanged.
+
+        Raises:
+            MusegenError: the model is not a performer or knows no instrument of the score, or the score was
+                played already.
+        """
+        verb, options, _, seed = self._call("humanize", HumanizeOptions, arguments)
+        source = read_score_file(score, self.checkpoint, options.only)
+        return _numbered(taken_results(source, self.checkpoint, verb, options, seed), seed)
+
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
     ) -> tuple[Callable[..., Any], Options, SamplingOptions, int]:
@@ -310,7 +322,8 @@ class Model:
                 f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
             )
         options = make_options(kind, arguments)
-        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        own = options.sampling if isinstance(options, VerbOptions) else {}
+        sampling = replace(self.checkpoint.config.sampling, **own)
         if sampling.compiled:
             say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
@@ -322,21 +335,6 @@ class Model:
     def _own(self, title: str, clip: Clip) -> Piece:
         """The user's clip, unchanged."""
         return Piece(title, as_result(clip, self.clip_bars), None)
-
-    def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
-        """The requested accompaniment of a melody, parsed from the options."""
-        parts = [part.name for part in self.checkpoint.tokenizer.parts]
-        whole = max((tune.melody, tune.others or tune.melody), key=last_end)
-        chords = [] if options.chords is None else parse_chords(options.chords)
-        return Accompaniment(
-            pitches=common_pitches(options.scale, options.pitch_range),
-            part_pitches=part_pitches(options.pitch_range, parts),
-            prompt_bars=options.prompt_bars,
-            chords=planned_chords(chords, len(bar_ticks(whole)) - 1) if chords else (),
-            symbols=placed(chords, whole) if chords else (),
-            plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
-            parts=listed(options.accompaniment),
-        )
 
     def _only(self, pieces: Pieces) -> Piece:
         """The only piece, titled with the name of the model."""

@@ -27,6 +27,7 @@ VERBS = {
     "reconstruct": "reconstruct a clip with a clip model (VAE)",
     "interpolate": "interpolate between two clips",
     "vary": "generate variations of a clip",
+    "humanize": "play a score with a performer: timing, velocities and lengths",
     "export": "export a model to ONNX, to run it elsewhere",
     "evaluate": "measure how well a model predicts held-out music",
     "compare": "measure how similar generated music is to real music, without a model",

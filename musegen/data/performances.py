@@ -10,10 +10,12 @@ from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.selection import select
 from musegen.errors import DataError
 from musegen.music.notes import Floats, Ints
-from musegen.music.performance import Sheet, frame_of, notes_of, played_beside, sheet_of
+from musegen.music.performance import SIXTEENTH, UNITS, Sheet, frame_of, notes_of, played_beside, sheet_of
 
-ON_GRID = 0.02
-"""A shift in 16ths up to which a note stands on its position: ticks are rounded."""
+FINE = 24
+"""Positions per quarter note on which written music stands: 32nds, and triplets of 16ths."""
+OFF_GRID = 0.01
+"""Distance from these, in quarter notes, above which a note is off the grid; and the share that may be."""
 
 
 class Performance(NamedTuple):
@@ -71,10 +73,13 @@ def check_played(performances: Sequence[Performance], name: str) -> None:
         name: of the dataset.
 
     Raises:
-        DataError: every note stands on its position, and all have one velocity.
+        DataError: the notes stand on the grid, and all have one velocity.
     """
     shift, velocity, _ = np.concatenate([each.values for each in performances], axis=1)
-    if np.abs(shift).max(initial=0.0) <= ON_GRID and len(np.unique(velocity)) < 2:
+    position = np.concatenate([each.position for each in performances])
+    onset = (position + shift * SIXTEENTH) * FINE / UNITS
+    is_off = np.abs(onset - np.round(onset)) > OFF_GRID * FINE
+    if is_off.mean() <= OFF_GRID and len(np.unique(velocity)) < 2:
         raise DataError(
             f"nothing to learn from {name}: every note stands on the grid, and all have velocity "
             f"{velocity[0]:.0f}; a performer is trained on music that was played, as MIDI with a tempo"

@@ -159,7 +159,12 @@ def _between(score: _Score, take: Played, usual: Played, amount: float) -> tuple
 
 
 def _changed(
-    events: Events, played: frozenset[Part], struck: list[Struck], onset: Floats, length: Floats, velocity: Ints
+    events: Events,
+    played: frozenset[Part],
+    struck: list[Struck],
+    onset: Floats,
+    length: Floats,
+    velocity: Ints,
 ) -> Iterator[_Change]:
     """The notes with their new onsets and ends in ticks, and velocities."""
     lines: dict[tuple[Part, int], list[int]] = defaultdict(list)

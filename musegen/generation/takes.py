@@ -56,5 +56,5 @@ def _played(logits: dict[str, Tensor], shares: dict[str, Tensor]) -> Played:
     values: dict[str, Floats] = {
         name: quantiles(name, logits[name], shares[name]).numpy() for name in QUANTITIES
     }
-    velocity = np.clip(np.round(values["velocity"]), 1, 127).astype(np.int64)
+    velocity = np.clip(np.round(values["velocity"]), 1.0, 127.0)
     return Played(values["shift"], velocity, values["stretch"])

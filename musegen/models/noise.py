@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-NEAR, MIDDLE, DISTANT = (0.01, 0.75), (1.5, 2.5), (16.0, np.inf)
+SAME, NEAR, MIDDLE, DISTANT = (-1.0, 0.01), (0.01, 0.75), (1.5, 2.5), (16.0, np.inf)
 """Distances, in quarter notes, at which correlations are measured."""
 STEPS = (*range(1, 33), 48, 64, 96, 128, 192, 256, 384, 512)
 """From a note to the notes with which it is compared."""
@@ -31,29 +31,32 @@ def fit_noise(scores: Sequence[Floats], beats: Sequence[Floats]) -> Floats:
     """
     if not scores:
         return np.zeros((0, 4))
-    together, near, middle, distant = (
-        _correlation(scores, beats, *between) for between in ((-1.0, 0.01), NEAR, MIDDLE, DISTANT)
+    (together, _), (near, short), (middle, long), (distant, _) = (
+        _correlation(scores, beats, *between) for between in (SAME, NEAR, MIDDLE, DISTANT)
     )
     piece = np.clip(distant, 0.0, 0.9)
-    drift = np.clip(near - piece, 0.0, 1.0 - piece)
+    kept = np.clip((middle - piece) / np.maximum(near - piece, 1e-6), 1e-6, 1 - 1e-6)
+    duration = np.clip((long - short) / -np.log(kept), *DURATIONS)
+    drift = np.clip((near - piece) * np.exp(short / duration), 0.0, 1.0 - piece)
     place = np.clip(together - piece - drift, 0.0, 1.0 - piece - drift)
-    kept = np.clip((middle - piece) / np.maximum(drift, 1e-6), 1e-6, 1 - 1e-6)
-    duration = np.clip((np.mean(MIDDLE) - np.mean(NEAR)) / -np.log(kept), *DURATIONS)
     return np.stack([piece, drift, place, duration], axis=1)
 
 
-def _correlation(scores: Sequence[Floats], beats: Sequence[Floats], low: float, high: float) -> Floats:
-    """The correlation of the scores of notes whose distance is in a range, (Q,)."""
-    products, pairs = np.zeros(scores[0].shape[1]), 0
+def _correlation(
+    scores: Sequence[Floats], beats: Sequence[Floats], low: float, high: float
+) -> tuple[Floats, float]:
+    """The correlation of the scores of notes whose distance is in a range, (Q,), and the mean distance."""
+    products, pairs, distances = np.zeros(scores[0].shape[1]), 0, 0.0
     for own, when in zip(scores, beats, strict=True):
         for step in STEPS:
             distance = when[step:] - when[:-step]
             is_in = (distance >= low) & (distance <= high)
             products += (own[step:] * own[:-step])[is_in].sum(axis=0)
             pairs += int(is_in.sum())
+            distances += float(distance[is_in].sum())
     variance = np.concatenate(scores).var(axis=0) + np.concatenate(scores).mean(axis=0) ** 2
     found: Floats = products / max(pairs, 1) / np.maximum(variance, 1e-9)
-    return found if pairs >= MIN_PAIRS else np.zeros_like(found)
+    return (found if pairs >= MIN_PAIRS else np.zeros_like(found)), distances / max(pairs, 1)
 
 
 def sample_noise(noise: Floats, beats: Floats, rng: np.random.Generator) -> Floats:

@@ -20,7 +20,7 @@ class Scale(NamedTuple):
 
     low: float
     width: float
-    count: int
+    classes: int
 
 
 SCALES = {
@@ -37,6 +37,22 @@ PADDING = -1
 """The class of what is not predicted."""
 
 
+class Layer(nn.Module):
+    """A layer in both directions.
+
+    Args:
+        **backbone: the arguments of `make_backbone`, for each direction.
+    """
+
+    def __init__(self, **backbone: Any) -> None:
+        super().__init__()
+        self.forwards, self.backwards = make_backbone(**backbone), make_backbone(**backbone)
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, input_size) and the steps of each row, (B,), to (B, T, 2 * hidden_size)."""
+        return run_bidirectional(self.forwards, self.backwards, states, lengths)
+
+
 class Reader(nn.Module):
     """Layers in both directions, each of which reads the states of both directions below.
 
@@ -49,18 +65,14 @@ class Reader(nn.Module):
 
     def __init__(self, *, num_layers: int, hidden_size: int, dropout: float, **backbone: Any) -> None:
         super().__init__()
-        sizes = {"input_size": hidden_size, "hidden_size": hidden_size // 2, "num_layers": 1}
-        names = ("forwards", "backwards")
-        self.layers = nn.ModuleList(
-            nn.ModuleDict({name: make_backbone(dropout=dropout, **sizes, **backbone) for name in names})
-            for _ in range(num_layers)
-        )
+        backbone |= {"input_size": hidden_size, "hidden_size": hidden_size // 2, "dropout": dropout}
+        self.layers = nn.ModuleList(Layer(num_layers=1, **backbone) for _ in range(num_layers))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, H) and the steps of each row, (B,), to (B, T, H)."""
         for layer in self.layers:
-            states = self.dropout(run_bidirectional(layer["forwards"], layer["backwards"], states, lengths))
+            states = self.dropout(layer(states, lengths))
         return states
 
 
@@ -95,7 +107,7 @@ class Performer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.reader = Reader(num_layers=num_layers, hidden_size=hidden_size, dropout=dropout, **backbone)
         self.logits = nn.ModuleDict(
-            {name: nn.Linear(2 * hidden_size, scale.count) for name, scale in SCALES.items()}
+            {name: nn.Linear(2 * hidden_size, scale.classes) for name, scale in SCALES.items()}
         )
         self.register_buffer("noise", torch.zeros(len(SCALES), SHARES))
 
@@ -117,8 +129,8 @@ class Performer(nn.Module):
 
 def classes_of(name: str, values: Tensor) -> Tensor:
     """The class of each value of a quantity, of the nearest one beyond its ends."""
-    low, width, count = SCALES[name]
-    return ((values - low) / width).floor().long().clamp(0, count - 1)
+    low, width, classes = SCALES[name]
+    return ((values - low) / width).floor().long().clamp(0, classes - 1)
 
 
 def quantiles(name: str, logits: Tensor, shares: Tensor | float) -> Tensor:
@@ -129,10 +141,10 @@ def quantiles(name: str, logits: Tensor, shares: Tensor | float) -> Tensor:
         logits: (..., C).
         shares: from 0 to 1, (...); 0.5 for the median.
     """
-    low, width, count = SCALES[name]
+    low, width, classes = SCALES[name]
     shares = torch.as_tensor(shares, dtype=logits.dtype, device=logits.device).expand(logits.shape[:-1])
     sums = logits.softmax(dim=-1).cumsum(dim=-1)
-    above = (sums < shares[..., None]).sum(dim=-1).clamp(max=count - 1)
+    above = (sums < shares[..., None]).sum(dim=-1).clamp(max=classes - 1)
     sums = nn.functional.pad(sums, (1, 0))
     begin, end = (sums.gather(-1, (above + step)[..., None])[..., 0] for step in (0, 1))
     within = ((shares - begin) / (end - begin).clamp(min=1e-12)).clamp(0.0, 1.0)

@@ -23,9 +23,9 @@ TICKS, VELOCITY = 480, 80
 DRUMS = 16
 """The instrument of drums; others are numbered by families of General MIDI, from 0 to 15."""
 FAR = 16 * UNITS
-"""Longer gaps and lengths are not told apart."""
+"""Longer gaps and lengths are in one class."""
 _EDGES = np.array([*range(25), *range(27, 49, 3), *range(60, 97, 12), 144])
-"""Lengths that are told apart, in twelfths."""
+"""The shortest length of each class, in twelfths."""
 _LENGTHS = len(_EDGES) + 1
 SIZES = {
     "pitch": 256, "instrument": DRUMS + 1, "position": 288, "bar": 64, "repeat": 20, "before": _LENGTHS,
@@ -78,7 +78,8 @@ class Played(NamedTuple):
 
     shift: Floats
     """From the position to the onset, in 16ths."""
-    velocity: Ints
+    velocity: Floats
+    """MIDI velocity."""
     stretch: Floats
     """Binary logarithm of the length played, relative to the length in the score."""
 
@@ -149,7 +150,7 @@ def played_beside(notes: Notes, sheet: Sheet, positions: int) -> Played:
     shift = (onset * UNITS - sheet.position) / SIXTEENTH
     written, _ = _written_length(length, key, positions)
     stretch = np.log2(np.maximum(length * UNITS, 1e-3) / written)
-    return Played(shift, notes.velocity[sheet.order], np.where(key < 128, stretch, 0.0))
+    return Played(shift, notes.velocity[sheet.order].astype(float), np.where(key < 128, stretch, 0.0))
 
 
 def written_score(score: Score, positions: int) -> Score:
@@ -164,24 +165,25 @@ def written_score(score: Score, positions: int) -> Score:
         onsets, lengths, pitches, velocities = note_arrays(played)
         position = nearest(onsets / score.tpq, positions)
         length, _ = _written_length(lengths / score.tpq, pitches, positions)
-        columns = (each * (TICKS // UNITS) for each in (position, length))
-        put_notes(track, *columns, pitches, np.full_like(velocities, VELOCITY))
+        onsets, lengths = position * (TICKS // UNITS), length * (TICKS // UNITS)
+        put_notes(track, onsets, lengths, pitches, np.full_like(velocities, VELOCITY))
     return normalise_notes(written)[0]
 
 
 def nearest(onsets: Floats, positions: int) -> Ints:
-    """The position nearest to each onset, in twelfths; with 12 per quarter note, beats are in 16ths or triplets.
+    """The position nearest to each onset, in twelfths; of 12 per quarter note, a beat has 16ths or triplets.
 
     Args:
         onsets: in quarter notes.
         positions: see `sheet_of`.
     """
     times = onsets * UNITS
-    sixteenths = np.round(times / SIXTEENTH).astype(np.int64) * SIXTEENTH
+    # half a position after one, as the second of two 32nds, is in that one
+    sixteenths = np.ceil(times / SIXTEENTH - 0.5).astype(np.int64) * SIXTEENTH
     if positions == 4 or not len(times):
         return sixteenths
-    triplets = np.round(times / TRIPLET).astype(np.int64) * TRIPLET
-    beats = np.round(onsets - 0.125).astype(np.int64)  # from a 16th before a beat on
+    triplets = np.ceil(times / TRIPLET - 0.5).astype(np.int64) * TRIPLET
+    beats = np.floor(onsets + 0.125).astype(np.int64)  # from a 32nd before a beat on
     beats -= beats.min()
     errors = [np.bincount(beats, np.abs(times - grid)) for grid in (triplets, sixteenths)]
     in_triplets = errors[0] < TRIPLET_ERROR * errors[1]
@@ -189,7 +191,8 @@ def nearest(onsets: Floats, positions: int) -> Ints:
 
 
 def _class_of(length: Ints) -> Ints:
-    return np.searchsorted(_EDGES, length, side="right") - 1
+    found: Ints = np.searchsorted(_EDGES, length, side="right") - 1
+    return found
 
 
 def _in_bars(position: Ints, frame: Frame) -> tuple[Ints, Ints]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -127,7 +128,7 @@ class PerformanceDataModule(EpochData):
         for index in self.train:
             length, first = self._length(index), int(rng.integers(1, self.window + 1))
             cuts = [0, *range(first, length, self.window), length] if length > self.window else [0, length]
-            excerpts += [Excerpt(index, *span) for span in zip(cuts, cuts[1:], strict=False)]
+            excerpts += [Excerpt(index, *span) for span in pairwise(cuts)]
         lengths = np.array([each.length for each in excerpts])
         batches = plan_batches(lengths, batch_tokens=self.batch_tokens, rng=rng)
         plan = [[excerpts[i] for i in batch] for batch in batches]

@@ -53,9 +53,7 @@ class PerformerModule(Learner):
         logits, nats = self._nats(batch)
         is_note = _is_note(batch)
         errors = {
-            name: torch.where(
-                is_note, (quantiles(name, logits[name].float(), 0.5) - batch[name]).abs(), 0.0
-            )
+            name: torch.where(is_note, (quantiles(name, logits[name].float(), 0.5) - batch[name]).abs(), 0.0)
             for name in QUANTITIES
         }
         timing = errors["shift"] * SIXTEENTH_AT_60 * 60.0 / batch["tempo"].clamp(min=1.0)

@@ -29,7 +29,7 @@ class Task:
     """How some families are trained."""
 
     data: Callable[[Dataset, TokenView, Tokenizer, Any, int], EpochData]
-    """Makes batches from a dataset, its view, a tokenizer, a configuration and the number of ids per batch."""
+    """Makes batches from a dataset, its view, a tokenizer, a configuration and the ids per batch."""
     module: Callable[[Any, Any, Tensor], Learner]
     """Makes the module from a completed configuration, a model, and the mask of note ids, (V,)."""
     most_steps: int
