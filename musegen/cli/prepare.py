@@ -52,6 +52,7 @@ def main(argv: list[str]) -> None:
     from musegen.cli.tables import print_facts
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
+    from musegen.data.reports import OFF_GRID
 
     options = {
         name: getattr(arguments, name) for name in ("split", "group", "melody", "workers", "limit", "force")
@@ -63,4 +64,5 @@ def main(argv: list[str]) -> None:
     else:
         print_facts(facts)
         out = shlex.quote(str(arguments.out))
-        say(f"next: musegen train lm {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")
+        family = "performer" if dataset.info["off_grid"] > OFF_GRID else "lm"
+        say(f"next: musegen train {family} {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")

@@ -205,9 +205,14 @@ def _in_bars(position: Ints, frame: Frame) -> tuple[Ints, Ints]:
 
 def _repeats(position: Ints, key: Ints) -> Ints:
     """Which hit of its pitch in its position each note is, at most the fourth, and of how many."""
-    same = position * 256 + key
-    first, last = (np.searchsorted(same, same, side=side) for side in ("left", "right"))
-    return np.minimum(np.arange(len(same)) - first, 3) * 5 + np.minimum(last - first, 4)
+    first, last = _equals(position * 256 + key)
+    found: Ints = np.minimum(np.arange(len(key)) - first, 3) * 5 + np.minimum(last - first, 4)
+    return found
+
+
+def _equals(values: Ints) -> tuple[Ints, Ints]:
+    """Where the values equal to each begin and end, in ascending values."""
+    return np.searchsorted(values, values, side="left"), np.searchsorted(values, values, side="right")
 
 
 def _gaps(position: Ints) -> tuple[Ints, Ints]:
@@ -229,7 +234,7 @@ def _same_gaps(position: Ints, key: Ints) -> tuple[Ints, Ints]:
 
 def _chords(position: Ints) -> tuple[Ints, Ints]:
     """The number of notes in each position, and of those above each note, at most 7."""
-    first, last = (np.searchsorted(position, position, side=side) for side in ("left", "right"))
+    first, last = _equals(position)
     return np.minimum(last - first, 7), np.minimum(last - 1 - np.arange(len(position)), 7)
 
 
