@@ -26,7 +26,7 @@ def fit_noise(scores: Sequence[Floats], beats: Sequence[Floats]) -> Floats:
     """The shares of the piece, of the drift and of the position, and the time of the drift, (Q, 4).
 
     Args:
-        scores: of each piece, (N, Q), of Q quantities.
+        scores: of each piece, (N, Q), of Q quantities; NaN where a note lacks one.
         beats: of each piece, where its notes stand, in quarter notes, ascending, (N,).
     """
     if not scores:
@@ -46,17 +46,20 @@ def _correlation(
     scores: Sequence[Floats], beats: Sequence[Floats], low: float, high: float
 ) -> tuple[Floats, float]:
     """The correlation of the scores of notes whose distance is in a range, (Q,), and the mean distance."""
-    products, pairs, distances = np.zeros(scores[0].shape[1]), 0, 0.0
+    quantities = scores[0].shape[1]
+    products, pairs = np.zeros(quantities), np.zeros(quantities)
+    count, total = 0, 0.0
     for own, when in zip(scores, beats, strict=True):
         for step in STEPS:
             distance = when[step:] - when[:-step]
             is_in = (distance >= low) & (distance <= high)
-            products += (own[step:] * own[:-step])[is_in].sum(axis=0)
-            pairs += int(is_in.sum())
-            distances += float(distance[is_in].sum())
-    variance = np.concatenate(scores).var(axis=0) + np.concatenate(scores).mean(axis=0) ** 2
-    found: Floats = products / max(pairs, 1) / np.maximum(variance, 1e-9)
-    return (found if pairs >= MIN_PAIRS else np.zeros_like(found)), distances / max(pairs, 1)
+            both = (own[step:] * own[:-step])[is_in]
+            products += np.nansum(both, axis=0)
+            pairs += (~np.isnan(both)).sum(axis=0)
+            count, total = count + int(is_in.sum()), total + float(distance[is_in].sum())
+    squares = np.nanmean(np.concatenate([*scores, np.ones((1, quantities))]) ** 2, axis=0)
+    found: Floats = products / np.maximum(pairs, 1) / np.maximum(squares, 1e-9)
+    return np.where(pairs >= MIN_PAIRS, found, 0.0), total / max(count, 1)
 
 
 def sample_noise(noise: Floats, beats: Floats, rng: np.random.Generator) -> Floats:

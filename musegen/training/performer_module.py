@@ -91,6 +91,8 @@ def fit_takes(module: PerformerModule, data: PerformanceDataModule) -> dict[str,
         found = torch.stack(
             [normal_scores(name, logits[name].float().cpu(), batch[name]) for name in QUANTITIES], dim=2
         )
+        is_drum = batch["features"][..., 0] >= FIRST_DRUM
+        found[..., QUANTITIES.index("stretch")].masked_fill_(is_drum, torch.nan)
         for row, piece, length in zip(found, batch["piece"].tolist(), batch["lengths"].tolist(), strict=True):
             scores.append(row[:length].double().numpy())
             beats.append(data.performances[piece].position / UNITS)

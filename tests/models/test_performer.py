@@ -89,6 +89,16 @@ def test_noise_is_fitted_to_what_it_made() -> None:
     assert found[1, 3] == pytest.approx(2.0, rel=0.5)
 
 
+def test_notes_that_lack_a_quantity_do_not_count() -> None:
+    noise = np.array([[0.0, 0.6, 0.0, 2.0], [0.0, 0.6, 0.0, 2.0]])
+    rng = np.random.default_rng(0)
+    beats = [np.arange(800) / 4 for _ in range(40)]
+    scores = [sample_noise(noise, when, rng) for when in beats]
+    for each in scores:
+        each[rng.random(800) < 0.5, 1] = np.nan
+    assert np.allclose(*fit_noise(scores, beats)[:, :3], atol=0.08)
+
+
 def test_noise_of_too_few_notes_is_white() -> None:
     found = fit_noise([np.ones((5, 3))], [np.arange(5.0)])
     assert (found[:, :3] == 0).all()
