@@ -9,15 +9,17 @@ ends, a contour the same directions, from the note before the gap to the one aft
 output has all events of the first file, and those of the second, later, except what musegen says it does not
 keep; what the second leaves unsaid (120 BPM, program 0) may be added; and its bar lines are those of both.
 
-Fill N has seed N: --first N --fills 1 repeats it. The kind of fill, file, model and bars are chosen at random
-by the seed. Files with a time signature inside a bar are left out, since readers differ about their bars. The
-exit code is 1 if a fill differs, or ends in anything but music or an error of one line.
+A model that was trained with missing tracks also fills one track, whole or in some bars: then no other part
+may change. Fill N has seed N: --first N --fills 1 repeats it. The kind of fill, file, model and bars are
+chosen at random by the seed. Files with a time signature inside a bar are left out, since readers differ
+about their bars. The exit code is 1 if a fill differs, or ends in anything but music or an error of one line.
 """
 
 import io
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,10 @@ from musegen.console import progress
 from musegen.errors import MusegenError
 
 KINDS = ("bars", "ranges", "end", "rhythm", "contour", "density", "until")
+OF_TRACKS = ("bars", "ranges", "end", "tracks", "cells")
+"""Kinds of fill by models that were trained with missing tracks."""
+MOST_TRACKS = 4
+"""The highest number of a track that is filled."""
 MIDI = (".mid", ".midi", ".kar", ".rmi", ".smf")
 MOST_BARS = 4
 """In a gap."""
@@ -136,7 +142,7 @@ def directions(notes: Sequence[Note]) -> list[int]:
 def differences(
     before: Music, after: Music, spans: Sequence[Span], fill: "Fill", *, is_line: bool
 ) -> list[str]:
-    """What a fill should not have changed; all in ticks of `after`."""
+    """What a fill should not have changed; all in ticks of `after`. `is_line`: in one part only."""
     if len(before.tracks) != len(after.tracks):
         return [f"{len(before.tracks)} tracks became {len(after.tracks)}"]
     found, changed = [], 0
@@ -232,18 +238,20 @@ class Fill(NamedTuple):
 class Chance(NamedTuple):
     """What fills are chosen from."""
 
-    files: dict[Path, tuple[Music, list[int]]]
-    """Each file with its bar lines."""
-    models: Sequence[str]
+    files: Sequence[Path]
+    models: dict[str, bool]
+    """By name whether it was trained with missing tracks."""
     rank: int
 
     def fill(self, number: int) -> Fill:
         """Fill number N."""
         rng = np.random.default_rng([number, 0])
-        kind, model = KINDS[int(rng.integers(len(KINDS)))], str(rng.choice(list(self.models)))
-        paths = list(self.files)
-        file, until = (paths[int(rng.integers(len(paths)))] for _ in range(2))
-        bars, size = len(self.files[file][1]) - 1, int(rng.integers(1, MOST_BARS + 1))
+        model = str(rng.choice(list(self.models)))
+        kind = str(rng.choice(OF_TRACKS if self.models[model] else KINDS))
+        order = rng.integers(len(self.files), size=1000)
+        usable = (self.files[int(each)] for each in order if read_file(self.files[int(each)]))
+        file, until = next(usable), next(usable)
+        bars, size = len(bars_of(file)[1]) - 1, int(rng.integers(1, MOST_BARS + 1))
         first = int(rng.integers(1, max(2, bars - size + 2)))
         gaps = [(first, min(bars, first + size - 1))]
         if kind == "ranges":
@@ -254,18 +262,22 @@ class Chance(NamedTuple):
         more: dict[str, Any] = {kind: "keep"} if kind in ("rhythm", "contour") else {}
         more |= {"density": float(rng.integers(1, 13))} if kind == "density" else {}
         more |= {"until": until} if kind == "until" else {}
-        options = {"bars": [f"{a}:{b}" for a, b in gaps], "rank": self.rank, "seed": number} | more
+        more |= {"tracks": str(rng.integers(1, MOST_TRACKS + 1))} if kind in ("tracks", "cells") else {}
+        gaps = [(1, bars)] if kind == "tracks" else gaps
+        named = [] if kind == "tracks" else [f"{a}:{b}" for a, b in gaps]
+        options = {"bars": named, "rank": self.rank, "seed": number} | more
         return Fill(number, kind, model, file, until if kind == "until" else None, options, gaps)
 
     def differences(self, fill: Fill, data: bytes, *, is_line: bool) -> list[str]:
         """What is wrong with the output of a fill."""
-        after, (before, lines) = read(io.BytesIO(data)), self.files[fill.file]
+        after, (before, lines) = read(io.BytesIO(data)), bars_of(fill.file)
         factor = after.division // before.division
         before, lines = before.finer(factor), [line * factor for line in lines]
         if fill.until is None:
             spans = [(lines[a - 1], lines[b]) for a, b in fill.gaps]
+            is_line = is_line or fill.kind in ("tracks", "cells")
             return differences(before, after, spans, fill, is_line=is_line)
-        second, _ = self.files[fill.until]
+        second, _ = bars_of(fill.until)
         second = second.finer(after.division // second.division)
         bar = lines[-1] - lines[-2]
         begin, [(first, last)] = lines[-1], fill.gaps
@@ -283,29 +295,33 @@ def pad(music: Music) -> int:
     return lengths[1] - lengths[0] if tick == lengths[0] < lengths[1] else 0
 
 
-def read_files(folder: Path) -> dict[Path, tuple[Music, list[int]]]:
-    """All MIDI files below a folder with notes and clear bars, with their bar lines."""
-    found = {}
-    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in MIDI):
-        try:
-            music = read(path)
-        except Exception:  # noqa: BLE001, S112 - mido raises anything; what it cannot read is not compared
-            continue
-        end = last_end(music)
-        lines = bar_lines(music, end) if end else None
-        if lines:
-            found[path] = music, lines
+@lru_cache(maxsize=32)
+def read_file(path: Path) -> tuple[Music, list[int]] | None:
+    """A MIDI file and its bar lines; None without notes or clear bars."""
+    try:
+        music = read(path)
+    except Exception:  # noqa: BLE001 - mido raises anything; what it cannot read is not compared
+        return None
+    end = last_end(music)
+    lines = bar_lines(music, end) if end else None
+    return (music, lines) if lines else None
+
+
+def bars_of(path: Path) -> tuple[Music, list[int]]:
+    """A usable file and its bar lines."""
+    found = read_file(path)
+    assert found is not None
     return found
 
 
 def show(found: dict[str, Any]) -> None:
     """Counts, then refusals, then failures."""
-    print(f"files: {found['files']}; fills that are as they should be: {found['good']}")
-    for kind, count in found["kinds"].items():
-        print(f"  {kind}: {count}")
+    print(f"{found['files']} files; fills that are as they should be: {found['good']}")
+    for kind, good in found["kinds"].items():
+        print(f"  {kind}: {good}")
     print(f"refused with one line: {sum(found['refused'].values())}")
-    for reason, count in list(found["refused"].items())[:SHOWN]:
-        print(f"  {count} x {reason}")
+    for reason, times in list(found["refused"].items())[:SHOWN]:
+        print(f"  {times} x {reason}")
     print(f"failures: {len(found['failures'])}")
     for failure in found["failures"]:
         print(f"  {failure}")
@@ -325,13 +341,18 @@ def main(
 
     Args:
         folder: with MIDI files, in folders of any depth
-        checkpoints: language models, as musegen knows them
+        checkpoints: models that fill, as musegen knows them
         fills: number of fills
         first: number of the first
         rank: candidates of each
     """
     models = {name: musegen.load(name) for name in checkpoints}
-    chance = Chance(read_files(folder), list(models), rank)
+    fills_tracks = {
+        name: model.checkpoint.config.fills and model.checkpoint.config.data.holes != "bars"
+        for name, model in models.items()
+    }
+    files = sorted(each for each in folder.rglob("*") if each.suffix.lower() in MIDI)
+    chance = Chance(files, fills_tracks, rank)
     kinds, refused, failures = Counter[str](), Counter[str](), list[str]()
     for number in progress(range(first, first + fills), fills, "Filling"):
         fill, model = chance.fill(number), models[chance.fill(number).model]

@@ -18,7 +18,7 @@ import numpy as np
 from symusic import Score
 
 from benchmarks.infill import BEFORE, GAP, MISSING, Case, cases, with_gap
-from benchmarks.runner import benchmark, need_lm
+from benchmarks.runner import benchmark, need_filler, need_lm
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_table
 from musegen.console import progress
@@ -99,7 +99,7 @@ def main(
     """The likelihood of what follows, by system.
 
     Args:
-        checkpoint: the folder of a language model of one line
+        checkpoint: the folder of a language model of one line, or of a model trained with holes
         judge: the folder of another one
         dataset: the dataset both were trained on
         gaps: number of gaps
@@ -107,7 +107,7 @@ def main(
         split: split of the pieces
         seed: random seed
     """
-    need_lm(checkpoint)
+    (need_filler if checkpoint.config.fills else need_lm)(checkpoint)
     need_lm(judge)
     own = dataset.as_recorded({piece["name"] for piece in checkpoint.data["train"] + judge.data["train"]})
     machine, values = machine_of(judge), dict[str, list[float]]()

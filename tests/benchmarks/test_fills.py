@@ -89,3 +89,15 @@ def test_bar_lines_with_a_change_inside_a_bar() -> None:
 def test_fills_of_a_small_model(folder: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder), "--checkpoints", str(trained), "--fills", "14"]) == 0
     assert "failures: 0" in capsys.readouterr().out
+
+
+def test_fills_of_tracks(
+    filler: Path, chorales: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, piece in enumerate(chorales.pieces[:2]):
+        write_score(chorales.score(piece), tmp_path / f"{number}.mid")
+    assert main([str(tmp_path), "--checkpoints", str(filler), "--fills", "12"]) == 0
+    shown = capsys.readouterr().out
+    assert "failures: 0" in shown
+    assert "tracks: " in shown
+    assert "cells: " in shown
