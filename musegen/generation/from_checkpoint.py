@@ -139,17 +139,8 @@ def fill_piece(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
-    """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`.
-
-    Raises:
-        ConfigError: an accompaniment model that was not trained with holes.
-    """
+    """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`."""
     settings, config = _settings(checkpoint, sampling, None), checkpoint.config
-    if config.pairs:
-        raise ConfigError(
-            f"{checkpoint.path.name} accompanies melodies and fills nothing: use musegen accompany, a "
-            "language model, or train one with ⟨data.holes⟩"
-        )
     return (fill_holes if config.fills else fill)(
         machine_of(checkpoint, settings.precision),
         whole_tokenizer(checkpoint.tokenizer),
