@@ -167,6 +167,12 @@ def family_of(name: str) -> Family:
     return FAMILIES[name]
 
 
+def example_of(config: TrainConfig) -> str:
+    """The command suggested after training; {} stands for the checkpoint folder."""
+    only_bars = config.data.holes == "bars"  # without tracks there is nothing to accompany with
+    return "fill {} tune.mid --bars 5:8 --out out/" if only_bars else family_of(config.family).example
+
+
 def families_that(verb: str) -> list[str]:
     """Names of the families that have this verb."""
     return [name for name, family in FAMILIES.items() if verb in family.verbs]

@@ -42,8 +42,8 @@ def cells_of(tune: Music, options: FillOptions, checkpoint: Checkpoint) -> tuple
     """
     if checkpoint.config.pairs:
         raise ConfigError(
-            f"{checkpoint.path.name} accompanies melodies and fills nothing: use musegen accompany, a language "
-            "model, or train one with ⟨data.holes⟩"
+            f"{checkpoint.path.name} accompanies melodies and fills nothing: use musegen accompany, a "
+            "language model, or train one with ⟨data.holes⟩"
         )
     source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
     say_misfits("the tune", source.score, checkpoint.tokenizer)
