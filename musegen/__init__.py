@@ -78,7 +78,7 @@ def prepare(source: str | Path, out: str | Path | None = None, **options: Any) -
     Args:
         source: a folder, a file, or the name of a corpus.
         out: the new folder. Default: datasets/NAME.
-        **options: those of `musegen prepare`, such as split, melody, workers, limit and force.
+        **options: those of `musegen prepare`, such as split, labels, melody, workers, limit and force.
 
     Raises:
         ConfigError: `out` exists and `force` is not set, or an option does not fit.
@@ -108,7 +108,7 @@ def train(
     >>> musegen.train("lm", "songs/", "checkpoints/small", settings=small)
 
     Args:
-        family: "lm", "seq2seq" or "vae".
+        family: "lm", "seq2seq", "vae" or "classifier".
         data: a dataset, a folder of music (prepared first) or a built-in corpus.
         out: the checkpoint folder, new or empty unless `force`.
         max_time: such as "90s", "8m" or "1h30m". Default: 15m on a CPU.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from musegen.config.classifier import ClassifierTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.errors import ConfigError
 
@@ -30,8 +31,6 @@ class Family:
     """Builds a model from a configuration and a tokenizer: see checkpoint/build.py."""
     training: str
     """How it is trained: a `Task` of training/task.py."""
-    sample: str
-    """Writes the sample of each validation: see training/sample.py."""
     evaluate: str
     """Evaluates a checkpoint: see evaluation/lm.py."""
     verbs: Mapping[str, str]
@@ -42,6 +41,8 @@ class Family:
     """The command in the model card; {} stands for the model's name."""
     advice: str
     """Its verbs, in words."""
+    sample: str = ""
+    """Writes the sample of each validation, if its models write music: see training/sample.py."""
     sizes: str = ""
     """Expected tensor sizes, checked before memory is allocated: see checkpoint/sizes.py."""
     skips: frozenset[str] = field(default_factory=frozenset)
@@ -78,22 +79,26 @@ FAMILIES: dict[str, Family] = {
             example="generate {} --bars 16 --num 4 --out out/",
             card_example="generate {} --bars 16 --num 4 --out out/",
             advice="generate or fill",
-            skips=frozenset({"limit"}),
+            skips=frozenset({"limit", "folds"}),
             min_samples=2,
         ),
         Family(
             noun="accompaniment model",
-            purpose="an accompaniment model (seq2seq): generates the accompaniment to a melody",
+            purpose="an accompaniment model (seq2seq): accompanies a melody, or fills what is missing",
             config=Seq2SeqTrainConfig,
             build="musegen.checkpoint.build:build_seq2seq",
             sizes="musegen.checkpoint.sizes:seq2seq_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_accompaniment",
             evaluate="musegen.evaluation.accompaniment:evaluate_seq2seq",
-            verbs={"accompany": f"{_VERBS}:generate_accompaniments"},
+            verbs={
+                "accompany": f"{_VERBS}:generate_accompaniments",
+                "fill": f"{_VERBS}:fill_piece",
+            },
             example="accompany {} tune.mid --out out/",
             card_example="accompany {} tune.mid --num 4 --out out/",
-            advice="accompany",
+            advice="accompany or fill",
+            skips=frozenset({"folds"}),
         ),
         Family(
             noun="clip model (VAE)",
@@ -113,6 +118,22 @@ FAMILIES: dict[str, Family] = {
             example="reconstruct {} tune.mid --out out/",
             card_example="generate {} --num 8 --out out/",
             advice="reconstruct, interpolate or vary",
+            skips=frozenset({"folds"}),
+        ),
+        Family(
+            noun="classifier",
+            purpose="a classifier: tells labels apart, such as composers, genres or styles",
+            config=ClassifierTrainConfig,
+            build="musegen.checkpoint.build:build_classifier",
+            sizes="musegen.checkpoint.sizes:classifier_sizes",
+            training="musegen.training.task:LABELLED",
+            evaluate="musegen.evaluation.labelling:evaluate_classifier",
+            verbs={"classify": "musegen.evaluation.labelling:classify"},
+            example="classify {} tune.mid",
+            card_example="classify {} tune.mid",
+            advice="classify",
+            skips=frozenset({"samples", "limit"}),
+            min_samples=0,
         ),
     )
 }

@@ -7,8 +7,13 @@ import torch
 from tests.music_fixtures import (
     accompanist,
     autoencoder,
+    band,
     choir,
     chorales,
+    corpora,
+    filler,
+    gapper,
+    labeller,
     line,
     pianist,
     plain,
@@ -16,6 +21,7 @@ from tests.music_fixtures import (
     told,
     trained,
     tunes,
+    two_kinds,
 )
 
 # The models of the tests are tiny: a second thread would only wait for the first.
@@ -27,8 +33,13 @@ os.environ["MUSEGEN_EXPORT"] = "0"
 __all__ = [
     "accompanist",
     "autoencoder",
+    "band",
     "choir",
     "chorales",
+    "corpora",
+    "filler",
+    "gapper",
+    "labeller",
     "line",
     "pianist",
     "plain",
@@ -36,4 +47,5 @@ __all__ = [
     "told",
     "trained",
     "tunes",
+    "two_kinds",
 ]

@@ -1,9 +1,11 @@
 """Real music for tests: tunes of music21's own corpus, and a small dataset and model made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig, LabelledDataConfig
 from musegen.config.settings import (
     DataConfig,
     LMConfig,
@@ -16,6 +18,7 @@ from musegen.config.settings import (
 from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
+from musegen.music.writing.midi import write_score
 from musegen.tokenizers import GridTokenizer, Part, RemiTokenizer
 from musegen.training.train import train
 
@@ -103,8 +106,73 @@ def pianist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
+def filler(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model on a grid, really trained on `chorales` with holes."""
+    data = replace(TINY.data, holes="cells")
+    config = Seq2SeqTrainConfig(data=data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "hymns", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def gapper(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model of one line, really trained on `tunes` with missing bars."""
+    data = replace(TINY.data, holes="bars")
+    config = Seq2SeqTrainConfig(data=data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, tunes, tmp_path_factory.mktemp("checkpoints") / "gapper", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def band(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with events."""
+    config = Seq2SeqTrainConfig(
+        data=replace(TINY.data, holes="cells"),
+        tokenizer=TokenizerConfig(kind="remi"),
+        model=TINY.model,
+        optim=TINY.optim,
+        trainer=TINY.trainer,
+    )
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "band", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
 def autoencoder(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model of clips of two bars, really trained on `tunes`."""
     model = VAEConfig(embedding_dim=16, hidden_size=32, latent_dim=16, clip_bars=2)
     config = VAETrainConfig(model=model, optim=TINY.optim, trainer=TINY.trainer)
     return train(config, tunes, tmp_path_factory.mktemp("checkpoints") / "clips", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def corpora(tunes: Dataset, chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of folders: twelve fiddle tunes, six chorales."""
+    folder = tmp_path_factory.mktemp("music") / "corpora"
+    for name, dataset in (("fiddle", tunes), ("bach", chorales)):
+        for number, piece in enumerate(dataset.pieces[:12]):
+            write_score(dataset.score(piece), folder / name / f"{number}.mid")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two_kinds(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The same as a dataset with labels, some of each kind in each split."""
+    split = tmp_path_factory.mktemp("split") / "split.csv"
+    parts = dict.fromkeys(range(12), "train") | {0: "valid", 1: "test"}
+    files = [(path, int(path.stem)) for path in sorted(corpora.glob("*/*.mid"))]
+    lines = [f"{path.relative_to(corpora).as_posix()},{parts[number]}\n" for path, number in files]
+    split.write_text("".join(lines))
+    out = tmp_path_factory.mktemp("datasets") / "two-kinds"
+    return prepare(str(corpora), out, split=split, labels="folders", workers=1)
+
+
+SMALL = ClassifierTrainConfig(
+    data=LabelledDataConfig(window=256),
+    model=ClassifierConfig(encoder="mlp", hidden_size=16),
+    optim=OptimConfig(batch_tokens=2048, lr=1e-2),
+    trainer=TINY.trainer,
+)
+
+
+@pytest.fixture(scope="session")
+def labeller(two_kinds: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny classifier, really trained on `two_kinds`."""
+    return train(SMALL, two_kinds, tmp_path_factory.mktemp("checkpoints") / "who", say=lambda _: None)

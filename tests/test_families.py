@@ -25,7 +25,8 @@ from tests.music_fixtures import TINY
 ROOT = Path(musegen.__file__).parent
 TELLING = ("families.py", "config/", "models/", "checkpoint/build.py", "checkpoint/sizes.py")
 """Where families may be told apart."""
-TYPES = {"LanguageModel", "Seq2Seq", "VAE", "Seq2SeqTrainConfig", "VAETrainConfig"}
+TYPES = {"LanguageModel", "Seq2Seq", "VAE", "Classifier", "Seq2SeqTrainConfig", "VAETrainConfig"}
+TYPES |= {"ClassifierTrainConfig"}
 
 
 class Toy(nn.Module):

@@ -48,9 +48,12 @@ def released(
 
 
 @pytest.fixture
-def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def newcomer(
+    tunes: Dataset, chorales: Dataset, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """What the README's reader has: my_midis/ with twelve tunes, and leads/ with the same and chord symbols;
-    tune.mid and other.mid of ten bars each."""
+    corpora/ with folders of two kinds of music; tune.mid and other.mid of ten bars each, and hymn.mid."""
+    shutil.copytree(corpora, tmp_path / "corpora")
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
         score = tunes.score(piece)
@@ -61,6 +64,7 @@ def newcomer(tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces[1:] if piece.time_signatures == metre)
     write_score(excerpt(tunes.score(other), 0, 10), tmp_path / "other.mid")
+    write_score(chorales.score(chorales.pieces[0]), tmp_path / "hymn.mid")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 DATASETS = Path("datasets")
 
 
-def open_data(name: str) -> Dataset:
+def open_data(name: str, labels: str = "") -> Dataset:
     """A dataset by its path or its name under ./datasets, or prepared now from music files or a corpus.
+
+    Args:
+        name: its path or name.
+        labels: what it must be labelled by if that is read from its files, see `data/labels.py`.
 
     Raises:
         DataError: nothing has that name, or it contains no usable music.
@@ -31,7 +35,7 @@ def open_data(name: str) -> Dataset:
     path = Path(name) if Path(name).exists() else DATASETS / name
     if (path / "dataset.json").exists():
         return Dataset.open(path)
-    return _of_files(name) if path.exists() else _prepare(name, _free_place(name))
+    return _of_files(name, labels) if path.exists() else _prepare(name, _free_place(name))
 
 
 def check_data(name: str) -> None:
@@ -145,30 +149,35 @@ def _place(checkpoint: Path, data: dict[str, Any]) -> Path | None:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _of_files(name: str) -> Dataset:
+def _of_files(name: str, labels: str) -> Dataset:
     """The dataset that was prepared from these files as they are now, else prepared now."""
     from musegen.data.dataset import Dataset
+    from musegen.data.labels import COMPOSER, check_labels
     from musegen.data.origin import sources_sha256
-    from musegen.data.sources import find_sources
+    from musegen.data.sources import find_sources, single_pieces
 
-    sha256 = sources_sha256(find_sources(Path(name), None))
+    sources = find_sources(Path(name), None)
+    if labels:
+        check_labels(labels, list(single_pieces(sources)))
+    sha256 = sources_sha256(sources)
     origins = {path: info.get("origin") or {} for path, info in _known().items()}
+    read = COMPOSER if labels == COMPOSER else None  # others follow from the names of the files
     for path, origin in origins.items():
-        if origin.get("sha256") == sha256:
+        if origin.get("sha256") == sha256 and (read is None or read in _known()[path].get("labels", {})):
             say(f"{name} is prepared already: {path}")
             return Dataset.open(path)
     here = Path(name).resolve()
     earlier = [path for path, each in origins.items() if each and (path / each["path"]).resolve() == here]
     if earlier:
         say(f"{name} has changed since it was prepared into {earlier[-1]}, which stays as it is")
-    return _prepare(name, _free_place(here.stem))
+    return _prepare(name, _free_place(here.stem), read)
 
 
-def _prepare(source: str, out: Path) -> Dataset:
+def _prepare(source: str, out: Path, labels: str | None = None) -> Dataset:
     from musegen.data.prepare import prepare
 
     say(f"preparing {source} once, into {out}: takes minutes for a large corpus")
-    dataset = prepare(source, out)
+    dataset = prepare(source, out, labels=labels)
     say(f"prepared {source}: {out} (later runs use it)")
     return dataset
 

@@ -76,24 +76,29 @@ class _File(NamedTuple):
     """Of `score` alone."""
 
 
-def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -> GapInput:
+def read_gaps(
+    tune: Music, bars: Sequence[str], *, until: Music | None = None, some_tracks: bool = False
+) -> GapInput:
     """A piece with gaps.
 
     Args:
         tune: a file, a Score or a Piece.
         bars: ranges of bars, as typed.
         until: music that comes after it, and after the gap.
+        some_tracks: only some of its tracks are missing: then no range of bars means all bars.
 
     Raises:
         ConfigError: ranges that cannot be used, or a path that does not exist.
         DataError: the two pieces differ in metre.
         MidiError: a file cannot be read.
     """
-    gaps = gaps_of(bars)
+    is_whole = some_tracks and not bars and until is None
+    gaps = [] if is_whole else gaps_of(bars)
     read = _read_file(tune)
     count = len(bar_ticks(read.score)) - 1
+    gaps = gaps or [Gap(1, count)]
     if until is None:
-        _check_gaps(gaps, count, label(tune))
+        _check_gaps(gaps, count, label(tune), may_be_all=some_tracks)
     else:
         with said_of("until"):
             then = _read_file(until)
@@ -132,7 +137,7 @@ def _read_midi(data: bytes) -> _File:
     return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
 
 
-def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:
+def _check_gaps(gaps: Sequence[Gap], bars: int, name: str, *, may_be_all: bool) -> None:
     """Check that gaps are within a piece, and leave something of it.
 
     Raises:
@@ -143,7 +148,7 @@ def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:
             f"⟨bars⟩ names bar {gaps[-1].last}, and {name} has {bars} bars as played; after its end, "
             "musegen generate goes on with ⟨prompt⟩, and ⟨until⟩ leads into other music"
         )
-    if sum(gap.bars for gap in gaps) == bars:
+    if sum(gap.bars for gap in gaps) == bars and not may_be_all:
         raise ConfigError(
             f"⟨bars⟩ names all {bars} bars of {name}: with nothing given there is nothing to fill; for a new "
             "piece use musegen generate"
@@ -268,7 +273,7 @@ def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) 
             say(message)
         tracks, what = [found.track], "writes one line"
     elif tokenizer.config.programs:
-        tracks, what = _with_parts(score, tokenizer), "knows other instruments"
+        tracks, what = tracks_with_parts(score, tokenizer), "knows other instruments"
         numbers = tokenizer.stream_programs([score.tracks[number] for number in tracks])
         if len(set(numbers)) < len(numbers):
             say(f"{name} knows tracks by instrument: of those that share one, the first has all new notes")
@@ -284,7 +289,7 @@ def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) 
     return Gapped(score, source.gaps, tracks, source.pad)
 
 
-def _with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
+def tracks_with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
     """The numbers of the tracks that a model with programs or parts knows."""
     known: list[int] = []
     for number in range(len(score.tracks)):
@@ -309,6 +314,8 @@ def filled_result(
             begin, end = max(0, onset - source.pad), onset - source.pad + duration
             if end > begin:  # not before the pickup
                 notes.append((begin, end - begin, pitch, velocity))
+        if not source.parts[number]:  # chords that the file has as symbols alone
+            continue
         first, *more = source.parts[number]
         changes += [Change(first, spans, notes), *(Change(part, spans) for part in more)]
         count += len(notes)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from musegen.api.piece import Piece
     from musegen.checkpoint.folder import Checkpoint
     from musegen.config.settings import VAEConfig
+    from musegen.data.sources import ReadPiece
     from musegen.generation.clips import Clip
     from musegen.tokenizers import Tokenizer
 
@@ -58,6 +59,25 @@ def read(path: str | Path) -> Piece:
     score = read_music(path)
     own = tuple(range(len(score.tracks)))
     return Piece(Path(path).stem, Result(score, 0.0, len(bar_ticks(score)) - 1, [], user_tracks=own), None)
+
+
+def read_described(music: Music) -> ReadPiece:
+    """Some music as a dataset would hold it, with what its index would say of it; repairs are reported.
+
+    Raises:
+        ConfigError: the path does not exist, or is a folder.
+        MidiError: the file cannot be read.
+    """
+    from musegen.data.sources import described
+
+    raw, repairs = read_raw(music)
+    try:
+        found = described(label(music), raw, repairs)
+    except MidiError as error:
+        raise unreadable(music, error) from error
+    if found.repairs:
+        say(f"{label(music)}: {'; '.join(found.repairs)}")
+    return found
 
 
 class MelodyInput(NamedTuple):

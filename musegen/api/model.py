@@ -1,17 +1,19 @@
 """The Python API of a model. The command line only calls it and prints the results."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
+from musegen.api.cells import choose_cells
+from musegen.api.chord_cells import with_chords, with_symbols
 from musegen.api.datasets import training_dataset
-from musegen.api.gaps import changed_words, choose_tracks, filled_result, read_gaps
+from musegen.api.gaps import changed_words, filled_result, read_gaps
 from musegen.api.inputs import (
-    MelodyInput,
     Music,
     read_clip,
+    read_described,
     read_ends,
     read_melody,
     read_music,
@@ -19,9 +21,9 @@ from musegen.api.inputs import (
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
-from musegen.api.piece import Piece, Pieces
+from musegen.api.piece import Piece, Pieces, numbered
 from musegen.api.signatures import with_options
-from musegen.api.text import allowed_pitches, common_pitches, key_of, metre_of, part_pitches
+from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.options import Options, SamplingOptions, make_options
@@ -43,18 +45,14 @@ from musegen.config.verbs import (
 from musegen.console import say
 from musegen.errors import CheckpointError
 from musegen.families import families_that, family_of, load
-from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
 from musegen.generation.from_checkpoint import Wanted, as_result
-from musegen.generation.request import Result
-from musegen.music.chord_sequence import parse_chords, placed
 from musegen.music.chord_symbols import chord_symbols
-from musegen.music.metre import bar_ticks
-from musegen.music.notes import last_end
-from musegen.music.roles import listed
-from musegen.tokenizers.chord_plan import planned_chords
+
+if TYPE_CHECKING:
+    from musegen.evaluation.labelling import Classified
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,10 +60,10 @@ class Model:
     """A loaded model.
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips. Any other method raises a CheckpointError that
-    names the right one. With the same seed, a method returns the same music as its verb on the command line,
-    byte for byte; without one, a random seed is used and stored in the result. Options left out, or None,
-    default to the checkpoint's settings.
+    generates, reconstructs, interpolates and varies clips; "classifier" classifies. Any other method raises a
+    CheckpointError that names the right one. With the same seed, a method returns the same music as its verb
+    on the command line, byte for byte; without one, a random seed is used and stored in the result. Options
+    left out, or None, default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -82,7 +80,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """One of "lm", "seq2seq" and "vae"."""
+        """One of "lm", "seq2seq", "vae" and "classifier"."""
         return self.checkpoint.config.family
 
     @property
@@ -139,7 +137,7 @@ class Model:
             sampling=sampling,
         )
         written = verb(self.checkpoint, wanted)
-        pieces = _numbered(written.results, seed, words=written.words, precision=sampling.precision)
+        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -173,7 +171,7 @@ class Model:
         results = verb(
             self.checkpoint,
             melody.melody,
-            self._accompaniment(melody, options),
+            requested_accompaniment(melody, options, self.checkpoint.tokenizer),
             num=options.num,
             prompt=melody.others,
             sampling=sampling,
@@ -182,7 +180,7 @@ class Model:
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
         joined = [join(melody.verbatim, each, melody.pad) for each in results]
-        pieces = _numbered(joined, seed, precision=sampling.precision)
+        pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -193,7 +191,7 @@ class Model:
     def fill(
         self, tune: Music, *, num: int | None = None, **arguments: Unpack[FillArguments]
     ) -> Piece | Pieces:
-        """Fill bars of a piece with new music; everything else stays unchanged, event for event.
+        """Fill bars or tracks of a piece with new music; everything else stays unchanged, event for event.
 
         Args:
             tune: a file, a Score or a Piece.
@@ -204,14 +202,15 @@ class Model:
             One `Piece`, or `Pieces` if `num` is set, the best first: see `musegen.generation.ranking`.
 
         Raises:
-            MusegenError: the model is not a language model, or does not support what is requested.
+            MusegenError: the model fills nothing, or does not support what is requested.
         """
         verb, options, sampling, seed = self._call(
             "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
         )
-        source = read_gaps(tune, options.bars, until=options.until)
+        source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
         say_misfits("the tune", source.score, self.checkpoint.tokenizer)
-        gapped = choose_tracks(source, self.checkpoint, options.melody)
+        source = with_chords(source, self.checkpoint, options.chords, options.tracks)
+        source, gapped = choose_cells(source, self.checkpoint, options.tracks, options.melody)
         filled = verb(
             self.checkpoint,
             gapped,
@@ -221,8 +220,9 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
-        results = [filled_result(source, gapped, each, density=options.density) for each in filled]
-        pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
+        voiced = (with_symbols(source, gapped, each) for each in filled)
+        results = [filled_result(own, gapped, each, density=options.density) for own, each in voiced]
+        pieces = numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @with_options(ReconstructOptions)
@@ -293,7 +293,20 @@ class Model:
         )
         measured = of_variations([source.score, *(each.score for each in results)], self.clip_bars)
         own = self._own("yours", source)
-        return _numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
+        return numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
+
+    def classify(self, music: Music) -> "Classified":
+        """The most likely label of music, and the probability of each label.
+
+        Long music is read in windows, whose probabilities are averaged.
+
+        Args:
+            music: a file, a Score or a Piece.
+
+        Raises:
+            MusegenError: the model is not a classifier, or the music cannot be read.
+        """
+        return cast("Classified", self.function_of("classify")(self.checkpoint, read_described(music)))
 
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
@@ -304,18 +317,22 @@ class Model:
             CheckpointError: the family does not have this verb.
             ConfigError: an option is not allowed.
         """
+        function, options = self.function_of(verb), make_options(kind, arguments)
+        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        if sampling.compiled:
+            say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
+        seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+        return function, options, sampling, seed
+
+    def function_of(self, verb: str) -> Callable[..., Any]:
+        """The function of a verb, see `families.py`; raises a CheckpointError if the family has none."""
         family = family_of(self.family)
         if verb not in family.verbs:
             raise CheckpointError(
                 f"{self.name} is of family {self.family}, not "
                 f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
             )
-        options = make_options(kind, arguments)
-        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
-        if sampling.compiled:
-            say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
-        seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-        return load(family.verbs[verb]), options, sampling, seed
+        return cast(Callable[..., Any], load(family.verbs[verb]))
 
     def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
         return read_clip(music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
@@ -324,26 +341,6 @@ class Model:
         """The user's clip, unchanged."""
         return Piece(title, as_result(clip, self.clip_bars), None)
 
-    def _accompaniment(self, tune: MelodyInput, options: AccompanyOptions) -> Accompaniment:
-        """The requested accompaniment of a melody, parsed from the options."""
-        parts = [part.name for part in self.checkpoint.tokenizer.parts]
-        whole = max((tune.melody, tune.others or tune.melody), key=last_end)
-        chords = [] if options.chords is None else parse_chords(options.chords)
-        return Accompaniment(
-            pitches=common_pitches(options.scale, options.pitch_range),
-            part_pitches=part_pitches(options.pitch_range, parts),
-            prompt_bars=options.prompt_bars,
-            chords=planned_chords(chords, len(bar_ticks(whole)) - 1) if chords else (),
-            symbols=placed(chords, whole) if chords else (),
-            plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
-            parts=listed(options.accompaniment),
-        )
-
     def _only(self, pieces: Pieces) -> Piece:
         """The only piece, titled with the name of the model."""
         return replace(pieces[0], title=self.name)
-
-
-def _numbered(results: Iterable[Result], seed: int, **more: Any) -> Pieces:
-    pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
-    return Pieces(pieces, seed=seed, **more)

@@ -6,10 +6,19 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from musegen.config.verbs import AccompanyOptions
 from musegen.errors import ConfigError
+from musegen.generation.accompany import PLAN_TEMPERATURE, Accompaniment
+from musegen.music.chord_sequence import parse_chords, placed
 from musegen.music.key import MODES, SCALES
+from musegen.music.metre import bar_ticks
+from musegen.music.notes import last_end
+from musegen.music.roles import listed
+from musegen.tokenizers import Tokenizer
+from musegen.tokenizers.chord_plan import planned_chords
 
 if TYPE_CHECKING:
+    from musegen.api.inputs import MelodyInput
     from musegen.music.gaps import Gap
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -48,6 +57,28 @@ def allowed_pitches(scale: str | None, pitch_range: str | None) -> frozenset[int
     if not pitches:
         raise ConfigError(f"⟨pitch-range⟩ {pitch_range} has no pitch of ⟨scale⟩ {scale!r}: widen the range")
     return pitches
+
+
+def requested_accompaniment(
+    tune: "MelodyInput", options: AccompanyOptions, tokenizer: Tokenizer
+) -> Accompaniment:
+    """The requested accompaniment of a melody, parsed from the options.
+
+    Raises:
+        ConfigError: an option cannot be parsed.
+    """
+    parts = [part.name for part in tokenizer.parts]
+    whole = max((tune.melody, tune.others or tune.melody), key=last_end)
+    chords = [] if options.chords is None else parse_chords(options.chords)
+    return Accompaniment(
+        pitches=common_pitches(options.scale, options.pitch_range),
+        part_pitches=part_pitches(options.pitch_range, parts),
+        prompt_bars=options.prompt_bars,
+        chords=planned_chords(chords, len(bar_ticks(whole)) - 1) if chords else (),
+        symbols=placed(chords, whole) if chords else (),
+        plan_temperature=options.plan_temperature or PLAN_TEMPERATURE,
+        parts=listed(options.accompaniment),
+    )
 
 
 def common_pitches(scale: str | None, ranges: Sequence[str]) -> frozenset[int] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from musegen.api.datasets import DATASETS, open_data
 from musegen.api.model import Model
 from musegen.checkpoint.names import find_checkpoint
+from musegen.config.classifier import labels_of
 from musegen.config.from_json import parse_config
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
@@ -46,7 +47,7 @@ def train(
 
     how: dict[str, Any] = {"init": start, "resume": resume, "force": force, "fixed": frozenset(named)}
     check(config, Path(out), **how)  # before the music is prepared
-    dataset = data if isinstance(data, Dataset) else open_data(str(data))
+    dataset = data if isinstance(data, Dataset) else open_data(str(data), labels_of(config))
     path = run(config, dataset, Path(out), **how)
     return Model.load(path)
 

@@ -64,7 +64,7 @@ class Checkpoint:
         is_doubled = self.data.get("notes_per_onset", 1.0) > MAX_DOUBLED
         is_pitched = self.data.get("program", 0) >= 0
         return (
-            self.config.writes == "pieces"
+            (self.config.writes == "pieces" or self.config.fills)
             and is_pitched
             and not (self.tokenizer.config.programs or is_doubled)
         )

@@ -15,7 +15,7 @@ CHECKPOINTS = Path("checkpoints")
 """The user's own checkpoints, in the current folder."""
 _PACKAGE = Path(__file__).parent.parent
 _REPOSITORY = _PACKAGE.parent
-FIGURES = ("bits_per_note", "note_f1", "overlap")
+FIGURES = ("bits_per_note", "note_f1", "overlap", "accuracy", "macro_f1")
 """The metrics that are listed, if a family has them: see `musegen evaluate`."""
 
 

@@ -5,12 +5,17 @@
 
 from typing import NamedTuple
 
+from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.tokenizers import Tokenizer, melody_tokenizer
+from musegen.tokenizers.holes import source_tables
 
 COMPONENTS = 64
 """Of the mixture of a clip model, as in models/vae.py, which imports torch."""
+
+MOST_NORMS = 1000
+"""Layers of a classifier whose names are listed: no file has more."""
 
 
 class Sizes(NamedTuple):
@@ -46,9 +51,9 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
     own = decoder_sizes(config, tokenizer)
-    melody_vocab = len(melody_tokenizer(tokenizer).tables.kind)
+    source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     shapes = own.shapes | {
-        "encoder.embedding.weight": (melody_vocab, config.model.embedding_dim),
+        "encoder.embedding.weight": (source.vocab_size, config.model.embedding_dim),
         "near": (2 * config.encoder.reach + 1,),
     }
     return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})
@@ -65,3 +70,21 @@ def vae_sizes(config: VAETrainConfig, tokenizer: Tokenizer) -> Sizes:
         own.layers,
         frozenset(mixture | {"slider_slope", "slider_offset"}),
     )
+
+
+def classifier_sizes(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """Tensor sizes of a classifier."""
+    model, layers = config.model, config.model.num_layers
+    shapes: dict[str, tuple[int, ...]] = {"logits.weight": (len(model.classes), 2 * model.hidden_size)}
+    if model.encoder in SEQUENTIAL:
+        shapes["encoder.reader.embedding.weight"] = (len(tokenizer.tables.kind), model.embedding_dim)
+        return Sizes(shapes, {"encoder.reader.forwards.": layers, "encoder.reader.backwards.": layers})
+    counts, norms = {"encoder.": layers}, [f"norms.{layer}" for layer in range(min(layers, MOST_NORMS))]
+    if model.encoder == "mlp":
+        norms = ["norm"]
+    elif model.encoder != "conv1d" and layers > 1:
+        shapes["encoder.norms.0.weight"] = (model.embedding_dim,)
+    if model.encoder == "crnn":
+        counts |= {"encoder.forwards.": layers, "encoder.backwards.": layers}
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return Sizes(shapes, counts, frozenset(f"encoder.{norm}.{each}" for norm in norms for each in statistics))

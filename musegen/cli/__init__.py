@@ -27,6 +27,7 @@ VERBS = {
     "reconstruct": "reconstruct a clip with a clip model (VAE)",
     "interpolate": "interpolate between two clips",
     "vary": "generate variations of a clip",
+    "classify": "label music files with a classifier",
     "export": "export a model to ONNX, to run it elsewhere",
     "evaluate": "measure how well a model predicts held-out music",
     "compare": "measure how similar generated music is to real music, without a model",
@@ -48,7 +49,8 @@ examples:
   musegen train lm datasets/mine --out checkpoints/mine
   musegen generate checkpoints/mine --bars 16 --num 8 --out out/
   musegen train seq2seq bach-chorales --out checkpoints/bach
-  musegen train vae folk --out checkpoints/clips"""
+  musegen train vae folk --out checkpoints/clips
+  musegen train classifier corpora/ --labels folders --out checkpoints/who"""
 
 
 def main(argv: list[str] | None = None) -> int:

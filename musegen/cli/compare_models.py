@@ -170,6 +170,8 @@ COLUMNS = {
     "ngram": "n-gram",
     "note_f1": "note F1 %",
     "overlap": "overlap",
+    "accuracy": "accuracy %",
+    "macro_f1": "macro F1 %",
     "copied": "copied %",
 }
 """The columns, of which those without any value are not shown."""
@@ -200,7 +202,7 @@ def _cell(name: str, row: dict[str, Any]) -> str:
             return f"{value:.1f}"
         case "ngram", value:
             return f"{value['bits_per_note']:.3f} ({value['name']})"
-        case "note_f1", value:
+        case "note_f1" | "accuracy" | "macro_f1", value:
             return f"{100 * value:.1f}"
         case "copied", value:
             real = row["copied_real"]

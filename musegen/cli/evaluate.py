@@ -42,13 +42,17 @@ class Evaluate:
 
     An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three references:
     the human accompaniment, that of a random training piece transposed into the key, and rule-based block
-    chords.
+    chords. One trained with holes is measured by kind of hole, next to the frequencies of training.
+
+    A classifier labels the pieces: accuracy, macro F1 and its mistakes, next to the most frequent label and
+    n-grams of the music of each label. With --folds its settings are cross-validated instead.
 
     $ musegen evaluate checkpoints/mine
     $ musegen evaluate checkpoints/mine datasets/other --split valid --json
     $ musegen evaluate folk my_midis/ --split all
     $ musegen evaluate checkpoints/chorale --samples 4
     $ musegen evaluate checkpoints/mine --samples 0
+    $ musegen evaluate checkpoints/who --folds 10 --out folds/
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CKPT")]
@@ -66,8 +70,12 @@ class Evaluate:
     limit: int | None = setting(None, ONE_UP)
     """Maximum number of melodies to accompany, or of clips to reconstruct, spread evenly over the split.
     Default: as many as take a few minutes: for example 77 chorales, about 33 songs or 1,000 clips."""
+    folds: str | None = None
+    """Classifiers only: cross-validation with this number of folds, or leave-one-out. Versions of a piece
+    and groups of the dataset stay together; each fold is a training with the checkpoint's settings."""
     out: Path | None = None
-    """Output folder for evaluation.json and, for language models, comparison.png with the distributions."""
+    """Output folder for evaluation.json and a picture: the distributions of language models (comparison.png),
+    or the mistakes of classifiers (confusion.png)."""
     force: Flag = False
     """Write into a folder that is not empty; files of these names are replaced."""
     json: Flag = False
@@ -100,16 +108,29 @@ def main(argv: list[str]) -> None:
     if arguments.json:
         print_json(figures)
         return
+    _print(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+
+
+def _print(figures: dict[str, Any], training: str) -> None:
+    """Print the result; `training` is what n-grams are fitted to, in words."""
     tables = {name for name, value in figures.items() if isinstance(value, dict | list)}
     print_facts({name: value for name, value in figures.items() if name not in tables})
     if "by_kind" in figures:
         from musegen.cli.likelihood import print_likelihood
 
-        print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
-    if "systems" in figures:
-        from musegen.evaluation import measures, reconstruction
+        print_likelihood(figures, training)
+    if "fills" in figures:
+        from musegen.cli.likelihood import print_fills
 
-        print_systems(figures["systems"], measures.MEASURES | reconstruction.MEASURES)
+        print_fills(figures["fills"])
+    if "systems" in figures:
+        from musegen.evaluation import labelling, measures, reconstruction
+
+        known = measures.MEASURES | reconstruction.MEASURES | labelling.MEASURES
+        print_systems(figures["systems"], known)
+    if "confusion" in figures:
+        print_rows(figures["classes"], "by label")
+        print_rows(figures["confusion"], "how often each label (row) was predicted as each (column)")
     if "interpolation" in figures:
         _print_latent_space(figures)
     if "comparison" in figures:
@@ -123,21 +144,25 @@ def _refuse_unfitting(checkpoint: Checkpoint, arguments: Evaluate) -> None:
         ConfigError: the option, and which models have it.
     """
     family = family_of(checkpoint.config.family)
-    if arguments.limit is not None and "limit" in family.skips:
-        raise ConfigError(
-            f"--limit is for accompaniment and clip models: {checkpoint.path.name} is of family "
-            f"{checkpoint.config.family}; leave it out"
-        )
+    for name, models in (("limit", "accompaniment and clip models"), ("folds", "classifiers")):
+        if getattr(arguments, name) is not None and name in family.skips:
+            raise ConfigError(
+                f"--{name} is for {models}: {checkpoint.path.name} is of family {family.name}; leave it out"
+            )
     refuse_samples(arguments.samples, checkpoint.path.name, family.name)
 
 
 def refuse_samples(samples: int | None, model: str, family: str) -> None:
-    """Refuse fewer samples than a family's evaluation needs, unless it is none.
+    """Refuse samples of a family that has none, and fewer than its evaluation needs, unless it is none.
 
     Raises:
-        ConfigError: how many it needs.
+        ConfigError: which models have samples, or how many it needs.
     """
-    least = family_of(family).min_samples
+    row, least = family_of(family), family_of(family).min_samples
+    if samples is not None and "samples" in row.skips:
+        raise ConfigError(
+            f"--samples is for models that write music: {model} is of family {family}; leave it out"
+        )
     if samples is not None and 0 < samples < least:
         raise ConfigError(
             f"--samples is {samples}: {model} is of family {family}, whose samples are compared with real "
@@ -146,11 +171,14 @@ def refuse_samples(samples: int | None, model: str, family: str) -> None:
 
 
 def _figures(checkpoint: Checkpoint, dataset: Dataset, arguments: Evaluate) -> dict[str, Any]:
+    from musegen.display.confusion import write_confusion
     from musegen.display.distributions import write_distributions
 
     family = family_of(checkpoint.config.family)
-    options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit")}
+    options = {name: getattr(arguments, name) for name in ("samples", "seed", "limit", "folds")}
     figures, compared, _ = load(family.evaluate)(checkpoint, dataset, arguments.split, **options)
+    if arguments.out and "confusion" in figures:
+        write_confusion(figures["confusion"], arguments.out / "confusion.png")
     if arguments.out and compared:
         write_distributions(compared.real, compared.generated, arguments.out / "comparison.png")
     return cast(dict[str, Any], figures)
@@ -163,9 +191,10 @@ def _record(checkpoint: Checkpoint, figures: dict[str, Any], arguments: Evaluate
     if checkpoint.path in released_models().values():
         return
     # Without samples, what was measured on samples before stays.
-    before = checkpoint.metrics.get(arguments.split, {}) if arguments.samples == 0 else {}
+    split = figures["split"]
+    before = checkpoint.metrics.get(split, {}) if arguments.samples == 0 else {}
     try:
-        write_metrics(checkpoint.path, checkpoint.metrics | {arguments.split: before | figures})
+        write_metrics(checkpoint.path, checkpoint.metrics | {split: before | figures})
     except OSError as error:  # the metrics of a read-only checkpoint are printed all the same
         say(f"not written to metrics.json: {(error.strerror or str(error)).lower()}")
 

@@ -39,7 +39,7 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str, default: T | None = 
         SystemExit: help was requested and has been printed.
     """
     flat = _flat(kind)
-    paths = dict(_flags(flat))
+    paths = dict(_flags(flat, default=default))
 
     def refuse(event: tyro_errors.ParseErrorEvent) -> NoReturn:
         raise ConfigError(f"{_fault(event, argv, list(paths))} ({prog} --help)")
@@ -111,11 +111,19 @@ def _for_tyro(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _settings_for_tyro(settings: Any) -> Any:
     kind: type = type(settings)
-    hints, texts, values = get_type_hints(kind), field_help(kind), _for_tyro(vars(settings))
+    hints, texts = get_type_hints(kind), field_help(kind)
+    own = [each for each in dataclasses.fields(kind) if each.init]
+    values = _for_tyro({each.name: getattr(settings, each.name) for each in own})
     fields = [
         (each.name, _with_help(each, hints[each.name], texts.get(each.name), values[each.name]), copy(each))
-        for each in dataclasses.fields(kind)
+        for each in own
         if not dataclasses.is_dataclass(values[each.name])
+    ]
+    # A field that is not set by `__init__` has no flags.
+    fields += [
+        (each.name, Annotated[hints[each.name], tyro.conf.Fixed, tyro.conf.Suppress], copy(each))
+        for each in dataclasses.fields(kind)
+        if not each.init
     ]
     twin = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True)
     twin.__doc__ = kind.__doc__
@@ -127,7 +135,8 @@ def _settings_from_tyro(settings: Any) -> Any:
     if not dataclasses.is_dataclass(settings):
         return settings
     kind = type(settings).__bases__[0]
-    return kind(**{name: _settings_from_tyro(value) for name, value in vars(settings).items()})
+    names = [each.name for each in dataclasses.fields(kind) if each.init]
+    return kind(**{name: _settings_from_tyro(getattr(settings, name)) for name in names})
 
 
 def _overrides(group: type, defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -157,13 +166,23 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**made)
 
 
-def _flags(kind: Any, prefix: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """All flags of a dataclass, nested ones with dots, and the attribute path of each value."""
+def _flags(
+    kind: Any, prefix: str = "", path: tuple[str, ...] = (), default: Any = None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """All flags of a dataclass, nested ones with dots, and the attribute path of each value.
+
+    Settings may be of a subclass, of which the default is an instance.
+    """
+    fixed = {each.name for each in dataclasses.fields(kind) if not each.init}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         bare, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        own = getattr(default, name, None)
+        if name in fixed:
+            continue
         if dataclasses.is_dataclass(bare):
             inlined = any(getattr(mark, "name", None) == "" for mark in marks)
-            yield from _flags(bare, prefix if inlined else f"{prefix}{name}.", (*path, name))
+            inner = prefix if inlined else f"{prefix}{name}."
+            yield from _flags(bare if own is None else type(own), inner, (*path, name), own)
         elif get_origin(hint) is not ClassVar and not any(mark is POSITIONAL for mark in marks):
             yield "--" + f"{prefix}{name}".replace("_", "-"), (*path, name)
 

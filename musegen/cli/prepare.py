@@ -9,7 +9,7 @@ import tyro
 
 from musegen.cli.parse import Flag, parse
 from musegen.config.ranges import ONE_UP, setting
-from musegen.config.verbs import GROUP, MELODY
+from musegen.config.verbs import GROUP, LABELS, MELODY
 from musegen.console import print_json, say
 
 
@@ -32,6 +32,9 @@ class Prepare:
     group: str | None = setting(None, GROUP)
     """What keeps pieces in one split, beside similar music and equal names: folder, name, or a regular
     expression whose first group in the path (or whole match) is the key."""
+    labels: str | None = setting(None, LABELS)
+    """What classifiers tell apart: folders (the top folders of the music), composer (as the files name him),
+    or a CSV file of lines file,label. Default: no labels."""
     melody: str | None = setting(None, MELODY)
     """The melody track of every piece, by name, by number from 1, by role (top, piano, ...) or by program
     (program:73). Default: detected."""
@@ -53,9 +56,8 @@ def main(argv: list[str]) -> None:
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
 
-    options = {
-        name: getattr(arguments, name) for name in ("split", "group", "melody", "workers", "limit", "force")
-    }
+    names = ("split", "group", "labels", "melody", "workers", "limit", "force")
+    options = {name: getattr(arguments, name) for name in names}
     dataset = prepare(arguments.source, arguments.out, **options)
     facts = dataset_facts(dataset)
     if arguments.json:

@@ -15,6 +15,7 @@ import tyro
 from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
+from musegen.config.classifier import labels_of
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
@@ -29,7 +30,7 @@ class Train:
     """Train a model on a dataset; the checkpoint has the weights with the lowest validation loss.
 
     Short forms: --tokenizer (--tokenizer.kind), --melody (--data.melody), --polyphonic (--data.tracks all),
-    --accompaniment (--data.accompaniment).
+    --accompaniment (--data.accompaniment), --labels (--data.labels).
 
     $ musegen train lm datasets/mine --out checkpoints/mine
     $ musegen train lm datasets/mine --out checkpoints/small --model.hidden-size 256 --trainer.max-steps 500
@@ -38,6 +39,7 @@ class Train:
     $ musegen train seq2seq songs/ --melody top --accompaniment "bass,piano" --out checkpoints/trio
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
+    $ musegen train classifier corpora/ --labels folders --model.encoder crnn --out checkpoints/who
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
@@ -63,6 +65,7 @@ SHORT = {
     "--melody": "--data.melody",
     "--accompaniment": "--data.accompaniment",
     "--polyphonic": "--data.tracks=all",
+    "--labels": "--data.labels",
 }
 """Short forms of flags."""
 
@@ -112,7 +115,7 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
 
         if is_first:  # before the music is prepared
             check(arguments.run, arguments.out, **how)
-        out = train(arguments.run, open_data(arguments.data), arguments.out, **how)
+        out = train(arguments.run, open_data(arguments.data, labels_of(arguments.run)), arguments.out, **how)
     if is_first:
         example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")

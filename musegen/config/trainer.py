@@ -23,7 +23,7 @@ from musegen.config.ranges import (
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 LR, LR_SLOW = 5e-3, 2e-3
-"""Default learning rates: of recurrent models, and of VAEs and transformers."""
+"""Default learning rates: of recurrent models, and of VAEs, transformers and classifiers."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class OptimConfig(Checked, prefix="optim."):
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"] = "adamw"
     """Optimizer, as in torch.optim."""
     lr: float | None = setting(None, POSITIVE)
-    """Maximum learning rate. Default: 5e-3; 2e-3 for a VAE or a transformer."""
+    """Maximum learning rate. Default: 5e-3; 2e-3 for a VAE, a transformer or a classifier."""
     weight_decay: float = setting(0.01, ZERO_UP)
     """Weight decay per step, relative to the learning rate (AdamW)."""
     warmup: float = setting(0.05, SHARE)

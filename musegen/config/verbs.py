@@ -15,6 +15,7 @@ from musegen.errors import ConfigError
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
 GROUP: Check = (lambda value: value.strip() != "", "folder, name, or a regular expression")
+LABELS: Check = (lambda value: value.strip() != "", "folders, composer, or a CSV file of lines file,label")
 FROM_BAR: Check = (lambda bar: bar >= 1, "1 or more")
 NUM: Check = (lambda value: 1 <= value <= 100_000, "from 1 to 100000")
 SEMITONES = 127
@@ -136,13 +137,19 @@ class FillOptions(VerbOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
-    """Bars to fill (required), from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1;
-    repeats count as played."""
+    """Bars to fill, from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1; repeats
+    count as played. Required without --tracks; default with it: all bars."""
+    tracks: tuple[str, ...] = ()
+    """Tracks to fill, by name, number from 1, role (bass, drums, ...) or program:N, several with commas:
+    "bass,drums"; for models trained with --data.holes. Default: all that the model writes."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
     """Sample this many, and keep the --num most likely ones, the first bar after each gap included. Default:
-    16, or --num if that is more."""
+    16, or --num if that is more; with models trained with holes, which read what follows, --num."""
+    chords: str | None = None
+    """Chords that the new music follows, such as "C Am F,G C", repeated to the end; for models trained with
+    --data.chords. Default: the chord symbols of the file."""
     until: Any = field(default=None, metadata={"typed": Path})
     """A music file that comes after the tune: the bars to fill are those between the two."""
     rhythm: Literal["new", "keep"] = "new"
@@ -177,6 +184,8 @@ class FillArguments(SamplingArguments, total=False):
     """`FillOptions` without `num`, as keyword arguments of `Model.fill`."""
 
     bars: str | Sequence[str]
+    tracks: str | Sequence[str]
+    chords: str | None
     rank: int | None
     until: Any
     rhythm: Literal["new", "keep"]

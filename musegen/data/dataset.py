@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ class IndexEntry:
     offset: int
     """Offset of the MIDI bytes in scores.bin; their number is `size`."""
     size: int
+    labels: dict[str, str] = field(default_factory=dict)
+    """By kind, such as "composer": see `data/labels.py`."""
+
+    def line(self) -> dict[str, Any]:
+        """Its line of index.jsonl, without labels if it has none."""
+        return {name: value for name, value in asdict(self).items() if name != "labels" or value}
 
 
 @dataclass(frozen=True)
@@ -142,3 +148,10 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "melody": dict(Counter(piece.melody_how for piece in pieces)),
         "pickups": sum(piece.pickup > 0 for piece in pieces),
     }
+
+
+def label_counts(pieces: list[IndexEntry]) -> dict[str, Any]:
+    """The number of pieces of each label, by kind; nothing without labels."""
+    kinds = sorted({kind for piece in pieces for kind in piece.labels})
+    counts = {kind: Counter(p.labels[kind] for p in pieces if kind in p.labels) for kind in kinds}
+    return {"labels": {kind: dict(each.most_common()) for kind, each in counts.items()}} if kinds else {}

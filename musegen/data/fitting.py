@@ -26,7 +26,9 @@ def fit_tokenizer(
     data: DataConfig | None = None,
     *,
     pairs: bool = False,
+    fills: bool = False,
     lines: bool = False,
+    names: bool = True,
 ) -> Tokenizer:
     """A tokenizer that knows the metres of a dataset, with programs or voices if the view needs them.
 
@@ -35,20 +37,23 @@ def fit_tokenizer(
         config: settings of the user.
         data: which tracks to use.
         pairs: fit to the accompaniments, not the melodies.
+        fills: several voices are on a grid by default, as accompaniments are.
         lines: use a line tokenizer by default, for clips of melodies.
+        names: tell tracks of one program apart by their names; then music with others cannot be encoded.
 
     Raises:
         DataError: no piece has the requested tracks.
     """
-    names = {metre for piece in dataset.pieces for metre in piece.time_signatures}
-    metres = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(names))]
+    known = {metre for piece in dataset.pieces for metre in piece.time_signatures}
+    metres = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(known))]
     scores = _selected(dataset, data or DataConfig(), pairs=pairs)
     if config.kind == "line" or lines:
         return LineTokenizer.build(config, time_signatures=metres)
-    parts = shared_parts(scores)
+    parts = shared_parts(scores) if names else []
     if config.kind == "auto":
         # Simultaneous voices are better modelled on a grid than as a sequence of notes.
-        config = replace(config, kind="grid" if pairs and _are_voices(scores) else "remi")
+        is_grid = pairs or (fills and any(len(score.tracks) > 1 for score in scores))
+        config = replace(config, kind="grid" if is_grid and _are_voices(scores) else "remi")
     if config.kind == "grid":
         config = replace(config, positions=config.positions or _fit_positions(scores))
         return GridTokenizer.build(config, time_signatures=metres, parts=parts or _voices(scores))

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,8 +15,9 @@ from musegen import __version__
 from musegen.console import progress, say
 from musegen.data.beats import warn_of_beats
 from musegen.data.corpora import CORPORA, corpus_files
-from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry
+from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry, label_counts
 from musegen.data.groups import Grouping, group_keys, group_pieces
+from musegen.data.labels import kind_of, source_labels
 from musegen.data.origin import origin_of
 from musegen.data.pool import parallel
 from musegen.data.reports import (
@@ -72,6 +73,7 @@ def prepare(
     *,
     split: Path | None = None,
     group: str | None = None,
+    labels: str | None = None,
     melody: str | None = None,
     workers: int | None = None,
     limit: int | None = None,
@@ -86,6 +88,7 @@ def prepare(
             and test in the source, or the split of a built-in corpus, else by content.
         group: what keeps pieces in one split beside similar music and equal names, if they are split by
             content: "folder", "name" or a pattern (see `group_keys`).
+        labels: what the pieces are labelled by: "folders", "composer" or a CSV file (see `source_labels`).
         melody: the melody track of every piece, by name or number; None: detected.
         workers: number of processes; None: all cores; the result does not depend on it.
         limit: only the first `limit` files.
@@ -97,25 +100,23 @@ def prepare(
         DataError: no file can be used, or the split does not fit.
         OSError: `out` cannot be written.
     """
-    _check(out, workers, limit, force=force)
-    if split is not None:
-        read_split(split)  # report faults now, not after everything has been read
-    corpus = source if source in CORPORA and not Path(source).exists() else ""
+    _check(out, split, workers, limit, force=force)
+    corpus, origin = (source if source in CORPORA and not Path(source).exists() else ""), None
     if corpus:
         given = _given_split(corpus, [], split, group)
         files = corpus_files(source, workers=workers, limit=limit)
-        sources, origin = [Source(f.source, f, melody) for f in files], None
+        sources = [Source(f.source, f, melody) for f in files]
     else:
         found = find_sources(Path(source), melody)[:limit]
         origin = origin_of(Path(source), found, out, split)
         sources = list(single_pieces(found))
         given = _given_split("", [s.name for s in sources], split, group)
-    if group is not None:
-        _check_group(group, [s.name for s in sources])
+    _check_group(group, [s.name for s in sources])
+    own_labels = _label_sources(labels, sources)
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
-        info = _build(building, out.name, corpus, sources, given, split, group, workers)
+        info = _build(building, out.name, corpus, sources, own_labels, given, split, group, workers)
         write_json(building / "dataset.json", info | ({"origin": origin} if origin else {}))
         building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
@@ -128,6 +129,17 @@ def prepare(
     return Dataset.open(out)
 
 
+def _label_sources(how: str | None, sources: list[Source]) -> dict[str, dict[str, str]]:
+    """The labels of each source that has any, by its name."""
+    if how is None:
+        return {}
+    labels = source_labels(how, sources)
+    found = {s.name: {kind_of(how): label} for s, label in zip(sources, labels, strict=True) if label}
+    if len(found) < len(sources):
+        say(f"⟨labels⟩ {how}: {len(sources) - len(found)} of {len(sources)} pieces have none")
+    return found
+
+
 def _building(out: Path) -> Path:
     """A temporary folder next to `out`."""
     try:
@@ -138,7 +150,10 @@ def _building(out: Path) -> Path:
         raise ConfigError(f"⟨out⟩ {out} cannot be written to ({reason}): name another folder") from error
 
 
-def _check(out: Path, workers: int | None, limit: int | None, *, force: bool) -> None:
+def _check(out: Path, split: Path | None, workers: int | None, limit: int | None, *, force: bool) -> None:
+    """Report faults now, not after everything has been read."""
+    if split is not None:
+        read_split(split)
     for option, value in (("⟨workers⟩", workers), ("⟨limit⟩", limit)):
         if value is not None and value < 1:
             raise ConfigError(f"{option} {value}: at least 1")
@@ -183,8 +198,8 @@ def _given_split(corpus: str, names: list[str], split: Path | None, group: str |
     return given
 
 
-def _check_group(group: str, names: list[str]) -> None:
-    unmatched = group_keys(group, names).count(None)
+def _check_group(group: str | None, names: list[str]) -> None:
+    unmatched = group_keys(group, names).count(None) if group is not None else 0
     if unmatched:
         say(
             f"⟨group⟩ {group} matches {len(names) - unmatched} of {len(names)} pieces; the others have no key"
@@ -214,6 +229,7 @@ def _build(
     name: str,
     corpus: str,
     sources: list[Source],
+    labels: dict[str, dict[str, str]],
     given: str,
     split: Path | None,
     group: str | None,
@@ -228,12 +244,12 @@ def _build(
     how, splits, grouping = _split(summary, corpus, given, split, group)
     names = [p.name for p in summary.pieces]
     pieces = [
-        replace(piece, name=title, split=part)
+        replace(piece, name=title, split=part, labels=labels.get(piece.name, {}))
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
     messages = warnings(pieces, how, summary.off_grid, grouping)
     messages += warn_of_beats(pieces, sources, is_played=summary.off_grid > OFF_GRID)
-    _write_lines(folder / "index.jsonl", [asdict(p) for p in pieces])
+    _write_lines(folder / "index.jsonl", [p.line() for p in pieces])
     _write_lines(folder / "audit.jsonl", summary.audit)
     melodies = dict(Counter(p.melody_how for p in pieces).most_common())
     verdicts = Counter(line["verdict"] for line in summary.audit)
@@ -257,18 +273,19 @@ def _build(
         "licence": CORPORA[corpus].licence if corpus else "as the source files",
         "warnings": messages,
         "sha256": summary.sha256,
+        **label_counts(pieces),
     }
-    found = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in melodies.items())
-    counts = ", ".join(f"{splits.count(s)} {s}" for s in SPLITS)
     grouped = describe_groups(pieces, grouping, group) if how == "content" else []
-    for line in [
-        *(f"warning: {w}" for w in messages),
-        *grouped,
-        f"split {HOW[how]}: {counts}",
-        f"melody: {found}",
-    ]:
+    for line in [*(f"warning: {w}" for w in messages), *grouped, *_counts(info)]:
         say(line)
     return info
+
+
+def _counts(info: dict[str, Any]) -> list[str]:
+    """How the pieces were split, and how their melodies were found, in words."""
+    melodies = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in info["melody"].items())
+    splits = ", ".join(f"{count} {name}" for name, count in info["splits"].items())
+    return [f"split {HOW[info['split_by']]}: {splits}", f"melody: {melodies}"]
 
 
 def _read_pieces(

@@ -100,14 +100,25 @@ def read_source(source: Source) -> ReadPiece:
             raw, repairs = parse_midi(content.data)[0], content.repairs
         else:
             raw, repairs = read_tune(content) if isinstance(content, str) else read_piece(content)
-        return _piece(source.name, raw, repairs, source.melody)
+        return described(source.name, raw, repairs, source.melody)
     except MidiError as error:
         return ReadPiece(source.name, str(error))
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
         return ReadPiece(source.name, f"unreadable: {type(error).__name__}: {error}")
 
 
-def _piece(name: str, raw: Score, repairs: list[str], requested: str | None) -> ReadPiece:
+def described(name: str, raw: Score, repairs: list[str], requested: str | None = None) -> ReadPiece:
+    """A piece, tidied, with what the index of a dataset says of it.
+
+    Args:
+        name: of the piece.
+        raw: as read.
+        repairs: so far.
+        requested: the melody track, as named by the user.
+
+    Raises:
+        MidiError: see `tidy`.
+    """
     score, pickup, more = tidy(raw)
     data = midi_bytes(score)
     try:

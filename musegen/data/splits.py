@@ -103,10 +103,10 @@ def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str
         DataError: unreadable, an unknown split, unknown names, or pieces without a split.
     """
     splits = read_split(path)
-    names = _names([*sources, *unused])
+    names = aliases([*sources, *unused])
     unknown = [name for name in splits if name not in names]
     if unknown:
-        raise DataError(f"{path} names pieces that do not exist ({len(unknown)}): {_first(unknown)}")
+        raise DataError(f"{path} names pieces that do not exist ({len(unknown)}): {first_few(unknown)}")
     found: dict[str, str] = {}
     for name, split in splits.items():
         for source in names[name]:
@@ -114,12 +114,12 @@ def split_by_file(path: Path, sources: list[str], unused: list[str]) -> list[str
                 raise DataError(f"{path} puts {source} into two splits: {found[source]} and {split}")
     missing = [s for s in sources if s not in found]
     if missing:
-        raise DataError(f"{path} has no split for some pieces ({len(missing)}): {_first(missing)}")
+        raise DataError(f"{path} has no split for some pieces ({len(missing)}): {first_few(missing)}")
     return [found[s] for s in sources]
 
 
-def _names(sources: list[str]) -> dict[str, list[str]]:
-    """The sources of every name that the file may use."""
+def aliases(sources: list[str]) -> dict[str, list[str]]:
+    """The sources of every name that a file of splits or labels may use."""
     names: dict[str, list[str]] = {}
     stems = Counter(PurePosixPath(s.partition("#")[0]).stem + s.partition("#")[2] for s in sources)
     for source in sources:
@@ -150,7 +150,7 @@ def read_split(path: Path) -> dict[str, str]:
         rows = [row for row in csv.reader(text.splitlines()) if row and not row[0].startswith("#")]
         bad = [",".join(row) for row in rows if len(row) != 2]
         if bad:
-            raise DataError(f"{path}: each line must be name,split; invalid: {_first(bad)}")
+            raise DataError(f"{path}: each line must be name,split; invalid: {first_few(bad)}")
         pairs = [(name.strip(), split.strip()) for name, split in rows]
         if pairs and pairs[0][1] == "split":  # the header
             pairs = pairs[1:]
@@ -175,5 +175,6 @@ def _json_pairs(path: Path, text: str) -> list[tuple[str, str]]:
     return [(str(name), split) for split, names in value.items() for name in names]
 
 
-def _first(names: list[str]) -> str:
+def first_few(names: list[str]) -> str:
+    """Some names for a message: the first three."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 LOG = Path("logs", "csv", "metrics.csv")
 """In a checkpoint folder, written by the training; bundled models have none."""
 Points = NDArray[np.float64]
-"""(points, 2): steps, and bits per note."""
+"""(points, 2): steps, and a loss."""
 
 
 class Curves(NamedTuple):
-    """The curves of one training, in bits per note."""
+    """The curves of one training."""
 
     name: str
     train: Points
     """Empty if the training loss is not a likelihood of tokens alone, as that of a VAE."""
     valid: Points
+    unit: str = "bits per note"
 
 
 def read_curves(folder: Path, name: str) -> Curves | None:
     """The curves of the checkpoint in `folder`, or None if it has no log.
 
     The training loss is logged in nats per token. It is multiplied by the tokens per note of the validation
-    pieces, and so in the unit of the validation, which can be compared between tokenizers.
+    pieces, and so in the unit of the validation, which can be compared between tokenizers. Classifiers have
+    nats per piece, and in training those of a window of it.
     """
     try:
         rows = list(csv.DictReader((folder / LOG).read_text("utf-8").splitlines()))
@@ -44,7 +46,9 @@ def read_curves(folder: Path, name: str) -> Curves | None:
         _column(rows, each) for each in ("val_bits_per_note", "val_nats_per_token", "train_nats_per_token")
     )
     if not len(valid):
-        return None
+        pieces = _column(rows, "val_nats_per_piece")
+        windows = _column(rows, "train_nats_per_window")
+        return Curves(name, windows, pieces, "nats per piece") if len(pieces) else None
     if len(in_nats):
         train[:, 1] *= valid[-1, 1] / in_nats[-1, 1]
     return Curves(name, train if len(in_nats) else train[:0], valid)
@@ -80,7 +84,7 @@ def draw_curves(curves: Sequence[Curves]) -> Figure:
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis(ScalarFormatter())
     axes.set_xlabel("step")
-    axes.set_ylabel("bits per note")
+    axes.set_ylabel(curves[0].unit)
     axes.grid(visible=True, which="both", alpha=0.3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -69,6 +69,8 @@ class EvaluationArguments(TypedDict, total=False):
     """Of all random numbers; default: 0."""
     limit: int | None
     """The maximum number of pieces to accompany or of clips to reconstruct."""
+    folds: str | None
+    """Of a cross-validation: how many, or "leave-one-out"."""
 
 
 def samples_and_seed(arguments: EvaluationArguments, samples: int) -> tuple[int, int]:

@@ -151,7 +151,7 @@ class EagerRun:
         if self._decoder and self._count % FORGET_EVERY == 0:
             rows = rows._replace(state=forgetful(self._model, rows.state))
         if self._source is not None and self._model.alignment != "none":
-            memory = in_view(self._source, rows.rules.bar, self._model.reach)
+            memory = in_view(self._source, rows.rules.bar, max(self._model.reach, *self._model.ahead, 0))
             rows = rows._replace(state=rows.state._replace(memory=memory))
         self._rows = rows
 

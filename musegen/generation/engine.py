@@ -100,6 +100,7 @@ def sample_gaps(
     machine: Machine,
     limits: Limits,
     *,
+    inputs: Sequence[Array] = (),
     prompt_ids: Sequence[int],
     plan: Sequence[int | Ints],
     sampling: SamplingOptions,
@@ -111,8 +112,9 @@ def sample_gaps(
     """Sample the gaps of streams whose other bars are given; rows are independent of each other.
 
     Args:
-        machine: a model without inputs.
+        machine: a model.
         limits: of the streams, of B rows or of one.
+        inputs: of its function "start", of one row.
         prompt_ids: (T,), from BOS to the first bar line of the first gap.
         plan: what follows, by turns or not: a number of bars to sample, up to the bar line after them or to
             EOS; or ids to follow, (T,), with -1 where one is sampled. Ids after sampled bars begin after
@@ -132,7 +134,7 @@ def sample_gaps(
     prompt, rows = np.array(prompt_ids), streams.rows
     diatonic = streams.draw() < sampling.diatonic if sampling.diatonic else np.zeros(rows, np.bool_)
     settings = Settings.of(sampling, machine.tables, diatonic, pitches_alone=False)
-    run = _after(prompt, machine, [], limits, rows, context_classes)
+    run = _after(prompt, machine, inputs, limits, rows, context_classes)
     every = [_GapRow(prompt.tolist(), plan, machine.tables.kind) for _ in range(rows)]
     active = list(every)
     for _ in range(max_new_tokens):
@@ -149,7 +151,7 @@ def sample_gaps(
             row.total = total
         active = [active[number] for number in left]
         if not active:
-            return [row.stream(machine) for row in every]
+            return [row.stream(machine, inputs) for row in every]
         run.select(np.array(left))
         streams = streams.select(left)
         settings = settings._replace(diatonic=settings.diatonic[left])
@@ -197,11 +199,11 @@ class _GapRow:
         if is_over:
             self._part, self._done = self._part + 1, 0
 
-    def stream(self, machine: Machine) -> Stream:
+    def stream(self, machine: Machine, inputs: Sequence[Array]) -> Stream:
         """The row, at the end of its plan."""
         new, total, gap = len(self._sampled), self.total, 0.0
         if machine.is_rounded:
-            [nats] = stream_nats(machine, [self.ids], [])
+            [nats] = stream_nats(machine, [self.ids], inputs)
             total = -float(nats[np.array(self._sampled, np.int64) - 1].sum())
             gap = (self.total - total) / max(1, new)
         is_closed = isinstance(self._plan[-1], int)

@@ -110,8 +110,9 @@ def fill(
     settings, kept = sampling or SamplingOptions(), None
     if controls.keeps_rhythm or controls.keeps_contour:
         kept = kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
-    head, plan = _plan(piece, tokenizer) if kept is None else (kept.old[: kept.first].tolist(), [kept.plan])
-    limits = limits_of(tokenizer.tables, _constraints(piece, tokenizer, defaults or TrainingDefaults()))
+    ids, lines = bars_of(piece.given, piece, tokenizer)
+    head, plan = plan_gaps(ids, lines, piece, tokenizer) if kept is None else kept.head_and_plan
+    limits = limits_of(tokenizer.tables, gap_constraints(piece, tokenizer, defaults or TrainingDefaults()))
     found: list[Filled] = []
     for rows in row_chunks(rank or max(num, CANDIDATES), machine.most_rows):
         streams = sample_gaps(
@@ -123,23 +124,33 @@ def fill(
             streams=RowStreams(seed, rows),
             max_new_tokens=longest_bar(tokenizer) * piece.bars + 1,
             context_classes=sorted({int(pitch) % 12 for pitch in pitched_notes(piece.given)[2]}),
-            guide=_guide(piece, tokenizer, limits, controls, kept, settings.temperature),
+            guide=guide_of(piece, tokenizer, limits, controls, kept, ids, settings.temperature),
         )
         news = [new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None) for stream in streams]
         own = _measured(machine, tokenizer, piece, streams, news)
         found += [each._replace(candidate=row) for row, each in zip(rows, own, strict=True)]
-    return ranked(found, lambda each: _rating(each, piece.gaps, controls.density))[:num]
+    return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num]
 
 
-def _guide(
+def guide_of(
     piece: GapPiece,
     tokenizer: WholeTokenizer,
     limits: Limits,
     controls: Controls,
     kept: KeptRhythm | None,
+    given: Ints,
     temperature: float,
 ) -> Guide | None:
     """What steers the new bars, if anything does.
+
+    Args:
+        piece: with its gaps.
+        tokenizer: the model's own.
+        limits: of the streams.
+        controls: what the new bars must be like.
+        kept: the rhythm that is kept, if one is.
+        given: (T,) the ids of what is given of the tracks that are filled.
+        temperature: of the sampling.
 
     Raises:
         ConfigError: the model cannot do that.
@@ -148,7 +159,6 @@ def _guide(
     if controls.density is not None:
         if tables.voices:
             raise ConfigError("⟨density⟩ needs a model of events, and this one has a grid: leave it out")
-        given, _ = bars_of(piece.given, piece, tokenizer)
         return DensityGuide(
             tables,
             piece.metre_ids,
@@ -163,7 +173,7 @@ def _guide(
     return None
 
 
-def _rating(filled: Filled, gaps: Sequence[Gap], density: float | None) -> Rating:
+def rating_of(filled: Filled, gaps: Sequence[Gap], density: float | None) -> Rating:
     """By what a candidate is ranked: first how far it is from a requested density."""
     if density is None:
         return filled.rating
@@ -172,9 +182,17 @@ def _rating(filled: Filled, gaps: Sequence[Gap], density: float | None) -> Ratin
     )
 
 
-def _plan(piece: GapPiece, tokenizer: WholeTokenizer) -> tuple[list[int], list[int | Ints]]:
-    """The ids before the first gap, and the plan after them: see `sample_gaps`."""
-    ids, lines = bars_of(piece.given, piece, tokenizer)
+def plan_gaps(
+    ids: Ints, lines: Ints, piece: GapPiece, tokenizer: WholeTokenizer
+) -> tuple[list[int], list[int | Ints]]:
+    """The ids before the first gap, and the plan after them: see `sample_gaps`.
+
+    Args:
+        ids: (T,) of what is given, without EOS.
+        lines: (bars,) the index of each bar line.
+        piece: with its gaps.
+        tokenizer: of the ids.
+    """
     ends = np.append(lines, len(ids))
     first = piece.gaps[0]
     head, plan = ids[: lines[first.first - 1] + 1], list[int | Ints]()
@@ -224,7 +242,8 @@ def _opening(piece: GapPiece, tokenizer: WholeTokenizer, ids: Ints) -> Ints:
     return np.array(opening if len(opening) > 1 else [], np.int64)
 
 
-def _constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+def gap_constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+    """What the new notes must satisfy."""
     tracks = [piece.given.tracks[number] for number in piece.tracks]
     return Constraints(
         bars=piece.bars,

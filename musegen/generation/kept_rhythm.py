@@ -25,9 +25,10 @@ class KeptRhythm(NamedTuple):
     """Index after the last gap."""
 
     @property
-    def plan(self) -> Ints:
-        """The ids from `first` to `stop`, -1 where one is sampled."""
-        return np.where(self.is_new, -1, self.old)[self.first : self.stop]
+    def head_and_plan(self) -> tuple[list[int], list[int | Ints]]:
+        """The ids before `first`, and those up to `stop`, -1 where one is sampled: see `sample_gaps`."""
+        plan = np.where(self.is_new, -1, self.old)[self.first : self.stop]
+        return self.old[: self.first].tolist(), [plan]
 
 
 def kept_rhythm(piece: GapPiece, tokenizer: WholeTokenizer, *, option: str) -> KeptRhythm:

@@ -9,6 +9,7 @@ from symusic import Note, Score, TimeSignature, Track
 from musegen.checkpoint.folder import Checkpoint
 from musegen.config.settings import VAEConfig
 from musegen.errors import ConfigError
+from musegen.families import family_of
 from musegen.files import write_atomic
 from musegen.generation.accompany import melody_source
 from musegen.generation.backends import exported_machine
@@ -37,6 +38,12 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
     Raises:
         ConfigError: the exporter is not installed, or the model cannot be exported.
     """
+    family = family_of(checkpoint.config.family)
+    if not family.sample:
+        raise ConfigError(
+            f"{checkpoint.path.name} is of family {family.name}, which writes no music: exported is the "
+            "sampling step of models that do"
+        )
     if not has_exporter():
         raise ConfigError("exporting needs onnx and onnxscript: pip install 'musegen[export]'")
     machine = exported_machine(checkpoint, GraphStore(checkpoint))

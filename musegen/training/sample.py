@@ -20,11 +20,13 @@ from musegen.generation.assemble import join
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.from_checkpoint import (
     Wanted,
+    fill_piece,
     generate_accompaniments,
     generate_pieces,
     generate_reconstruction,
 )
 from musegen.music.excerpt import end_to_end
+from musegen.music.gaps import Gap, Gapped, gap_spans, merged, split_notes
 from musegen.music.writing.midi import write_score
 
 BARS = 8
@@ -45,14 +47,28 @@ def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
 
 
 def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
-    """An accompaniment to the first eight bars of a validation piece's melody."""
+    """An accompaniment to the first bars of a validation piece's melody; if only bars are filled, a fill."""
     config = checkpoint.config
+    if config.fills and (config.data.holes == "bars" or not checkpoint.tokenizer.config.programs):
+        return _sample_gap(checkpoint, dataset)
     pieces = dataset.split("valid") or dataset.split("train")
     selected = (attempt(select, dataset, piece, config.data, pairs=True) for piece in pieces)
     melodies = (each.melody for each in selected if not isinstance(each, MusegenError))
     melody = next(first for each in melodies if each is not None and (first := first_bars(each, BARS)))
     [result] = generate_accompaniments(checkpoint, melody, seed=config.seed)
     return join(melody, result, 0).score
+
+
+def _sample_gap(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+    """The first eight bars of a validation piece, of which those in the middle are new."""
+    pieces = dataset.split("valid") or dataset.split("train")
+    selected = (attempt(select, dataset, piece, checkpoint.config.data) for piece in pieces)
+    scores = (each.score for each in selected if not isinstance(each, MusegenError))
+    whole = next(first for each in scores if (first := first_bars(each, BARS)))
+    middle = Gap(max(1, BARS // 2 - 1), BARS // 2)
+    gapped = Gapped(whole, [middle], range(len(whole.tracks)))
+    [filled] = fill_piece(checkpoint, gapped, seed=checkpoint.config.seed)
+    return merged(split_notes(whole, gap_spans(whole, [middle]), gapped.tracks)[0], filled.notes)
 
 
 def sample_reconstruction(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:

@@ -16,7 +16,7 @@ from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.left_out import in_words
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
@@ -117,12 +117,12 @@ def set_up(
         ConfigError: a setting does not fit.
         DataError: nothing to train on.
     """
+    task: Task = load(family_of(config.family).training)
+    config, dataset = task.prepare(config if start is None else like(config, start), dataset, say)
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
-    config, task = config.settled(), load(family_of(config.family).training)
-    _say_skipped(view.skipped, "piece", say)
+    config = config.settled()
+    _say_view(view, say)
     _say_tracks(config, tokenizer, dataset, say)
-    if view.odd_bars:
-        say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
     if not view.indices("train"):
         raise DataError("no training piece is left; add music to the dataset and prepare it again")
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
@@ -172,21 +172,39 @@ def parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None, tokenizer: Tokenizer | None = None
 ) -> tuple[TrainConfig, Tokenizer, TokenView]:
     """Configuration, tokenizer and token streams, from `start` if there is one."""
-    pairs = config.writes == "accompaniments"
     if start is not None:
-        config = replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
-        return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
+        config = like(config, start)
+        return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
     tokenizer = tokenizer or fit_tokenizer(
-        dataset, config.settled_tokenizer, config.data, pairs=pairs, lines=config.writes_lines
+        dataset,
+        config.settled_tokenizer,
+        config.data,
+        pairs=config.pairs,
+        fills=config.fills,
+        lines=config.writes_lines,
+        names=config.writes != "labels",
     )
-    config = replace(config, tokenizer=tokenizer.config, sampling=_fit_sampling(config, tokenizer))
-    return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
+    config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
+    return config, tokenizer, config_view(config, dataset, tokenizer)
 
 
-def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> SamplingOptions:
-    """The sampling settings; by default `CHOIR` for accompaniment models that write voices."""
+def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
+    """The configuration with the model and the tokenizer of a checkpoint."""
+    return replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+
+
+def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:
+    """The configuration with its sampling settings; by default `CHOIR` where an accompaniment has voices."""
     is_choir = config.writes == "accompaniments" and tokenizer.tables.voices > 1
-    return CHOIR if is_choir and config.sampling == SamplingOptions() else config.sampling
+    return replace(config, sampling=CHOIR) if is_choir and config.sampling == SamplingOptions() else config
+
+
+def _say_view(view: TokenView, say: Callable[[str], None]) -> None:
+    _say_skipped(view.skipped, "piece", say)
+    if view.odd_bars:
+        say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
+    if view.too_fine:
+        say(f"left out {view.too_fine} notes finer than the grid; a larger ⟨tokenizer.positions⟩ has them")
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:

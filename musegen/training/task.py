@@ -1,21 +1,26 @@
-"""Training tasks: pieces in windows, or clips through a latent space.
+"""Training tasks: pieces in windows, clips through a latent space, or pieces with labels.
 
 `families.py` names the `Task` of each family.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
+from musegen.config.classifier import ClassifierTrainConfig, labels_of
+from musegen.data.dataset import Dataset
+from musegen.data.labels import labelled
 from musegen.data.views import TokenView
 from musegen.tokenizers import Tokenizer
+from musegen.training.classifier_module import ClassifierModule
 from musegen.training.clip_batches import ClipDataModule
 from musegen.training.decoder_module import DecoderModule
 from musegen.training.latent_space import fit_latent_space
 from musegen.training.learner import Learner
+from musegen.training.piece_batches import LabelledData
 from musegen.training.sharding import EpochData
 from musegen.training.vae_module import VAEModule
 from musegen.training.windows import TokenDataModule
@@ -31,6 +36,8 @@ class Task:
     """Makes the module from a completed configuration, a model, and the mask of note ids, (V,)."""
     most_steps: int
     """The maximum steps of a run whose length depends on its data."""
+    prepare: Callable[[Any, Dataset, Callable[[str], None]], tuple[Any, Dataset]] = lambda c, d, _say: (c, d)
+    """Completes a configuration from a dataset, and the dataset by it, before anything else is set up."""
     manifest: Callable[[Any, Tokenizer], dict[str, Any]] = lambda _data, _tokenizer: {}
     """Additional content of data.json."""
     before_saving: Callable[[Any, Any], dict[str, Any]] = lambda _module, _data: {}
@@ -63,6 +70,25 @@ def _fit(module: VAEModule, data: ClipDataModule) -> dict[str, Any]:
     return {"kl_per_dimension": module.kl_per_dimension}
 
 
+def _classifier(config: Any, model: Any, is_note: Tensor) -> Learner:
+    return ClassifierModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
+
+
+def _label(
+    config: ClassifierTrainConfig, dataset: Dataset, say: Callable[[str], None]
+) -> tuple[ClassifierTrainConfig, Dataset]:
+    """The labels of the pieces, and their names as classes of the model."""
+    dataset, how, classes = labelled(dataset, labels_of(config), config.model.classes, say)
+    data, model = replace(config.data, labels=how), replace(config.model, classes=classes)
+    return replace(config, data=data, model=model), dataset
+
+
+def _labels(data: LabelledData, _tokenizer: Tokenizer) -> dict[str, Any]:
+    """The label of each piece of the dataset that has one."""
+    rows = zip(data.view.pieces, data.has_label, data.labels, strict=True)
+    return {"labels": [{"name": p.name, "label": data.classes[label]} for p, known, label in rows if known]}
+
+
 PIECES = Task(data=_window_data, module=_decoder, most_steps=20_000)
 CLIPS = Task(
     data=ClipDataModule,
@@ -70,4 +96,11 @@ CLIPS = Task(
     most_steps=6_000,  # clips overlap, and a VAE soon learns to copy
     manifest=_metres,
     before_saving=_fit,
+)
+LABELLED = Task(
+    data=LabelledData,
+    module=_classifier,
+    most_steps=3_000,
+    prepare=_label,
+    manifest=_labels,
 )

@@ -18,6 +18,7 @@ from musegen.console import say
 from musegen.data.dataset import Dataset
 from musegen.data.origin import path_from
 from musegen.errors import ConfigError
+from musegen.families import family_of
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.budget import DEFAULT_ON_CPU, changed, predicted, time_limit
@@ -182,13 +183,14 @@ def _fit(
 
 def _callbacks(run: Run, out: Path, say: Callable[[str], None], best: KeepBest) -> list[pl.Callback]:
     module = run.module
+    sampler = SampleEachValidation(
+        lambda path: write_sample(path, run.checkpoint(out), run.dataset), out / "samples"
+    )
     return [
         StepSeeds(run.config.seed),
         StopAtNaN(run.data.names, module.figure),
         best,
-        SampleEachValidation(
-            lambda path: write_sample(path, run.checkpoint(out), run.dataset), out / "samples"
-        ),
+        *([sampler] if family_of(run.config.family).sample else []),
         WatchCollapse(say),
         pl.callbacks.EarlyStopping(module.figure, patience=run.config.optim.patience),
     ]

@@ -485,9 +485,10 @@ def test_bad_input_is_refused(
 
 
 def test_other_families_say_which_can(accompanist: Path, autoencoder: Path, tune: Path) -> None:
-    for folder in (accompanist, autoencoder):
-        with pytest.raises(MusegenError, match="not lm"):
-            musegen.load(folder).fill(tune, bars="5:8")
+    with pytest.raises(MusegenError, match="not lm"):
+        musegen.load(autoencoder).fill(tune, bars="5:8")
+    with pytest.raises(MusegenError, match="accompanies melodies and fills nothing"):
+        musegen.load(accompanist).fill(tune, bars="5:8")
 
 
 def test_a_given_note_that_sounds_into_the_gap_stays(model: Model, tmp_path: Path) -> None:

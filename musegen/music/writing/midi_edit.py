@@ -17,6 +17,7 @@ from musegen.music.reading.midi_events import Event, close_hanging, track_bytes,
 from musegen.music.reading.midi_file import Smf, read_smf
 
 _META, _ON, _OFF, _PROGRAM = 0xFF, 0x90, 0x80, 0xC0
+DRUM_CHANNEL = 9
 _NAME, _TEMPO, _METRE, _KEY, _MARKER = 0x03, 0x51, 0x58, 0x59, 0x06
 _OF_ALL = (_TEMPO, _KEY, _MARKER)
 """Meta events that concern all tracks."""
@@ -140,6 +141,55 @@ def _events_of_notes(track: list[Event], change: Change) -> set[int]:
         if is_gone:
             found.add(place)
     return found
+
+
+def with_track(events: Events, name: str, program: int) -> tuple[Events, Part]:
+    """The events with a new track without notes, on a channel of its own, and its part.
+
+    Args:
+        events: of the file.
+        name: of the track.
+        program: General MIDI program, 0 to 127, or -1 for drums.
+
+    Raises:
+        MidiError: all 15 channels of pitched tracks are taken.
+    """
+    used = {message[0] & 0x0F for track in events.tracks for _, message in track if message[0] < 0xF0}
+    free = [DRUM_CHANNEL] if program < 0 else sorted({*range(16)} - used - {DRUM_CHANNEL})
+    if not free:
+        raise MidiError(f"there is no channel for a new track {name!r}: the file uses all of MIDI's 16")
+    title = name.encode()[:127]
+    own = [(0, bytes([_META, _NAME, len(title)]) + title)]
+    if program >= 0:
+        own.append((0, bytes([_PROGRAM | free[0], program])))
+    tracks, ends = [*events.tracks, own], [*events.ends, max(events.ends, default=0)]
+    return events._replace(tracks=tracks, ends=ends), (len(events.tracks), free[0])
+
+
+def with_markers(
+    events: Events, spans: Sequence[tuple[int, int]], prefix: str, markers: Sequence[tuple[int, str]]
+) -> Events:
+    """The events with new markers in place of those that begin with a prefix.
+
+    Args:
+        events: of the file.
+        spans: begin and end of each stretch of time whose markers are taken out.
+        prefix: of their text.
+        markers: tick and text of the new ones.
+    """
+    head = bytes([_META, _MARKER])
+
+    def is_gone(tick: int, message: bytes) -> bool:
+        is_marker = message[:2] == head and message[3:].startswith(prefix.encode())
+        return is_marker and any(begin <= tick < end for begin, end in spans)
+
+    tracks = [[event for event in track if not is_gone(*event)] for track in events.tracks]
+    new = [
+        (tick, head + bytes([len(text)]) + text) for tick, text in ((t, m.encode()[:127]) for t, m in markers)
+    ]
+    # Before what happens at the same tick, so that a note stands under its symbol.
+    tracks[0] = sorted([*new, *tracks[0]], key=lambda event: event[0])
+    return events._replace(tracks=tracks)
 
 
 def explicit(events: Events, programs: Mapping[Part, int], *, tempo: bool) -> Events:
