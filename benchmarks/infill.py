@@ -19,8 +19,8 @@ positions and bar lines in the four bars, with the bar line after them; the metr
 model has the left side and the length of the passage, the other model both sides. The interval of the saving
 is of a bootstrap over gaps.
 
-Systems: the first sample of the filler, and the most likely of 8; the first sample of the language model,
-which knows the right side only by its length; the best of 8 and of `--rank` samples, as `musegen fill` ranks
+Systems: the first sample of the filler, and the best of 8; the first sample of the language model, which
+knows the right side only by its length; the best of its 8 and of `--rank` samples, as `musegen fill` ranks
 them; the bars 4 and 8 before the gap (the latter begin
 before the 16); and the gap of the training passage whose 12 bars have the most notes in common with those
 given, in any key.

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from musegen.config.classifier import ClassifierTrainConfig
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.errors import ConfigError
 
@@ -134,6 +135,21 @@ FAMILIES: dict[str, Family] = {
             advice="classify",
             skips=frozenset({"samples", "limit"}),
             min_samples=0,
+        ),
+        Family(
+            noun="performer",
+            purpose="a performer: plays a score, with a shift, a velocity and a length for each note",
+            config=PerformerTrainConfig,
+            build="musegen.checkpoint.build:build_performer",
+            sizes="musegen.checkpoint.sizes:performer_sizes",
+            training="musegen.training.task:PERFORMANCES",
+            sample="musegen.training.sample:sample_performance",
+            evaluate="musegen.evaluation.takes:evaluate_performer",
+            verbs={"humanize": "musegen.generation.humanize:humanize_file"},
+            example="humanize {} score.mid --out out/",
+            card_example="humanize {} score.mid --num 4 --out out/",
+            advice="humanize",
+            skips=frozenset({"limit"}),
         ),
     )
 }

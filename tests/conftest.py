@@ -23,6 +23,7 @@ from tests.music_fixtures import (
     tunes,
     two_kinds,
 )
+from tests.played_fixtures import performer, played
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -41,8 +42,10 @@ __all__ = [
     "gapper",
     "labeller",
     "line",
+    "performer",
     "pianist",
     "plain",
+    "played",
     "rich",
     "told",
     "trained",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from musegen.api.gaps import GapInput, choose_tracks, tracks_with_parts
+from musegen.api.chord_cells import with_chords
+from musegen.api.gaps import GapInput, choose_tracks, read_gaps, tracks_with_parts
+from musegen.api.inputs import say_misfits
 from musegen.console import say
 from musegen.data.holes import LONGEST
 from musegen.errors import ConfigError, DataError
@@ -18,7 +20,9 @@ from musegen.music.writing.midi_edit import with_track
 if TYPE_CHECKING:
     from symusic import Score
 
+    from musegen.api.inputs import Music
     from musegen.checkpoint.folder import Checkpoint
+    from musegen.config.verbs import FillOptions
     from musegen.tokenizers import Tokenizer
 
 
@@ -28,6 +32,18 @@ class _NewTrack(NamedTuple):
     name: str
     program: int
     """-1 for drums."""
+
+
+def cells_of(tune: Music, options: FillOptions, checkpoint: Checkpoint) -> tuple[GapInput, Gapped]:
+    """A piece and what of it is filled, by the options.
+
+    Raises:
+        MusegenError: it cannot be read, or the model does not fill that.
+    """
+    source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
+    say_misfits("the tune", source.score, checkpoint.tokenizer)
+    source = with_chords(source, checkpoint, options.chords, options.tracks)
+    return choose_cells(source, checkpoint, options.tracks, options.melody)
 
 
 def choose_cells(

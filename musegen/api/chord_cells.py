@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from musegen.api.gaps import GapInput
+from musegen.api.gaps import GapInput, filled_result
 from musegen.console import say
 from musegen.errors import ConfigError
 from musegen.music.chord_sequence import parse_chords, placed
@@ -21,6 +21,7 @@ from musegen.music.writing.midi_edit import with_markers
 if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint
     from musegen.generation.fill import Filled
+    from musegen.generation.request import Result
 
 
 def with_chords(
@@ -67,6 +68,14 @@ def with_chords(
     whole = with_chord_track(score)
     new = len(whole.tracks) - len(score.tracks)
     return source._replace(events=events, score=whole, parts=[*source.parts, *[[] for _ in range(new)]])
+
+
+def filled_results(
+    source: GapInput, gapped: Gapped, filled: Sequence[Filled], *, density: float | None
+) -> list[Result]:
+    """The piece filled in several ways; `density` is what was requested, for the manifest."""
+    voiced = (with_symbols(source, gapped, each) for each in filled)
+    return [filled_result(own, gapped, each, density=density) for own, each in voiced]
 
 
 def with_symbols(source: GapInput, gapped: Gapped, filled: Filled) -> tuple[GapInput, Filled]:

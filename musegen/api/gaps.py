@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from musegen.api.inputs import label, read_raw, said_of, tidy_tracks, unreadable
-from musegen.api.piece import Piece
+from musegen.api.inputs import label, said_of
+from musegen.api.joining import bars_between, joined_files
 from musegen.api.text import gaps_of
+from musegen.api.user_file import read_user_file
 from musegen.console import say
-from musegen.errors import ConfigError, DataError, MidiError, TokenError
+from musegen.errors import ConfigError, DataError, TokenError
 from musegen.generation.request import Result
 from musegen.music.gaps import Gap, Gapped, gap_spans
 from musegen.music.melody import how_found, melody_track, track_names
-from musegen.music.metre import bar_length, bar_ticks, metre_changes, metres_at
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.reading.guard import read_bytes
 from musegen.music.reading.midi_file import parse_midi
-from musegen.music.reading.read import FORMATS, tidy
-from musegen.music.writing.midi import midi_bytes
+from musegen.music.reading.read import tidy
 from musegen.music.writing.midi_edit import (
     Change,
     Events,
     Part,
     edited,
-    explicit,
-    finer,
-    followed_by,
-    has_other_tempo,
-    metre_event,
     parts_of,
-    read_events,
     write_events,
 )
 
@@ -63,19 +54,6 @@ class GapInput(NamedTuple):
     """Ticks by which `score` begins earlier than the file: the rest that fills up the bar of a pickup."""
 
 
-class _File(NamedTuple):
-    """A file that has been read, in the ticks of its tidy Score."""
-
-    events: Events
-    raw: Score
-    score: Score
-    numbers: list[int]
-    """The track in `raw` of each track of `score`."""
-    pad: int
-    repairs: list[str]
-    """Of `score` alone."""
-
-
 def read_gaps(
     tune: Music, bars: Sequence[str], *, until: Music | None = None, some_tracks: bool = False
 ) -> GapInput:
@@ -94,47 +72,20 @@ def read_gaps(
     """
     is_whole = some_tracks and not bars and until is None
     gaps = [] if is_whole else gaps_of(bars)
-    read = _read_file(tune)
+    read = read_user_file(tune)
     count = len(bar_ticks(read.score)) - 1
     gaps = gaps or [Gap(1, count)]
     if until is None:
         _check_gaps(gaps, count, label(tune), may_be_all=some_tracks)
     else:
         with said_of("until"):
-            then = _read_file(until)
-        read = _joined(read, then, _between(gaps, count, label(tune)), label(until))
+            then = read_user_file(until)
+        read = joined_files(read, then, bars_between(gaps, count, label(tune)), label(until))
     if read.repairs:
         say(f"the model reads the tune with repairs, which are not written: {'; '.join(read.repairs)}")
     places = parts_of(read.events, read.raw)
     parts = [places[number] for number in read.numbers]
     return GapInput(read.events, parts, read.score, gaps, read.pad)
-
-
-def _read_file(music: Music) -> _File:
-    raw, repairs = read_raw(music)
-    try:
-        read = _read_midi(_bytes_of(music, raw))
-    except MidiError as error:
-        raise unreadable(music, error) from error
-    if repairs:
-        say(f"{label(music)}: {'; '.join(repairs)}")
-    return read
-
-
-def _bytes_of(music: Music, raw: Score) -> bytes:
-    """The music as a MIDI file: the user's own, if it is one."""
-    if isinstance(music, Piece) and music.result.midi is not None:
-        return music.result.midi
-    if isinstance(music, str | Path) and Path(music).suffix.lower() not in FORMATS:
-        return read_bytes(Path(music))
-    return midi_bytes(raw, user_tracks=range(len(raw.tracks)))
-
-
-def _read_midi(data: bytes) -> _File:
-    raw, _ = parse_midi(data)
-    score, numbers, pad, repairs = tidy_tracks(raw)
-    factor = score.tpq // raw.tpq
-    return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
 
 
 def _check_gaps(gaps: Sequence[Gap], bars: int, name: str, *, may_be_all: bool) -> None:
@@ -153,89 +104,6 @@ def _check_gaps(gaps: Sequence[Gap], bars: int, name: str, *, may_be_all: bool) 
             f"⟨bars⟩ names all {bars} bars of {name}: with nothing given there is nothing to fill; for a new "
             "piece use musegen generate"
         )
-
-
-def _between(gaps: Sequence[Gap], bars: int, name: str) -> int:
-    """The number of bars between a tune and what comes after.
-
-    Raises:
-        ConfigError: the gaps are elsewhere.
-    """
-    if len(gaps) > 1 or gaps[0].first != bars + 1:
-        raise ConfigError(
-            f"⟨bars⟩ with ⟨until⟩ names the bars after the tune: {name} has {bars}, so it must be "
-            f"{bars + 1}:LAST"
-        )
-    return gaps[0].bars
-
-
-def _joined(first: _File, second: _File, bars: int, name: str) -> _File:
-    """A tune, silent bars, and the music after them.
-
-    Raises:
-        DataError: the two differ in metre where they meet.
-    """
-    lines = bar_ticks(first.score)
-    [metre] = metres_at(first.score, lines[-2:-1])
-    then = metre_changes(second.score)[0][1:]
-    if metre != then:
-        raise DataError(
-            f"⟨until⟩ {name} begins in {then[0]}/{then[1]}, and the tune ends in {metre[0]}/{metre[1]}: both "
-            "must be in the same time signature"
-        )
-    ticks = math.lcm(first.score.tpq, second.score.tpq)
-    one, other = (ticks // each.score.tpq for each in (first, second))
-    shift = (int(lines[-1]) - first.pad) * one + bars * bar_length(ticks, *metre) + second.pad * other
-    later = metre_changes(second.score)[1:]
-    metres = [metre_event(max(0, (c.time - second.pad) * other), c.beats, c.unit) for c in later]
-    pairs = _same_tracks(first, second)
-    parts = [parts_of(each.events, each.raw) for each in (first, second)]
-    same = [(parts[0][before][0], parts[1][after][0]) for before, after in pairs]
-    if lost := _lost(pairs, same, first, second):
-        say(f"{name} goes on in the tracks of the tune: {' and '.join(lost)} are not kept")
-    programs = {
-        parts[1][after][0]: second.raw.tracks[after].program
-        for before, after in pairs
-        if _kind(first.raw.tracks[before]) != _kind(second.raw.tracks[after])
-    }
-    then_events = explicit(second.events, programs, tempo=has_other_tempo(first.events))
-    return _read_midi(
-        write_events(followed_by(finer(first.events, one), finer(then_events, other), shift, same, metres))
-    )
-
-
-def _lost(
-    pairs: Sequence[tuple[int, int]], same: Sequence[tuple[Part, Part]], first: _File, second: _File
-) -> list[str]:
-    """What is not kept of the tracks of the second file that go on in those of the first."""
-    names = [(first.raw.tracks[before].name, second.raw.tracks[after].name) for before, after in pairs]
-    channels = [(before[1], after[1]) for before, after in same]
-    others = [repr(after) for before, after in names if after.strip() not in ("", before.strip())]
-    moved = [str(after + 1) for before, after in channels if before != after]
-    found = [f"its track names {', '.join(others)}"] if others else []
-    return found + ([f"its channels {', '.join(moved)}"] if moved else [])
-
-
-def _same_tracks(first: _File, second: _File) -> list[tuple[int, int]]:
-    """The tracks of two files that go on from one to the other: by name, instrument, or as the only ones."""
-    tracks = [[(i, t) for i, t in enumerate(each.raw.tracks) if len(t.notes)] for each in (first, second)]
-    pitched = [[i for i, t in each if not t.is_drum] for each in tracks]
-    pairs, free = [], dict(tracks[0])
-    for number, track in tracks[1]:
-        same = [
-            [i for i, t in free.items() if _kind(t) == _kind(track) and t.name == track.name],
-            [i for i, t in free.items() if _kind(t) == _kind(track)],
-            pitched[0] if pitched[1] == [number] and len(pitched[0]) == 1 else [],
-        ]
-        found = next((i for several in same for i in several if i in free), None)
-        if found is not None:
-            del free[found]
-            pairs.append((found, number))
-    return pairs
-
-
-def _kind(track: Any) -> int:
-    return -1 if track.is_drum else int(track.program)
 
 
 def _check_lengths(gaps: Sequence[Gap], checkpoint: Checkpoint) -> None:

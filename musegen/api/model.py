@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
-from musegen.api.cells import choose_cells
-from musegen.api.chord_cells import with_chords, with_symbols
+from musegen.api.cells import cells_of
+from musegen.api.chord_cells import filled_results
 from musegen.api.datasets import training_dataset
-from musegen.api.gaps import changed_words, filled_result, read_gaps
+from musegen.api.functions import function_of
+from musegen.api.gaps import changed_words
 from musegen.api.inputs import (
     Music,
     read_clip,
@@ -22,11 +23,12 @@ from musegen.api.inputs import (
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces, numbered
+from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
 from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.options import Options, SamplingOptions, make_options
+from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
 from musegen.config.settings import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
@@ -35,6 +37,8 @@ from musegen.config.verbs import (
     FillOptions,
     GenerateArguments,
     GenerateOptions,
+    HumanizeArguments,
+    HumanizeOptions,
     InterpolateArguments,
     InterpolateOptions,
     ReconstructArguments,
@@ -43,8 +47,6 @@ from musegen.config.verbs import (
     VaryOptions,
 )
 from musegen.console import say
-from musegen.errors import CheckpointError
-from musegen.families import families_that, family_of, load
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
@@ -60,10 +62,10 @@ class Model:
     """A loaded model.
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips; "classifier" classifies. Any other method raises a
-    CheckpointError that names the right one. With the same seed, a method returns the same music as its verb
-    on the command line, byte for byte; without one, a random seed is used and stored in the result. Options
-    left out, or None, default to the checkpoint's settings.
+    generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
+    (humanizes). Any other method raises a CheckpointError that names the right one. With the same seed, a
+    method returns the same music as its verb on the command line, byte for byte; without one, a random seed
+    is used and stored in the result. Options left out, or None, default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -80,7 +82,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """One of "lm", "seq2seq", "vae" and "classifier"."""
+        """One of "lm", "seq2seq", "vae", "classifier" and "performer"."""
         return self.checkpoint.config.family
 
     @property
@@ -179,7 +181,7 @@ class Model:
         )
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
-        joined = [join(melody.verbatim, each, melody.pad) for each in results]
+        joined = (join(melody.verbatim, each, melody.pad) for each in results)
         pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
@@ -207,10 +209,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
         )
-        source = read_gaps(tune, options.bars, until=options.until, some_tracks=bool(options.tracks))
-        say_misfits("the tune", source.score, self.checkpoint.tokenizer)
-        source = with_chords(source, self.checkpoint, options.chords, options.tracks)
-        source, gapped = choose_cells(source, self.checkpoint, options.tracks, options.melody)
+        source, gapped = cells_of(tune, options, self.checkpoint)
         filled = verb(
             self.checkpoint,
             gapped,
@@ -220,17 +219,13 @@ class Model:
             sampling=sampling,
             seed=seed,
         )
-        voiced = (with_symbols(source, gapped, each) for each in filled)
-        results = [filled_result(own, gapped, each, density=options.density) for own, each in voiced]
+        results = filled_results(source, gapped, filled, density=options.density)
         pieces = numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @with_options(ReconstructOptions)
     def reconstruct(self, clip: Music, **arguments: Unpack[ReconstructArguments]) -> Piece:
-        """Reconstruct a clip.
-
-        Args:
-            clip: a file, a Score or a Piece; the clip selected from it is reported.
+        """Reconstruct a clip of a file, a Score or a Piece; the clip selected from it is reported.
 
         Raises:
             MusegenError: the model is not a clip model (VAE), or there is no such clip.
@@ -306,7 +301,23 @@ class Model:
         Raises:
             MusegenError: the model is not a classifier, or the music cannot be read.
         """
-        return cast("Classified", self.function_of("classify")(self.checkpoint, read_described(music)))
+        classify = function_of(self.checkpoint, "classify")
+        return cast("Classified", classify(self.checkpoint, read_described(music)))
+
+    @with_options(HumanizeOptions)
+    def humanize(self, score: Music, **arguments: Unpack[HumanizeArguments]) -> Pieces:
+        """Play a score: takes of it, in which each note has a shift, a velocity and a length.
+
+        Args:
+            score: a file with its notes on the grid, a Score or a Piece; all but its notes stays unchanged.
+
+        Raises:
+            MusegenError: the model is not a performer or knows no instrument of the score, or the score was
+                played already.
+        """
+        verb, options, _, seed = self._call("humanize", HumanizeOptions, arguments)
+        source = read_score_file(score, self.checkpoint, options.only)
+        return numbered(taken_results(source, self.checkpoint, verb, options, seed), seed)
 
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
@@ -317,22 +328,13 @@ class Model:
             CheckpointError: the family does not have this verb.
             ConfigError: an option is not allowed.
         """
-        function, options = self.function_of(verb), make_options(kind, arguments)
-        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        function, options = function_of(self.checkpoint, verb), make_options(kind, arguments)
+        own = options.sampling if isinstance(options, VerbOptions) else {}
+        sampling = replace(self.checkpoint.config.sampling, **own)
         if sampling.compiled:
             say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         return function, options, sampling, seed
-
-    def function_of(self, verb: str) -> Callable[..., Any]:
-        """The function of a verb, see `families.py`; raises a CheckpointError if the family has none."""
-        family = family_of(self.family)
-        if verb not in family.verbs:
-            raise CheckpointError(
-                f"{self.name} is of family {self.family}, not "
-                f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
-            )
-        return cast(Callable[..., Any], load(family.verbs[verb]))
 
     def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
         return read_clip(music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
@@ -20,10 +21,12 @@ from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
+from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
 from musegen.models.position.features import Tracker
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE, ClipEncoder
+from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
 
@@ -147,6 +150,13 @@ def build_classifier(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Cla
         is_recurrent, channels = settings.encoder == "crnn", settings.embedding_dim
         encoder = RollConvolutions(tables, channels=channels, is_recurrent=is_recurrent, **sizes)
     return Classifier(encoder, classes=len(settings.classes), **shared)
+
+
+def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Performer:
+    """Build a performer, which reads notes, not tokens."""
+    settings: dict[str, Any] = asdict(config.model)
+    del settings["lookback"], settings["features"]
+    return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from musegen.data.dataset import Dataset
 
 
+ROWS = {
+    "errors": "mean absolute errors over notes",
+    "takes": "overlap with real performances: of takes, and of two halves of these",
+}
+"""Tables of a performer, and their titles."""
+
+
 @dataclass(frozen=True)
 class Evaluate:
     """Measure nats per token and bits per note on whole pieces; lower is better.
@@ -39,6 +46,9 @@ class Evaluate:
     A clip model (VAE) reconstructs held-out clips from their posterior mean by greedy decoding; note F1 is
     compared with that of the nearest training clip. Samples from its latent space, the smoothness of its
     interpolations and its sliders are measured too.
+
+    A performer plays held-out scores: the errors of its medians stand beside those of the score itself and of
+    the medians by pitch and position in the bar; its takes are compared with real performances.
 
     An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three references:
     the human accompaniment, that of a random training piece transposed into the key, and rule-based block
@@ -63,8 +73,8 @@ class Evaluate:
     """The split; `all` is for music that the model was not trained on."""
     samples: int | None = setting(None, (lambda value: 0 <= value <= 1000, "from 0 (none) to 1000"))
     """Number of samples: of accompaniments per melody (default: 1), of clips from the latent space (default:
-    200), or of pieces from a language model (default: 50; at least 2). 0: no samples, nor what is measured
-    on them."""
+    200), of pieces from a language model (default: 50; at least 2), or of takes per score (default: 1). 0: no
+    samples, nor what is measured on them."""
     seed: int | None = setting(None, SEED)
     """Random seed of the samples. Default: 0."""
     limit: int | None = setting(None, ONE_UP)
@@ -133,6 +143,9 @@ def _print(figures: dict[str, Any], training: str) -> None:
         print_rows(figures["confusion"], "how often each label (row) was predicted as each (column)")
     if "interpolation" in figures:
         _print_latent_space(figures)
+    for name, title in ROWS.items():
+        if name in figures:
+            print_rows(figures[name], title)
     if "comparison" in figures:
         print_comparison(figures["comparison"])
 

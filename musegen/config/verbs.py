@@ -1,4 +1,4 @@
-"""The verbs that sample music: one frozen dataclass of options for each, each option declared once.
+"""The verbs that sample: one frozen dataclass of options for each, each option declared once.
 
 See `options` for how the command line, the Python API and the manifest are made from them. The TypedDicts
 list the same arguments for type checkers, and a test compares the two.
@@ -7,9 +7,9 @@ list the same arguments for type checkers, and a test compares the two.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from musegen.config.options import OVERRIDES, SamplingArguments, VerbOptions
+from musegen.config.options import OVERRIDES, SamplingArguments, SeededOptions, VerbOptions
 from musegen.config.ranges import SEED, Check, setting
 from musegen.errors import ConfigError
 
@@ -299,3 +299,30 @@ class VaryArguments(ReconstructArguments, total=False):
     spread: float | None
     complexity: float | None
     pitch: float | None
+
+
+@dataclass(frozen=True)
+class HumanizeOptions(SeededOptions):
+    """Takes of a score by a performer."""
+
+    amount: float = setting(1.0, (lambda value: 0 <= value <= 1, "from 0 (the score as it is) to 1"))
+    """How far from the score to go: 0 is the score as it is, 1 the whole take."""
+    keep: Literal["timing", "velocity"] | None = None
+    """timing: onsets and lengths stay as they are; velocity: velocities stay. Default: neither."""
+    only: tuple[str, ...] = ()
+    """Play only these parts: names, roles (drums, piano, bass, ...) or program:N, such as "drums,bass"; the
+    others stay as they are. Default: all whose instruments the model knows."""
+    num: int = setting(1, NUM)
+    """Number of takes."""
+    seed: int | None = setting(None, SEED)
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
+
+
+class HumanizeArguments(TypedDict, total=False):
+    """`HumanizeOptions`, as keyword arguments of `Model.humanize`."""
+
+    amount: float
+    keep: Literal["timing", "velocity"] | None
+    only: str | Sequence[str]
+    num: int
+    seed: int | None

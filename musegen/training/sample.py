@@ -10,6 +10,7 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
@@ -25,9 +26,14 @@ from musegen.generation.from_checkpoint import (
     generate_pieces,
     generate_reconstruction,
 )
-from musegen.music.excerpt import end_to_end
+from musegen.generation.humanize import humanize_file, score_file
+from musegen.music.excerpt import end_to_end, excerpt
 from musegen.music.gaps import Gap, Gapped, gap_spans, merged, split_notes
-from musegen.music.writing.midi import write_score
+from musegen.music.performance import frame_of, written_score
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes, write_score
+from musegen.music.writing.midi_edit import read_events
 
 BARS = 8
 
@@ -76,6 +82,18 @@ def sample_reconstruction(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick
     clip = _first_clip(checkpoint, dataset)
     result = generate_reconstruction(checkpoint, clip, seed=checkpoint.config.seed)
     return end_to_end([clip.score, result.score], result.bars)
+
+
+def sample_performance(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+    """The first eight bars of a validation piece's score, played."""
+    config = cast(PerformerTrainConfig, checkpoint.config)
+    piece = (dataset.split("valid") or dataset.split("train"))[0]
+    score = written_score(excerpt(select(dataset, piece, config.data).score, 0, BARS), config.score.positions)
+    data = midi_bytes(score)
+    raw, _ = parse_midi(data)
+    source = score_file(read_events(data), raw, frame_of(score), range(len(raw.tracks)))
+    [take] = humanize_file(checkpoint, source, seed=config.seed)
+    return read_midi(take.midi)[0]
 
 
 def _first_clip(checkpoint: Checkpoint, dataset: Dataset) -> Clip:

@@ -128,7 +128,7 @@ def set_up(
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
     most = config.optim.batch_tokens
     batch_tokens = most if "optim.batch_tokens" in fixed else min(most, max(MIN_BATCH, tokens // 8))
-    data: EpochData = task.data(view, tokenizer, config, batch_tokens)
+    data: EpochData = task.data(dataset, view, tokenizer, config, batch_tokens)
     _say_skipped(data.left_out, data.unit, say)
     is_note = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
     seconds = time_limit(config) if config.trainer.max_steps is None else None
@@ -140,7 +140,7 @@ def set_up(
                 return tokens_per_second(tried, module, data)
 
         config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
-        data = task.data(view, tokenizer, config, batch_tokens)
+        data = task.data(dataset, view, tokenizer, config, batch_tokens)
     config = replace(config, optim=replace(config.optim, batch_tokens=data.batch_tokens))
     model = build_model(config, tokenizer) if start is None else start.model
     model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change

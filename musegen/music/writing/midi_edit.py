@@ -5,7 +5,7 @@ read from the file. Times are in ticks of the file.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from symusic import Score
@@ -123,6 +123,58 @@ def edited(events: Events, changes: Sequence[Change]) -> Events:
         kept.sort(key=lambda event: event[:2])
         tracks.append([(tick, message) for tick, _, message in kept])
     return events._replace(tracks=tracks)
+
+
+class Struck(NamedTuple):
+    """A note of a file, with the numbers of its events in their track."""
+
+    part: Part
+    on: int
+    off: int
+    onset: int
+    end: int
+    pitch: int
+    velocity: int
+
+
+def struck_notes(events: Events, parts: Collection[Part]) -> list[Struck]:
+    """The notes of some parts, by track and in the order of their ends; the first to start ends first."""
+    found = []
+    for number, track in enumerate(events.tracks):
+        sounding: dict[tuple[int, int], deque[int]] = defaultdict(deque)  # by channel and pitch
+        for place, (tick, message) in enumerate(track):
+            kind, channel = message[0] & 0xF0, message[0] & 0x0F
+            if kind not in (_ON, _OFF) or (number, channel) not in parts:
+                continue
+            own = sounding[channel, message[1]]
+            if kind == _ON and message[2]:
+                own.append(place)
+            elif own:
+                on = own.popleft()
+                onset, (_, pitch, velocity) = track[on]
+                found.append(Struck((number, channel), on, place, onset, tick, pitch, velocity))
+    return found
+
+
+def program_changes(events: Events, part: Part) -> list[int]:
+    """The ticks at which the instrument of a part changes, ascending."""
+    return [tick for tick, message in events.tracks[part[0]] if message[0] == _PROGRAM | part[1]]
+
+
+def replayed(events: Events, notes: Iterable[tuple[Struck, int, int, int]]) -> Events:
+    """The events with some notes at other times and velocities; all others as they are.
+
+    Args:
+        events: of the file.
+        notes: each with its new onset, end and velocity; of two notes of a pitch in a part, the first still
+            ends before the second begins, if it did.
+    """
+    tracks = [list(track) for track in events.tracks]
+    for note, onset, end, velocity in notes:
+        own = tracks[note.part[0]]
+        own[note.on] = onset, bytes([_ON | note.part[1], note.pitch, velocity])
+        own[note.off] = end, own[note.off][1]
+    return events._replace(tracks=[sorted(track, key=lambda event: event[0]) for track in tracks])
 
 
 def _events_of_notes(track: list[Event], change: Change) -> set[int]:
