@@ -10,7 +10,7 @@ from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.selection import select
 from musegen.errors import DataError
 from musegen.music.notes import Floats, Ints
-from musegen.music.performance import SIXTEENTH, UNITS, Sheet, frame_of, notes_of, played_beside, sheet_of
+from musegen.music.performance import SIXTEENTH, UNITS, frame_of, notes_of, played_beside, sheet_of
 
 FINE = 24
 """Positions per quarter note on which written music stands: 32nds, and triplets of 16ths."""
@@ -52,17 +52,8 @@ def _performances(
         score = select(dataset, piece, data).score
         notes = notes_of(score)
         sheet = sheet_of(notes, frame_of(score), positions)
-        yield as_performance(sheet, np.stack(played_beside(notes, sheet, positions)))
-
-
-def as_performance(sheet: Sheet, values: Floats) -> Performance:
-    """A performance of a score.
-
-    Args:
-        sheet: the score.
-        values: (3, N) see `Performance`.
-    """
-    return Performance(sheet.features, sheet.tempo, sheet.position, values)
+        values = np.stack(played_beside(notes, sheet, positions))
+        yield Performance(sheet.features, sheet.tempo, sheet.position, values)
 
 
 def check_played(performances: Sequence[Performance], name: str) -> None:
