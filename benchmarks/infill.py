@@ -1,6 +1,8 @@
-"""Gaps of four bars filled by a language model, beside copies: 6 bars before, 4 missing, 6 after.
+"""Gaps of four bars filled by two models, beside copies: 6 bars before, 4 missing, 6 after.
 
-    python -m benchmarks.infill CKPT DATASET [--gaps 100] [--rank 16] [--split test] [--seed 0] [--json]
+    python -m benchmarks.infill LM FILLER DATASET [--gaps 100] [--rank 16] [--split test] [--seed 0] [--json]
+
+LM is a language model, FILLER one that was trained with holes (`train seq2seq --data.holes bars`).
 
 The protocol is that of the MUSIB benchmark (Araneda-Hernandez et al. 2023), on one line in all metres: 16
 bars in a row of each piece, chosen at random, one gap per piece. The model reads them as a whole piece. A gap
@@ -12,8 +14,14 @@ and of the pitch class entropy (in bits), absolute differences; of groove, 1 min
 positions of a bar at which both or neither of two bars have an onset. They have no best value: they are to be
 as large as in real music. Means over gaps, with 95% bootstrap intervals.
 
-Systems: the first sample of the model, which knows the right side only by its length; the one of 8 and of
-`--rank` samples after which the six bars are most likely; the bars 4 and 8 before the gap (the latter begin
+The first table is of the likelihood of the real gaps, in bits per note, totals over totals: of the notes,
+positions and bar lines in the four bars, with the bar line after them; the metres are given. The language
+model has the left side and the length of the passage, the other model both sides. The interval of the saving
+is of a bootstrap over gaps.
+
+Systems: the first sample of the filler, and the best of 8; the first sample of the language model, which
+knows the right side only by its length; the best of its 8 and of `--rank` samples, as `musegen fill` ranks
+them; the bars 4 and 8 before the gap (the latter begin
 before the 16); and the gap of the training passage whose 12 bars have the most notes in common with those
 given, in any key.
 """
@@ -22,9 +30,10 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 from symusic import Score
 
-from benchmarks.runner import benchmark, need_lm
+from benchmarks.runner import benchmark, need_filler, need_lm
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_table
 from musegen.console import progress
@@ -33,10 +42,14 @@ from musegen.generation.from_checkpoint import fill_piece
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.metrics.pitch import pitch_class_entropy
 from musegen.metrics.repetition import bar_keys
+from musegen.models.losses import stream_nats
+from musegen.models.protocol import first_state
 from musegen.music.excerpt import bar_lines, excerpt
 from musegen.music.gaps import Gap, Gapped, merged, split_notes
 from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import Floats, Ints, note_arrays, put_notes
+from musegen.tokenizers import Kind, RemiTokenizer
+from musegen.tokenizers.holes import Holes, count_bars, cut_holes
 
 BEFORE, MISSING, AFTER = 6, 4, 6
 BARS = BEFORE + MISSING + AFTER
@@ -51,6 +64,8 @@ WIDE = 160
 """Characters of a line of the tables."""
 FEW = 8
 """Samples of the smaller ranking."""
+RESAMPLES = 2000
+"""Of the bootstrap."""
 KEYS = 6
 """Semitones up or down to which passages are transposed."""
 
@@ -168,7 +183,36 @@ def with_gap(score: Score, onsets: Ints, durations: Ints, pitches: Ints) -> Scor
     return merged(given, new)
 
 
-def systems(case: Case, checkpoint: Checkpoint, rank: int, seed: int) -> Iterator[tuple[str, Score]]:
+def gap_nats(case: Case, checkpoint: Checkpoint) -> tuple[float, int]:
+    """The negative log-likelihood of the real gap under a model, in nats, and its number of notes."""
+    tokenizer, model = checkpoint.tokenizer, checkpoint.model
+    assert isinstance(tokenizer, RemiTokenizer)
+    ids = tokenizer.encode(case.score)
+    ids[0] = tokenizer.bos_of(BARS)
+    bars = np.zeros(count_bars(ids, tokenizer.tables), np.bool_)
+    bars[BEFORE : BEFORE + MISSING] = True
+    source, target, scored = cut_holes(ids, tokenizer.tables, Holes(bars))
+    sources = torch.from_numpy(source)[None] if checkpoint.config.fills else None
+    with torch.inference_mode():
+        nats = stream_nats(model, first_state(model, 1, sources), torch.from_numpy(target)[None])[0].numpy()
+    notes = int((tokenizer.tables.kind[target[scored]] == Kind.PITCH).sum())
+    return float(nats[scored[1:]].sum()), notes
+
+
+def likelihoods(cases: list[Case], lm: Checkpoint, filler: Checkpoint) -> dict[str, Any]:
+    """Bits per note of the gaps under both models, and the share that the filler saves."""
+    rows = np.array([[*gap_nats(case, lm), gap_nats(case, filler)[0]] for case in cases])  # (gaps, 3)
+    draws = np.random.default_rng(0).integers(0, len(rows), (RESAMPLES, len(rows)))
+    sums = rows[draws].sum(axis=1)
+    saved = 1 - rows[:, 2].sum() / rows[:, 0].sum()
+    low, high = np.quantile(1 - sums[:, 2] / sums[:, 0], (0.025, 0.975))
+    bits = rows.sum(axis=0) / np.log(2) / rows[:, 1].sum()
+    return {"language model": bits[0], "filler": bits[2], "saved": [saved, low, high], "gaps": len(rows)}
+
+
+def systems(
+    case: Case, checkpoint: Checkpoint, filler: Checkpoint, rank: int, seed: int
+) -> Iterator[tuple[str, Score]]:
     """Each system's sixteen bars."""
     gapped = Gapped(case.score, [GAP], [0])
     begin, end = bar_lines(case.score, BARS)[[BEFORE, BEFORE + MISSING]].tolist()
@@ -176,7 +220,10 @@ def systems(case: Case, checkpoint: Checkpoint, rank: int, seed: int) -> Iterato
     candidates = fill_piece(checkpoint, gapped, num=rank, rank=rank, seed=seed)  # the best first
     for count in sorted({1, min(FEW, rank), rank}):
         best = next(each for each in candidates if each.candidate < count)
-        yield "first sample" if count == 1 else f"best of {count}", merged(given, best.notes)
+        yield "LM, first sample" if count == 1 else f"LM, best of {count}", merged(given, best.notes)
+    own = fill_piece(filler, gapped, num=FEW, rank=FEW, seed=seed)
+    yield "filler, first sample", merged(given, next(each for each in own if not each.candidate).notes)
+    yield f"filler, best of {FEW}", merged(given, own[0].notes)
     for distance, score in case.earlier.items():
         columns = note_arrays(score.tracks[0])[:3] if score.tracks else (np.zeros(0, np.int64),) * 3
         yield f"{distance} bars before", with_gap(case.score, *columns)
@@ -220,6 +267,12 @@ def _divergences(score: Score) -> dict[str, float]:
 
 def show(found: dict[str, Any]) -> None:
     """A table for gaps that repeat, and one for the others."""
+    for name, own in found["likelihood"].items():
+        saved = "{:.1%} ({:.1%}, {:.1%})".format(*own["saved"])
+        print(
+            f"{name}, bits per note of {own['gaps']}: language model {own['language model']:.3f}, "
+            f"filler {own['filler']:.3f}, saved {saved}"
+        )
     for name, table in found["tables"].items():
         titles = list(next(iter(table.values()), {}))
         rows = [
@@ -234,6 +287,7 @@ def show(found: dict[str, Any]) -> None:
 @benchmark(show)
 def main(
     checkpoint: Checkpoint,
+    filler: Checkpoint,
     dataset: Dataset,
     /,
     *,
@@ -246,6 +300,7 @@ def main(
 
     Args:
         checkpoint: the folder of a language model of one line
+        filler: the folder of a model that was trained with holes
         dataset: the dataset it was trained on
         gaps: number of gaps
         rank: the largest number of ranked samples
@@ -253,12 +308,13 @@ def main(
         seed: random seed
     """
     need_lm(checkpoint)
+    need_filler(filler)
     own = dataset.as_recorded({piece["name"] for piece in checkpoint.data["train"]})
     found, known = cases(own, split, gaps, seed), passages(own)
     values: dict[str, dict[str, list[dict[str, float]]]] = {"gaps that repeat": {}, "other gaps": {}}
     for number, case in enumerate(progress(found, len(found), "Filling")):
         table = values["gaps that repeat" if case.repeats else "other gaps"]
-        scores = dict(systems(case, checkpoint, rank, seed + number))
+        scores = dict(systems(case, checkpoint, filler, rank, seed + number))
         scores["nearest in training"] = with_gap(case.score, *_gap_of(nearest(case, known, own)))
         for system, score in scores.items():
             table.setdefault(system, []).append(figures(score, case.score))
@@ -270,4 +326,7 @@ def main(
         for name, table in values.items()
     }
     counts = {name: len(next(iter(table.values()), [])) for name, table in values.items()}
-    return {"counts": counts, "tables": tables}
+    kinds: dict[str, list[Case]] = {"all gaps": found}
+    kinds |= {name: [each for each in found if each.repeats == (name != "other gaps")] for name in values}
+    bits = {name: likelihoods(chosen, checkpoint, filler) for name, chosen in kinds.items() if chosen}
+    return {"likelihood": bits, "counts": counts, "tables": tables}

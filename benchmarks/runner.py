@@ -76,6 +76,18 @@ def need_lm(checkpoint: Any) -> None:
         raise ConfigError(f"{checkpoint.path} is of family {family}, not lm: a language model is wanted")
 
 
+def need_filler(checkpoint: Any) -> None:
+    """Check that a checkpoint fills holes in single lines.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not checkpoint.config.fills or checkpoint.tokenizer.config.programs:
+        raise ConfigError(
+            f"{checkpoint.path} does not fill single lines: a model trained with ⟨data.holes⟩ bars is wanted"
+        )
+
+
 def _parsed(
     measure: Callable[..., Any], argv: Sequence[str] | None, *, has_json: bool
 ) -> tuple[dict[str, Any], bool]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from musegen.config.classifier import ClassifierTrainConfig
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.errors import ConfigError
 
@@ -84,17 +85,20 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             noun="accompaniment model",
-            purpose="an accompaniment model (seq2seq): generates the accompaniment to a melody",
+            purpose="an accompaniment model (seq2seq): accompanies a melody, or fills what is missing",
             config=Seq2SeqTrainConfig,
             build="musegen.checkpoint.build:build_seq2seq",
             sizes="musegen.checkpoint.sizes:seq2seq_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_accompaniment",
             evaluate="musegen.evaluation.accompaniment:evaluate_seq2seq",
-            verbs={"accompany": f"{_VERBS}:generate_accompaniments"},
+            verbs={
+                "accompany": f"{_VERBS}:generate_accompaniments",
+                "fill": f"{_VERBS}:fill_piece",
+            },
             example="accompany {} tune.mid --out out/",
             card_example="accompany {} tune.mid --num 4 --out out/",
-            advice="accompany",
+            advice="accompany or fill",
             skips=frozenset({"folds"}),
         ),
         Family(
@@ -132,6 +136,21 @@ FAMILIES: dict[str, Family] = {
             skips=frozenset({"samples", "limit"}),
             min_samples=0,
         ),
+        Family(
+            noun="performer",
+            purpose="a performer: plays a score, with a shift, a velocity and a length for each note",
+            config=PerformerTrainConfig,
+            build="musegen.checkpoint.build:build_performer",
+            sizes="musegen.checkpoint.sizes:performer_sizes",
+            training="musegen.training.task:PERFORMANCES",
+            sample="musegen.training.sample:sample_performance",
+            evaluate="musegen.evaluation.takes:evaluate_performer",
+            verbs={"humanize": "musegen.generation.humanize:humanize_file"},
+            example="humanize {} score.mid --out out/",
+            card_example="humanize {} score.mid --num 4 --out out/",
+            advice="humanize",
+            skips=frozenset({"limit"}),
+        ),
     )
 }
 """By name, in the order in which they are listed."""
@@ -146,6 +165,12 @@ def family_of(name: str) -> Family:
     if name not in FAMILIES:
         raise ConfigError(f"unknown family {name!r}: choose one of {', '.join(FAMILIES)}")
     return FAMILIES[name]
+
+
+def example_of(config: TrainConfig) -> str:
+    """The command suggested after training; {} stands for the checkpoint folder."""
+    only_bars = config.data.holes == "bars"  # without tracks there is nothing to accompany with
+    return "fill {} tune.mid --bars 5:8 --out out/" if only_bars else family_of(config.family).example
 
 
 def families_that(verb: str) -> list[str]:

@@ -7,9 +7,12 @@ import torch
 from tests.music_fixtures import (
     accompanist,
     autoencoder,
+    band,
     choir,
     chorales,
     corpora,
+    filler,
+    gapper,
     labeller,
     line,
     pianist,
@@ -20,6 +23,7 @@ from tests.music_fixtures import (
     tunes,
     two_kinds,
 )
+from tests.played_fixtures import performer, played
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -30,13 +34,18 @@ os.environ["MUSEGEN_EXPORT"] = "0"
 __all__ = [
     "accompanist",
     "autoencoder",
+    "band",
     "choir",
     "chorales",
     "corpora",
+    "filler",
+    "gapper",
     "labeller",
     "line",
+    "performer",
     "pianist",
     "plain",
+    "played",
     "rich",
     "told",
     "trained",

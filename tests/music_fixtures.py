@@ -1,5 +1,6 @@
 """Real music for tests: tunes of music21's own corpus, and a small dataset and model made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,35 @@ def pianist(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
         trainer=TINY.trainer,
     )
     return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "piano", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def filler(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model on a grid, really trained on `chorales` with holes."""
+    data = replace(TINY.data, holes="cells")
+    config = Seq2SeqTrainConfig(data=data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "hymns", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def gapper(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model of one line, really trained on `tunes` with missing bars."""
+    data = replace(TINY.data, holes="bars")
+    config = Seq2SeqTrainConfig(data=data, model=TINY.model, optim=TINY.optim, trainer=TINY.trainer)
+    return train(config, tunes, tmp_path_factory.mktemp("checkpoints") / "gapper", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def band(chorales: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with events."""
+    config = Seq2SeqTrainConfig(
+        data=replace(TINY.data, holes="cells"),
+        tokenizer=TokenizerConfig(kind="remi"),
+        model=TINY.model,
+        optim=TINY.optim,
+        trainer=TINY.trainer,
+    )
+    return train(config, chorales, tmp_path_factory.mktemp("checkpoints") / "band", say=lambda _: None)
 
 
 @pytest.fixture(scope="session")

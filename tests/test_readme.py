@@ -13,6 +13,7 @@ from musegen.music.chord_sequence import parse_chords, placed
 from musegen.music.chord_symbols import put_symbols
 from musegen.music.excerpt import excerpt
 from musegen.music.writing.midi import write_score
+from tests.played_fixtures import beat, play
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -48,9 +49,12 @@ def released(
 
 
 @pytest.fixture
-def newcomer(tunes: Dataset, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def newcomer(
+    tunes: Dataset, chorales: Dataset, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """What the README's reader has: my_midis/ with twelve tunes, and leads/ with the same and chord symbols;
-    corpora/ with folders of two kinds of music; tune.mid and other.mid of ten bars each."""
+    corpora/ with folders of two kinds of music; tune.mid and other.mid of ten bars each, and hymn.mid;
+    beats/ of six played beats, beat.mid, and song.mid with drums."""
     shutil.copytree(corpora, tmp_path / "corpora")
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
@@ -62,6 +66,13 @@ def newcomer(tunes: Dataset, corpora: Path, tmp_path: Path, monkeypatch: pytest.
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces[1:] if piece.time_signatures == metre)
     write_score(excerpt(tunes.score(other), 0, 10), tmp_path / "other.mid")
+    write_score(chorales.score(chorales.pieces[0]), tmp_path / "hymn.mid")
+    for number in range(6):
+        write_score(play(beat(number), number), tmp_path / "beats" / f"{number}.mid")
+    write_score(beat(0), tmp_path / "beat.mid")
+    song = excerpt(tunes.score(tunes.pieces[0]), 0, 8)
+    song.tracks = [*song.tracks, *beat(1).tracks]
+    write_score(song, tmp_path / "song.mid")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from musegen.api.inputs import label, read_raw, said_of, tidy_tracks, unreadable
-from musegen.api.piece import Piece
+from musegen.api.inputs import label, said_of
+from musegen.api.joining import bars_between, joined_files
 from musegen.api.text import gaps_of
+from musegen.api.user_file import read_user_file
 from musegen.console import say
-from musegen.errors import ConfigError, DataError, MidiError, TokenError
+from musegen.errors import ConfigError, DataError, TokenError
 from musegen.generation.request import Result
 from musegen.music.gaps import Gap, Gapped, gap_spans
 from musegen.music.melody import how_found, melody_track, track_names
-from musegen.music.metre import bar_length, bar_ticks, metre_changes, metres_at
+from musegen.music.metre import bar_ticks
 from musegen.music.notes import note_arrays
-from musegen.music.reading.guard import read_bytes
 from musegen.music.reading.midi_file import parse_midi
-from musegen.music.reading.read import FORMATS, tidy
-from musegen.music.writing.midi import midi_bytes
+from musegen.music.reading.read import tidy
 from musegen.music.writing.midi_edit import (
     Change,
     Events,
     Part,
     edited,
-    finer,
-    followed_by,
-    metre_event,
     parts_of,
-    read_events,
     write_events,
 )
 
@@ -41,6 +34,10 @@ if TYPE_CHECKING:
     from musegen.checkpoint.folder import Checkpoint
     from musegen.generation.fill import Filled
     from musegen.tokenizers import Tokenizer
+
+
+MOST_BARS = 10_000
+"""In a gap, where nothing is known of the training pieces; `generate` writes no more, either."""
 
 
 class GapInput(NamedTuple):
@@ -57,41 +54,33 @@ class GapInput(NamedTuple):
     """Ticks by which `score` begins earlier than the file: the rest that fills up the bar of a pickup."""
 
 
-class _File(NamedTuple):
-    """A file that has been read, in the ticks of its tidy Score."""
-
-    events: Events
-    raw: Score
-    score: Score
-    numbers: list[int]
-    """The track in `raw` of each track of `score`."""
-    pad: int
-    repairs: list[str]
-    """Of `score` alone."""
-
-
-def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -> GapInput:
+def read_gaps(
+    tune: Music, bars: Sequence[str], *, until: Music | None = None, some_tracks: bool = False
+) -> GapInput:
     """A piece with gaps.
 
     Args:
         tune: a file, a Score or a Piece.
         bars: ranges of bars, as typed.
         until: music that comes after it, and after the gap.
+        some_tracks: only some of its tracks are missing: then no range of bars means all bars.
 
     Raises:
         ConfigError: ranges that cannot be used, or a path that does not exist.
         DataError: the two pieces differ in metre.
         MidiError: a file cannot be read.
     """
-    gaps = gaps_of(bars)
-    read = _read_file(tune)
+    is_whole = some_tracks and not bars and until is None
+    gaps = [] if is_whole else gaps_of(bars)
+    read = read_user_file(tune)
     count = len(bar_ticks(read.score)) - 1
+    gaps = gaps or [Gap(1, count)]
     if until is None:
-        _check_gaps(gaps, count, label(tune))
+        _check_gaps(gaps, count, label(tune), may_be_all=some_tracks)
     else:
         with said_of("until"):
-            then = _read_file(until)
-        read = _joined(read, then, _between(gaps, count, label(tune)), label(until))
+            then = read_user_file(until)
+        read = joined_files(read, then, bars_between(gaps, count, label(tune)), label(until))
     if read.repairs:
         say(f"the model reads the tune with repairs, which are not written: {'; '.join(read.repairs)}")
     places = parts_of(read.events, read.raw)
@@ -99,34 +88,7 @@ def read_gaps(tune: Music, bars: Sequence[str], *, until: Music | None = None) -
     return GapInput(read.events, parts, read.score, gaps, read.pad)
 
 
-def _read_file(music: Music) -> _File:
-    raw, repairs = read_raw(music)
-    try:
-        read = _read_midi(_bytes_of(music, raw))
-    except MidiError as error:
-        raise unreadable(music, error) from error
-    if repairs:
-        say(f"{label(music)}: {'; '.join(repairs)}")
-    return read
-
-
-def _bytes_of(music: Music, raw: Score) -> bytes:
-    """The music as a MIDI file: the user's own, if it is one."""
-    if isinstance(music, Piece) and music.result.midi is not None:
-        return music.result.midi
-    if isinstance(music, str | Path) and Path(music).suffix.lower() not in FORMATS:
-        return read_bytes(Path(music))
-    return midi_bytes(raw, user_tracks=range(len(raw.tracks)))
-
-
-def _read_midi(data: bytes) -> _File:
-    raw, _ = parse_midi(data)
-    score, numbers, pad, repairs = tidy_tracks(raw)
-    factor = score.tpq // raw.tpq
-    return _File(finer(read_events(data), factor), raw.resample(score.tpq), score, numbers, pad, repairs)
-
-
-def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:
+def _check_gaps(gaps: Sequence[Gap], bars: int, name: str, *, may_be_all: bool) -> None:
     """Check that gaps are within a piece, and leave something of it.
 
     Raises:
@@ -137,85 +99,39 @@ def _check_gaps(gaps: Sequence[Gap], bars: int, name: str) -> None:
             f"⟨bars⟩ names bar {gaps[-1].last}, and {name} has {bars} bars as played; after its end, "
             "musegen generate goes on with ⟨prompt⟩, and ⟨until⟩ leads into other music"
         )
-    if sum(gap.bars for gap in gaps) == bars:
+    if sum(gap.bars for gap in gaps) == bars and not may_be_all:
         raise ConfigError(
             f"⟨bars⟩ names all {bars} bars of {name}: with nothing given there is nothing to fill; for a new "
             "piece use musegen generate"
         )
 
 
-def _between(gaps: Sequence[Gap], bars: int, name: str) -> int:
-    """The number of bars between a tune and what comes after.
+def _check_lengths(gaps: Sequence[Gap], checkpoint: Checkpoint) -> None:
+    """Check that no gap is longer than any training piece, as far as that is recorded.
 
     Raises:
-        ConfigError: the gaps are elsewhere.
+        ConfigError: one is.
     """
-    if len(gaps) > 1 or gaps[0].first != bars + 1:
-        raise ConfigError(
-            f"⟨bars⟩ with ⟨until⟩ names the bars after the tune: {name} has {bars}, so it must be "
-            f"{bars + 1}:LAST"
-        )
-    return gaps[0].bars
-
-
-def _joined(first: _File, second: _File, bars: int, name: str) -> _File:
-    """A tune, silent bars, and the music after them.
-
-    Raises:
-        DataError: the two differ in metre where they meet.
-    """
-    lines = bar_ticks(first.score)
-    [metre] = metres_at(first.score, lines[-2:-1])
-    then = metre_changes(second.score)[0][1:]
-    if metre != then:
-        raise DataError(
-            f"⟨until⟩ {name} begins in {then[0]}/{then[1]}, and the tune ends in {metre[0]}/{metre[1]}: both "
-            "must be in the same time signature"
-        )
-    ticks = math.lcm(first.score.tpq, second.score.tpq)
-    one, other = (ticks // each.score.tpq for each in (first, second))
-    shift = (int(lines[-1]) - first.pad) * one + bars * bar_length(ticks, *metre) + second.pad * other
-    later = metre_changes(second.score)[1:]
-    metres = [metre_event(max(0, (c.time - second.pad) * other), c.beats, c.unit) for c in later]
-    events = followed_by(
-        finer(first.events, one), finer(second.events, other), shift, _same_parts(first, second), metres
-    )
-    return _read_midi(write_events(events))
-
-
-def _same_parts(first: _File, second: _File) -> list[tuple[Part, Part]]:
-    """The parts of two files that go on from one to the other: by name, instrument, or as the only ones."""
-    places = [parts_of(each.events, each.raw) for each in (first, second)]
-    tracks = [[(i, t) for i, t in enumerate(each.raw.tracks) if len(t.notes)] for each in (first, second)]
-    pitched = [[i for i, t in each if not t.is_drum] for each in tracks]
-    pairs, free = [], dict(tracks[0])
-    for number, track in tracks[1]:
-        same = [
-            [i for i, t in free.items() if _kind(t) == _kind(track) and t.name == track.name],
-            [i for i, t in free.items() if _kind(t) == _kind(track)],
-            pitched[0] if pitched[1] == [number] and len(pitched[0]) == 1 else [],
-        ]
-        found = next((i for several in same for i in several if i in free), None)
-        if found is not None:
-            del free[found]
-            pairs.append((places[0][found][0], places[1][number][0]))
-    return pairs
-
-
-def _kind(track: Any) -> int:
-    return -1 if track.is_drum else int(track.program)
+    longest = checkpoint.data.get("longest", MOST_BARS)
+    for gap in gaps:
+        if gap.bars > longest:
+            raise ConfigError(
+                f"⟨bars⟩: {gap} are {gap.bars}, and no piece that {checkpoint.path.name} was trained on has "
+                f"more than {longest}: fill fewer bars at once"
+            )
 
 
 def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) -> Gapped:
     """What of a piece a language model fills; said if that is not everything.
 
     Raises:
-        ConfigError: `melody` is set for a model of several lines.
+        ConfigError: `melody` is set for a model of several lines, or a gap is longer than any training piece.
         DataError: there is no such track, or none that the model writes.
     """
     from musegen.generation.from_checkpoint import line_of
 
     name, tokenizer, score = checkpoint.path.name, checkpoint.tokenizer, source.score
+    _check_lengths(source.gaps, checkpoint)
     every, line = list(range(len(score.tracks))), line_of(checkpoint, score)
     if line is None and melody:
         raise ConfigError(f"⟨melody⟩ selects one track, but {name} uses all tracks: leave it out")
@@ -225,7 +141,7 @@ def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) 
             say(message)
         tracks, what = [found.track], "writes one line"
     elif tokenizer.config.programs:
-        tracks, what = _with_parts(score, tokenizer), "knows other instruments"
+        tracks, what = tracks_with_parts(score, tokenizer), "knows other instruments"
         numbers = tokenizer.stream_programs([score.tracks[number] for number in tracks])
         if len(set(numbers)) < len(numbers):
             say(f"{name} knows tracks by instrument: of those that share one, the first has all new notes")
@@ -241,7 +157,7 @@ def choose_tracks(source: GapInput, checkpoint: Checkpoint, melody: str | None) 
     return Gapped(score, source.gaps, tracks, source.pad)
 
 
-def _with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
+def tracks_with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
     """The numbers of the tracks that a model with programs or parts knows."""
     known: list[int] = []
     for number in range(len(score.tracks)):
@@ -253,8 +169,10 @@ def _with_parts(score: Score, tokenizer: Tokenizer) -> list[int]:
     return known
 
 
-def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:
-    """The user's piece with new notes in its gaps."""
+def filled_result(
+    source: GapInput, gapped: Gapped, filled: Filled, *, density: float | None = None
+) -> Result:
+    """The user's piece with new notes in its gaps; `density` is what was requested, for the manifest."""
     spans = [(begin - source.pad, end - source.pad) for begin, end in gap_spans(source.score, source.gaps)]
     changes, count = [], 0
     for number in gapped.tracks:
@@ -264,6 +182,8 @@ def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:
             begin, end = max(0, onset - source.pad), onset - source.pad + duration
             if end > begin:  # not before the pickup
                 notes.append((begin, end - begin, pitch, velocity))
+        if not source.parts[number]:  # chords that the file has as symbols alone
+            continue
         first, *more = source.parts[number]
         changes += [Change(first, spans, notes), *(Change(part, spans) for part in more)]
         count += len(notes)
@@ -273,6 +193,8 @@ def filled_result(source: GapInput, gapped: Gapped, filled: Filled) -> Result:
         "bars": [f"{gap.first}:{gap.last}" for gap in source.gaps],
         "tracks": [number + 1 for number in gapped.tracks],
         "notes": count,
+        "notes_per_bar": count / sum(gap.bars for gap in source.gaps),
+        **({} if density is None else {"density": density}),
         "log_likelihood_after": filled.following,
     }
     return Result(

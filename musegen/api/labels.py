@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from musegen.api.functions import function_of
 from musegen.api.model import Model
 from musegen.console import progress
 from musegen.data.pool import parallel
@@ -23,7 +24,7 @@ def classify_files(model: Model, paths: Iterable[Path]) -> dict[str, Any]:
         CheckpointError: the model is of another family.
         DataError: a path is not there, or has no music file.
     """
-    function = model.function_of("classify")
+    function = function_of(model.checkpoint, "classify")
     sources = [(path, source) for path in paths for source in single_pieces(find_sources(path, None))]
     files: list[dict[str, Any]] = []
     unreadable: list[dict[str, Any]] = []

@@ -1,13 +1,16 @@
 """The Python API of a model. The command line only calls it and prints the results."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
+from musegen.api.cells import cells_of
+from musegen.api.chord_cells import filled_results
 from musegen.api.datasets import training_dataset
-from musegen.api.gaps import changed_words, choose_tracks, filled_result, read_gaps
+from musegen.api.functions import function_of
+from musegen.api.gaps import changed_words
 from musegen.api.inputs import (
     Music,
     read_clip,
@@ -19,12 +22,13 @@ from musegen.api.inputs import (
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
-from musegen.api.piece import Piece, Pieces
+from musegen.api.piece import Piece, Pieces, numbered
+from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
 from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.options import Options, SamplingOptions, make_options
+from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
 from musegen.config.settings import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
@@ -33,6 +37,8 @@ from musegen.config.verbs import (
     FillOptions,
     GenerateArguments,
     GenerateOptions,
+    HumanizeArguments,
+    HumanizeOptions,
     InterpolateArguments,
     InterpolateOptions,
     ReconstructArguments,
@@ -41,12 +47,10 @@ from musegen.config.verbs import (
     VaryOptions,
 )
 from musegen.console import say
-from musegen.errors import CheckpointError
-from musegen.families import families_that, family_of, load
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
+from musegen.generation.fill import Controls
 from musegen.generation.from_checkpoint import Wanted, as_result
-from musegen.generation.request import Result
 from musegen.music.chord_symbols import chord_symbols
 
 if TYPE_CHECKING:
@@ -58,10 +62,10 @@ class Model:
     """A loaded model.
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips; "classifier" classifies. Any other method raises a
-    CheckpointError that names the right one. With the same seed, a method returns the same music as its verb
-    on the command line, byte for byte; without one, a random seed is used and stored in the result. Options
-    left out, or None, default to the checkpoint's settings.
+    generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
+    (humanizes). Any other method raises a CheckpointError that names the right one. With the same seed, a
+    method returns the same music as its verb on the command line, byte for byte; without one, a random seed
+    is used and stored in the result. Options left out, or None, default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -78,7 +82,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """One of "lm", "seq2seq", "vae" and "classifier"."""
+        """One of "lm", "seq2seq", "vae", "classifier" and "performer"."""
         return self.checkpoint.config.family
 
     @property
@@ -135,7 +139,7 @@ class Model:
             sampling=sampling,
         )
         written = verb(self.checkpoint, wanted)
-        pieces = _numbered(written.results, seed, words=written.words, precision=sampling.precision)
+        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -177,8 +181,8 @@ class Model:
         )
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
-        joined = [join(melody.verbatim, each, melody.pad) for each in results]
-        pieces = _numbered(joined, seed, precision=sampling.precision)
+        joined = (join(melody.verbatim, each, melody.pad) for each in results)
+        pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -189,7 +193,7 @@ class Model:
     def fill(
         self, tune: Music, *, num: int | None = None, **arguments: Unpack[FillArguments]
     ) -> Piece | Pieces:
-        """Fill bars of a piece with new music; everything else stays unchanged, event for event.
+        """Fill bars or tracks of a piece with new music; everything else stays unchanged, event for event.
 
         Args:
             tune: a file, a Score or a Piece.
@@ -197,36 +201,31 @@ class Model:
             **arguments: see below.
 
         Returns:
-            One `Piece`, or `Pieces` if `num` is set, the one first after which what follows is most likely.
+            One `Piece`, or `Pieces` if `num` is set, the best first: see `musegen.generation.ranking`.
 
         Raises:
-            MusegenError: the model is not a language model, or does not support what is requested.
+            MusegenError: the model fills nothing, or does not support what is requested.
         """
         verb, options, sampling, seed = self._call(
             "fill", FillOptions, {"num": 1 if num is None else num, **arguments}
         )
-        source = read_gaps(tune, options.bars, until=options.until)
-        say_misfits("the tune", source.score, self.checkpoint.tokenizer)
-        gapped = choose_tracks(source, self.checkpoint, options.melody)
+        source, gapped = cells_of(tune, options, self.checkpoint)
         filled = verb(
             self.checkpoint,
             gapped,
             num=options.num,
             rank=options.rank,
-            keeps_rhythm=options.rhythm == "keep",
+            controls=Controls(options.rhythm == "keep", options.contour == "keep", options.density),
             sampling=sampling,
             seed=seed,
         )
-        results = [filled_result(source, gapped, each) for each in filled]
-        pieces = _numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
+        results = filled_results(source, gapped, filled, density=options.density)
+        pieces = numbered(results, seed, words=changed_words(filled), precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @with_options(ReconstructOptions)
     def reconstruct(self, clip: Music, **arguments: Unpack[ReconstructArguments]) -> Piece:
-        """Reconstruct a clip.
-
-        Args:
-            clip: a file, a Score or a Piece; the clip selected from it is reported.
+        """Reconstruct a clip of a file, a Score or a Piece; the clip selected from it is reported.
 
         Raises:
             MusegenError: the model is not a clip model (VAE), or there is no such clip.
@@ -289,7 +288,7 @@ class Model:
         )
         measured = of_variations([source.score, *(each.score for each in results)], self.clip_bars)
         own = self._own("yours", source)
-        return _numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
+        return numbered(results, seed, source=own, measured=measured, precision=sampling.precision)
 
     def classify(self, music: Music) -> "Classified":
         """The most likely label of music, and the probability of each label.
@@ -302,7 +301,23 @@ class Model:
         Raises:
             MusegenError: the model is not a classifier, or the music cannot be read.
         """
-        return cast("Classified", self.function_of("classify")(self.checkpoint, read_described(music)))
+        classify = function_of(self.checkpoint, "classify")
+        return cast("Classified", classify(self.checkpoint, read_described(music)))
+
+    @with_options(HumanizeOptions)
+    def humanize(self, score: Music, **arguments: Unpack[HumanizeArguments]) -> Pieces:
+        """Play a score: takes of it, in which each note has a shift, a velocity and a length.
+
+        Args:
+            score: a file with its notes on the grid, a Score or a Piece; all but its notes stays unchanged.
+
+        Raises:
+            MusegenError: the model is not a performer or knows no instrument of the score, or the score was
+                played already.
+        """
+        verb, options, _, seed = self._call("humanize", HumanizeOptions, arguments)
+        source = read_score_file(score, self.checkpoint, options.only)
+        return numbered(taken_results(source, self.checkpoint, verb, options, seed), seed)
 
     def _call(
         self, verb: str, kind: type[Options], arguments: Mapping[str, Any]
@@ -313,22 +328,13 @@ class Model:
             CheckpointError: the family does not have this verb.
             ConfigError: an option is not allowed.
         """
-        function, options = self.function_of(verb), make_options(kind, arguments)
-        sampling = replace(self.checkpoint.config.sampling, **options.sampling)
+        function, options = function_of(self.checkpoint, verb), make_options(kind, arguments)
+        own = options.sampling if isinstance(options, VerbOptions) else {}
+        sampling = replace(self.checkpoint.config.sampling, **own)
         if sampling.compiled:
             say("⟨compiled⟩ is no longer needed, and is ignored: the steps of a model are exported instead")
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         return function, options, sampling, seed
-
-    def function_of(self, verb: str) -> Callable[..., Any]:
-        """The function of a verb, see `families.py`; raises a CheckpointError if the family has none."""
-        family = family_of(self.family)
-        if verb not in family.verbs:
-            raise CheckpointError(
-                f"{self.name} is of family {self.family}, not "
-                f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
-            )
-        return cast(Callable[..., Any], load(family.verbs[verb]))
 
     def _clip(self, music: Music, options: ReconstructOptions | VaryOptions) -> Clip:
         return read_clip(music, self.checkpoint, from_bar=options.from_bar, melody=options.melody)
@@ -340,8 +346,3 @@ class Model:
     def _only(self, pieces: Pieces) -> Piece:
         """The only piece, titled with the name of the model."""
         return replace(pieces[0], title=self.name)
-
-
-def _numbered(results: Iterable[Result], seed: int, **more: Any) -> Pieces:
-    pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
-    return Pieces(pieces, seed=seed, **more)

@@ -196,3 +196,9 @@ def write_music(score: ScoreTick, path: Path, *, title: str, user_tracks: Collec
         case _:
             return write_score(score, path, user_tracks=user_tracks)
     return []
+
+
+def numbered(results: Iterable[Result], seed: int, **more: Any) -> Pieces:
+    """Results as pieces with the titles "1", "2", ...; `more` are the other arguments of `Pieces`."""
+    pieces = (Piece(str(number), result, seed) for number, result in enumerate(results, start=1))
+    return Pieces(pieces, seed=seed, **more)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
-from musegen.config.options import SamplingOptions, field_help
+from musegen.config.options import SamplingOptions, VerbOptions, field_help
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +21,8 @@ def with_options(kind: type) -> Callable[[F], F]:
         names = {each.name for each in positional}
         options = [each for each in fields(kind) if each.name not in names and "group" not in each.metadata]
         defaults = {each.name: None if each.default is MISSING else each.default for each in options}
-        options += fields(SamplingOptions)
+        shared = fields(SamplingOptions) if issubclass(kind, VerbOptions) else ()
+        options += shared
         signature = positional + [
             inspect.Parameter(
                 each.name,

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
@@ -20,11 +21,14 @@ from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
+from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
 from musegen.models.position.features import Tracker
 from musegen.models.seq2seq import Seq2Seq
 from musegen.models.vae import VAE, ClipEncoder
+from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
+from musegen.tokenizers.holes import source_tables
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
@@ -41,18 +45,21 @@ def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
-    """Build an accompaniment model (seq2seq), with a chord planner if configured."""
+    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes."""
     settings: dict[str, Any] = asdict(config.model)
     features = settings.pop("features")
     target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
-    melody = melody_tokenizer(tokenizer).tables
+    source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     encoder = Encoder(
-        tracker=make_tracker(melody, ()),
-        bar_positions=_bar_positions(melody),
+        tracker=make_tracker(source, ()),
+        bar_positions=_bar_positions(source),
+        has_holes=config.fills,
         **settings | {"num_layers": config.encoder.num_layers, "heads": _encoder_heads(config)},
     )
     is_aligned = config.encoder.alignment == "now"
-    extra = {"extra_references": int(is_aligned), "features": features}
+    ahead = config.model.lookback if config.fills and is_aligned else ()
+    given = encoder.tracker.num_given + len(ahead) if config.fills else 1
+    extra = {"extra_references": given * is_aligned, "features": features}
     decoder = StreamDecoder(tracker=target, **extra, **settings)
     planner = reader = None
     if config.plans(tokenizer.tables.voices):
@@ -64,6 +71,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
         decoder=decoder,
         alignment=config.encoder.alignment,
         reach=config.encoder.reach,
+        ahead=ahead,
         planner=planner,
         reader=reader,
     )
@@ -142,6 +150,13 @@ def build_classifier(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Cla
         is_recurrent, channels = settings.encoder == "crnn", settings.embedding_dim
         encoder = RollConvolutions(tables, channels=channels, is_recurrent=is_recurrent, **sizes)
     return Classifier(encoder, classes=len(settings.classes), **shared)
+
+
+def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Performer:
+    """Build a performer, which reads notes, not tokens."""
+    settings: dict[str, Any] = asdict(config.model)
+    del settings["lookback"], settings["features"]
+    return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:

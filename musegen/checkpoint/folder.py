@@ -18,7 +18,7 @@ from musegen.checkpoint.weights import check_sizes, load_weights
 from musegen.config.from_json import parse_config
 from musegen.config.settings import TrainConfig
 from musegen.errors import CheckpointError, ConfigError, TokenError
-from musegen.families import family_of
+from musegen.families import example_of, family_of
 from musegen.files import resume_command, write_atomic, write_json
 from musegen.tokenizers import Tokenizer, load_tokenizer
 
@@ -64,7 +64,7 @@ class Checkpoint:
         is_doubled = self.data.get("notes_per_onset", 1.0) > MAX_DOUBLED
         is_pitched = self.data.get("program", 0) >= 0
         return (
-            self.config.writes == "pieces"
+            (self.config.writes == "pieces" or self.config.fills)
             and is_pitched
             and not (self.tokenizer.config.programs or is_doubled)
         )
@@ -256,7 +256,7 @@ def _card(name: str, dataset: str, config: TrainConfig, data: dict[str, Any]) ->
         f"# {name}\n\n"
         f"A musegen {family.noun} trained on {dataset}: {counts} pieces; "
         f"{config.model.num_layers} {config.model.cell} layers of {config.model.hidden_size}.\n\n"
-        f"    musegen {family.card_example.format(name)}\n\n"
+        f"    musegen {(example_of(config) if config.fills else family.card_example).format(name)}\n\n"
         f"Data: {(data.get('licence') or 'licensed by the owner of the music').rstrip('.')}.\n"
         "Metrics are in metrics.json; data.json lists every training piece.\n"
     )

@@ -6,10 +6,15 @@
 from typing import NamedTuple
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
 from musegen.families import family_of, load
+from musegen.music.performance import SIZES
 from musegen.tokenizers import Tokenizer, melody_tokenizer
+from musegen.tokenizers.holes import source_tables
 
+CLASSES = {"shift": 96, "velocity": 64, "stretch": 48}
+"""Of the distributions of a performer, as in models/performer.py, which imports torch."""
 COMPONENTS = 64
 """Of the mixture of a clip model, as in models/vae.py, which imports torch."""
 
@@ -50,9 +55,9 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
     own = decoder_sizes(config, tokenizer)
-    melody_vocab = len(melody_tokenizer(tokenizer).tables.kind)
+    source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     shapes = own.shapes | {
-        "encoder.embedding.weight": (melody_vocab, config.model.embedding_dim),
+        "encoder.embedding.weight": (source.vocab_size, config.model.embedding_dim),
         "near": (2 * config.encoder.reach + 1,),
     }
     return Sizes(shapes, own.layers | {"encoder.forwards.": config.encoder.num_layers})
@@ -87,3 +92,14 @@ def classifier_sizes(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Siz
         counts |= {"encoder.forwards.": layers, "encoder.backwards.": layers}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return Sizes(shapes, counts, frozenset(f"encoder.{norm}.{each}" for norm in norms for each in statistics))
+
+
+def performer_sizes(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Sizes:
+    """Tensor sizes of a performer."""
+    width, hidden = config.model.embedding_dim, config.model.hidden_size
+    shapes: dict[str, tuple[int, ...]] = {
+        f"embeddings.{number}.weight": (size, width) for number, size in enumerate(SIZES.values())
+    }
+    shapes |= {f"logits.{name}.weight": (count, 2 * hidden) for name, count in CLASSES.items()}
+    shapes["input.weight"] = (hidden, (len(SIZES) + 1) * width)
+    return Sizes(shapes, {"reader.": config.model.num_layers}, frozenset({"noise"}))

@@ -28,6 +28,7 @@ VERBS = {
     "interpolate": "interpolate between two clips",
     "vary": "generate variations of a clip",
     "classify": "label music files with a classifier",
+    "humanize": "play a score with a performer: timing, velocities and lengths",
     "export": "export a model to ONNX, to run it elsewhere",
     "evaluate": "measure how well a model predicts held-out music",
     "compare": "measure how similar generated music is to real music, without a model",

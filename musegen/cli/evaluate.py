@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from musegen.data.dataset import Dataset
 
 
+ROWS = {
+    "errors": "mean absolute errors over notes",
+    "takes": "overlap with real performances: of takes, and of two halves of these",
+}
+"""Tables of a performer, and their titles."""
+
+
 @dataclass(frozen=True)
 class Evaluate:
     """Measure nats per token and bits per note on whole pieces; lower is better.
@@ -40,9 +47,12 @@ class Evaluate:
     compared with that of the nearest training clip. Samples from its latent space, the smoothness of its
     interpolations and its sliders are measured too.
 
+    A performer plays held-out scores: the errors of its medians stand beside those of the score itself and of
+    the medians by pitch and position in the bar; its takes are compared with real performances.
+
     An accompaniment model (seq2seq) also accompanies the melodies of the pieces, next to three references:
     the human accompaniment, that of a random training piece transposed into the key, and rule-based block
-    chords.
+    chords. One trained with holes is measured by kind of hole, next to the frequencies of training.
 
     A classifier labels the pieces: accuracy, macro F1 and its mistakes, next to the most frequent label and
     n-grams of the music of each label. With --folds its settings are cross-validated instead.
@@ -63,8 +73,8 @@ class Evaluate:
     """The split; `all` is for music that the model was not trained on."""
     samples: int | None = setting(None, (lambda value: 0 <= value <= 1000, "from 0 (none) to 1000"))
     """Number of samples: of accompaniments per melody (default: 1), of clips from the latent space (default:
-    200), or of pieces from a language model (default: 50; at least 2). 0: no samples, nor what is measured
-    on them."""
+    200), of pieces from a language model (default: 50; at least 2), or of takes per score (default: 1). 0: no
+    samples, nor what is measured on them."""
     seed: int | None = setting(None, SEED)
     """Random seed of the samples. Default: 0."""
     limit: int | None = setting(None, ONE_UP)
@@ -108,12 +118,21 @@ def main(argv: list[str]) -> None:
     if arguments.json:
         print_json(figures)
         return
+    _print(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+
+
+def _print(figures: dict[str, Any], training: str) -> None:
+    """Print the result; `training` is what n-grams are fitted to, in words."""
     tables = {name for name, value in figures.items() if isinstance(value, dict | list)}
     print_facts({name: value for name, value in figures.items() if name not in tables})
     if "by_kind" in figures:
         from musegen.cli.likelihood import print_likelihood
 
-        print_likelihood(figures, "its training data" if is_own else f"the training pieces of {dataset.name}")
+        print_likelihood(figures, training)
+    if "fills" in figures:
+        from musegen.cli.likelihood import print_fills
+
+        print_fills(figures["fills"])
     if "systems" in figures:
         from musegen.evaluation import labelling, measures, reconstruction
 
@@ -124,6 +143,9 @@ def main(argv: list[str]) -> None:
         print_rows(figures["confusion"], "how often each label (row) was predicted as each (column)")
     if "interpolation" in figures:
         _print_latent_space(figures)
+    for name, title in ROWS.items():
+        if name in figures:
+            print_rows(figures[name], title)
     if "comparison" in figures:
         print_comparison(figures["comparison"])
 

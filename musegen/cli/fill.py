@@ -22,6 +22,8 @@ class Fill:
     $ musegen fill folk tune.mid --bars 9:12 --until end.mid --out out/
     $ musegen fill folk tune.mid --bars 5:8 --rank 16 --num 2 --out out/
     $ musegen fill folk tune.mid --bars 5:8 --rhythm keep --out out/
+    $ musegen fill folk tune.mid --bars 5:8 --contour keep --out out/
+    $ musegen fill folk tune.mid --bars 5:8 --density 3 --out out/
     """
 
     checkpoint: CheckpointName

@@ -27,6 +27,19 @@ def print_likelihood(figures: dict[str, Any], music: str) -> None:
     print(_verdict(figures, music) if baselines else NO_BASELINES)
 
 
+def print_fills(fills: dict[str, Any]) -> None:
+    """Print the figures of each kind of hole, beside those of the unigram: see `evaluate_filling`."""
+    rows = {
+        kind: {
+            **{name: row[name] for name in ("pieces", "notes", "nats_per_beat", "bits_per_note")},
+            "unigram_nats_per_beat": row["unigram"]["nats_per_beat"],
+            "unigram_bits_per_note": row["unigram"]["bits_per_note"],
+        }
+        for kind, row in fills.items()
+    }
+    print_rows(rows, "by what is missing, beside how often each token occurs in the training pieces")
+
+
 def _totals(systems: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """A row per figure, a column per system."""
     rows = {

@@ -55,6 +55,7 @@ def main(argv: list[str]) -> None:
     from musegen.cli.tables import print_facts
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
+    from musegen.data.reports import OFF_GRID
 
     names = ("split", "group", "labels", "melody", "workers", "limit", "force")
     options = {name: getattr(arguments, name) for name in names}
@@ -65,4 +66,5 @@ def main(argv: list[str]) -> None:
     else:
         print_facts(facts)
         out = shlex.quote(str(arguments.out))
-        say(f"next: musegen train lm {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")
+        family = "performer" if dataset.info["off_grid"] > OFF_GRID else "lm"
+        say(f"next: musegen train {family} {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")

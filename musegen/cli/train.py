@@ -20,7 +20,7 @@ from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
 from musegen.errors import ConfigError
-from musegen.families import FAMILIES, family_of
+from musegen.families import FAMILIES, example_of
 from musegen.files import refuse_taken
 from musegen.processes import is_first_process
 
@@ -117,7 +117,7 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
             check(arguments.run, arguments.out, **how)
         out = train(arguments.run, open_data(arguments.data, labels_of(arguments.run)), arguments.out, **how)
     if is_first:
-        example = family_of(arguments.run.family).example.format(shlex.quote(str(out)))
+        example = example_of(arguments.run).format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")
 
 

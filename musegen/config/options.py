@@ -58,11 +58,16 @@ OVERRIDES = {"group": SamplingOptions}
 """Metadata of the field that holds a verb's overrides of the checkpoint's sampling settings."""
 
 
-class VerbOptions(Checked):
+class SeededOptions(Checked):
+    """Base class of the options of a verb whose results depend on a seed."""
+
+    seed: int | None
+
+
+class VerbOptions(SeededOptions):
     """Base class of the options of a verb, which may override the checkpoint's sampling settings."""
 
     sampling: SamplingArguments
-    seed: int | None
 
     def __post_init__(self) -> None:
         """Reject values that are not allowed, among the sampling settings too."""
@@ -73,11 +78,11 @@ class VerbOptions(Checked):
             )
 
 
-Options = TypeVar("Options", bound=VerbOptions)
+Options = TypeVar("Options", bound=SeededOptions)
 
 
 def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
-    """Build the options of a verb from keyword arguments, among them those of `SamplingOptions`.
+    """Build the options of a verb from keyword arguments; most verbs also have those of `SamplingOptions`.
 
     Where an option takes several values, a single one is accepted too.
 
@@ -86,7 +91,8 @@ def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
         TypeError: an argument is unknown.
     """
     own, known = dict(arguments), {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    overrides = {each.name: own.pop(each.name, None) for each in dataclasses.fields(SamplingOptions)}
+    shared = dataclasses.fields(SamplingOptions) if issubclass(kind, VerbOptions) else ()
+    overrides = {each.name: own.pop(each.name, None) for each in shared}
     unknown = own.keys() - known
     if unknown:
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
@@ -95,13 +101,15 @@ def make_options(kind: type[Options], arguments: Mapping[str, Any]) -> Options:
             own[name] = (value,) if isinstance(value, str | int) else tuple(value)
     overrides = {name: value for name, value in overrides.items() if value is not None}
     options = kind(**own)
+    if not isinstance(options, VerbOptions):
+        return options
     return replace(options, sampling=options.sampling | overrides)  # type: ignore[type-var]
 
 
-def as_arguments(options: VerbOptions) -> dict[str, Any]:
+def as_arguments(options: SeededOptions) -> dict[str, Any]:
     """The options as keyword arguments of a method of `musegen.Model`: the inverse of `make_options`."""
     own = {name: value for name, value in vars(options).items() if name != "sampling"}
-    return own | options.sampling
+    return own | (options.sampling if isinstance(options, VerbOptions) else {})
 
 
 @cache

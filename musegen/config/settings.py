@@ -6,14 +6,13 @@ Standard library only, so that `musegen --help` stays fast. The string under a f
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self, TypeAlias
 
+from musegen.config.encoder import EncoderConfig
+from musegen.config.latent import LatentConfig
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import (
     BELOW_ONE,
     ONE_UP,
     SEED,
-    SHARE,
-    ZERO_OFF,
-    ZERO_UP,
     Check,
     Checked,
     setting,
@@ -21,7 +20,7 @@ from musegen.config.ranges import (
 from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
-Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels"]
+Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "performances"]
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
@@ -87,6 +86,9 @@ class DataConfig(Checked, prefix="data."):
     """Add a track "chords", made from the chord symbols, or else from a track of block chords."""
     drums: bool = True
     """Keep drum tracks."""
+    holes: Literal["none", "bars", "tracks", "cells"] = "none"
+    """Accompaniment models (seq2seq) only: train a model that fills missing bars, missing tracks, or cells,
+    which are bars, tracks, and bars of some tracks by turns. none: it accompanies a melody."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))
     """Maximum sequence length in training, in tokens; longer pieces are split at bar lines."""
     transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
@@ -176,47 +178,13 @@ class VAEConfig(LMConfig):
 
 
 @dataclass(frozen=True)
-class LatentConfig(Checked, prefix="latent."):
-    """The training objective of the latent space."""
-
-    beta: float = setting(0.2, ZERO_UP)
-    """Weight of the KL beyond the free bits: higher for a smoother space, lower for fidelity."""
-    free_bits: float | None = setting(None, ZERO_UP)
-    """KL per clip that is not penalised, in bits (0.69 nats each; reported KL is in nats). Default: 48; 256
-    if hierarchical (Roberts 2018)."""
-    schedule: Literal["linear", "cyclical", "constant"] = "linear"
-    """Schedule of beta: linear warm-up, cyclical annealing, or constant."""
-    warmup: float = setting(0.25, SHARE)
-    """Fraction of the steps over which beta rises, if linear."""
-    cycles: int = setting(4, ONE_UP)
-    """Number of cycles of the cyclical schedule."""
-    sliders: float = setting(0.0, ZERO_OFF)
-    """Weight of the loss that ties dimensions to density, spread, complexity and pitch; 0 is off."""
-
-
-@dataclass(frozen=True)
-class EncoderConfig(Checked, prefix="encoder."):
-    """How an accompaniment model (seq2seq) encodes the melody."""
-
-    alignment: Literal["now", "bars", "none"] = "now"
-    """now: the decoder sees the encoded melody at the current position, and attends to the bars around it;
-    bars: it attends to the bars around; none: it attends to the whole melody."""
-    num_layers: int = setting(1, ONE_UP)
-    """Number of bidirectional recurrent layers of the encoder."""
-    reach: int = setting(2, (lambda value: 0 <= value <= 16, "from 0 to 16 bars"))
-    """Number of bars before and after the current one that attention covers."""
-    plan: bool | None = None
-    """First plan chords and note density for each half bar, then generate the notes. Default: on for event
-    tokens (remi)."""
-
-
-@dataclass(frozen=True)
 class TrainConfig(Checked):
     """All settings of a training run, saved as the config.json of its checkpoint."""
 
     family: ClassVar[str] = "lm"
     writes: ClassVar[Writes] = "pieces"
-    """What comes out: whole pieces, accompaniments to melodies, clips of a few bars, or labels."""
+    """What comes out: whole pieces, accompaniments to melodies, clips of a few bars, labels, or how notes are
+    played."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -235,6 +203,10 @@ class TrainConfig(Checked):
                 f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "
                 "leave it out, or use ⟨tokenizer⟩ remi"
             )
+        if self.fills and self.writes != "accompaniments":
+            raise ConfigError(
+                f"⟨data.holes⟩ is for family seq2seq, and this is family {self.family}: leave it out"
+            )
         if self.tokenizer.lengths and self.writes != "pieces":
             raise ConfigError(
                 "⟨tokenizer.lengths⟩ is for language models, which generate whole pieces: leave it out"
@@ -246,6 +218,16 @@ class TrainConfig(Checked):
         is_default = self.writes == "pieces" and self.tokenizer.kind in ("auto", "remi")
         lengths = is_default if self.tokenizer.lengths is None else self.tokenizer.lengths
         return replace(self.tokenizer, lengths=lengths)
+
+    @property
+    def fills(self) -> bool:
+        """Whether the model fills holes in pieces."""
+        return self.data.holes != "none"
+
+    @property
+    def pairs(self) -> bool:
+        """Whether pieces are separated into melody and accompaniment."""
+        return self.writes == "accompaniments" and not self.fills
 
     @property
     def is_extendable(self) -> bool:
@@ -288,13 +270,27 @@ class Seq2SeqTrainConfig(TrainConfig):
     model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
+    def __post_init__(self) -> None:
+        """Reject values that are not allowed, and those that do not go with holes."""
+        super().__post_init__()
+        holes, data = self.data.holes, self.data
+        others: dict[str, object] = {"data.melody": data.melody, "data.accompaniment": data.accompaniment}
+        others |= {"encoder.plan": self.encoder.plan, "tokenizer.tempo": self.tokenizer.tempo}
+        for name, value in others.items():
+            if self.fills and value:
+                raise ConfigError(f"⟨{name}⟩ does not go with ⟨data.holes⟩ {holes}: leave it out")
+        if holes in ("tracks", "cells") and data.tracks == "melody":
+            raise ConfigError(
+                f"⟨data.holes⟩ {holes} needs several tracks: with ⟨data.tracks⟩ melody use bars"
+            )
+
     def plans(self, voices: int) -> bool:
-        """See `TrainConfig.plans`; by default with event tokens."""
+        """See `TrainConfig.plans`; by default with event tokens, but not with holes."""
         if self.encoder.plan and voices:
             raise ConfigError(
                 "⟨encoder.plan⟩ is for event tokens: leave it out, or leave out ⟨tokenizer⟩ grid"
             )
-        return not voices if self.encoder.plan is None else self.encoder.plan
+        return not (voices or self.fills) if self.encoder.plan is None else self.encoder.plan
 
 
 @dataclass(frozen=True)

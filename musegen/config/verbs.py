@@ -1,4 +1,4 @@
-"""The verbs that sample music: one frozen dataclass of options for each, each option declared once.
+"""The verbs that sample: one frozen dataclass of options for each, each option declared once.
 
 See `options` for how the command line, the Python API and the manifest are made from them. The TypedDicts
 list the same arguments for type checkers, and a test compares the two.
@@ -7,9 +7,9 @@ list the same arguments for type checkers, and a test compares the two.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from musegen.config.options import OVERRIDES, SamplingArguments, VerbOptions
+from musegen.config.options import OVERRIDES, SamplingArguments, SeededOptions, VerbOptions
 from musegen.config.ranges import SEED, Check, setting
 from musegen.errors import ConfigError
 
@@ -137,17 +137,27 @@ class FillOptions(VerbOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
-    """Bars to fill (required), from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1;
-    repeats count as played."""
+    """Bars to fill, from 1, both included: 5:8, 4, or several ranges (2:3 7:8). A pickup is bar 1; repeats
+    count as played. Required without --tracks; default with it: all bars."""
+    tracks: tuple[str, ...] = ()
+    """Tracks to fill, by name, number from 1, role (bass, drums, ...) or program:N, several with commas:
+    "bass,drums"; for models trained with --data.holes. Default: all that the model writes."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     rank: int | None = setting(None, (lambda value: 1 <= value <= 1000, "from 1 to 1000"))
-    """Sample this many, and keep the --num after which the music that follows is most likely. Default: 8, or
-    --num if that is more or nothing follows."""
+    """Sample this many, and keep the --num most likely ones, the first bar after each gap included. Default:
+    16, or --num if that is more; with models trained with holes, which read what follows, --num."""
+    chords: str | None = None
+    """Chords that the new music follows, such as "C Am F,G C", repeated to the end; for models trained with
+    --data.chords. Default: the chord symbols of the file."""
     until: Any = field(default=None, metadata={"typed": Path})
     """A music file that comes after the tune: the bars to fill are those between the two."""
     rhythm: Literal["new", "keep"] = "new"
     """keep: new pitches to the onsets and durations that the bars have now."""
+    contour: Literal["new", "keep"] = "new"
+    """keep: new pitches that also rise, fall and repeat as those that the bars have now."""
+    density: float | None = setting(None, (lambda value: 0 < value <= 1000, "above 0, up to 1000"))
+    """Number of notes per bar in the bars to fill, on average. Default: sampled by the model."""
     melody: str | None = setting(None, MELODY)
     """Models of one line only: the track to fill, by name, number from 1, role (top, ...) or program:N.
     Default: detected."""
@@ -156,8 +166,14 @@ class FillOptions(VerbOptions):
     """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
 
     def __post_init__(self) -> None:
-        """Reject values that are not allowed, and a `rank` below `num`."""
+        """Reject values that are not allowed, a `rank` below `num`, and a density of a kept rhythm."""
         super().__post_init__()
+        kept = [name for name in ("rhythm", "contour") if getattr(self, name) == "keep"]
+        if self.density is not None and kept:
+            raise ConfigError(
+                f"⟨density⟩ is {self.density:g}, and ⟨{kept[0]}⟩ keep writes as many notes as there are: "
+                "use only one of them"
+            )
         if self.rank is not None and self.rank < self.num:
             raise ConfigError(
                 f"⟨rank⟩ is {self.rank}: it must be at least ⟨num⟩, {self.num}, of which it keeps"
@@ -168,9 +184,13 @@ class FillArguments(SamplingArguments, total=False):
     """`FillOptions` without `num`, as keyword arguments of `Model.fill`."""
 
     bars: str | Sequence[str]
+    tracks: str | Sequence[str]
+    chords: str | None
     rank: int | None
     until: Any
     rhythm: Literal["new", "keep"]
+    contour: Literal["new", "keep"]
+    density: float | None
     melody: str | None
     seed: int | None
 
@@ -279,3 +299,30 @@ class VaryArguments(ReconstructArguments, total=False):
     spread: float | None
     complexity: float | None
     pitch: float | None
+
+
+@dataclass(frozen=True)
+class HumanizeOptions(SeededOptions):
+    """Takes of a score by a performer."""
+
+    amount: float = setting(1.0, (lambda value: 0 <= value <= 1, "from 0 (the score as it is) to 1"))
+    """How far from the score to go: 0 is the score as it is, 1 the whole take."""
+    keep: Literal["timing", "velocity"] | None = None
+    """timing: onsets and lengths stay as they are; velocity: velocities stay. Default: neither."""
+    only: tuple[str, ...] = ()
+    """Play only these parts: names, roles (drums, piano, bass, ...) or program:N, such as "drums,bass"; the
+    others stay as they are. Default: all whose instruments the model knows."""
+    num: int = setting(1, NUM)
+    """Number of takes."""
+    seed: int | None = setting(None, SEED)
+    """Makes a run repeatable. Default: a random seed, recorded in the manifest."""
+
+
+class HumanizeArguments(TypedDict, total=False):
+    """`HumanizeOptions`, as keyword arguments of `Model.humanize`."""
+
+    amount: float
+    keep: Literal["timing", "velocity"] | None
+    only: str | Sequence[str]
+    num: int
+    seed: int | None

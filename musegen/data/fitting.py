@@ -26,6 +26,7 @@ def fit_tokenizer(
     data: DataConfig | None = None,
     *,
     pairs: bool = False,
+    fills: bool = False,
     lines: bool = False,
     names: bool = True,
 ) -> Tokenizer:
@@ -36,6 +37,7 @@ def fit_tokenizer(
         config: settings of the user.
         data: which tracks to use.
         pairs: fit to the accompaniments, not the melodies.
+        fills: several voices are on a grid by default, as accompaniments are.
         lines: use a line tokenizer by default, for clips of melodies.
         names: tell tracks of one program apart by their names; then music with others cannot be encoded.
 
@@ -50,7 +52,8 @@ def fit_tokenizer(
     parts = shared_parts(scores) if names else []
     if config.kind == "auto":
         # Simultaneous voices are better modelled on a grid than as a sequence of notes.
-        config = replace(config, kind="grid" if pairs and _are_voices(scores) else "remi")
+        is_grid = pairs or (fills and any(len(score.tracks) > 1 for score in scores))
+        config = replace(config, kind="grid" if is_grid and _are_voices(scores) else "remi")
     if config.kind == "grid":
         config = replace(config, positions=config.positions or _fit_positions(scores))
         return GridTokenizer.build(config, time_signatures=metres, parts=parts or _voices(scores))

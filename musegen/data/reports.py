@@ -23,7 +23,7 @@ def warnings(pieces: list[IndexEntry], how: str, off_grid: float, grouping: Grou
     if off_grid > OFF_GRID:
         found.append(
             f"{off_grid:.0%} of the onsets lie off the grid: this is performance timing, not notation; "
-            "models of bars and beats need quantised music"
+            "models of bars and beats need quantised music, and a performer learns from it"
         )
     if how == "content":
         found += _few_groups(pieces, grouping)

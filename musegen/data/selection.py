@@ -18,6 +18,8 @@ from musegen.music.roles import fits, listed, track_role
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
 
+MELODY = "melody"
+"""Name of the melody track of models that fill chords or melodies."""
 LISTED_PIECES, LISTED_TRACKS = 100, 12
 """Pieces whose tracks are listed in a message, and the most tracks in it."""
 
@@ -71,6 +73,8 @@ def select_tracks(
         score, rests = filled.score, len(filled.rests)
     if config.chords:
         score = with_chord_track(score, piece.melody)
+    if config.chords and config.holes != "none" and piece.melody >= 0:
+        score = named_melody(score, piece.melody)
     if not pairs and config.tracks == "all":
         kept = [track for track in score.tracks if config.drums or not track.is_drum]
         return Selected(_with_tracks(score, kept, "no track but drums"), None, rests)
@@ -80,6 +84,13 @@ def select_tracks(
         return Selected(alone, None, rests)
     others = [track for index, track in enumerate(score.tracks) if index != melody]
     return Selected(_with_tracks(score, _accompaniment(others, config), "no track"), skyline(alone), rests)
+
+
+def named_melody(score: Score, melody: int) -> Score:
+    """The Score in which the melody track is named so, by which a model tells it from the chords."""
+    named = score.copy()
+    named.tracks[melody].name = MELODY
+    return named
 
 
 def _melody(score: ScoreTick, piece: IndexEntry, requested: str | None) -> int:
@@ -125,17 +136,17 @@ def _with_tracks(score: Score, tracks: list[TrackTick], fault: str) -> ScoreTick
     return chosen
 
 
-def encode_melody(melody: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
-    """Ids of a melody of one line, from BOS to EOS, (S,).
+def encode_given(score: ScoreTick, tokenizer: WholeTokenizer) -> Ints:
+    """Ids of music that is only read, such as a melody that is accompanied, from BOS to EOS, (S,).
 
-    Notes finer than a grid are dropped: the melody is only input here, and copied to the output verbatim.
+    Notes finer than a grid are dropped: they are copied to the output verbatim.
 
     Raises:
         TokenError: it cannot be encoded.
     """
     if isinstance(tokenizer, GridTokenizer):
-        return tokenizer.encode(melody, lossy=True)
-    return tokenizer.encode(melody)
+        return tokenizer.encode(score, lossy=True)
+    return tokenizer.encode(score)
 
 
 def source_and_target(
@@ -152,7 +163,7 @@ def source_and_target(
     Raises:
         TokenError: the melody cannot be encoded.
     """
-    source = encode_melody(melody, melody_tokenizer)
+    source = encode_given(melody, melody_tokenizer)
     metres = max(bar_metres(source, melody_tokenizer), bar_metres(target, tokenizer), key=len)
     return fill_bars(source, melody_tokenizer, metres), fill_bars(target, tokenizer, metres)
 

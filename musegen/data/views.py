@@ -4,7 +4,6 @@ A view is keyed by the music of the dataset, the tokenizer and the selected trac
 never read. Ids are concatenated in one memory-mapped array.
 """
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -16,15 +15,22 @@ import numpy as np
 import numpy.typing as npt
 from symusic.core import ScoreTick
 
-from musegen.config.settings import DataConfig
+from musegen.config.settings import DataConfig, TrainConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset, IndexEntry
 from musegen.data.left_out import in_words
 from musegen.data.selection import Selected, select, source_and_target, tracks_there
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.files import write_array, write_json
-from musegen.music.metre import PHRASE_BARS
-from musegen.tokenizers import Kind, Tables, Tokenizer, WholeTokenizer, melody_tokenizer, whole_tokenizer
+from musegen.tokenizers import (
+    GridTokenizer,
+    Kind,
+    Tables,
+    Tokenizer,
+    WholeTokenizer,
+    melody_tokenizer,
+    whole_tokenizer,
+)
 from musegen.tokenizers.tables import Ints
 
 CHUNK_PIECES = 256
@@ -65,6 +71,8 @@ class TokenView:
     """The melodies, if the streams are accompaniments."""
     odd_bars: int = 0
     """Number of bars that were filled up to a metre of the tokenizer."""
+    too_fine: int = 0
+    """Number of notes that are finer than the grid and left out."""
 
     def stream(self, index: int) -> npt.NDArray[np.int64]:
         """Ids of piece `index` from BOS to EOS, (T,)."""
@@ -83,7 +91,12 @@ class TokenView:
 
 
 def token_view(
-    dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None, *, pairs: bool = False
+    dataset: Dataset,
+    tokenizer: Tokenizer,
+    data: DataConfig | None = None,
+    *,
+    pairs: bool = False,
+    lossy: bool = False,
 ) -> TokenView:
     """Encode every piece of a dataset, or open the cached view.
 
@@ -92,16 +105,18 @@ def token_view(
         tokenizer: of the target; for a line tokenizer, its `events` encode whole pieces.
         data: which tracks to use.
         pairs: separate each piece into melody and accompaniment.
+        lossy: leave out notes that are finer than a grid, not the pieces that have some.
 
     Raises:
         DataError: no piece could be encoded; the message counts the reasons.
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs, *["chords"] * data.chords]
+    selection += ["lossy"] * lossy
     recipe = [5, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
-        _build(folder, dataset, tokenizer, data, pairs=pairs)
+        _build(folder, dataset, tokenizer, data, pairs=pairs, lossy=lossy)
     facts = json.loads((folder / "view.json").read_text("utf-8"))
     if not facts["kept"]:
         reasons = in_words(facts["skipped"])
@@ -119,14 +134,35 @@ def token_view(
         pieces=[dataset.pieces[index] for index in facts["kept"]],
         skipped=facts["skipped"],
         odd_bars=facts["odd_bars"],
+        too_fine=facts.get("too_fine", 0),
         tempo=facts["tempo"],
         program=facts["program"],
         sources=sources,
     )
 
 
+def config_view(
+    config: TrainConfig, dataset: Dataset, tokenizer: Tokenizer, data: DataConfig | None = None
+) -> TokenView:
+    """The streams that a model with this configuration is trained on.
+
+    Args:
+        config: of its training.
+        dataset: the music.
+        tokenizer: of the model.
+        data: which tracks to use. Default: those of the configuration.
+    """
+    return token_view(dataset, tokenizer, data or config.data, pairs=config.pairs, lossy=config.fills)
+
+
 def _build(
-    folder: Path, dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
+    folder: Path,
+    dataset: Dataset,
+    tokenizer: WholeTokenizer,
+    data: DataConfig,
+    *,
+    pairs: bool,
+    lossy: bool,
 ) -> None:
     streams: list[npt.NDArray[np.uint16]] = []
     melodies: list[npt.NDArray[np.uint16]] = []
@@ -134,10 +170,10 @@ def _build(
     kept: list[int] = []
     tempos: list[float] = []
     skipped: Counter[str] = Counter()
-    odd_bars = 0
+    odd_bars = too_fine = 0
     programs: Counter[int] = Counter()
     has_drums = bool(tokenizer.tables.is_drum.any())
-    encoded = _encoded(dataset, tokenizer, data, pairs=pairs)
+    encoded = _encoded(dataset, tokenizer, data, pairs=pairs, lossy=lossy)
     for index, piece in enumerate(progress(encoded, len(dataset.pieces), "Tokenizing")):
         if isinstance(piece, MusegenError):
             skipped[str(piece)] += 1
@@ -150,12 +186,16 @@ def _build(
         # Drums that are not in the stream are not predicted, so they are not counted.
         encoded_tracks = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in encoded_tracks))
+        if lossy and tokenizer.tables.voices:
+            kept_notes = int((tokenizer.tables.kind[piece.stream] == Kind.PITCH).sum())
+            too_fine, notes[-1] = too_fine + notes[-1] - kept_notes, kept_notes
         tempos.append(score.tempos[0].qpm if len(score.tempos) else 120.0)
         programs.update(track.program for track in score.tracks if not track.is_drum)
     facts = {
         "kept": kept,
         "skipped": dict(skipped),
         "odd_bars": odd_bars,
+        "too_fine": too_fine,
         "tempo": float(np.median(tempos)) if tempos else 120.0,
         "program": programs.most_common(1)[0][0] if programs else 0,
     }
@@ -175,7 +215,7 @@ class _Encoded(NamedTuple):
 
 
 def _encoded(
-    dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool
+    dataset: Dataset, tokenizer: WholeTokenizer, data: DataConfig, *, pairs: bool, lossy: bool
 ) -> Iterator[_Encoded | MusegenError]:
     """Every piece of a dataset with its ids, in order, or its error."""
     source_tokenizer = melody_tokenizer(tokenizer) if pairs else tokenizer
@@ -184,7 +224,11 @@ def _encoded(
         pieces = dataset.pieces[start : start + CHUNK_PIECES]
         selected = [attempt(select, dataset, piece, data, pairs=pairs, metres=metres) for piece in pieces]
         scores = (each if isinstance(each, MusegenError) else each.score for each in selected)
-        for each, stream in zip(selected, tokenizer.encode_all(scores), strict=True):
+        if isinstance(tokenizer, GridTokenizer):
+            streams = tokenizer.encode_all(scores, lossy=lossy)
+        else:
+            streams = tokenizer.encode_all(scores)
+        for each, stream in zip(selected, streams, strict=True):
             if isinstance(each, MusegenError):
                 yield each
             elif isinstance(stream, MusegenError):
@@ -205,114 +249,3 @@ def _paired(
 def _save_streams(folder: Path, prefix: str, streams: list[npt.NDArray[np.uint16]]) -> None:
     write_array(folder / f"{prefix}ids.npy", np.concatenate(streams) if streams else np.zeros(0, np.uint16))
     write_array(folder / f"{prefix}offsets.npy", np.cumsum([0, *map(len, streams)], dtype=np.int64))
-
-
-@dataclass(frozen=True)
-class Window:
-    """A training window of a view: ids[start:stop], of which the first is only input."""
-
-    start: int
-    stop: int
-    source_start: int = 0
-    """The same bars of the melody; 0 to 0 without melodies."""
-    source_stop: int = 0
-
-    @property
-    def length(self) -> int:
-        """Number of predicted ids."""
-        return self.stop - self.start - 1
-
-
-def cut_windows(view: TokenView, kind: npt.NDArray[np.int64], *, split: str, longest: int) -> list[Window]:
-    """Cut each stream of a split into windows on bar lines.
-
-    Every id after a stream's first is predicted in exactly one window. A window has at most
-    `longest` ids, or one bar if that is longer; if possible, its length is a multiple of 16 bars, so
-    that the bar count within phrases is the same in each.
-
-    Args:
-        view: the streams.
-        kind: `Kind` of each id, (V,).
-        split: "train", "valid" or "test".
-        longest: maximum number of ids.
-    """
-    windows = []
-    for index in view.indices(split):
-        lines = bar_lines(view.ids, view.offsets, index, kind)
-        cuts = [*_cut_bars(lines, longest), len(lines) - 1]
-        for first, last in itertools.pairwise(cuts):
-            # The bar token that starts the next window is the last target of this one.
-            stop = int(lines[last]) + (last < len(lines) - 1)
-            windows.append(Window(int(lines[first]), stop, *_source_bars(view, index, first, last)))
-    return windows
-
-
-def cut_excerpts(view: TokenView, kind: npt.NDArray[np.int64], bars: int) -> list[Window]:
-    """Excerpts of `bars` bars (or whole shorter pieces) of the training pieces, overlapping by half.
-
-    They start with a bar line or BOS; the last one of a piece ends with it.
-
-    Args:
-        view: the streams.
-        kind: `Kind` of each id, (V,).
-        bars: per excerpt.
-    """
-    excerpts = []
-    for index in view.indices("train"):
-        lines = bar_lines(view.ids, view.offsets, index, kind)
-        latest = max(0, len(lines) - 1 - bars)
-        for first in sorted({*range(0, latest, max(1, bars // 2)), latest}):
-            last = min(first + bars, len(lines) - 1)
-            span = int(lines[first]), int(lines[last])
-            excerpts.append(Window(*span, *_source_bars(view, index, first, last)))
-    return excerpts
-
-
-def random_window(
-    view: TokenView, kind: npt.NDArray[np.int64], index: int, longest: int, rng: np.random.Generator
-) -> Window:
-    """A window of a piece that begins with a random bar, with at most `longest` ids, or one bar.
-
-    Args:
-        view: the streams.
-        kind: `Kind` of each id, (V,).
-        index: of the piece.
-        longest: maximum number of ids; a piece that has no more is one window.
-        rng: of the choice.
-    """
-    lines = bar_lines(view.ids, view.offsets, index, kind)
-    # The last bar with which a window can begin and still be full.
-    latest = int(np.searchsorted(lines, max(lines[-1] - longest, lines[0])))
-    first = int(rng.integers(0, min(latest, len(lines) - 2) + 1))
-    last = max(first + 1, int(np.searchsorted(lines, lines[first] + longest, side="right")) - 1)
-    return Window(int(lines[first]), int(lines[last]))
-
-
-def bar_lines(ids: npt.NDArray[np.uint16], offsets: Ints, index: int, kind: Ints) -> Ints:
-    """Indices of the bar starts of a stream, the first at its BOS, and of its end, (bars + 1,)."""
-    begin, end = offsets[index : index + 2]
-    bars = begin + np.flatnonzero(kind[ids[begin:end]] == Kind.BAR)
-    return np.concatenate([[begin], bars[1:], [end]])
-
-
-def _cut_bars(lines: Ints, longest: int) -> list[int]:
-    """The first bar of each window, from 0."""
-    cuts, bar = [0], 0
-    while lines[-1] - lines[bar] > longest:
-        fitting = int(np.searchsorted(lines[:-1], lines[bar] + longest, side="right")) - 1
-        stop = max(fitting, bar + 1)
-        if stop - bar >= PHRASE_BARS:
-            stop = bar + (stop - bar) // PHRASE_BARS * PHRASE_BARS
-        if stop >= len(lines) - 1:
-            break
-        bar = stop
-        cuts.append(bar)
-    return cuts
-
-
-def _source_bars(view: TokenView, index: int, first: int, last: int) -> tuple[int, int]:
-    """Start and end of bars `first` to `last` of the melody of a piece."""
-    if view.sources is None:
-        return 0, 0
-    lines = bar_lines(view.sources.ids, view.sources.offsets, index, view.sources.tables.kind)
-    return int(lines[first]), int(lines[last])

@@ -18,6 +18,7 @@ from musegen.data.views import TokenView
 from musegen.errors import DataError
 from musegen.evaluation.baselines import MelodyAndScore, block_chords, random_retrieval
 from musegen.evaluation.comparison import Evaluation, EvaluationArguments, samples_and_seed
+from musegen.evaluation.filling import evaluate_filling
 from musegen.evaluation.likelihood import model_view, split_likelihood
 from musegen.evaluation.measures import MEASURES, Standards, measure, standards, without_melody
 from musegen.evaluation.ngrams import likelihood_figures
@@ -30,6 +31,7 @@ from musegen.tokenizers.grid import UNNAMED
 
 SAMPLED_IDS = 100_000
 """Number of tokens of the pieces that are accompanied by default: a few minutes on a CPU."""
+LN2 = float(np.log(2))
 SYSTEMS = ("model", "human", "random_retrieval", "block_chords")
 Values = dict[str, dict[str, NDArray[np.float64]]]
 """The measures of each system, (pieces,) each: the mean over a piece's samples, NaN without a value."""
@@ -61,13 +63,17 @@ def evaluate_seq2seq(
         DataError: the split is empty, or nothing in it can be encoded.
     """
     (samples, seed), limit = samples_and_seed(arguments, 1), arguments.get("limit")
-    view = model_view(checkpoint, dataset)
-    found = split_likelihood(checkpoint, dataset, view, split)
-    figures = likelihood_figures(checkpoint, dataset, view, split, found)
+    view, own = model_view(checkpoint, dataset), dict[str, NDArray[np.float64]]()
+    if checkpoint.config.fills:
+        figures = evaluate_filling(checkpoint, dataset, view, split)
+        samples = samples if can_accompany(checkpoint) else 0
+    else:
+        found = split_likelihood(checkpoint, dataset, view, split)
+        figures = likelihood_figures(checkpoint, dataset, view, split, found)
+        own |= {"nats_per_beat": found.nats / found.beats, "bits_per_note": found.nats / found.notes / LN2}
     if not samples:
         return Evaluation(figures)
     values = measure_accompaniments(checkpoint, dataset, view, split, samples=samples, seed=seed, limit=limit)
-    own = {"nats_per_beat": found.nats / found.beats, "bits_per_note": found.nats / found.notes / np.log(2)}
     values["model"] = own | values["model"]
     figures |= {
         "accompanied": len(values["model"]["chord_tone_rate"]),
@@ -76,6 +82,12 @@ def evaluate_seq2seq(
         "systems": {system: _intervals(of_system) for system, of_system in values.items()},
     }
     return Evaluation(figures)
+
+
+def can_accompany(checkpoint: Checkpoint) -> bool:
+    """Whether a model writes the other tracks of a melody; not if only bars were missing in training."""
+    config = checkpoint.config
+    return config.pairs or (config.data.holes != "bars" and bool(checkpoint.tokenizer.config.programs))
 
 
 def _intervals(values: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,8 @@ from musegen.data.labels import dataset_labels, with_labels
 from musegen.data.selection import select_tracks
 from musegen.data.sources import ReadPiece
 from musegen.data.splits import first_few
-from musegen.data.views import TokenView, Window, cut_windows, token_view
+from musegen.data.views import TokenView, token_view
+from musegen.data.windows import Window, cut_windows
 from musegen.errors import DataError
 from musegen.evaluation.class_baselines import majority, ngram_labels
 from musegen.evaluation.comparison import Evaluation, EvaluationArguments

@@ -14,7 +14,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress, say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import SPLITS, Dataset
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.models.losses import stream_nats
 from musegen.models.protocol import first_state
@@ -86,7 +86,7 @@ def model_view(checkpoint: Checkpoint, dataset: Dataset) -> TokenView:
         name = checkpoint.path.name
         say(f"{name} writes one line: of {several} pieces of {dataset.name} with several tracks the melody")
         data = replace(data, tracks="melody")
-    return token_view(dataset, checkpoint.tokenizer, data, pairs=config.writes == "accompaniments")
+    return config_view(config, dataset, checkpoint.tokenizer, data)
 
 
 def heading(checkpoint: Checkpoint, dataset: Dataset, split: str) -> dict[str, Any]:
@@ -223,14 +223,14 @@ def _plans(view: TokenView, batch: list[int], tables: Tables) -> torch.Tensor:
 def filled_up(view: TokenView, index: int, tables: Tables) -> float:
     """Quarter notes of rest before the pickup of a piece, which fill its first bar; 0 without a pickup."""
     pickup = view.pieces[index].pickup
-    return float(_bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
+    return float(bar_quarters(view, index, tables)[0] - pickup) if pickup else 0.0
 
 
 def _beats(view: TokenView, index: int, tables: Tables) -> float:
-    return float(_bar_quarters(view, index, tables).sum()) - filled_up(view, index, tables)
+    return float(bar_quarters(view, index, tables).sum()) - filled_up(view, index, tables)
 
 
-def _bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
+def bar_quarters(view: TokenView, index: int, tables: Tables) -> Floats:
     """The length of each bar of a stream in quarter notes, (bars,)."""
     ids = view.stream(index)
     metres = ids[tables.kind[ids] == Kind.TIME_SIGNATURE]

@@ -10,13 +10,14 @@ from symusic import Note, Tempo
 from symusic.core import ScoreTick
 
 from musegen.config.options import SamplingOptions
-from musegen.data.selection import bar_metres, encode_melody, fill_bars
+from musegen.data.selection import bar_metres, encode_given, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.assemble import to_piece
 from musegen.generation.engine import sample_streams
 from musegen.generation.machine import Array, Machine
 from musegen.generation.pieces import known_ids, longest_bar, prompt_programs, read_prompt, with_rosters
 from musegen.generation.plans import draw_plans
+from musegen.generation.ranking import Likelihood, Rating, ranked
 from musegen.generation.request import Request, Result, TrainingDefaults, check_metres
 from musegen.generation.sampling import ROWS_AT_ONCE, RowStreams, row_chunks
 from musegen.music.chord_symbols import ChordSymbol
@@ -88,12 +89,12 @@ def accompany(
     options, defaults = options or Accompaniment(), defaults or TrainingDefaults()
     frame, rests = fill_odd_bars(max(melody, prompt or melody, key=last_end), tokenizer.time_signatures)
     bars = len(bar_ticks(frame)) - 1
-    kept = _kept_bars(prompt and filled_like(prompt, frame, rests), options.prompt_bars, bars)
+    kept = kept_bars(prompt and filled_like(prompt, frame, rests), options.prompt_bars, bars)
     whole, rosters = filled_like(melody, frame, rests), rosters_of(options.parts, defaults.rosters, tokenizer)
     source, metre_ids = melody_source(whole, tokenizer, bars, frame)
     start = read_prompt(tokenizer, kept, options.prompt_bars)
     programs = prompt_programs(tokenizer, start) if tokenizer.config.programs and not options.parts else []
-    constraints = _constraints(options, defaults, tokenizer, metre_ids, programs)
+    constraints = accompaniment_constraints(options, defaults, tokenizer, metre_ids, programs)
     results: list[Result] = []
     for rows in row_chunks(num, min(machine.most_rows, ROWS_AT_ONCE)):
         streams = RowStreams(seed, rows)
@@ -112,11 +113,16 @@ def accompany(
         for planned, stream in zip(nats, found, strict=True):
             own = stream._replace(log_likelihood=stream.log_likelihood - planned)
             result = to_piece(own, start, tokenizer, Request(bars - start.bars), defaults, melody.tpq)
-            results.append(_dressed_for(melody, rests, _with_parts(result, options, frame)))
-    return sorted(results, key=lambda each: -each.log_likelihood / (len(each.ids) - len(start.ids) + 1))
+            results.append(dressed_for(melody, rests, with_parts_only(result, options, frame)))
+    return ranked(results, lambda each: _rating(each, len(start.ids)))
 
 
-def _kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTick | None:
+def _rating(result: Result, prompt: int) -> Rating:
+    """By what an accompaniment is ranked, after so many ids of a prompt; EOS is among the new ones."""
+    return Rating(Likelihood(result.log_likelihood, len(result.ids) - prompt + 1))
+
+
+def kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTick | None:
     """What is kept of a prompt, for a melody of `bars` bars."""
     if not 0 <= prompt_bars < bars:
         raise ConfigError(
@@ -125,7 +131,7 @@ def _kept_bars(prompt: ScoreTick | None, prompt_bars: int, bars: int) -> ScoreTi
     return first_bars(prompt, prompt_bars) if prompt is not None and prompt_bars else None
 
 
-def _constraints(
+def accompaniment_constraints(
     options: Accompaniment,
     defaults: TrainingDefaults,
     tokenizer: Tokenizer,
@@ -204,7 +210,7 @@ def rosters_of(
     return exact or full or [frequent]
 
 
-def _with_parts(result: Result, options: Accompaniment, frame: ScoreTick) -> Result:
+def with_parts_only(result: Result, options: Accompaniment, frame: ScoreTick) -> Result:
     """The accompaniment without what others than the wanted parts play after the prompt."""
     if not options.parts:
         return result
@@ -242,7 +248,7 @@ def melody_source(
     """
     reader, frame = melody_tokenizer(tokenizer), frame or melody
     check_metres(frame, reader, "the tune")
-    source = encode_melody(skyline(melody), reader)
+    source = encode_given(skyline(melody), reader)
     metres = bar_metres(source, reader)
     later = metres_at(frame, bar_ticks(frame)[len(metres) : bars])
     metres = [*metres, *(f"TimeSig_{beats}/{unit}" for beats, unit in later)]
@@ -267,7 +273,7 @@ def first_bars(score: ScoreTick, bars: int) -> ScoreTick | None:
     return first if first.tracks else None
 
 
-def _dressed_for(melody: ScoreTick, rests: list[Rest], result: Result) -> Result:
+def dressed_for(melody: ScoreTick, rests: list[Rest], result: Result) -> Result:
     """An accompaniment in the bars of its melody, without the rests put in, and with its tempo and key."""
     score = without_rests(result.score, rests)
     score.tempos = list(melody.tempos) or [Tempo(0, qpm=120.0)]

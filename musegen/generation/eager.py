@@ -151,7 +151,7 @@ class EagerRun:
         if self._decoder and self._count % FORGET_EVERY == 0:
             rows = rows._replace(state=forgetful(self._model, rows.state))
         if self._source is not None and self._model.alignment != "none":
-            memory = in_view(self._source, rows.rules.bar, self._model.reach)
+            memory = in_view(self._source, rows.rules.bar, max(self._model.reach, *self._model.ahead, 0))
             rows = rows._replace(state=rows.state._replace(memory=memory))
         self._rows = rows
 
@@ -162,6 +162,10 @@ class EagerRun:
         self._rows, self._grammar = choose_rows(self._rows, index), self._grammar.select(index)
         if self._source is not None and count_rows(self._source) > 1:
             self._source = choose_rows(self._source, index)
+
+    def allow(self, limits: Limits) -> None:
+        """Go on under other limits, of B rows or of one."""
+        self._grammar, self._graphed = self._grammar.under(limits), None
 
     def logits(self) -> Floats:
         """Of the next id, (B, V)."""

@@ -1,7 +1,7 @@
 """The sampling loop: from a prompt to finished streams, on any back-end."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -78,22 +78,43 @@ def sample_streams(
     raise MusegenError(ENDLESS.format(len(active), rows, max_new_tokens))
 
 
+class Guide(Protocol):
+    """What the sampled ids of gaps must be like, beyond the model and its grammar."""
+
+    def __call__(self, run: Run, rows: Sequence[list[int]], forced: Ints, uniform: Floats) -> Ints:
+        """Before each step: perhaps change the limits of the run, or choose ids.
+
+        Args:
+            run: of B rows.
+            rows: the ids of each so far.
+            forced: (B,) the ids that the rows must follow; -1 where one is sampled.
+            uniform: (B,) the random numbers of this step.
+
+        Returns:
+            (B,) `forced`, with ids that are chosen here in place of some -1.
+        """
+        ...
+
+
 def sample_gaps(
     machine: Machine,
     limits: Limits,
     *,
+    inputs: Sequence[Array] = (),
     prompt_ids: Sequence[int],
     plan: Sequence[int | Ints],
     sampling: SamplingOptions,
     streams: RowStreams,
     max_new_tokens: int,
     context_classes: Sequence[int] = (),
+    guide: Guide | None = None,
 ) -> list[Stream]:
     """Sample the gaps of streams whose other bars are given; rows are independent of each other.
 
     Args:
-        machine: a model without inputs.
+        machine: a model.
         limits: of the streams, of B rows or of one.
+        inputs: of its function "start", of one row.
         prompt_ids: (T,), from BOS to the first bar line of the first gap.
         plan: what follows, by turns or not: a number of bars to sample, up to the bar line after them or to
             EOS; or ids to follow, (T,), with -1 where one is sampled. Ids after sampled bars begin after
@@ -102,6 +123,7 @@ def sample_gaps(
         streams: B random streams.
         max_new_tokens: the limit per row, ids that are followed included.
         context_classes: pitch classes, 0 to 11, that are not new in the gaps.
+        guide: what the new ids must be like.
 
     Returns:
         The streams up to the end of the plan, without a bar line or EOS there; `new_ids` are those sampled.
@@ -112,13 +134,16 @@ def sample_gaps(
     prompt, rows = np.array(prompt_ids), streams.rows
     diatonic = streams.draw() < sampling.diatonic if sampling.diatonic else np.zeros(rows, np.bool_)
     settings = Settings.of(sampling, machine.tables, diatonic, pitches_alone=False)
-    run = _after(prompt, machine, [], limits, rows, context_classes)
+    run = _after(prompt, machine, inputs, limits, rows, context_classes)
     every = [_GapRow(prompt.tolist(), plan, machine.tables.kind) for _ in range(rows)]
     active = list(every)
     for _ in range(max_new_tokens):
-        ids, _ = run.step(streams.draw_steps(1), settings, np.array([row.forced for row in active]))
-        for row, id_ in zip(active, ids[0].tolist(), strict=True):
-            row.take(id_)
+        uniform, forced = streams.draw_steps(1), np.array([row.forced for row in active])
+        if guide is not None:
+            forced = guide(run, [row.ids for row in active], forced, uniform[0])
+        ids, _ = run.step(uniform, settings, forced)
+        for row, id_, is_sampled in zip(active, ids[0].tolist(), (forced < 0).tolist(), strict=True):
+            row.take(id_, is_sampled=is_sampled)
         left = [number for number, row in enumerate(active) if not row.is_over]
         if len(left) == len(active):
             continue
@@ -126,7 +151,7 @@ def sample_gaps(
             row.total = total
         active = [active[number] for number in left]
         if not active:
-            return [row.stream(machine) for row in every]
+            return [row.stream(machine, inputs) for row in every]
         run.select(np.array(left))
         streams = streams.select(left)
         settings = settings._replace(diatonic=settings.diatonic[left])
@@ -143,9 +168,9 @@ class _GapRow:
     """
 
     def __init__(self, prompt: list[int], plan: Sequence[int | Ints], kind: Ints) -> None:
-        self._ids, self._plan, self._kind = list(prompt), plan, kind
+        self.ids, self._plan, self._kind = list(prompt), plan, kind
         self._part = self._done = 0  # of the plan; bars or ids of this part
-        self._sampled: list[int] = []  # which of the ids
+        self._sampled: list[int] = []  # which of the ids the machine has sampled
         self.total = 0.0
 
     @property
@@ -159,12 +184,12 @@ class _GapRow:
         part = self._plan[self._part]
         return -1 if isinstance(part, int) else int(part[self._done])
 
-    def take(self, id_: int) -> None:
+    def take(self, id_: int, *, is_sampled: bool) -> None:
         """Add an id."""
         part, kind = self._plan[self._part], self._kind[id_]
-        if self.forced < 0:
-            self._sampled.append(len(self._ids))
-        self._ids.append(id_)
+        if is_sampled:
+            self._sampled.append(len(self.ids))
+        self.ids.append(id_)
         if isinstance(part, int):
             self._done += bool(kind == Kind.BAR)
             is_over = self._done == part or kind == Kind.EOS
@@ -174,15 +199,15 @@ class _GapRow:
         if is_over:
             self._part, self._done = self._part + 1, 0
 
-    def stream(self, machine: Machine) -> Stream:
+    def stream(self, machine: Machine, inputs: Sequence[Array]) -> Stream:
         """The row, at the end of its plan."""
         new, total, gap = len(self._sampled), self.total, 0.0
         if machine.is_rounded:
-            [nats] = stream_nats(machine, [self._ids], [])
-            total = -float(nats[np.array(self._sampled) - 1].sum())
-            gap = (self.total - total) / new
+            [nats] = stream_nats(machine, [self.ids], inputs)
+            total = -float(nats[np.array(self._sampled, np.int64) - 1].sum())
+            gap = (self.total - total) / max(1, new)
         is_closed = isinstance(self._plan[-1], int)
-        return Stream(self._ids[:-1] if is_closed else self._ids, total, new, gap)
+        return Stream(self.ids[:-1] if is_closed else self.ids, total, new, gap)
 
 
 def _after(

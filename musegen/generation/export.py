@@ -25,7 +25,7 @@ from musegen.generation.states import filled, fixed_window, padded, parts, repea
 from musegen.generation.step import Rows, first_rows, step
 from musegen.models.encoder import BAR_KEY, BY_ID
 from musegen.tokenizers.grammars import make_grammar
-from musegen.tokenizers.limits import Constraints, Limits, limits_of
+from musegen.tokenizers.limits import Constraints, EventLimits, Limits, limits_of
 from musegen.tokenizers.tables import NO_CLASS, Tables
 
 ROWS, WINDOW, VOICES, PLAN, SETTLED = 3, 11, 5, 7, 13
@@ -71,7 +71,7 @@ class Exporter:
     def _reach(self) -> dict[str, Any]:
         """How far back a step looks, and how far around in a source: see exported.py."""
         span, most = self._model.decoder.tracker.reach
-        around = getattr(self._model, "reach", None)
+        around = max(self._model.reach, *self._model.ahead, 0) if hasattr(self._model, "reach") else None
         is_wide = getattr(self._model, "alignment", "none") == "none"
         source = None if is_wide else [BAR_KEY, around, [f"rows.state.memory.{part}" for part in BY_ID]]
         own = "rows.state" if hasattr(self._example_rows().state, "place") else "rows.state.decoder"
@@ -255,8 +255,9 @@ def _example_limits(tables: Tables) -> Limits:
     """Limits with a row for each stream, several planned metres and several voices."""
     limits = limits_of(tables, Constraints(bars=4))
     changes = {name: np.repeat(getattr(limits, name), ROWS, axis=0) for name in limits.by_row}
-    if "allowed" in changes:
+    if isinstance(limits, EventLimits):  # also of a vocabulary with more programs than that
         changes["allowed"] = np.ones((ROWS, VOICES * 128), np.int64)
+        changes |= {name: np.minimum(getattr(limits, name), VOICES - 1) for name in ("voice", "drums")}
     if limits.by_row:
         changes["metres"] = np.repeat(limits.metres, PLAN)
     return limits._replace(**changes)

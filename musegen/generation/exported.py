@@ -155,8 +155,7 @@ class Exported:
     def run(self, inputs: Sequence[Array], limits: Limits, seen_classes: Array) -> Run:
         """Streams before BOS."""
         count = len(seen_classes)
-        limits = limits._replace(**{n: _rows(getattr(limits, n), count) for n in limits.by_row})
-        allowed = {f"limits.{name}": _contiguous(each) for name, each in limits._asdict().items()}
+        allowed = _named_limits(limits, count)
         named = {str(number): _rows(each, count) for number, each in enumerate(inputs)}
         first = self.graph("start")(allowed | named | {"seen_classes": seen_classes})
         return ExportedRun(self.graph(self._step), allowed, [f"limits.{n}" for n in limits.by_row], first)
@@ -232,6 +231,12 @@ class ExportedRun:
         self._loop = None
         self._source = {name: each[rows] for name, each in self._source.items()}
         self._limits = self._limits | {name: self._limits[name][rows] for name in self._by_row}
+
+    def allow(self, limits: Limits) -> None:
+        """Go on under other limits, of B rows or of one."""
+        self._limits = _named_limits(limits, len(self._rows["rows.done"]))
+        if self._loop is not None:
+            self._loop.put(self._limits)
 
     def logits(self) -> Floats:
         """Of the next id, (B, V)."""
@@ -318,6 +323,12 @@ class ExportedRun:
 def _bind(bind: Callable[[str, onnxruntime.OrtValue], None], arrays: Arrays) -> None:
     for name, each in arrays.items():
         bind(name, onnxruntime.OrtValue.ortvalue_from_numpy(each))
+
+
+def _named_limits(limits: Limits, count: int) -> Arrays:
+    """Limits by their names in the graph, with `count` rows where rows can differ."""
+    every = {name: _rows(getattr(limits, name), count) for name in limits.by_row}
+    return {f"limits.{name}": _contiguous(each) for name, each in (limits._asdict() | every).items()}
 
 
 def _rows(array: Array, count: int) -> Array:

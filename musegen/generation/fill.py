@@ -1,11 +1,10 @@
 """New bars in the gaps of a piece, by a language model: what is given stays as it is.
 
 The model reads the bars before a gap and samples as many as are missing. What follows it knows only by its
-length; so several candidates are sampled, and ranked by the exact likelihood of what follows each.
+length; so several candidates are sampled, and ranked by the likelihood of each and of the bar after it.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +12,27 @@ from symusic import Score
 
 from musegen.config.options import SamplingOptions
 from musegen.errors import ConfigError
-from musegen.generation.engine import Stream, sample_gaps, stream_nats
+from musegen.generation.contour import ContourGuide
+from musegen.generation.density import DensityGuide, notes_wanted
+from musegen.generation.engine import Guide, Stream, sample_gaps, stream_nats
 from musegen.generation.gap_piece import GapPiece, bars_of, encoded, new_notes, read_gaps
+from musegen.generation.kept_rhythm import KeptRhythm, kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import known_ids, longest_bar
+from musegen.generation.ranking import Likelihood, Rating, ranked
 from musegen.generation.request import TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
-from musegen.music.gaps import Gapped, merged
+from musegen.music.gaps import Gap, Gapped, merged
 from musegen.music.notes import pitched_notes
 from musegen.music.odd_bars import without_rests
 from musegen.tokenizers import Constraints, Kind, WholeTokenizer, limits_of
+from musegen.tokenizers.limits import EventLimits, Limits
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
-CANDIDATES = 8
+CANDIDATES = 16
 """How many candidates are ranked by default (see benchmarks/RESULTS.md)."""
 FOLLOWING = 16
-"""Bars after the last gap whose likelihood ranks the candidates."""
+"""Bars after the last gap whose likelihood is measured."""
 RANKED_IDS = 2**16
 """Ids of the candidates that are measured at once."""
 
@@ -46,10 +50,28 @@ class Filled(NamedTuple):
     """Log-likelihood of what follows the gaps given all before, at most `FOLLOWING` bars after the last."""
     changed: int
     """How many new notes begin later, end earlier or are left out, since a given note has their pitch."""
+    rating: Rating
+    """By which it is ranked."""
     precision_gap: float = 0.0
     """See `Stream`."""
     candidate: int = 0
     """Which of the candidates it is, from 0."""
+
+    @property
+    def num_notes(self) -> int:
+        """Number of new notes."""
+        return sum(len(track.notes) for track in self.notes.tracks)
+
+
+class Controls(NamedTuple):
+    """What new bars must be like."""
+
+    keeps_rhythm: bool = False
+    """New pitches to the rhythm of the notes in the gaps."""
+    keeps_contour: bool = False
+    """And these rise, fall and repeat as those do."""
+    density: float | None = None
+    """Notes per bar."""
 
 
 def fill(
@@ -59,7 +81,7 @@ def fill(
     *,
     num: int = 1,
     rank: int | None = None,
-    keeps_rhythm: bool = False,
+    controls: Controls | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
     defaults: TrainingDefaults | None = None,
@@ -72,62 +94,136 @@ def fill(
         gapped: the piece; its notes in the gaps are not read, except their rhythm.
         num: how many.
         rank: how many candidates are sampled, of which `num` are kept. Default: `CANDIDATES`, or `num` if
-            that is more or nothing follows.
-        keeps_rhythm: new pitches to the rhythm of the notes in the gaps.
+            that is more.
+        controls: what the new bars must be like.
         sampling: the sampling settings.
         seed: of all random numbers; candidate i of a seed does not depend on their number.
         defaults: the pitches of the training pieces.
 
     Raises:
-        ConfigError: nothing follows for `rank`, there is no rhythm to keep, or no pitch is allowed.
+        ConfigError: there is no rhythm to keep, or the model cannot do that, or no pitch is allowed.
         DataError: a metre that the model does not know, or no note is given.
         TokenError: the piece cannot be encoded.
         MusegenError: a gap did not end.
     """
-    piece = read_gaps(gapped, tokenizer)
-    follows = piece.gaps[-1].last < piece.bars
-    if rank and rank > num and not follows:
-        raise ConfigError(f"⟨rank⟩ is {rank}, but nothing follows {piece.gaps[-1]}: leave ⟨rank⟩ out")
-    count = rank or (max(num, CANDIDATES) if follows else num)
-    head, plan = _plan(piece, tokenizer, keeps_rhythm=keeps_rhythm)
-    limits = limits_of(tokenizer.tables, _constraints(piece, tokenizer, defaults or TrainingDefaults()))
+    piece, controls = read_gaps(gapped, tokenizer), controls or Controls()
+    settings, kept = sampling or SamplingOptions(), None
+    if controls.keeps_rhythm or controls.keeps_contour:
+        kept = kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
+    ids, lines = bars_of(piece.given, piece, tokenizer)
+    head, plan = plan_gaps(ids, lines, piece, tokenizer) if kept is None else kept.head_and_plan
+    limits = limits_of(tokenizer.tables, gap_constraints(piece, tokenizer, defaults or TrainingDefaults()))
     found: list[Filled] = []
-    for rows in row_chunks(count, machine.most_rows):
+    for rows in row_chunks(rank or max(num, CANDIDATES), machine.most_rows):
         streams = sample_gaps(
             machine,
             limits,
             prompt_ids=head,
             plan=plan,
-            sampling=sampling or SamplingOptions(),
+            sampling=settings,
             streams=RowStreams(seed, rows),
             max_new_tokens=longest_bar(tokenizer) * piece.bars + 1,
             context_classes=sorted({int(pitch) % 12 for pitch in pitched_notes(piece.given)[2]}),
+            guide=guide_of(piece, tokenizer, limits, controls, kept, ids, settings.temperature),
         )
-        news = [new_notes(stream, piece, tokenizer, keeps_rhythm=keeps_rhythm) for stream in streams]
+        news = [new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None) for stream in streams]
         own = _measured(machine, tokenizer, piece, streams, news)
         found += [each._replace(candidate=row) for row, each in zip(rows, own, strict=True)]
-    if follows:
-        found.sort(key=lambda each: -each.following)
-    return found[:num]
+    return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num]
 
 
-def _plan(
-    piece: GapPiece, tokenizer: WholeTokenizer, *, keeps_rhythm: bool
+def guide_of(
+    piece: GapPiece,
+    tokenizer: WholeTokenizer,
+    limits: Limits,
+    controls: Controls,
+    kept: KeptRhythm | None,
+    given: Ints,
+    temperature: float,
+) -> Guide | None:
+    """What steers the new bars, if anything does.
+
+    Args:
+        piece: with its gaps.
+        tokenizer: the model's own.
+        limits: of the streams.
+        controls: what the new bars must be like.
+        kept: the rhythm that is kept, if one is.
+        given: (T,) the ids of what is given of the tracks that are filled.
+        temperature: of the sampling.
+
+    Raises:
+        ConfigError: the model cannot do that.
+    """
+    tables = tokenizer.tables
+    if controls.density is not None:
+        if tables.voices:
+            raise ConfigError("⟨density⟩ needs a model of events, and this one has a grid: leave it out")
+        return DensityGuide(
+            tables,
+            piece.metre_ids,
+            piece.gaps,
+            density=controls.density,
+            given=given,
+            temperature=temperature,
+        )
+    if kept is not None and controls.keeps_contour:
+        assert isinstance(limits, EventLimits)
+        return ContourGuide(tables, limits, kept.old, kept.is_new)
+    return None
+
+
+def rating_of(filled: Filled, gaps: Sequence[Gap], density: float | None) -> Rating:
+    """By what a candidate is ranked: first how far it is from a requested density."""
+    if density is None:
+        return filled.rating
+    return filled.rating._replace(
+        miss=abs(filled.num_notes - sum(notes_wanted(density, gap) for gap in gaps))
+    )
+
+
+def plan_gaps(
+    ids: Ints, lines: Ints, piece: GapPiece, tokenizer: WholeTokenizer
 ) -> tuple[list[int], list[int | Ints]]:
-    """The ids before the first gap, and the plan after them: see `sample_gaps`."""
-    ids, lines = bars_of(piece.given, piece, tokenizer)
+    """The ids before the first gap, and the plan after them: see `sample_gaps`.
+
+    Args:
+        ids: (T,) of what is given, without EOS.
+        lines: (bars,) the index of each bar line.
+        piece: with its gaps.
+        tokenizer: of the ids.
+    """
     ends = np.append(lines, len(ids))
     first = piece.gaps[0]
     head, plan = ids[: lines[first.first - 1] + 1], list[int | Ints]()
-    old = _rhythm(piece, tokenizer) if keeps_rhythm else []
-    if first.first == 1 and not old and len(opening := _opening(piece, tokenizer, ids)):
+    if first.first == 1 and len(opening := _opening(piece, tokenizer, ids)):
         plan.append(opening)
     for number, gap in enumerate(piece.gaps):
-        plan.append(old[number] if old else gap.bars)
+        stop = ends[gap.last] + (gap is not piece.gaps[-1])  # sampled bars have the bar line after them
+        plan += _held_bars(ids[lines[gap.first - 1] + 1 : stop], gap, tokenizer)
         if gap is not piece.gaps[-1]:
-            begin = ends[gap.last] + (not old)  # sampled bars have the bar line after them
-            plan.append(ids[begin : lines[piece.gaps[number + 1].first - 1] + 1])
+            plan.append(ids[stop : lines[piece.gaps[number + 1].first - 1] + 1])
     return head.tolist(), plan
+
+
+def _held_bars(given: Ints, gap: Gap, tokenizer: WholeTokenizer) -> list[int | Ints]:
+    """The plan of a gap: where given notes are held into it, no note of their voices of a grid starts.
+
+    Args:
+        given: the ids of the gap without its notes, after its first bar line.
+        gap: the gap.
+        tokenizer: the model's own.
+    """
+    kind = tokenizer.tables.kind[given]
+    held = np.flatnonzero(kind == Kind.HOLD)
+    if not len(held):
+        return [gap.bars]
+    lines = np.append(
+        np.flatnonzero(kind == Kind.BAR) + 1, len(given)
+    )  # where the bars after the first begin
+    count = int(np.searchsorted(lines, held[-1], side="right")) + 1
+    first = np.where(kind == Kind.HOLD, given, -1)[: lines[count - 1]]
+    return [first, gap.bars - count] if count < gap.bars else [first]
 
 
 def _opening(piece: GapPiece, tokenizer: WholeTokenizer, ids: Ints) -> Ints:
@@ -146,32 +242,8 @@ def _opening(piece: GapPiece, tokenizer: WholeTokenizer, ids: Ints) -> Ints:
     return np.array(opening if len(opening) > 1 else [], np.int64)
 
 
-def _rhythm(piece: GapPiece, tokenizer: WholeTokenizer) -> list[Ints]:
-    """The ids of each gap as it is, after its first bar line, with -1 for the pitches.
-
-    Raises:
-        ConfigError: it cannot be kept.
-    """
-    if tokenizer.tables.voices:
-        raise ConfigError("⟨rhythm⟩ keep needs a model of events, and this one has a grid: leave it out")
-    ids, lines = bars_of(merged(piece.given, piece.missing), piece, tokenizer)
-    ends, kind = np.append(lines, len(ids)), tokenizer.tables.kind
-    old = []
-    for gap in piece.gaps:
-        own = ids[ends[gap.first - 1] + 1 : ends[gap.last]].copy()
-        steps = kind[own]
-        if not (steps == Kind.PITCH).any():
-            raise ConfigError(f"⟨rhythm⟩ keep: {gap} has no notes whose rhythm could be kept")
-        if not tokenizer.tables.has_programs and any(
-            before == Kind.DURATION and after == Kind.PITCH for before, after in pairwise(steps.tolist())
-        ):
-            raise ConfigError(f"⟨rhythm⟩ keep is for single lines, and {gap} has chords: leave it out")
-        own[steps == Kind.PITCH] = -1
-        old.append(own)
-    return old
-
-
-def _constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+def gap_constraints(piece: GapPiece, tokenizer: WholeTokenizer, defaults: TrainingDefaults) -> Constraints:
+    """What the new notes must satisfy."""
     tracks = [piece.given.tracks[number] for number in piece.tracks]
     return Constraints(
         bars=piece.bars,
@@ -209,8 +281,13 @@ def _measured(
             in_gap |= (bar >= gap.first) & (bar <= gap.last)
             is_first |= (bar == gap.first) & (kind[ids] == Kind.BAR)  # which is given
         after = (bar > piece.gaps[0].last) & ~in_gap
-        gap_nats, following = (float(own[mask[1:]].sum()) for mask in (in_gap & ~is_first, after))
+        joins = np.isin(bar, [gap.last + 1 for gap in piece.gaps])
+        new_bars, following, join = (
+            Likelihood(-float(own[mask[1:]].sum()), int(mask.sum()))
+            for mask in (in_gap & ~is_first, after, joins)
+        )
         trimmed = ids[ids != tokenizer.eos_id].tolist()
-        notes = without_rests(new, piece.rests)
-        found.append(Filled(notes, trimmed, -gap_nats, -following, changed, stream.precision_gap))
+        notes, rating = without_rests(new, piece.rests), Rating(new_bars, join)
+        gap_nats = stream.precision_gap
+        found.append(Filled(notes, trimmed, new_bars.total, following.total, changed, rating, gap_nats))
     return found

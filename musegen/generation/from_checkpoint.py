@@ -16,9 +16,11 @@ from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
+from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
-from musegen.generation.fill import Filled, fill
+from musegen.generation.fill import Controls, Filled, fill
+from musegen.generation.fill_holes import fill_holes
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
@@ -133,19 +135,19 @@ def fill_piece(
     *,
     num: int = 1,
     rank: int | None = None,
-    keeps_rhythm: bool = False,
+    controls: Controls | None = None,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
-    """New bars in the gaps of a piece, the best first; see `fill`."""
-    settings = _settings(checkpoint, sampling, None)
-    return fill(
+    """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`."""
+    settings, config = _settings(checkpoint, sampling, None), checkpoint.config
+    return (fill_holes if config.fills else fill)(
         machine_of(checkpoint, settings.precision),
         whole_tokenizer(checkpoint.tokenizer),
         gapped,
         num=num,
         rank=rank,
-        keeps_rhythm=keeps_rhythm,
+        controls=controls,
         sampling=settings,
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
@@ -206,14 +208,15 @@ def generate_accompaniments(
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Result]:
-    """Accompaniments to a melody, the most likely first; see `accompany`."""
+    """Accompaniments to a melody, the most likely first; see `accompany` and `accompany_holes`."""
     settings, wanted = (
         _settings(checkpoint, sampling, wanted.pitches if wanted else None),
         wanted or Accompaniment(),
     )
-    results = accompany(
+    write = accompany_holes if checkpoint.config.fills else accompany
+    results = write(
         machine_of(checkpoint, settings.precision),
-        checkpoint.tokenizer,
+        whole_tokenizer(checkpoint.tokenizer),
         melody,
         wanted,
         num=num,

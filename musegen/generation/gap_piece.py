@@ -37,6 +37,8 @@ class GapPiece(NamedTuple):
     """Numbers of the tracks that the model reads and fills."""
     pickup: int
     """Ticks at the start of the first bar in which nothing can start."""
+    read: Sequence[int] = ()
+    """Numbers of other tracks that the model reads."""
 
 
 def read_gaps(gapped: Gapped, tokenizer: WholeTokenizer) -> GapPiece:
@@ -45,20 +47,20 @@ def read_gaps(gapped: Gapped, tokenizer: WholeTokenizer) -> GapPiece:
     Raises:
         DataError: a metre that the model does not know, or no note is given.
     """
-    score, gaps, tracks, pickup = gapped
+    score, gaps, tracks, pickup, read = gapped
     whole, rests = fill_odd_bars(score, tokenizer.time_signatures)
     check_metres(whole, tokenizer, "the tune")
     bars = max(len(bar_ticks(whole)) - 1, gaps[-1].last)
     spans = gap_spans(whole, gaps)
     given, missing = split_notes(whole, spans, tracks)
-    if not len(all_onsets(_seen(given, tracks))):
+    if not len(all_onsets(_seen(given, [*tracks, *read]))):
         raise DataError(
             "everything is missing: no note that the model can read is left outside the gaps; for new pieces "
             "use musegen generate"
         )
     metres = metres_at(whole, bar_lines(whole, bars)[:bars])
     ids = [tokenizer.vocab.index(f"TimeSig_{beats}/{unit}") for beats, unit in metres]
-    return GapPiece(given, missing, rests, gaps, spans, bars, ids, tracks, pickup)
+    return GapPiece(given, missing, rests, gaps, spans, bars, ids, tracks, pickup, read)
 
 
 def bars_of(score: Score, piece: GapPiece, tokenizer: WholeTokenizer) -> tuple[Ints, Ints]:
@@ -101,7 +103,7 @@ def new_notes(
     exact = np.append(0, np.cumsum(tables.bar_positions[metres] * tables.position_ticks[metres]))
     for track in decoded.tracks:
         number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
-        for note in track.notes:
+        for note in track.notes if number in homes else ():
             for gap, (begin, end) in zip(piece.gaps, piece.spans, strict=True):
                 since, stop = (int(exact[bar]) for bar in (gap.first - 1, gap.last))
                 if since <= note.time < stop:

@@ -78,6 +78,10 @@ class Run(Protocol):
         """Go on with some of the rows alone, by number, (B',); a row may occur several times."""
         ...
 
+    def allow(self, limits: Limits) -> None:
+        """Go on under other limits, of B rows or of one, for the same voices."""
+        ...
+
     def logits(self) -> Floats:
         """Of the next id, (B, V)."""
         ...

@@ -49,6 +49,8 @@ class Result:
     """The user's own file with new notes in it, written as it is; None: the score is written."""
     filled: Mapping[str, Any] | None = None
     """What was filled, as in a manifest."""
+    humanized: Mapping[str, Any] | None = None
+    """How the score was played, as in a manifest."""
 
 
 class Prompt(NamedTuple):

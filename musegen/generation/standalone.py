@@ -46,6 +46,11 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
         )
     if not has_exporter():
         raise ConfigError("exporting needs onnx and onnxscript: pip install 'musegen[export]'")
+    if checkpoint.config.writes == "performances":
+        raise ConfigError(
+            f"{checkpoint.path.name} is a performer, which has no sampling step to export: use it with "
+            "musegen humanize"
+        )
     machine = exported_machine(checkpoint, GraphStore(checkpoint))
     if machine is None:
         raise ConfigError(f"{checkpoint.path.name} cannot be exported, as said above")

@@ -30,7 +30,8 @@ class Memory(NamedTuple):
     keys: Tensor
     """(B, S) time at which each id begins, ascending; `END_KEY` for padding."""
     pitch: Tensor
-    """(B, S) the melody's pitch at each id, -1 before the first and in rests that have ids."""
+    """(B, S) the melody's pitch at each id, -1 before the first and in rests that have ids; of a source with
+    holes (B, S, A), see `Tracker.given`."""
     classes: Tensor
     """(B, 12) share of each pitch class in the notes of the melody, C first."""
     tonic: Tensor
@@ -44,6 +45,10 @@ class Memory(NamedTuple):
         """The id that sounds at a time, (B, T), the first if none has begun; `when` is (B, T), as keys."""
         return (torch.searchsorted(self.keys.contiguous(), when, right=True) - 1).clamp(min=0)
 
+    def pitches(self) -> Tensor:
+        """`pitch` with one column for each, (B, S, A); of a melody there is one."""
+        return self.pitch if self.pitch.dim() == 3 else self.pitch[..., None]
+
 
 class Encoder(nn.Module):
     """Reads a stream forwards and backwards.
@@ -55,6 +60,7 @@ class Encoder(nn.Module):
         hidden_size: H of the states returned, half of it for each direction.
         dropout: in the inputs and between the layers.
         is_residual: the inputs are added to the outputs of the layers.
+        has_holes: the source is a piece with holes, not a melody.
         **backbone: the other arguments of `make_backbone`, for each direction.
     """
 
@@ -69,11 +75,13 @@ class Encoder(nn.Module):
         hidden_size: int,
         dropout: float,
         is_residual: bool = False,
+        has_holes: bool = False,
         **backbone: Any,
     ) -> None:
         super().__init__()
         self.register_buffer("_bar_positions", bar_positions, persistent=False)
         self.tracker, self.hidden_size, self.is_residual = tracker, hidden_size, is_residual
+        self.has_holes = has_holes
         self.embedding = nn.Embedding(tracker.vocab_size, embedding_dim, padding_idx=0)
         self.interval = nn.Embedding(2 * WIDEST + 2, embedding_dim // 2)
         for name, rows in tracker.layout.places.items():
@@ -110,6 +118,8 @@ class Encoder(nn.Module):
 
     def _memory(self, ids: Tensor, step: StepFeatures, states: Tensor) -> Memory:
         begins, pitch = self.tracker.sounding(step)
+        if self.has_holes:
+            pitch = self.tracker.given(ids, step)
         keys = torch.where(ids != 0, step.bar * BAR_KEY + begins, END_KEY)
         classes = self._classes(ids)
         plan = keys.new_zeros(ids.shape[0], 0, 2)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional
 
-from musegen.config.settings import LatentConfig
+from musegen.config.latent import LatentConfig
 from musegen.models.protocol import Decoder, State
 
 

@@ -1,10 +1,14 @@
 """The accompaniment model: an encoder of the melody, and a decoder aligned with it in time.
 
+The same model fills: then the source is a piece with holes, and the target the tracks with missing cells, of
+which those given are only read (see `tokenizers/holes.py`).
+
 Source and target have the same bars. So the ids alone determine which id of the source sounds at each step of
 the decoder: the encoder state there is an input, and soft attention (Luong 2015, arXiv:1508.04025) covers the
 bars around. There is no input feeding: the backbone runs over the whole target at once.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -42,6 +46,7 @@ class Seq2Seq(nn.Module):
         alignment: "now": the encoder state at the same time is an input, and attention covers the bars
             around; "bars": attention over the bars around alone; "none": over the whole melody.
         reach: bars before and after this one that attention covers.
+        ahead: numbers of bars after which the source at the same position is another input; with "now".
         planner: predicts the plan; None: there is none.
         reader: makes inputs of the decoder from the plan; None: there is none.
     """
@@ -55,16 +60,19 @@ class Seq2Seq(nn.Module):
         reader: PlanReader | None = None,
         alignment: Alignment = "now",
         reach: int = 2,
+        ahead: Sequence[int] = (),
     ) -> None:
         super().__init__()
         hidden_size, width = decoder.hidden_size, decoder.embedding.embedding_dim // 2
-        self.alignment, self.reach = alignment, reach
+        self.alignment, self.reach, self.ahead = alignment, reach, tuple(ahead)
         self.encoder, self.decoder = encoder, decoder
         self.planner, self.reader = planner, reader
-        self.now = nn.Linear(hidden_size + 4 * width + 12 + 12, hidden_size) if alignment == "now" else None
+        given = encoder.tracker.num_given if encoder.has_holes else 1  # pitches of the source at a time
+        inputs = hidden_size * (1 + len(self.ahead)) + (3 * given + 1 + len(self.ahead)) * width + 12 + 12
+        self.now = nn.Linear(inputs, hidden_size) if alignment == "now" else None
         # Scale degrees, the same in all keys: of the melody, of this voice, and logits of the next.
         self.degree = nn.Embedding(13, width)
-        self.heard_degree = nn.Embedding(13, hidden_size)
+        self.heard_degree = nn.Embedding(13 * given, hidden_size)
         self.next_degree = nn.Linear(hidden_size, 12)
         nn.init.normal_(self.heard_degree.weight, std=0.05)
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
@@ -85,7 +93,9 @@ class Seq2Seq(nn.Module):
     def encode(self, source_ids: Tensor) -> Memory:
         """The encoded melodies, (B, S), without a plan."""
         memory: Memory = self.encoder(source_ids)
-        states = memory.states + self.heard_degree(degrees_of(memory.pitch, memory.tonic))
+        degrees = degrees_of(memory.pitches(), memory.tonic)  # (B, S, A)
+        rows = degrees + 13 * torch.arange(degrees.shape[2], device=degrees.device)
+        states = memory.states + self.heard_degree(rows).sum(dim=2)
         return memory._replace(states=states)
 
     def start(self, *memory: Tensor) -> Seq2SeqState:
@@ -196,29 +206,44 @@ class Seq2Seq(nn.Module):
         return logits, Seq2SeqState(memory, DecoderState(rnn, place))
 
     def _melody_now(self, step: StepFeatures, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """The melody's input at each step, (B, T, H), its pitch, and the interval it has moved, (B, T, 1)."""
+        """The source's input at each step, (B, T, H), its pitches, and how far each has moved, (B, T, A)."""
         assert self.now is not None
         assert self.decoder.interval is not None
-        # What sounds in the melody now and just before, (B, T) each.
+        # What sounds in the source now and just before, (B, T, A) each.
         when = step.bar * BAR_KEY + step.next_position
         at = memory.sounding_at(when)
-        pitch, before = (memory.pitch.gather(1, i) for i in (at, memory.sounding_at(when - 1)))
-        states = memory.states.gather(1, at[..., None].expand(-1, -1, memory.states.shape[2]))
+        pitch, before = (self._given_at(i, step, memory) for i in (at, memory.sounding_at(when - 1)))
+        later = [self._later(when + bars * BAR_KEY, step, memory) for bars in self.ahead]
+        states = torch.cat([rows_at(memory.states, at), *(states for states, _ in later)], dim=2)
+        copies = [copied for _, copied in later]  # (B, T, 1) each
 
-        # Intervals from this voice's last pitch to the melody, and degrees of both: (B, T, 2 * width) each.
-        own, melody = step.reference_pitches[..., :1], torch.stack([pitch, before], dim=2)
-        motion = self.decoder.interval(semitones(own, melody)).flatten(2)
-        pitches = torch.stack([pitch, own[..., 0]], dim=2)
+        # Intervals from this voice's last pitch to those, and degrees of all: (B, T, ..., width) each.
+        own, source = step.reference_pitches[..., :1], torch.cat([pitch, before, *copies], dim=2)
+        motion = self.decoder.interval(semitones(own, source)).flatten(2)
+        pitches = torch.cat([pitch, own], dim=2)
         degrees = self.degree(degrees_of(pitches, memory.tonic)).flatten(2)
 
-        # Pitch classes of this bar relative to the tonic, of the melody to its pitch: (B, T, 12) each.
+        # Pitch classes of this bar relative to the tonic, of the source to its pitch: (B, T, 12) each.
         tonic = memory.tonic[:, None, None].expand_as(own)
         bar = rotated_classes(step.bar_classes, tonic).clamp(max=4) / 4
         scale = memory.classes[:, None].expand(-1, pitch.shape[1], -1)
-        scale = rotated_classes(scale, pitch.clamp(min=0)[..., None])
+        scale = rotated_classes(scale, tonic if self.encoder.has_holes else pitch.clamp(min=0))
         context = self.now(torch.cat([states, motion, degrees, scale, bar], dim=2))
-        moved = (pitch - before) * (melody >= 0).all(dim=2)
-        return context, pitch[..., None], moved[..., None]
+        moved = (pitch - before) * ((pitch >= 0) & (before >= 0))
+        moved = nn.functional.pad(moved, (0, len(copies)))  # what comes later stands still
+        return context, torch.cat([pitch, *copies], dim=2), moved
+
+    def _later(self, when: Tensor, step: StepFeatures, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The states of the source at a later time, (B, T, H), and the first pitch there, (B, T, 1)."""
+        at = memory.sounding_at(when)
+        is_there = rows_at(memory.keys[..., None], at) // BAR_KEY == (when // BAR_KEY)[..., None]
+        first = self._given_at(at, step, memory)[..., :1]
+        return rows_at(memory.states, at), torch.where(is_there, first, -1)
+
+    def _given_at(self, at: Tensor, step: StepFeatures, memory: Memory) -> Tensor:
+        """The pitches of the source at ids by number, (B, T): (B, T, A)."""
+        pitches = rows_at(memory.pitches(), at)
+        return self.decoder.tracker.in_turn(pitches, step) if self.encoder.has_holes else pitches
 
     def _in_key(self, output: Tensor, tonic: Tensor) -> Tensor:
         """Logits of each pitch by its scale degree, in any key, (B, T, P)."""
@@ -239,6 +264,11 @@ class Seq2Seq(nn.Module):
         weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=2)
         attended: Tensor = weights.to(memory.states.dtype) @ memory.states
         return attended
+
+
+def rows_at(values: Tensor, at: Tensor) -> Tensor:
+    """Rows of values (B, S, A) by number, (B, T): (B, T, A)."""
+    return values.gather(1, at[..., None].expand(-1, -1, values.shape[2]))
 
 
 def degrees_of(pitch: Tensor, tonic: Tensor) -> Tensor:

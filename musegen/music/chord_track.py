@@ -76,8 +76,10 @@ def symbols_of_track(track: Track, bars: Ints) -> Symbols:
         bars: bar lines of the piece, (bars + 1,).
     """
     strikes = list(_strikes(track))
+    if not strikes:
+        return []
     voiced = [_voiced_symbol(strike.pitches) for strike in strikes]
-    is_voiced = bool(strikes) and sum(each is not None for each in voiced) >= SHARE * len(strikes)
+    is_voiced = sum(each is not None for each in voiced) >= SHARE * len(strikes)
     shortest_rest = 1 if is_voiced else int(np.diff(bars).min(initial=bars[-1]))
     found: Symbols = []
     for strike, symbol, after in zip(strikes, voiced, [*strikes[1:], None], strict=True):
@@ -157,8 +159,9 @@ def _is_block_chords(track: Track) -> bool:
 
 def _strikes(track: Track) -> Iterator[Strike]:
     onsets, durations, pitches, _ = note_arrays(track)
-    begins = np.unique(onsets).tolist()
-    for begin, after in zip(begins, [*begins[1:], None], strict=True):
+    begins: list[int | None] = [*np.unique(onsets).tolist(), None]
+    for begin, after in pairwise(begins):
+        assert begin is not None
         sounds = (onsets <= begin) & (begin < onsets + durations)
         if sounds.any():
             end = int((onsets + durations)[sounds].max())

@@ -38,6 +38,8 @@ class Gapped(NamedTuple):
     """Numbers of the tracks that the model reads and fills, from 0; others stay as they are."""
     pickup: int = 0
     """Ticks by which the first bar was filled up with a rest: no new note starts there."""
+    read: Sequence[int] = ()
+    """Numbers of other tracks, which the model reads and does not change."""
 
 
 def joined(gaps: Iterable[Gap]) -> list[Gap]:

@@ -128,9 +128,14 @@ class GridTokenizer:
         ]
         return np.concatenate([[self.bos_id], *bars, [self.eos_id]]).astype(np.int64)
 
-    def encode_all(self, scores: Iterable[ScoreTick | MusegenError]) -> list[Ints | MusegenError]:
+    def encode_all(
+        self, scores: Iterable[ScoreTick | MusegenError], *, lossy: bool = False
+    ) -> list[Ints | MusegenError]:
         """As `encode`, for many scores: the ids of each, or its error; errors among them are passed on."""
-        return [each if isinstance(each, MusegenError) else attempt(self.encode, each) for each in scores]
+        return [
+            each if isinstance(each, MusegenError) else attempt(self.encode, each, lossy=lossy)
+            for each in scores
+        ]
 
     def _bars(self, score: ScoreTick) -> tuple[list[int], list[Metre]]:
         """Bar lines in positions, (bars + 1,), and the metre of each bar."""

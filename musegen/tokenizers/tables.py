@@ -38,6 +38,8 @@ class Kind(IntEnum):
     DURATION = 10
     HOLD = 11
     REST = 12
+    HOLE = 13
+    """What is missing in the source of a model that fills: see `holes`."""
 
 
 KNOWN_KINDS = (Kind.TIME_SIGNATURE, Kind.TEMPO, Kind.VELOCITY)

@@ -43,7 +43,8 @@ class DecoderModule(Learner):
         targets = batch["target_ids"]
         ids = torch.cat([batch["input_ids"], targets[:, -1:]], dim=1)
         state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
-        nats = stream_nats(self.model, state, ids).sum(dim=1)
+        # Targets that are given, or padding, are 0.
+        nats = torch.where(targets != 0, stream_nats(self.model, state, ids), 0.0).sum(dim=1)
         if "plan" in batch:
             nats = nats + cast(Seq2Seq, self.model).plan_nats(state)
         self.add_rows(nats, (targets != 0).sum(dim=1), self.is_note[targets].sum(dim=1))  # type: ignore[index]

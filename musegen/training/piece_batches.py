@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 
 from musegen.config.classifier import ClassifierTrainConfig, labels_of
 from musegen.data.variations import transpose_together, transposition_tables
-from musegen.data.views import TokenView, Window, cut_windows, random_window
+from musegen.data.views import TokenView
+from musegen.data.windows import Window, cut_windows, random_window
 from musegen.errors import DataError
 from musegen.tokenizers import Tokenizer
 from musegen.tokenizers.tables import Ints

@@ -10,6 +10,7 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
@@ -20,12 +21,19 @@ from musegen.generation.assemble import join
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.from_checkpoint import (
     Wanted,
+    fill_piece,
     generate_accompaniments,
     generate_pieces,
     generate_reconstruction,
 )
-from musegen.music.excerpt import end_to_end
-from musegen.music.writing.midi import write_score
+from musegen.generation.humanize import humanize_file, score_file
+from musegen.music.excerpt import end_to_end, excerpt
+from musegen.music.gaps import Gap, Gapped, gap_spans, merged, split_notes
+from musegen.music.performance import frame_of, written_score
+from musegen.music.reading.midi_file import parse_midi
+from musegen.music.reading.read import read_midi
+from musegen.music.writing.midi import midi_bytes, write_score
+from musegen.music.writing.midi_edit import read_events
 
 BARS = 8
 
@@ -45,8 +53,10 @@ def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
 
 
 def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
-    """An accompaniment to the first eight bars of a validation piece's melody."""
+    """An accompaniment to the first bars of a validation piece's melody; if only bars are filled, a fill."""
     config = checkpoint.config
+    if config.fills and (config.data.holes == "bars" or not checkpoint.tokenizer.config.programs):
+        return _sample_gap(checkpoint, dataset)
     pieces = dataset.split("valid") or dataset.split("train")
     selected = (attempt(select, dataset, piece, config.data, pairs=True) for piece in pieces)
     melodies = (each.melody for each in selected if not isinstance(each, MusegenError))
@@ -55,11 +65,35 @@ def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
     return join(melody, result, 0).score
 
 
+def _sample_gap(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+    """The first eight bars of a validation piece, of which those in the middle are new."""
+    pieces = dataset.split("valid") or dataset.split("train")
+    selected = (attempt(select, dataset, piece, checkpoint.config.data) for piece in pieces)
+    scores = (each.score for each in selected if not isinstance(each, MusegenError))
+    whole = next(first for each in scores if (first := first_bars(each, BARS)))
+    middle = Gap(max(1, BARS // 2 - 1), BARS // 2)
+    gapped = Gapped(whole, [middle], range(len(whole.tracks)))
+    [filled] = fill_piece(checkpoint, gapped, seed=checkpoint.config.seed)
+    return merged(split_notes(whole, gap_spans(whole, [middle]), gapped.tracks)[0], filled.notes)
+
+
 def sample_reconstruction(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
     """A clip of a validation piece, followed by its reconstruction."""
     clip = _first_clip(checkpoint, dataset)
     result = generate_reconstruction(checkpoint, clip, seed=checkpoint.config.seed)
     return end_to_end([clip.score, result.score], result.bars)
+
+
+def sample_performance(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
+    """The first eight bars of a validation piece's score, played."""
+    config = cast(PerformerTrainConfig, checkpoint.config)
+    piece = (dataset.split("valid") or dataset.split("train"))[0]
+    score = written_score(excerpt(select(dataset, piece, config.data).score, 0, BARS), config.score.positions)
+    data = midi_bytes(score)
+    raw, _ = parse_midi(data)
+    source = score_file(read_events(data), raw, frame_of(score), range(len(raw.tracks)))
+    [take] = humanize_file(checkpoint, source, seed=config.seed)
+    return read_midi(take.midi)[0]
 
 
 def _first_clip(checkpoint: Checkpoint, dataset: Dataset) -> Clip:

@@ -16,7 +16,7 @@ from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.left_out import in_words
-from musegen.data.views import TokenView, token_view
+from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.families import family_of, load
 from musegen.music.key import ends_on_tonic
@@ -128,7 +128,7 @@ def set_up(
     tokens = sum(int(view.offsets[i + 1] - view.offsets[i]) for i in view.indices("train"))
     most = config.optim.batch_tokens
     batch_tokens = most if "optim.batch_tokens" in fixed else min(most, max(MIN_BATCH, tokens // 8))
-    data: EpochData = task.data(view, tokenizer, config, batch_tokens)
+    data: EpochData = task.data(dataset, view, tokenizer, config, batch_tokens)
     _say_skipped(data.left_out, data.unit, say)
     is_note = torch.from_numpy((tokenizer.tables.kind == Kind.PITCH).astype("int64"))
     seconds = time_limit(config) if config.trainer.max_steps is None else None
@@ -140,7 +140,7 @@ def set_up(
                 return tokens_per_second(tried, module, data)
 
         config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
-        data = task.data(view, tokenizer, config, batch_tokens)
+        data = task.data(dataset, view, tokenizer, config, batch_tokens)
     config = replace(config, optim=replace(config.optim, batch_tokens=data.batch_tokens))
     model = build_model(config, tokenizer) if start is None else start.model
     model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
@@ -172,20 +172,20 @@ def parts(
     config: TrainConfig, dataset: Dataset, start: Checkpoint | None, tokenizer: Tokenizer | None = None
 ) -> tuple[TrainConfig, Tokenizer, TokenView]:
     """Configuration, tokenizer and token streams, from `start` if there is one."""
-    pairs = config.writes == "accompaniments"
     if start is not None:
         config = like(config, start)
-        return config, start.tokenizer, token_view(dataset, start.tokenizer, config.data, pairs=pairs)
+        return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
         config.settled_tokenizer,
         config.data,
-        pairs=pairs,
+        pairs=config.pairs,
+        fills=config.fills,
         lines=config.writes_lines,
         names=config.writes != "labels",
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
-    return config, tokenizer, token_view(dataset, tokenizer, config.data, pairs=pairs)
+    return config, tokenizer, config_view(config, dataset, tokenizer)
 
 
 def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
@@ -203,6 +203,8 @@ def _say_view(view: TokenView, say: Callable[[str], None]) -> None:
     _say_skipped(view.skipped, "piece", say)
     if view.odd_bars:
         say(f"filled up {view.odd_bars} odd bars with rests to a metre of the vocabulary")
+    if view.too_fine:
+        say(f"left out {view.too_fine} notes finer than the grid; a larger ⟨tokenizer.positions⟩ has them")
 
 
 def _say_skipped(skipped: dict[str, int], what: str, say: Callable[[str], None]) -> None:
@@ -262,6 +264,7 @@ def _manifest(dataset: Dataset, view: TokenView, tokenizer: Tokenizer) -> dict[s
         "program": view.program,
         "ends_on_tonic": _share_on_tonic(dataset, view),
         "notes_per_onset": _notes_per_onset(view, tables),
+        "longest": max(view.pieces[i].bars for i in view.indices("train")),
         "ranges": voice_ranges(tables, train()),
         "pitches": known_pitches(tables, train()),
         "known": [whole.vocab[id_] for id_ in known_ids(tables, train())],

@@ -1,4 +1,4 @@
-"""Training tasks: pieces in windows, clips through a latent space, or pieces with labels.
+"""Training tasks: pieces in windows, clips through a latent space, pieces with labels, or performances.
 
 `families.py` names the `Task` of each family.
 """
@@ -20,6 +20,8 @@ from musegen.training.clip_batches import ClipDataModule
 from musegen.training.decoder_module import DecoderModule
 from musegen.training.latent_space import fit_latent_space
 from musegen.training.learner import Learner
+from musegen.training.performances import PerformanceDataModule
+from musegen.training.performer_module import PerformerModule, fit_takes
 from musegen.training.piece_batches import LabelledData
 from musegen.training.sharding import EpochData
 from musegen.training.vae_module import VAEModule
@@ -30,8 +32,8 @@ from musegen.training.windows import TokenDataModule
 class Task:
     """How some families are trained."""
 
-    data: Callable[[TokenView, Tokenizer, Any, int], EpochData]
-    """Makes batches from a view, a tokenizer, a configuration and the number of ids per batch."""
+    data: Callable[[Dataset, TokenView, Tokenizer, Any, int], EpochData]
+    """Makes batches from a dataset, its view, a tokenizer, a configuration and the ids per batch."""
     module: Callable[[Any, Any, Tensor], Learner]
     """Makes the module from a completed configuration, a model, and the mask of note ids, (V,)."""
     most_steps: int
@@ -44,8 +46,28 @@ class Task:
     """Completes the model before its weights are saved; returns additional validation metrics."""
 
 
-def _window_data(view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int) -> EpochData:
+def _windows(
+    _dataset: Dataset, view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int
+) -> EpochData:
     return TokenDataModule(view, tokenizer.tables, config, batch_tokens)
+
+
+def _clips(
+    _dataset: Dataset, view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int
+) -> EpochData:
+    return ClipDataModule(view, tokenizer, config, batch_tokens)
+
+
+def _labelled(
+    _dataset: Dataset, view: TokenView, tokenizer: Tokenizer, config: Any, batch_tokens: int
+) -> EpochData:
+    return LabelledData(view, tokenizer, config, batch_tokens)
+
+
+def _performances(
+    dataset: Dataset, view: TokenView, _tokenizer: Tokenizer, config: Any, batch_notes: int
+) -> EpochData:
+    return PerformanceDataModule(dataset, view, config, batch_notes)
 
 
 def _decoder(config: Any, model: Any, is_note: Tensor) -> Learner:
@@ -55,6 +77,10 @@ def _decoder(config: Any, model: Any, is_note: Tensor) -> Learner:
 def _vae(config: Any, model: Any, is_note: Tensor) -> Learner:
     steps = config.trainer.max_steps
     return VAEModule(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
+
+
+def _performer(config: Any, model: Any, is_note: Tensor) -> Learner:
+    return PerformerModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
 
 
 def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -89,18 +115,30 @@ def _labels(data: LabelledData, _tokenizer: Tokenizer) -> dict[str, Any]:
     return {"labels": [{"name": p.name, "label": data.classes[label]} for p, known, label in rows if known]}
 
 
-PIECES = Task(data=_window_data, module=_decoder, most_steps=20_000)
+def _instruments(data: PerformanceDataModule, _tokenizer: Tokenizer) -> dict[str, Any]:
+    """The instruments of the training pieces, see `music.performance.DRUMS`."""
+    return {"instruments": data.instruments()}
+
+
+PIECES = Task(data=_windows, module=_decoder, most_steps=20_000)
 CLIPS = Task(
-    data=ClipDataModule,
+    data=_clips,
     module=_vae,
     most_steps=6_000,  # clips overlap, and a VAE soon learns to copy
     manifest=_metres,
     before_saving=_fit,
 )
 LABELLED = Task(
-    data=LabelledData,
+    data=_labelled,
     module=_classifier,
     most_steps=3_000,
     prepare=_label,
     manifest=_labels,
+)
+PERFORMANCES = Task(
+    data=_performances,
+    module=_performer,
+    most_steps=20_000,
+    manifest=_instruments,
+    before_saving=fit_takes,
 )

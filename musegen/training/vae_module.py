@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from musegen.config.settings import LatentConfig
+from musegen.config.latent import LatentConfig
 from musegen.metrics.attributes import ATTRIBUTES
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats, token_nats
 from musegen.models.vae import VAE

@@ -14,10 +14,13 @@ from torch.utils.data import DataLoader
 
 from musegen.config.settings import TrainConfig
 from musegen.data.batches import fill_batches, plan_batches
+from musegen.data.holes import Mix, draw_holes
 from musegen.data.variations import transpose_together, transposition_tables
-from musegen.data.views import TokenView, Window, cut_excerpts, cut_windows
+from musegen.data.views import TokenView
+from musegen.data.windows import Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
+from musegen.tokenizers.holes import Bools, Cut, cut_holes
 from musegen.tokenizers.tables import Ints
 from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
@@ -35,7 +38,8 @@ class TokenBatches(Batches):
 
     A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
     row is from, and tokens, the divisor of the loss (see `share_of`); for accompaniments also the melodies,
-    source_ids (B, S). All are padded at the end with 0. For models with a chord planner it also has the plan
+    source_ids (B, S). All are padded at the end with 0. With holes the sources are what is given, and targets
+    that are not predicted are 0. For models with a chord planner it also has the plan
     of the streams (B, K, 2), padded with `UNKNOWN`, and longer excerpts for the planner: their melodies,
     excerpt_ids (R, S), their plans, excerpt_plan (R, K, 2), and spans, the divisor of the planner's loss.
     """
@@ -55,7 +59,9 @@ class TokenBatches(Batches):
     excerpts: list[Window] | None = None
     """From which some are added to each batch at random, by the start of its first window."""
     seed: Sequence[int] = ()
-    """Of the choice of excerpts."""
+    """Of the choice of excerpts and holes."""
+    holes: tuple[Mix, Tables] | None = None
+    """What is missing, and the tables of the streams; None: no holes."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
@@ -63,13 +69,19 @@ class TokenBatches(Batches):
         if self.firsts is not None:
             for streams, first in zip(rows, self.firsts[index].tolist(), strict=True):
                 streams[0][0] = first or streams[0][0]
+        starts = [window.start for window in self.plan[index]]
+        scored = None
+        if self.holes is not None:
+            cuts = [self._cut(streams[0], start) for streams, start in zip(rows, starts, strict=True)]
+            rows, scored = [[cut.target, cut.source] for cut in cuts], [cut.scored for cut in cuts]
         ids = _pad([streams[0] for streams in rows])
         lengths = torch.tensor([len(streams[0]) - 1 for streams in rows])
-        starts = [window.start for window in self.plan[index]]
         piece = torch.from_numpy(np.searchsorted(self.view.offsets, starts, side="right") - 1)
         batch = {"input_ids": ids[:, :-1], "target_ids": ids[:, 1:], "lengths": lengths, "piece": piece}
-        batch["tokens"] = lengths.sum().float()
-        if self.view.sources is not None:
+        if scored is not None:
+            batch["target_ids"] = torch.where(_pad(scored)[:, 1:], ids[:, 1:], 0)
+        batch["tokens"] = (batch["target_ids"] != 0).sum().float()
+        if len(rows[0]) > 1:
             batch["source_ids"] = _pad([streams[1] for streams in rows])
         if self.planned is not None:
             plans = [stream_plan(streams[0], self.planned) for streams in rows]
@@ -79,6 +91,13 @@ class TokenBatches(Batches):
             excerpts = self._excerpts(self.excerpts, self.plan[index][0].start, self.planned)
             batch |= share_of(excerpts, "spans", *self.share)
         return batch
+
+    def _cut(self, ids: Ints, start: int) -> Cut:
+        assert self.holes is not None
+        mix, tables = self.holes
+        return cut_holes(
+            ids, tables, draw_holes(ids, tables, mix, np.random.default_rng([*self.seed, start]))
+        )
 
     def _excerpts(self, excerpts: list[Window], key: int, planned: Tables) -> Batch:
         rng = np.random.default_rng([*self.seed, key])
@@ -105,7 +124,7 @@ class TokenBatches(Batches):
         return streams
 
 
-def _pad(rows: list[Ints], value: int = 0) -> Tensor:
+def _pad(rows: Sequence[Ints | Bools], value: int = 0) -> Tensor:
     return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value)
 
 
@@ -142,6 +161,7 @@ class TokenDataModule(EpochData):
         self.planned = tables if config.plans(tables.voices) else None
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
         self.length_ids = _length_ids(view, tables)
+        self.holes = (config.data.holes, tables) if config.fills else None
 
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
@@ -152,7 +172,7 @@ class TokenDataModule(EpochData):
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
         length_ids = self.length_ids
         firsts = None if length_ids is None else [self._firsts(batch, length_ids, rng) for batch in plan]
-        own = self.planned, firsts, self.excerpts, (self.seed, epoch)
+        own = self.planned, firsts, self.excerpts, (self.seed, epoch), self.holes
         return TokenBatches(self.view, plan, shifts, self.moves, *own)
 
     def _firsts(self, batch: list[Window], length_ids: Ints, rng: np.random.Generator) -> Ints:
@@ -177,4 +197,5 @@ class TokenDataModule(EpochData):
         # The first few batches (see limit_val_batches) must hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
-        return DataLoader(TokenBatches(self.view, plan, shifts, self.identity, self.planned), batch_size=None)
+        batches = TokenBatches(self.view, plan, shifts, self.identity, self.planned, holes=self.holes)
+        return DataLoader(batches, batch_size=None)

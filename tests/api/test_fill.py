@@ -10,7 +10,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from symusic import Note, Score, TimeSignature, Track
+from symusic import Note, Score, Tempo, TimeSignature, Track
 
 import musegen
 from musegen.api.model import Model
@@ -19,6 +19,7 @@ from musegen.config.settings import TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import MusegenError
 from musegen.generation.backends import machine_of
+from musegen.generation.contour import directions
 from musegen.generation.engine import stream_nats
 from musegen.music.excerpt import excerpt
 from musegen.music.metre import bar_ticks
@@ -176,23 +177,23 @@ def test_metres_in_the_gap_are_those_of_the_file(model: Model, tmp_path: Path) -
     assert metres == [metres[0]] * 4 + [metres[-1]] * 4
 
 
-def test_the_ranking_is_the_likelihood_of_what_follows(model: Model, tune: Path) -> None:
-    """As it is of the file that was written, read again."""
+def test_the_ranking_is_the_likelihood_of_the_new_bars_and_of_the_next(model: Model, tune: Path) -> None:
+    """As they are of the file that was written, read again."""
     pieces = model.fill(tune, bars="5:8", num=4, rank=6, seed=2)
     tokenizer, machine = model.checkpoint.tokenizer, machine_of(model.checkpoint)
-    likelihoods = []
+    ratings = []
     for piece in pieces:
         ids = tokenizer.encode(piece.score)
         assert ids.tolist()[1:-1] == piece.result.ids[1:]
         [nats] = stream_nats(machine, [[piece.result.ids[0], *ids[1:].tolist()]], [])
         bar = np.cumsum(tokenizer.tables.kind[ids] == Kind.BAR)[1:]
         assert piece.result.filled is not None
-        likelihoods.append(piece.result.filled["log_likelihood_after"])
-        assert likelihoods[-1] == pytest.approx(-nats[bar > 8].sum(), rel=1e-4)
-        line = np.flatnonzero(bar == 5)[0]
-        gap = nats[line + 1 : np.flatnonzero(bar == 9)[0]].sum()
-        assert piece.log_likelihood == pytest.approx(-gap, rel=1e-4)
-    assert likelihoods == sorted(likelihoods, reverse=True)
+        after = piece.result.filled["log_likelihood_after"]
+        assert after == pytest.approx(-nats[bar > 8].sum(), rel=1e-4)
+        line, stop = (int(np.flatnonzero(bar == number)[0]) for number in (5, 9))
+        assert piece.log_likelihood == pytest.approx(-nats[line + 1 : stop].sum(), rel=1e-4)
+        ratings.append(-nats[line + 1 : stop].mean() - nats[bar == 9].mean())
+    assert ratings == sorted(ratings, reverse=True)
 
 
 def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
@@ -203,6 +204,121 @@ def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
         _, new = split(piece.save(tmp_path / "new.mid"), begin, end, {0})
         assert sorted(note[:2] for note in new) == sorted(note[:2] for note in old)
         assert new != old
+
+
+def test_held_notes_of_a_grid_stay_and_nothing_of_their_voice_starts(
+    chorales: Dataset, tmp_path: Path
+) -> None:
+    grid = replace(SHORT, tokenizer=TokenizerConfig(kind="grid"))
+    choir = musegen.load(train(grid, chorales, tmp_path / "grid"))
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    begin, held = int(bar_ticks(score)[2]), score.tpq * 3
+    bass = score.tracks[-1]
+    before = [note for note in bass.notes if note.time < begin]
+    later = [note for note in bass.notes if note.time >= begin + held]
+    before[-1].duration = begin + held - before[-1].time
+    bass.notes = [*before, *later]
+    write_score(score, tmp_path / "held.mid")
+    last = mido.MidiFile(tmp_path / "held.mid")
+    channels = {m.channel for own in last.tracks for m in own if m.type == "note_on"}
+    first, stop = spans_of(tmp_path / "held.mid", 3, 4)
+    given, _ = split(tmp_path / "held.mid", first, stop, channels)
+    for seed in range(3):
+        piece = choir.fill(tmp_path / "held.mid", bars="3:4", seed=seed, rank=2)
+        kept, new = split(piece.save(tmp_path / "new.mid"), first, stop, channels)
+        assert kept == given
+        assert new
+        starts = [note.time for note in piece.score.tracks[-1].notes if first <= note.time < stop]
+        assert min(starts, default=stop) >= begin + held
+
+
+def test_contour_keep(model: Model, tunes: Dataset, tmp_path: Path) -> None:
+    """In its rhythm, from the note before the gap to the one after it, by mido's reading."""
+    for number, piece in enumerate(tunes.pieces[:4]):
+        score = excerpt(tunes.score(piece), 0, 12)
+        write_score(score, tmp_path / "tune.mid")
+        everything = split(tmp_path / "tune.mid", 0, 10**9, {0})[1]
+        for filled in model.fill(tmp_path / "tune.mid", bars="5:8", contour="keep", num=3, seed=number):
+            found = split(filled.save(tmp_path / "new.mid"), 0, 10**9, {0})[1]
+            assert [note[:2] for note in found] == [note[:2] for note in everything]
+            assert directions([pitch for *_, pitch in found]) == directions([p for *_, p in everything])
+            assert found != everything
+
+
+def test_contour_keep_where_hardly_a_pitch_is_left(model: Model, tune: Path, tmp_path: Path) -> None:
+    """A long fall to the lowest pitch of all: there is always a way, the old one."""
+    score = read_score(tune)[0]
+    onsets = [note.time for note in score.tracks[0].notes]
+    begin, end = spans_of(tune, 5, 8)
+    falling = [onset for onset in onsets if begin <= onset < end]
+    for note in score.tracks[0].notes:
+        if begin <= note.time < end:
+            note.pitch = 55 + len(falling) - 1 - falling.index(note.time)
+    write_score(score, tmp_path / "falling.mid")
+    old = split(tmp_path / "falling.mid", begin, end, {0})[1]
+    for piece in model.fill(tmp_path / "falling.mid", bars="5:8", contour="keep", num=3, seed=1):
+        new = split(piece.save(tmp_path / "new.mid"), begin, end, {0})[1]
+        assert directions([pitch for *_, pitch in new]) == directions([pitch for *_, pitch in old])
+
+
+def test_contour_of_several_voices(chorales: Dataset, tmp_path: Path) -> None:
+    """Each has its own."""
+    choir = musegen.load(train(SHORT, chorales, tmp_path / "choir"))
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    piece = choir.fill(score, bars="3:4", rank=2, seed=1, contour="keep")
+    check_voices(score, piece.score)
+    for old, new in zip(score.tracks, piece.score.tracks, strict=True):
+        assert [(n.time, n.duration) for n in new.notes] == [(n.time, n.duration) for n in old.notes]
+        assert directions([n.pitch for n in new.notes]) == directions([n.pitch for n in old.notes])
+
+
+def test_density(model: Model, tune: Path, tmp_path: Path) -> None:
+    """Also of a model that has hardly been trained; the manifest has both figures."""
+    begin, end = spans_of(tune, 5, 8)
+    for density in (1, 2.5, 5):
+        piece = model.fill(tune, bars="5:8", density=density, seed=2)
+        new = split(piece.save(tmp_path / "new.mid"), begin, end, {0})[1]
+        assert piece.result.filled is not None
+        assert piece.result.filled["density"] == density
+        assert piece.result.filled["notes_per_bar"] == len(new) / 4
+        assert len(new) == pytest.approx(4 * density, abs=1)
+    with pytest.raises(MusegenError, match="density"):
+        model.fill(tune, bars="5:8", density=0)
+
+
+def test_density_of_several_voices(chorales: Dataset, tmp_path: Path) -> None:
+    """The more are requested, the more there are, in models that know instruments and that do not."""
+    score = excerpt(chorales.score(chorales.pieces[0]), 0, 8)
+    for number, programs in enumerate((True, False)):
+        config = replace(SHORT, tokenizer=TokenizerConfig(programs=programs))
+        choir = musegen.load(train(config, chorales, tmp_path / str(number)))
+        counts = [
+            choir.fill(score, bars="3:4", density=density, rank=4, seed=1).result.filled["notes"]
+            for density in (2, 8, 16)
+        ]
+        assert counts == sorted(counts)
+        assert counts[-1] > 2 * counts[0]
+
+
+def test_density_needs_events(chorales: Dataset, tmp_path: Path) -> None:
+    grid = replace(SHORT, tokenizer=TokenizerConfig(kind="grid"))
+    choir = musegen.load(train(grid, chorales, tmp_path / "grid"))
+    for control in ({"density": 4.0}, {"rhythm": "keep"}, {"contour": "keep"}):
+        with pytest.raises(MusegenError, match="has a grid"):
+            choir.fill(chorales.score(chorales.pieces[0]), bars="3:4", **control)  # type: ignore[arg-type]
+
+
+def test_at_the_end_the_most_likely_bars_come_first(model: Model, tune: Path) -> None:
+    """Per id; and candidate i of a seed is the same, however many there are."""
+    pieces = model.fill(tune, bars="11:12", num=6, rank=6, seed=3)
+    kind = model.checkpoint.tokenizer.tables.kind
+    means = []
+    for piece in pieces:
+        ids = np.array(piece.result.ids)
+        new = len(ids) - np.flatnonzero(np.cumsum(kind[ids] == Kind.BAR) == 11)[0]  # EOS, not the bar line
+        means.append(piece.log_likelihood / new)
+    assert means == sorted(means, reverse=True)
+    assert model.fill(tune, bars="11:12", rank=6, seed=3).result.midi == pieces[0].result.midi
 
 
 def test_until(model: Model, tune: Path, tunes: Dataset, tmp_path: Path) -> None:
@@ -223,6 +339,54 @@ def test_until(model: Model, tune: Path, tunes: Dataset, tmp_path: Path) -> None
     assert [note for note in whole if note[0] < lines[4]] == one
     assert after == other
     assert len(whole) > len(one) + len(other)
+
+
+def test_until_keeps_what_the_second_file_is(
+    model: Model, tune: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its later time signatures, its tempo and instrument, though it names neither; track names are lost."""
+    first = excerpt(read_score(tune)[0], 0, 4)
+    first.tracks[0].name, first.tracks[0].program = "Fiddle", 40
+    first.tempos = [Tempo(0, qpm=90)]
+    write_score(first, tmp_path / "begin.mid")
+    [metre] = {(mark.numerator, mark.denominator) for mark in first.time_signatures}
+    bar = 480 * 4 * metre[0] // metre[1]
+    plain = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name="Tin whistle")])
+    plain.tracks.append(track)
+    events: list[tuple[int, mido.Message | mido.MetaMessage]] = [
+        (0, mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1])),
+        (2 * bar, mido.MetaMessage("time_signature", numerator=5, denominator=4)),
+    ]
+    for at in range(0, 2 * bar + 2400, 240):
+        events += [
+            (at, mido.Message("note_on", channel=2, note=70)),
+            (at + 240, mido.Message("note_off", channel=2, note=70)),
+        ]
+    track.append(mido.MetaMessage("end_of_track"))
+    rewrite(track, events)
+    plain.save(tmp_path / "end.mid")
+    piece = model.fill(tmp_path / "begin.mid", bars="5:6", until=tmp_path / "end.mid", seed=1)
+    said = capsys.readouterr().err
+    assert (
+        "end.mid goes on in the tracks of the tune: its track names 'Tin whistle' and its channels 3 are not"
+        in said
+    )
+    lines, score = bar_ticks(piece.score), piece.score
+    assert len(lines) - 1 == 4 + 2 + 2 + 1
+    assert [(m.time, m.numerator, m.denominator) for m in score.time_signatures][1:] == [(lines[8], 5, 4)]
+    assert [(mark.time, round(mark.qpm)) for mark in score.tempos] == [(0, 90), (lines[6], 120)]
+    written = mido.MidiFile(piece.save(tmp_path / "new.mid"))
+    changes = [
+        (tick, m.program) for own in written.tracks for tick, m in absolute(own) if m.type == "program_change"
+    ]
+    assert changes[-1] == (lines[6], 0)
+    assert not any(m.type == "track_name" and m.name == "Tin whistle" for own in written.tracks for m in own)
+
+
+def absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+    """The messages of a track with their ticks."""
+    return list(zip(np.cumsum([message.time for message in track]).tolist(), track, strict=True))
 
 
 SHORT = replace(TINY, trainer=replace(TINY.trainer, max_steps=2, val_check_interval=2))
@@ -292,30 +456,39 @@ def test_bad_input_is_refused(
         return refused(capsys, "fill", trained, tune, *argv, "--out", tmp_path / "out")
 
     assert "overlap" in says("--bars", "2:5", "5:8")
+    assert "overlap" in says("--bars", "2:5", "3:4")
     assert "--bars has '8:5'" in says("--bars", "8:5")
     assert "--bars has 'x'" in says("--bars", "x")
     assert "has 12 bars" in says("--bars", "12:13")
     assert "nothing is missing" in says()
     assert "musegen generate" in says("--bars", "1:12")
     assert "--rank is 2: it must be at least --num" in says("--bars", "5", "--rank", "2", "--num", "3")
-    assert "nothing follows bars 11 to 12" in says("--bars", "11:12", "--rank", "4")
+    assert "--density is 0.0: it must be above 0" in says("--bars", "5", "--density", "0")
+    assert "--density is -2.0: it must be above 0" in says("--bars", "5", "--density", "-2")
+    assert "--density" in says("--bars", "5", "--density", "many")
+    assert "use only one of them" in says("--bars", "5", "--density", "4", "--contour", "keep")
+    assert "--contour" in says("--bars", "5", "--contour", "wavy")
+    assert "--rhythm" in says("--bars", "5", "--rhythm", "old")
     metre = tunes.pieces[0].time_signatures
     other = next(piece for piece in tunes.pieces if piece.time_signatures != metre)
     write_score(tunes.score(other), tmp_path / "end.mid")
     assert "same time signature" in says("--bars", "13:14", "--until", tmp_path / "end.mid")
+    assert "no piece that tiny was trained on has more than" in says("--bars", "13:900", "--until", tune)
     assert "it must be 13:LAST" in says("--bars", "5:8", "--until", tmp_path / "end.mid")
     score = read_score(tune)[0]
     begin, end = spans_of(tune, 5, 6)
     score.tracks[0].notes = [note for note in score.tracks[0].notes if not begin <= note.time < end]
     write_score(score, tune)
     assert "no notes whose rhythm" in says("--bars", "5:6", "--rhythm", "keep")
+    assert "no notes whose contour" in says("--bars", "5:6", "--contour", "keep")
     assert not (tmp_path / "out").exists()
 
 
 def test_other_families_say_which_can(accompanist: Path, autoencoder: Path, tune: Path) -> None:
-    for folder in (accompanist, autoencoder):
-        with pytest.raises(MusegenError, match="not lm"):
-            musegen.load(folder).fill(tune, bars="5:8")
+    with pytest.raises(MusegenError, match="not lm"):
+        musegen.load(autoencoder).fill(tune, bars="5:8")
+    with pytest.raises(MusegenError, match="accompanies melodies and fills nothing"):
+        musegen.load(accompanist).fill(tune, bars="5:8")
 
 
 def test_a_given_note_that_sounds_into_the_gap_stays(model: Model, tmp_path: Path) -> None:

@@ -35,12 +35,18 @@ def test_the_nearest_passage_is_the_same_tune(tunes: Dataset, known: Passages) -
         assert figures(found, score)["pitch accuracy"] == 1
 
 
-def test_only_language_models(autoencoder: Path, tunes: Dataset) -> None:
-    assert main([str(autoencoder), str(tunes.path)]) == 2
+def test_only_models_of_lines(trained: Path, gapper: Path, autoencoder: Path, tunes: Dataset) -> None:
+    assert main([str(autoencoder), str(gapper), str(tunes.path)]) == 2
+    assert main([str(trained), str(trained), str(tunes.path)]) == 2
 
 
-def test_all_systems(trained: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(trained), str(tunes.path), "--gaps", "2", "--rank", "3", "--split", "valid"]) == 0
+def test_all_systems(trained: Path, gapper: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main([str(trained), str(gapper), str(tunes.path), "--gaps", "2", "--rank", "3", "--split", "valid"])
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "nearest in training" in shown
-    assert "best of 3" in shown
+    assert "LM, best of 3" in shown
+    assert "filler, first sample" in shown
+    assert "all gaps, bits per note of 2: language model" in shown

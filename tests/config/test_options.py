@@ -14,10 +14,10 @@ import musegen
 from musegen.api.model import Model
 from musegen.cli.parse import _flags, _flat
 from musegen.config import options, verbs
-from musegen.config.options import SamplingOptions
+from musegen.config.options import SamplingOptions, VerbOptions
 
 ROOT = Path(musegen.__file__).parent
-VERBS = ("generate", "accompany", "fill", "reconstruct", "interpolate", "vary")
+VERBS = ("generate", "accompany", "fill", "reconstruct", "interpolate", "vary", "humanize")
 OWN = {"out", "no_picture", "force", "json"}
 """Of the command line alone: what becomes of the files."""
 SAMPLING = [each.name for each in fields(SamplingOptions)]
@@ -32,6 +32,12 @@ ELSEWHERE = {
     "diatonic": "a scale of the user's takes its place, and a row is drawn to keep to one or not",
 }
 """Options of sampling with more users, and why."""
+
+
+def shared_options(verb: str) -> set[str]:
+    """Those of sampling, if the verb samples tokens."""
+    kind = getattr(verbs, f"{verb.capitalize()}Options")
+    return set(SAMPLING) if issubclass(kind, VerbOptions) else set()
 
 
 def own_options(verb: str) -> set[str]:
@@ -52,7 +58,7 @@ def test_typed_dicts_have_the_fields_of_their_dataclasses(verb: str) -> None:
     kind, arguments = (getattr(verbs, f"{verb.capitalize()}{end}") for end in ("Options", "Arguments"))
     hints, found = get_type_hints(kind), get_type_hints(arguments)
     # `num` decides between a piece and pieces, so some methods have it as an argument of their own
-    assert set(SAMPLING) | own_options(verb) == set(found) | ({"num"} & own_options(verb))
+    assert shared_options(verb) | own_options(verb) == set(found) | ({"num"} & own_options(verb))
     for name in set(found) - set(SAMPLING):
         # several values may be given as one, or as any sequence of them
         several = get_origin(hints[name]) is tuple
@@ -64,7 +70,9 @@ def test_flags_are_the_options(verb: str) -> None:
     kind = getattr(import_module(f"musegen.cli.{verb}"), verb.capitalize())
     flags = {flag for flag, _ in _flags(_flat(kind))}
     wanted = (
-        own_options(verb) | set(SAMPLING) | OWN - (set() if verb in ("accompany", "fill") else {"no_picture"})
+        own_options(verb)
+        | shared_options(verb)
+        | OWN - (set() if verb in ("accompany", "fill") else {"no_picture"})
     )
     assert flags == {f"--{name}".replace("_", "-") for name in wanted}
 
@@ -73,9 +81,9 @@ def test_flags_are_the_options(verb: str) -> None:
 def test_methods_show_every_option(verb: str) -> None:
     method = getattr(Model, verb)
     parameters = inspect.signature(method).parameters
-    assert own_options(verb) | set(SAMPLING) <= set(parameters)
+    assert own_options(verb) | shared_options(verb) <= set(parameters)
     assert not any(each.kind == each.VAR_KEYWORD for each in parameters.values())
-    for name in [*own_options(verb) - {"num"}, *SAMPLING]:
+    for name in [*own_options(verb) - {"num"}, *shared_options(verb)]:
         assert f"    {name}: " in method.__doc__, name
 
 

@@ -9,7 +9,8 @@ from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.prepare import prepare
 from musegen.data.variations import transpose_together, transposition_tables
-from musegen.data.views import cut_windows, token_view
+from musegen.data.views import token_view
+from musegen.data.windows import cut_windows
 from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Kind, RemiTokenizer
 

@@ -76,7 +76,7 @@ def test_long_pieces_are_read_in_windows_whose_probabilities_are_averaged(
     """The mean over the windows of a piece is that over each window on its own."""
     import torch
 
-    from musegen.data.views import cut_windows
+    from musegen.data.windows import cut_windows
 
     checkpoint = load_checkpoint(labeller)
     view, _ = labelled_view(checkpoint, two_kinds)

@@ -17,7 +17,7 @@ from musegen.generation.accompany import accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.eager import Eager
 from musegen.generation.exported import Exported
-from musegen.generation.fill import fill
+from musegen.generation.fill import Controls, fill
 from musegen.generation.graph_store import GraphStore
 from musegen.generation.latent import latent_of, sample_clips
 from musegen.generation.machine import Machine
@@ -112,7 +112,12 @@ def test_gaps_are_filled_alike(tunes: Dataset) -> None:
     """Two of them, with ids that are followed between: each row alone, in either machine."""
     checkpoint, score = bundled("folk"), excerpt(tunes.score(tunes.pieces[0]), 0, 12)
     gapped = Gapped(score, [Gap(3, 4), Gap(7, 8)], [0])
-    for keeps_rhythm in (False, True):
+    for controls in (
+        Controls(),
+        Controls(keeps_rhythm=True),
+        Controls(keeps_contour=True),
+        Controls(density=3),
+    ):
         sides = [
             fill(
                 machine,
@@ -120,7 +125,7 @@ def test_gaps_are_filled_alike(tunes: Dataset) -> None:
                 gapped,
                 rank=5,
                 seed=2,
-                keeps_rhythm=keeps_rhythm,
+                controls=controls,
             )
             for machine in (machine_of(checkpoint), in_torch(checkpoint))
         ]

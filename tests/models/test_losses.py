@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from musegen.config.settings import LatentConfig
+from musegen.config.latent import LatentConfig
 from musegen.models.losses import above_free_bits, attribute_loss, beta_at, kl_nats
 from musegen.models.mixture import fit_mixture, log_densities
 

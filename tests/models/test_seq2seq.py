@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint.build import build_model
-from musegen.config.settings import DataConfig, EncoderConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig
+from musegen.config.encoder import EncoderConfig
+from musegen.config.settings import DataConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.views import TokenView, token_view

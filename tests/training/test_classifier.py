@@ -13,7 +13,8 @@ from musegen.checkpoint.sizes import expected_sizes
 from musegen.checkpoint.weights import check_sizes, count_parameters
 from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig
 from musegen.data.dataset import Dataset
-from musegen.data.views import bar_lines, random_window, token_view
+from musegen.data.views import token_view
+from musegen.data.windows import bar_lines, random_window
 from musegen.errors import CheckpointError, ConfigError, DataError
 from musegen.training.piece_batches import LabelledData
 from musegen.training.train import train

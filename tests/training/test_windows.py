@@ -6,7 +6,8 @@ import torch
 from musegen.config.settings import DataConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
-from musegen.data.views import TokenView, cut_excerpts, token_view
+from musegen.data.views import TokenView, token_view
+from musegen.data.windows import cut_excerpts
 from musegen.tokenizers import Kind, RemiTokenizer, Tables, Tokenizer
 from musegen.tokenizers.chord_plan import CHORDS, UNKNOWN, stream_plan
 from musegen.tokenizers.remi import MOST_BARS

@@ -153,6 +153,29 @@ class Tracker(nn.Module):
         """(B, T) position at which each id begins, and the last pitch: events have no rests."""
         return step.next_position, step.reference_pitches[..., 0]
 
+    @property
+    def num_given(self) -> int:
+        """A, the number of pitches of `given`."""
+        return 2
+
+    def given(self, ids: Tensor, step: StepFeatures) -> Tensor:
+        """The pitches of a source with holes at each id, (B, T, A), -1 for none.
+
+        Of events the last one, -1 in a hole, and the next one; on a grid what sounds in each voice.
+        """
+        none = torch.full_like(ids[:, 0], -1)
+        following = torch.cat([self.pitch[ids[:, 1:]], none[:, None]], dim=1).flip(1)
+        backwards = hold(following, following >= 0, none)
+        is_hole = self.kind[ids] == Kind.HOLE.value
+        in_hole = hold(is_hole, is_hole | (self.pitch[ids] >= 0), none > 0)
+        last = torch.where(in_hole, -1, step.reference_pitches[..., 0])
+        return torch.stack([last, backwards.flip(1)], dim=2)
+
+    def in_turn(self, pitches: Tensor, step: StepFeatures) -> Tensor:
+        """The pitches of `given`, (B, T, A), in the order in which a decoder at these steps takes them."""
+        del step
+        return pitches
+
     def _locate(self, ids: Tensor, bar: Tensor, metre: Tensor, before: Tensor) -> Position:
         """Positions of ids given bars and metre so far, (B, T) each, and the last `TrackerState.position`."""
         raise NotImplementedError

@@ -39,6 +39,25 @@ class GridTracker(Tracker):
         begins = (step.place - 1).clamp(min=0) // self.voices
         return begins, torch.where(self.kind[last] == Kind.REST.value, -1, pitch)
 
+    @property
+    def num_given(self) -> int:
+        """One for each voice."""
+        return self.voices
+
+    def given(self, ids: Tensor, step: StepFeatures) -> Tensor:
+        """What sounds in each voice, (B, T, voices), -1 where it rests or is missing."""
+        del ids
+        at = (
+            self.order_of_voices - step.place[..., None]
+        ) % self.voices  # each voice's place among the turns
+        last = step.inputs[..., self.layout.id :].gather(2, at)
+        sounds = (self.kind[last] == Kind.PITCH.value) | (self.kind[last] == Kind.HOLD.value)
+        return torch.where(sounds, step.reference_pitches.gather(2, at), -1)
+
+    def in_turn(self, pitches: Tensor, step: StepFeatures) -> Tensor:
+        """The pitches of the voices, (B, T, voices), the voice of the next id first."""
+        return pitches.gather(2, (step.place[..., None] + self.order_of_voices) % self.voices)
+
     def _locate(self, ids: Tensor, bar: Tensor, _metre: Tensor, before: Tensor) -> Position:
         kind = self.kind[ids]
         place = count_since(kind >= Kind.PITCH.value, kind == Kind.BAR.value, before[:, 1])
