@@ -149,7 +149,7 @@ FAMILIES: dict[str, Family] = {
             example="humanize {} score.mid --out out/",
             card_example="humanize {} score.mid --num 4 --out out/",
             advice="humanize",
-            skips=frozenset({"limit"}),
+            skips=frozenset({"limit", "folds"}),
         ),
     )
 }
