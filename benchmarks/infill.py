@@ -48,6 +48,7 @@ from musegen.music.excerpt import bar_lines, excerpt
 from musegen.music.gaps import Gap, Gapped, merged, split_notes
 from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import Floats, Ints, note_arrays, put_notes
+from musegen.music.odd_bars import fill_odd_bars
 from musegen.tokenizers import Kind, RemiTokenizer
 from musegen.tokenizers.holes import Holes, count_bars, cut_holes
 
@@ -187,7 +188,7 @@ def gap_nats(case: Case, checkpoint: Checkpoint) -> tuple[float, int]:
     """The negative log-likelihood of the real gap under a model, in nats, and its number of notes."""
     tokenizer, model = checkpoint.tokenizer, checkpoint.model
     assert isinstance(tokenizer, RemiTokenizer)
-    ids = tokenizer.encode(case.score)
+    ids = tokenizer.encode(fill_odd_bars(case.score, tokenizer.time_signatures).score)
     ids[0] = tokenizer.bos_of(BARS)
     bars = np.zeros(count_bars(ids, tokenizer.tables), np.bool_)
     bars[BEFORE : BEFORE + MISSING] = True
