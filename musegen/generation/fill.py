@@ -107,9 +107,7 @@ def fill(
         MusegenError: a gap did not end.
     """
     piece, controls = read_gaps(gapped, tokenizer), controls or Controls()
-    settings, kept = sampling or SamplingOptions(), None
-    if controls.keeps_rhythm or controls.keeps_contour:
-        kept = kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
+    settings, kept = sampling or SamplingOptions(), kept_by(controls, piece, tokenizer)
     ids, lines = bars_of(piece.given, piece, tokenizer)
     head, plan = plan_gaps(ids, lines, piece, tokenizer) if kept is None else kept.head_and_plan
     limits = limits_of(tokenizer.tables, gap_constraints(piece, tokenizer, defaults or TrainingDefaults()))
@@ -130,6 +128,17 @@ def fill(
         own = _measured(machine, tokenizer, piece, streams, news)
         found += [each._replace(candidate=row) for row, each in zip(rows, own, strict=True)]
     return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num]
+
+
+def kept_by(controls: Controls, piece: GapPiece, tokenizer: WholeTokenizer) -> KeptRhythm | None:
+    """The rhythm that the controls keep, if they do.
+
+    Raises:
+        ConfigError: it cannot be kept.
+    """
+    if not (controls.keeps_rhythm or controls.keeps_contour):
+        return None
+    return kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
 
 
 def guide_of(

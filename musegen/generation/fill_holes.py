@@ -13,9 +13,16 @@ from musegen.config.options import SamplingOptions
 from musegen.data.selection import encode_given, fill_bars
 from musegen.errors import ConfigError
 from musegen.generation.engine import Stream, sample_gaps
-from musegen.generation.fill import Controls, Filled, gap_constraints, guide_of, plan_gaps, rating_of
+from musegen.generation.fill import (
+    Controls,
+    Filled,
+    gap_constraints,
+    guide_of,
+    kept_by,
+    plan_gaps,
+    rating_of,
+)
 from musegen.generation.gap_piece import GapPiece, new_notes, read_gaps
-from musegen.generation.kept_rhythm import KeptRhythm, kept_rhythm
 from musegen.generation.machine import Machine
 from musegen.generation.pieces import longest_bar
 from musegen.generation.ranking import Likelihood, Rating, ranked
@@ -79,7 +86,7 @@ def fill_holes(
         controls or Controls(),
         sampling or SamplingOptions(),
     )
-    given, kept = _given(piece, tokenizer), _kept(piece, tokenizer, controls)
+    given, kept = _given(piece, tokenizer), kept_by(controls, piece, tokenizer)
     limits = _limits(piece, tokenizer, defaults or TrainingDefaults(), constraints)
     head, plan = _plan(given, piece, tokenizer) if kept is None else kept.head_and_plan
     memory, found = machine.call("encode", given.source[None]), list[Filled]()
@@ -100,12 +107,6 @@ def fill_holes(
             new, changed = new_notes(stream, piece, tokenizer, keeps_rhythm=kept is not None)
             found.append(_filled(without_rests(new, piece.rests), changed, stream, row))
     return ranked(found, lambda each: rating_of(each, piece.gaps, controls.density))[:num] if rank else found
-
-
-def _kept(piece: GapPiece, tokenizer: WholeTokenizer, controls: Controls) -> KeptRhythm | None:
-    if not (controls.keeps_rhythm or controls.keeps_contour):
-        return None
-    return kept_rhythm(piece, tokenizer, option="contour" if controls.keeps_contour else "rhythm")
 
 
 def _limits(
