@@ -11,7 +11,8 @@ from typing import Any
 
 from musegen.config.classifier import ClassifierTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
+from musegen.config.vae import VAETrainConfig
 from musegen.errors import ConfigError
 
 

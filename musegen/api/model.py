@@ -29,7 +29,7 @@ from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accomp
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
-from musegen.config.settings import VAEConfig
+from musegen.config.vae import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
     AccompanyOptions,

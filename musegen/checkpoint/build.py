@@ -13,7 +13,8 @@ from torch import nn
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
+from musegen.config.vae import VAETrainConfig
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
 from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, TimeConvolutions, TokenEncoder

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
+from musegen.config.vae import VAETrainConfig
 from musegen.families import family_of, load
 from musegen.music.performance import SIZES
 from musegen.tokenizers import Tokenizer, melody_tokenizer

@@ -12,7 +12,7 @@ from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.config.options import SamplingOptions
-from musegen.config.settings import VAEConfig
+from musegen.config.vae import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany

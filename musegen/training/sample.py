@@ -11,7 +11,7 @@ from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import VAEConfig
+from musegen.config.vae import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError, attempt

@@ -24,7 +24,8 @@ from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import SHORT
 from musegen.config.options import SamplingOptions
-from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig
+from musegen.config.vae import VAETrainConfig
 from musegen.config.verbs import (
     AccompanyOptions,
     GenerateOptions,

@@ -10,8 +10,9 @@ import pytest
 
 from musegen.checkpoint.folder import load_checkpoint, parse_checkpoint_config
 from musegen.config.latent import LatentConfig
-from musegen.config.settings import TrainConfig, VAETrainConfig
+from musegen.config.settings import TrainConfig
 from musegen.config.trainer import TrainerConfig
+from musegen.config.vae import VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.training.train import train
 from tests.music_fixtures import TINY
