@@ -103,7 +103,7 @@ FAMILIES: dict[str, Family] = {
             skips=frozenset({"folds"}),
         ),
         Family(
-            noun="clip model (VAE)",
+            noun="clip model",
             purpose="a clip model (VAE): reconstructs, interpolates, varies and samples short clips",
             config=VAETrainConfig,
             build="musegen.checkpoint.build:build_vae",

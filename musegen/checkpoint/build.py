@@ -79,7 +79,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
 
 
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
-    """Build a clip model (VAE), with a conductor if it is hierarchical.
+    """Build a clip model (VAE) of any kind, with a conductor if it is hierarchical.
 
     Raises:
         ConfigError: the latent space is too small for the number of bars.
@@ -108,11 +108,12 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     encoder: ClipEncoder | BarEncoder
     if settings.hierarchical:
         slots = Slots.of(latent_dim, bars)
-        encoder = BarEncoder(reader=reader, slots=slots)
+        encoder = BarEncoder(reader=reader, slots=slots, is_variational=config.is_variational)
         conductor = Conductor(slots=slots, width=settings.hidden_size)
         keys = PositionCodes(None, tracker.num_places, settings.hidden_size)
     else:
-        encoder, conductor = ClipEncoder(reader=reader, latent_dim=latent_dim), None
+        is_variational, conductor = config.is_variational, None
+        encoder = ClipEncoder(reader=reader, latent_dim=latent_dim, is_variational=is_variational)
         keys = PositionCodes(bars, tracker.num_places, latent_dim)
     return VAE(
         encoder=encoder,
@@ -121,6 +122,7 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         keys=keys,
         clip_bars=bars,
         latent_dim=latent_dim,
+        active=config.latent.active if config.latent.kind == "sparse" else None,
     )
 
 

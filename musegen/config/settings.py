@@ -217,6 +217,10 @@ class TrainConfig(Checked):
         del voices
         return False
 
+    def like(self, start: Self) -> Self:
+        """A copy with those settings of another run on which its weights depend."""
+        return replace(self, model=start.model, tokenizer=start.tokenizer)
+
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""
         is_transformer = self.model.cell == "transformer"

@@ -18,7 +18,7 @@ LONG_CLIP = 8
 
 @dataclass(frozen=True)
 class VAEConfig(LMConfig):
-    """The variational autoencoder (VAE) of clips."""
+    """The network of an autoencoder of clips."""
 
     embedding_dim: int = setting(64, ONE_UP)
     hidden_size: int = setting(256, ONE_UP)
@@ -49,7 +49,7 @@ class VAEConfig(LMConfig):
 
 @dataclass(frozen=True)
 class VAETrainConfig(TrainConfig):
-    """Settings of a training run of a variational autoencoder (VAE) of clips."""
+    """Settings of a training run of an autoencoder of clips, by default a variational one (VAE)."""
 
     family: ClassVar[str] = "vae"
     writes: ClassVar[Writes] = "clips"
@@ -87,10 +87,29 @@ class VAETrainConfig(TrainConfig):
         is_monophonic = self.data.tracks == "melody" and not self.latent.sliders
         return tokenizer.kind == "auto" and is_plain and is_short and is_monophonic
 
+    @property
+    def is_variational(self) -> bool:
+        """Whether clips have a posterior, and the latent space a prior."""
+        return self.latent.kind == "variational"
+
+    def like(self, start: Self) -> Self:
+        """See `TrainConfig.like`: the weights depend on the kind of the latent space, too."""
+        latent = replace(self.latent, kind=start.latent.kind, active=start.latent.active)
+        return replace(super().like(start), latent=latent)
+
     def settled(self) -> Self:
-        """A copy with the defaults of the model and its latent space filled in."""
+        """A copy with the defaults of the model and its latent space filled in.
+
+        Raises:
+            ConfigError: the latent space is too small.
+        """
         settled = super().settled()
-        model = settled.model.settled()
-        free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
-        latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)
+        model, latent = settled.model.settled(), self.latent
+        if latent.kind == "sparse" and latent.active > (size := model.latent_dim or 0):
+            raise ConfigError(
+                f"⟨latent.active⟩ is {latent.active}: of {size} units (⟨model.latent-dim⟩) at most {size} "
+                "can be active"
+            )
+        if self.is_variational and latent.free_bits is None:
+            latent = replace(latent, free_bits=256.0 if model.hierarchical else 48.0)
         return replace(settled, model=model, latent=latent)

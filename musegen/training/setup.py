@@ -118,7 +118,7 @@ def set_up(
         DataError: nothing to train on.
     """
     task: Task = load(family_of(config.family).training)
-    config, dataset = task.prepare(config if start is None else like(config, start), dataset, say)
+    config, dataset = task.prepare(config if start is None else config.like(start.config), dataset, say)
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
     config = config.settled()
     _say_view(view, say)
@@ -173,7 +173,7 @@ def parts(
 ) -> tuple[TrainConfig, Tokenizer, TokenView]:
     """Configuration, tokenizer and token streams, from `start` if there is one."""
     if start is not None:
-        config = like(config, start)
+        config = config.like(start.config)
         return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
@@ -186,11 +186,6 @@ def parts(
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, config_view(config, dataset, tokenizer)
-
-
-def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
-    """The configuration with the model and the tokenizer of a checkpoint."""
-    return replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:

@@ -24,7 +24,7 @@ from musegen.training.performances import PerformanceDataModule
 from musegen.training.performer_module import PerformerModule, fit_takes
 from musegen.training.piece_batches import LabelledData
 from musegen.training.sharding import EpochData
-from musegen.training.vae_module import VAEModule
+from musegen.training.vae_module import AutoencoderModule, VAEModule
 from musegen.training.windows import TokenDataModule
 
 
@@ -74,9 +74,9 @@ def _decoder(config: Any, model: Any, is_note: Tensor) -> Learner:
     return DecoderModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
 
 
-def _vae(config: Any, model: Any, is_note: Tensor) -> Learner:
-    steps = config.trainer.max_steps
-    return VAEModule(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
+def _autoencoder(config: Any, model: Any, is_note: Tensor) -> Learner:
+    steps, module = config.trainer.max_steps, VAEModule if config.is_variational else AutoencoderModule
+    return module(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
 
 
 def _performer(config: Any, model: Any, is_note: Tensor) -> Learner:
@@ -89,11 +89,11 @@ def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
     return {"metres": {name.removeprefix("TimeSig_"): count for name, count in metres.most_common()}}
 
 
-def _fit(module: VAEModule, data: ClipDataModule) -> dict[str, Any]:
+def _fit(module: VAEModule | AutoencoderModule, data: ClipDataModule) -> dict[str, Any]:
     """Describe the current latent space."""
     has_sliders = module.latent.sliders > 0
     fit_latent_space(module.model, data.train_clips, data.attributes, sliders=has_sliders, seed=data.seed)
-    return {"kl_per_dimension": module.kl_per_dimension}
+    return module.per_dimension()
 
 
 def _classifier(config: Any, model: Any, is_note: Tensor) -> Learner:
@@ -123,7 +123,7 @@ def _instruments(data: PerformanceDataModule, _tokenizer: Tokenizer) -> dict[str
 PIECES = Task(data=_windows, module=_decoder, most_steps=20_000)
 CLIPS = Task(
     data=_clips,
-    module=_vae,
+    module=_autoencoder,
     most_steps=6_000,  # clips overlap, and a VAE soon learns to copy
     manifest=_metres,
     before_saving=_fit,
