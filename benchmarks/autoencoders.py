@@ -80,7 +80,7 @@ class Row(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A unit of a sparse code: how often it is on, and the mean attributes of the clips that excite it most."""
+    """A unit of a sparse code: how often it is on, and the mean attributes of the clips that excite it."""
 
     share_of_clips: float
     density: float
@@ -178,10 +178,8 @@ def describe_units(folder: Path, dataset: Dataset, out: Path | None) -> dict[str
         found[name] = Unit(float((codes[:, unit] > 0).mean()), *_attributes(clips, loudest))
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-            scores = [clips.score(index) for index in loudest.tolist()]
-            same = [
-                s for s, index in zip(scores, loudest.tolist(), strict=True) if _like(clips, loudest, index)
-            ]
+            metre = clips.clips.metre[loudest]
+            same = [clips.score(index) for index in loudest[metre == metre[0]].tolist()]
             write_score(end_to_end(same, clips.bars), out / f"{name}.mid")
     return found
 
@@ -190,11 +188,6 @@ def _of_different_pieces(clips: Clips, chosen: Ints, order: Ints) -> Ints:
     """The first `LOUDEST` of an order of chosen clips that are from different pieces."""
     _, first = np.unique(clips.piece[chosen[order]], return_index=True)
     return order[np.sort(first)[:LOUDEST]]
-
-
-def _like(clips: ClipSet, loudest: Ints, index: int) -> bool:
-    """Whether a clip is in the metre of the first, so that they can follow each other."""
-    return clips.metre(index) == clips.metre(int(loudest[0]))
 
 
 def _attributes(clips: ClipSet, which: Ints) -> list[float]:

@@ -146,7 +146,7 @@ def _notes_of(streams: Sequence[Ints], tables: Tables) -> Notes:
 
 @torch.inference_mode()
 def _teacher_forced(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Tensor, Tensor, Values]:
-    """Points and deviations of the posteriors, (C, Z) each, and measures of the decoder with teacher forcing."""
+    """Points and deviations of posteriors, (C, Z) each; measures of the decoder with teacher forcing."""
     device = model.mixture_means.device
     is_pitch = torch.from_numpy(tables.pitch >= 0).to(device)
     points, scales, rows = [], [], []

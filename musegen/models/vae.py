@@ -102,7 +102,7 @@ class ClipEncoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Encodes clips to points z, (B, Z), with a posterior if it is variational, and decodes z to clips, (B, T).
+    """Encodes clips to points z, (B, Z), with a posterior if it is variational, and decodes z, to (B, T).
 
     A whole sequence equals single steps: however T is divided into chunks, the logits are the same.
 

@@ -151,11 +151,9 @@ class AutoencoderModule(Learner):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over all clips of all ranks."""
         nats, right, notes, clips, *sums = self.sums()
-        means, squares = (
-            [each / max(clips, 1) for each in half]
-            for half in (sums[: len(sums) // 2], sums[len(sums) // 2 :])
-        )
-        variances = [max(0.0, s - m * m) for m, s in zip(means, squares, strict=True)]
+        means = [each / max(clips, 1) for each in sums]  # of z, then of its squares
+        half = len(means) // 2
+        variances = [max(0.0, s - m * m) for m, s in zip(means[:half], means[half:], strict=True)]
         self.variance_per_dimension = [round(each, 4) for each in variances]
         figures = {
             "val_nats_per_clip": nats / max(clips, 1),

@@ -261,9 +261,8 @@ def test_every_verb_of_an_autoencoder_without_a_prior(
     run(capsys, "reconstruct", "plain", "a.mid", "--out", "r")
     run(capsys, "interpolate", "plain", "a.mid", "b.mid", "--num", 3, "--out", "i")
     run(capsys, "vary", "plain", "a.mid", "--num", 1, "--out", "v")
-    assert "--pitch needs a slider" in refused(
-        capsys, "vary", "plain", "a.mid", "--pitch", "+7", "--out", "w"
-    )
+    message = refused(capsys, "vary", "plain", "a.mid", "--pitch", "+7", "--out", "w")
+    assert "--pitch needs a slider" in message
     words = ("plain", tunes.path, "--split", "train", "--limit", 10, "--samples", 5)
     figures = json.loads("\n".join(run(capsys, "evaluate", *words, "--json")[0]))
     assert "kl" not in figures

@@ -117,5 +117,5 @@ def test_settings_of_another_kind_are_refused(settings: dict[str, object], messa
 
 
 def test_no_more_units_can_be_active_than_there_are() -> None:
-    with pytest.raises(ConfigError, match="⟨latent.active⟩ is 17: of 16 units"):
+    with pytest.raises(ConfigError, match=r"⟨latent\.active⟩ is 17: of 16 units"):
         config_of("sparse", active=17).settled()
