@@ -15,6 +15,7 @@ from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.config.vae import VAETrainConfig
+from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
 from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, TimeConvolutions, TokenEncoder
@@ -22,6 +23,7 @@ from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.lm import LanguageModel
+from musegen.models.minibach import MiniBach
 from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
 from musegen.models.position.features import Tracker
@@ -30,6 +32,9 @@ from musegen.models.vae import VAE, ClipEncoder
 from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
+
+MINIBACH_VOICES = 3
+"""Besides the melody."""
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
@@ -45,8 +50,14 @@ def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     return LanguageModel(StreamDecoder(tracker=tracker, **settings))
 
 
-def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
-    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes."""
+def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq | MiniBach:
+    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes.
+
+    Raises:
+        ConfigError: MiniBach with music that is not of four voices.
+    """
+    if config.is_minibach:
+        return _build_minibach(config, tokenizer.tables)
     settings: dict[str, Any] = asdict(config.model)
     features = settings.pop("features")
     target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
@@ -76,6 +87,15 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
         planner=planner,
         reader=reader,
     )
+
+
+def _build_minibach(config: Seq2SeqTrainConfig, tables: Tables) -> MiniBach:
+    if tables.voices != MINIBACH_VOICES:
+        raise ConfigError(
+            f"⟨model.cell⟩ mlp (MiniBach) is for music of four voices, and here the melody is accompanied by "
+            f"{tables.voices}: name three with ⟨accompaniment⟩, or use another ⟨model.cell⟩"
+        )
+    return MiniBach(tables, hidden_size=config.model.hidden_size, dropout=config.model.dropout)
 
 
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:

@@ -11,11 +11,13 @@ from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.config.vae import VAETrainConfig
 from musegen.families import family_of, load
 from musegen.music.performance import SIZES
-from musegen.tokenizers import Tokenizer, melody_tokenizer
+from musegen.tokenizers import Kind, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
 
 CLASSES = {"shift": 96, "velocity": 64, "stretch": 48}
 """Of the distributions of a performer, as in models/performer.py, which imports torch."""
+EXCERPT = 4
+"""Bars of MiniBach, as in models/minibach.py, which imports torch."""
 COMPONENTS = 64
 """Of the mixture of a clip model, as in models/vae.py, which imports torch."""
 
@@ -55,6 +57,14 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
+    if config.is_minibach:
+        tables, hidden = tokenizer.tables, config.model.hidden_size
+        one_hots = (
+            EXCERPT * int(tables.bar_positions.max()) * (tables.vocab_size - int(tables.ids(Kind.PITCH)[0]))
+        )
+        return Sizes(
+            {"input.weight": (one_hots, hidden), "output.weight": (tables.voices * one_hots, hidden)}, {}
+        )
     own = decoder_sizes(config, tokenizer)
     source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     shapes = own.shapes | {

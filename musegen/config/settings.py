@@ -3,8 +3,8 @@
 Standard library only, so that `musegen --help` stays fast. The string under a field is its help text.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.encoder import EncoderConfig
 from musegen.config.options import SamplingOptions
@@ -96,8 +96,9 @@ class DataConfig(Checked, prefix="data."):
 class LMConfig(Checked, prefix="model."):
     """The language model."""
 
-    cell: Literal["lstm", "gru", "rnn", "transformer"] = "lstm"
-    """What carries the state through time: recurrent layers of a type of cell, or a transformer."""
+    cell: Literal["lstm", "gru", "rnn", "transformer", "mlp"] = "lstm"
+    """What carries the state through time: recurrent layers of a type of cell, or a transformer. mlp, of
+    accompaniment models (seq2seq) only: nothing does; one hidden layer reads four bars at once (MiniBach)."""
     embedding_dim: int = setting(128, ONE_UP)
     """Dimension of the token embedding."""
     hidden_size: int = setting(384, ONE_UP)
@@ -169,6 +170,10 @@ class TrainConfig(Checked):
                 f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "
                 "leave it out, or use ⟨tokenizer⟩ remi"
             )
+        if isinstance(self.model, LMConfig) and self.model.cell == "mlp" and self.writes != "accompaniments":
+            raise ConfigError(
+                f"⟨model.cell⟩ mlp is for family seq2seq, and this is family {self.family}: leave it out"
+            )
         if self.fills and self.writes != "accompaniments":
             raise ConfigError(
                 f"⟨data.holes⟩ is for family seq2seq, and this is family {self.family}: leave it out"
@@ -201,6 +206,11 @@ class TrainConfig(Checked):
         return True
 
     @property
+    def is_exportable(self) -> bool:
+        """Whether the steps of the model can be exported as graphs: see generation/export.py."""
+        return True
+
+    @property
     def writes_lines(self) -> bool:
         """Whether `auto` selects the line tokenizer."""
         return False
@@ -225,9 +235,14 @@ class TrainConfig(Checked):
         """A copy with the defaults that depend on other settings filled in."""
         is_transformer = self.model.cell == "transformer"
         context = self.model.context or (self.data.window if is_transformer else None)
-        rate = self.optim.lr or (LR_SLOW if is_transformer or self.writes == "clips" else LR)
+        is_slow = self.model.cell in ("transformer", "mlp") or self.writes == "clips"
+        rate = self.optim.lr or (LR_SLOW if is_slow else LR)
         model, optim = replace(self.model, context=context), replace(self.optim, lr=rate)
         return replace(self, model=model, optim=optim)
+
+
+ACCOMPANIMENT = LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4)
+"""Smaller and with more dropout than a language model: pairs are few (see benchmarks/RESULTS.md)."""
 
 
 @dataclass(frozen=True)
@@ -236,13 +251,14 @@ class Seq2SeqTrainConfig(TrainConfig):
 
     family: ClassVar[str] = "seq2seq"
     writes: ClassVar[Writes] = "accompaniments"
-    # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
-    model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
+    model: LMConfig = field(default_factory=lambda: ACCOMPANIMENT)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
     def __post_init__(self) -> None:
-        """Reject values that are not allowed, and those that do not go with holes."""
+        """Reject values that are not allowed, and those that do not go with holes or with MiniBach."""
         super().__post_init__()
+        if self.is_minibach:
+            self._refuse_unfitting()
         holes, data = self.data.holes, self.data
         others: dict[str, object] = {"data.melody": data.melody, "data.accompaniment": data.accompaniment}
         others |= {"encoder.plan": self.encoder.plan, "tokenizer.tempo": self.tokenizer.tempo}
@@ -253,6 +269,50 @@ class Seq2SeqTrainConfig(TrainConfig):
             raise ConfigError(
                 f"⟨data.holes⟩ {holes} needs several tracks: with ⟨data.tracks⟩ melody use bars"
             )
+
+    def _refuse_unfitting(self) -> None:
+        """Reject settings that MiniBach does not have: it is one hidden layer, and writes a grid."""
+        own: dict[str, tuple[Any, tuple[Any, ...]]] = {
+            "data.holes": (self.data.holes, ("none",)),
+            "tokenizer": (self.tokenizer.kind, ("auto", "grid")),
+            "model.num-layers": (self.model.num_layers, (ACCOMPANIMENT.num_layers, 1)),
+            "model.weight-dropout": (self.model.weight_dropout, (0.0,)),
+            "model.lookback": (self.model.lookback, (ACCOMPANIMENT.lookback,)),
+            "model.features": (self.model.features, (True,)),
+        }
+        default = EncoderConfig()
+        for each in fields(default):
+            own[f"encoder.{each.name}"] = getattr(self.encoder, each.name), (getattr(default, each.name),)
+        for name, (value, allowed) in own.items():
+            if value not in allowed:
+                raise ConfigError(
+                    f"⟨{name}⟩ {value} does not go with ⟨model.cell⟩ mlp, which is one hidden layer from a "
+                    "melody on a grid to three voices: leave it out"
+                )
+
+    @property
+    def is_minibach(self) -> bool:
+        """Whether the model is a feedforward network (`models/minibach.py`)."""
+        return self.model.cell == "mlp"
+
+    @property
+    def is_exportable(self) -> bool:
+        """See `TrainConfig.is_exportable`."""
+        return not self.is_minibach
+
+    @property
+    def settled_tokenizer(self) -> TokenizerConfig:
+        """See `TrainConfig.settled_tokenizer`; of MiniBach a grid, by default of sixteenths."""
+        settled = super().settled_tokenizer
+        return (
+            replace(settled, kind="grid", positions=settled.positions or 4) if self.is_minibach else settled
+        )
+
+    def settled(self) -> Self:
+        """See `TrainConfig.settled`; MiniBach has one layer."""
+        settled = super().settled()
+        model = replace(settled.model, num_layers=1) if self.is_minibach else settled.model
+        return replace(settled, model=model)
 
     def plans(self, voices: int) -> bool:
         """See `TrainConfig.plans`; by default with event tokens, but not with holes."""

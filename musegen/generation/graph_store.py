@@ -136,6 +136,8 @@ def _key(checkpoint: Checkpoint) -> str:
     settings = {name: config[name] for name in ("family", "model", "encoder") if name in config}
     if ADDED.items() <= settings["model"].items():
         settings["model"] = {name: each for name, each in settings["model"].items() if name not in ADDED}
+    if config.get("latent", {}).get("kind") == "sparse":
+        settings["active"] = config["latent"]["active"]
     parts = [__version__, checkpoint.sha256, checkpoint.tokenizer.to_dict(), settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -51,6 +51,11 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
             f"{checkpoint.path.name} is a performer, which has no sampling step to export: use it with "
             "musegen humanize"
         )
+    if not checkpoint.config.is_exportable:
+        raise ConfigError(
+            f"{checkpoint.path.name} is a feedforward model, which has no sampling step worth exporting: use "
+            "it with musegen accompany"
+        )
     machine = exported_machine(checkpoint, GraphStore(checkpoint))
     if machine is None:
         raise ConfigError(f"{checkpoint.path.name} cannot be exported, as said above")
