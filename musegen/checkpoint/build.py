@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.config.vae import VAETrainConfig
@@ -22,6 +23,8 @@ from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, 
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
+from musegen.models.frame_outputs import NADE, RBM, Independent
+from musegen.models.frames import FrameModel
 from musegen.models.lm import LanguageModel
 from musegen.models.minibach import MiniBach
 from musegen.models.performer import Performer
@@ -180,6 +183,21 @@ def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Perf
     settings: dict[str, Any] = asdict(config.model)
     del settings["lookback"], settings["features"]
     return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
+
+
+def build_frames(config: FramesTrainConfig, _tokenizer: Tokenizer) -> FrameModel:
+    """Build a model of piano-roll frames, which reads frames, not tokens."""
+    settings: dict[str, Any] = asdict(config.model)
+    for name in ("lookback", "features", "embedding_dim"):
+        del settings[name]
+    kind, units, rounds = (settings.pop(name) for name in ("output", "units", "rounds"))
+    hidden_size = settings["hidden_size"]
+    output: nn.Module = Independent(hidden_size)
+    if kind == "nade":
+        output = NADE(hidden_size, units)
+    elif kind == "rbm":
+        output = RBM(hidden_size, units, rounds)
+    return FrameModel(output, **settings)
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:

@@ -6,11 +6,13 @@
 from typing import NamedTuple
 
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.config.vae import VAETrainConfig
 from musegen.families import family_of, load
 from musegen.music.performance import SIZES
+from musegen.music.rolls import KEYS
 from musegen.tokenizers import Kind, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
 
@@ -103,6 +105,17 @@ def classifier_sizes(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Siz
         counts |= {"encoder.forwards.": layers, "encoder.backwards.": layers}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return Sizes(shapes, counts, frozenset(f"encoder.{norm}.{each}" for norm in norms for each in statistics))
+
+
+def frames_sizes(config: FramesTrainConfig, _tokenizer: Tokenizer) -> Sizes:
+    """Tensor sizes of a model of piano-roll frames."""
+    model = config.model
+    shapes: dict[str, tuple[int, ...]] = {"input.weight": (model.hidden_size, KEYS)}
+    if model.output == "rbm":
+        shapes["output.weights"] = (KEYS, model.units)
+    elif model.output == "nade":
+        shapes["output.below"] = (KEYS, model.units)
+    return Sizes(shapes, {"rnn.": model.num_layers})
 
 
 def performer_sizes(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -171,7 +172,8 @@ def _facts(result: Result) -> dict[str, Any]:
     filled = {} if result.filled is None else {"filled": result.filled}
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
-    return head | {"log_likelihood": result.log_likelihood} | filled | facts | head
+    known = None if math.isnan(result.log_likelihood) else result.log_likelihood
+    return head | {"log_likelihood": known} | filled | facts | head
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ import tyro
 
 from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
-from musegen.cli.parse import Flag, parse
+from musegen.cli.parse import Flag, flags_of, parse
 from musegen.config.classifier import labels_of
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
@@ -39,6 +39,9 @@ class Train:
     $ musegen train seq2seq songs/ --melody top --accompaniment "bass,piano" --out checkpoints/trio
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
+    $ musegen train vae folk --latent.kind autoencoder --out checkpoints/plain
+    $ musegen train seq2seq bach-chorales --model.cell mlp --out checkpoints/minibach
+    $ musegen train frames songs/ --model.output rbm --out checkpoints/rolls
     $ musegen train classifier corpora/ --labels folders --model.encoder crnn --out checkpoints/who
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
@@ -94,8 +97,25 @@ def main(argv: list[str]) -> None:
     missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
     default = Train(data=dataset or missing, out=tyro.MISSING, run=config)
     flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
+    _refuse_others(flags, default)
     fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
     _train(parse(Train, argv, prog=prog, default=default), fixed)
+
+
+def _refuse_others(flags: set[str], default: Train) -> None:
+    """Refuse flags that other families have, but not this one.
+
+    Raises:
+        ConfigError: the flag, and these families.
+    """
+    for flag in sorted(flags - flags_of(Train, default)):
+        others = {name: replace(default, run=row.config()) for name, row in FAMILIES.items()}
+        owners = [name for name, other in others.items() if flag in flags_of(Train, other)]
+        if owners:
+            raise ConfigError(
+                f"{flag} is for family {' or '.join(owners)}, and this is family {default.run.family}: "
+                f"leave it out, or use musegen train {owners[0]}"
+            )
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:

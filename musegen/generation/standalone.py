@@ -46,15 +46,10 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
         )
     if not has_exporter():
         raise ConfigError("exporting needs onnx and onnxscript: pip install 'musegen[export]'")
-    if checkpoint.config.writes == "performances":
-        raise ConfigError(
-            f"{checkpoint.path.name} is a performer, which has no sampling step to export: use it with "
-            "musegen humanize"
-        )
     if not checkpoint.config.is_exportable:
         raise ConfigError(
-            f"{checkpoint.path.name} is a feedforward model, which has no sampling step worth exporting: use "
-            "it with musegen accompany"
+            f"{checkpoint.path.name} has no sampling step to export: use it with musegen "
+            f"{next(iter(family.verbs))}"
         )
     machine = exported_machine(checkpoint, GraphStore(checkpoint))
     if machine is None:

@@ -1,4 +1,4 @@
-"""Training tasks: pieces in windows, clips through a latent space, pieces with labels, or performances.
+"""Training tasks: pieces in windows, clips through a latent space, pieces with labels, performances, frames.
 
 `families.py` names the `Task` of each family.
 """
@@ -11,13 +11,17 @@ from typing import Any
 from torch import Tensor
 
 from musegen.config.classifier import ClassifierTrainConfig, labels_of
+from musegen.config.frames import FramesTrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import labelled
+from musegen.data.rolls import survey
 from musegen.data.views import TokenView
 from musegen.tokenizers import Tokenizer
 from musegen.training.classifier_module import ClassifierModule
 from musegen.training.clip_batches import ClipDataModule
 from musegen.training.decoder_module import DecoderModule
+from musegen.training.frame_batches import FrameDataModule
+from musegen.training.frames_module import FramesModule
 from musegen.training.latent_space import fit_latent_space
 from musegen.training.learner import Learner
 from musegen.training.performances import PerformanceDataModule
@@ -120,6 +124,34 @@ def _instruments(data: PerformanceDataModule, _tokenizer: Tokenizer) -> dict[str
     return {"instruments": data.instruments()}
 
 
+def _frames(
+    dataset: Dataset, view: TokenView, _tokenizer: Tokenizer, config: Any, batch_frames: int
+) -> EpochData:
+    return FrameDataModule(dataset, view, config, batch_frames)
+
+
+def _frames_module(config: Any, model: Any, is_note: Tensor) -> Learner:
+    return FramesModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
+
+
+def _divide(
+    config: FramesTrainConfig, dataset: Dataset, say: Callable[[str], None]
+) -> tuple[FramesTrainConfig, Dataset]:
+    """How many frames per quarter note suit the music; what the frames lack is said."""
+    positions, empty, outside = survey(dataset, config.data, config.roll.positions)
+    say(f"{positions} frames per quarter note")
+    if empty:
+        say(f"left out {empty} piece{'s' * (empty > 1)}: no note in the 88 keys of a piano")
+    if outside:
+        say(f"left out {outside} note{'s' * (outside > 1)} outside the 88 keys of a piano")
+    return replace(config, roll=replace(config.roll, positions=positions)), dataset
+
+
+def _first_metres(data: FrameDataModule, _tokenizer: Tokenizer) -> dict[str, Any]:
+    """The number of training pieces that begin in each time signature, the most frequent first."""
+    return {"metres": dict(data.metres().most_common())}
+
+
 PIECES = Task(data=_windows, module=_decoder, most_steps=20_000)
 CLIPS = Task(
     data=_clips,
@@ -141,4 +173,11 @@ PERFORMANCES = Task(
     most_steps=20_000,
     manifest=_instruments,
     before_saving=fit_takes,
+)
+FRAMES = Task(
+    data=_frames,
+    module=_frames_module,
+    most_steps=10_000,
+    prepare=_divide,
+    manifest=_first_metres,
 )

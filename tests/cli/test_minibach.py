@@ -67,7 +67,9 @@ def test_misuse_is_one_line(
     assert "is for family seq2seq" in refused(
         capsys, f"train lm {chorales.path} --out {out} --model.cell mlp"
     )
-    assert "feedforward model" in refused(capsys, f"export {mini} --onnx {tmp_path / 'm.onnx'}")
+    assert "mini has no sampling step to export: use it with musegen accompany" in refused(
+        capsys, f"export {mini} --onnx {tmp_path / 'm.onnx'}"
+    )
     write_score(score(line([67] * 8), metres=[(0, 4, 4)]), tmp_path / "tune.mid")
     rounded = f"accompany {mini} {tmp_path / 'tune.mid'} --out {out} --precision int8"
     assert "--precision int8 is not for a model that runs in torch alone" in refused(capsys, rounded)
