@@ -130,7 +130,7 @@ class NADE(nn.Module):
     def nats(self, states: Tensor, frames: Tensor, *, chains: int = 0, steps: int = 0) -> Nats:
         """See `FrameOutput`; exact."""
         del chains, steps
-        parts = zip(states.split(ROWS), frames.split(ROWS), strict=True)
+        parts = zip(torch.split(states, ROWS), torch.split(frames, ROWS), strict=True)
         value = torch.cat([self.loss(*part) for part in parts])
         return Nats(value, torch.zeros_like(value))
 
@@ -169,7 +169,8 @@ class RBM(nn.Module):
     def free_energy(self, states: Tensor, frames: Tensor) -> Tensor:
         """-ln of the sum over the hidden units of exp(-E), (N,), up to the partition function."""
         inputs = self.hidden(states) + frames @ self.weights
-        return -(self.visible(states) * frames).sum(dim=1) - functional.softplus(inputs).sum(dim=1)
+        energy: Tensor = -(self.visible(states) * frames).sum(dim=1) - functional.softplus(inputs).sum(dim=1)
+        return energy
 
     def loss(self, states: Tensor, frames: Tensor) -> Tensor:
         """See `FrameOutput`: the difference of the free energies, whose gradient is that of the likelihood.
@@ -187,7 +188,7 @@ class RBM(nn.Module):
         """See `FrameOutput`; the partition function is estimated by annealed importance sampling."""
         values, variances = [], []
         generator = torch.Generator(states.device).manual_seed(0)
-        for own, some in zip(states.split(ROWS), frames.split(ROWS), strict=True):
+        for own, some in zip(torch.split(states, ROWS), torch.split(frames, ROWS), strict=True):
             biases = self.visible(own), self.hidden(own)
             total = log_sums(self.weights, *biases, chains=chains, steps=steps, generator=generator)
             values.append(self.free_energy(own, some) + total.value)

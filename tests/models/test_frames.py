@@ -74,13 +74,13 @@ def silenced(output: Independent | NADE | RBM, count: int) -> None:
 def test_the_probabilities_of_all_frames_sum_to_one(kind: str) -> None:
     torch.manual_seed(0)
     outputs = {"independent": Independent(WIDTH), "nade": NADE(WIDTH, 6), "rbm": RBM(WIDTH, 6, 1)}
-    output, sets = outputs[kind], all_frames(8)
+    output, sets = outputs[kind], all_frames(6)
     if isinstance(output, RBM):
         torch.nn.init.normal_(output.weights, std=1.0)
-    silenced(output, 8)
+    silenced(output, 6)
     state = torch.randn(1, WIDTH).expand(len(sets), -1)
     with torch.inference_mode():
-        nats = output.nats(state, sets, chains=100, steps=200)
+        nats = output.nats(state, sets, chains=50, steps=100)
         # The estimate of an RBM differs from row to row, so one row's partition function is used for all.
         value = nats.value
         if isinstance(output, RBM):
@@ -111,11 +111,11 @@ def test_samples_follow_the_distribution(kind: str) -> None:
     if isinstance(output, RBM):
         torch.nn.init.normal_(output.weights, std=1.0)
     silenced(output, 3)
-    state, count = torch.randn(1, WIDTH), 20_000
+    state, count = torch.randn(1, WIDTH), 5000
     draw = Draw(lambda n: torch.rand(count, n), 1.0, torch.zeros(KEYS))
     with torch.inference_mode():
         sampled, _ = output.sample(state.expand(count, -1), torch.zeros(count, KEYS), draw)
-        nats = output.nats(state.expand(len(sets), -1), sets, chains=200, steps=300).value
+        nats = output.nats(state.expand(len(sets), -1), sets, chains=100, steps=100).value
     wanted = (-nats).softmax(dim=0)
     shares = torch.stack([(sampled == each).all(dim=1).float().mean() for each in sets])
     assert torch.allclose(shares, wanted, atol=0.03)
@@ -155,9 +155,9 @@ def test_contrastive_divergence_raises_the_likelihood_of_what_is_seen() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"units": 5, "output": "independent"}, "⟨model.units⟩ is for ⟨model.output⟩ nade or rbm"),
-        ({"rounds": 5}, "⟨model.rounds⟩ is for ⟨model.output⟩ rbm, and it is nade"),
-        ({"lookback": (1,)}, "⟨model.lookback⟩ is for models that read tokens"),
+        ({"units": 5, "output": "independent"}, "model.units is for model.output nade or rbm"),
+        ({"rounds": 5}, "model.rounds is for model.output rbm, and it is nade"),
+        ({"lookback": (1,)}, "model.lookback is for models that read tokens"),
     ],
 )
 def test_settings_of_another_output_are_refused(settings: dict[str, object], message: str) -> None:

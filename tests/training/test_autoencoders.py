@@ -65,7 +65,7 @@ def test_fine_tuning_keeps_the_kind(folder: Path, tunes: Dataset, tmp_path: Path
     assert isinstance(tuned.config, VAETrainConfig)
     assert tuned.config.latent.kind == folder.name
     fixed = frozenset({"latent.kind"})
-    with pytest.raises(ConfigError, match=f"⟨latent.kind⟩ variational: .* stays {folder.name}"):
+    with pytest.raises(ConfigError, match=f"latent.kind variational: .* stays {folder.name}"):
         train(config, tunes, tmp_path / "other", init=folder, fixed=fixed, say=lambda _: None)
 
 
@@ -101,13 +101,13 @@ def test_wrong_notes_are_pitches_of_the_batch_and_nothing_else_changes() -> None
     [
         (
             {"kind": "autoencoder", "beta": 0.5},
-            "⟨latent.beta⟩ is for ⟨latent.kind⟩ variational, and it is auto",
+            "latent.beta is for latent.kind variational, and it is auto",
         ),
-        ({"kind": "sparse", "sliders": 1.0}, "⟨latent.sliders⟩ is for ⟨latent.kind⟩ variational"),
-        ({"kind": "denoising", "active": 3}, "⟨latent.active⟩ is for ⟨latent.kind⟩ sparse"),
+        ({"kind": "sparse", "sliders": 1.0}, "latent.sliders is for latent.kind variational"),
+        ({"kind": "denoising", "active": 3}, "latent.active is for latent.kind sparse"),
         (
             {"noise": 0.5},
-            "⟨latent.noise⟩ is for ⟨latent.kind⟩ denoising, and it is variational: leave it out",
+            "latent.noise is for latent.kind denoising, and it is variational: leave it out",
         ),
     ],
 )
@@ -117,5 +117,5 @@ def test_settings_of_another_kind_are_refused(settings: dict[str, object], messa
 
 
 def test_no_more_units_can_be_active_than_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"⟨latent\.active⟩ is 17: of 16 units"):
+    with pytest.raises(ConfigError, match=r"latent\.active is 17: of 16 units"):
         config_of("sparse", active=17).settled()
