@@ -1,4 +1,4 @@
-"""The notebooks in examples/ run from the first cell to the last, each in an empty folder; labs on tiny data."""
+"""The notebooks in examples/ run from the first cell to the last, each in an empty folder."""
 
 import json
 import os
