@@ -63,9 +63,10 @@ class Model:
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
     generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
-    (humanizes); "frames" generates pieces. Any other method raises a CheckpointError that names the right one. With the same seed, a
-    method returns the same music as its verb on the command line, byte for byte; without one, a random seed
-    is used and stored in the result. Options left out, or None, default to the checkpoint's settings.
+    (humanizes); "frames" generates pieces. Any other method raises a CheckpointError that names the right
+    one. With the same seed, a method returns the same music as its verb on the command line, byte for byte;
+    without one, a random seed is used and stored in the result. Options left out, or None, default to the
+    checkpoint's settings.
     """
 
     checkpoint: Checkpoint
