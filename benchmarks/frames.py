@@ -23,7 +23,7 @@ from benchmarks.runs import dataset_of, table, train, with_mean
 from musegen.checkpoint.folder import load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
-from musegen.evaluation.frames import CHAINS, STEPS, roll_nats
+from musegen.evaluation.frame_nats import CHAINS, STEPS, roll_nats
 from musegen.models.frames import FrameModel
 from musegen.music.rolls import Roll, put_roll
 

@@ -29,7 +29,7 @@ from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, lm_view
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
-from musegen.evaluation.frames import switching_nats
+from musegen.evaluation.frame_nats import switching_nats
 from musegen.music.rolls import KEYS, LOWEST, Roll
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.grid import MAX_VOICES

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import ClassifierTrainConfig
 from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
-from musegen.config.vae import VAETrainConfig
 from musegen.errors import ConfigError
 
 
@@ -161,8 +161,8 @@ FAMILIES: dict[str, Family] = {
             sizes="musegen.checkpoint.sizes:frames_sizes",
             training="musegen.training.task:FRAMES",
             sample="musegen.training.sample:sample_frames",
-            evaluate="musegen.evaluation.frames:evaluate_frames",
-            verbs={"generate": "musegen.generation.frames:generate_frames"},
+            evaluate="musegen.evaluation.frame_nats:evaluate_frames",
+            verbs={"generate": "musegen.generation.frame_sampling:generate_frames"},
             example="generate {} --bars 16 --num 4 --out out/",
             card_example="generate {} --bars 16 --num 4 --out out/",
             advice="generate",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig, LabelledDataConfig
 from musegen.config.settings import DataConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.config.trainer import OptimConfig, TrainerConfig
-from musegen.config.vae import VAEConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare
 from musegen.music.writing.midi import write_score

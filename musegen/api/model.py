@@ -28,8 +28,8 @@ from musegen.api.signatures import with_options
 from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
+from musegen.config.autoencoder import VAEConfig
 from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
-from musegen.config.vae import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
     AccompanyOptions,

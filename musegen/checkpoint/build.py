@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
-from musegen.config.vae import VAETrainConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader

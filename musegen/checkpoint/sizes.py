@@ -5,11 +5,11 @@
 
 from typing import NamedTuple
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
 from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
 from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
-from musegen.config.vae import VAETrainConfig
 from musegen.families import family_of, load
 from musegen.music.performance import SIZES
 from musegen.music.rolls import KEYS

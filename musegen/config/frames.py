@@ -63,7 +63,7 @@ class FramesTrainConfig(TrainConfig):
     """Settings of a training run of a model of frames."""
 
     family: ClassVar[str] = "frames"
-    writes: ClassVar[Writes] = "frames"
+    writes: ClassVar[Writes] = "rolls"
     data: DataConfig = field(default_factory=lambda: DataConfig(window=256))
     model: FramesConfig = field(default_factory=FramesConfig)
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=3e-3, batch_tokens=2048))

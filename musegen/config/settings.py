@@ -19,7 +19,7 @@ from musegen.config.ranges import (
 from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
-Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "performances", "frames"]
+Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "performances", "rolls"]
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
@@ -151,7 +151,7 @@ class TrainConfig(Checked):
     family: ClassVar[str] = "lm"
     writes: ClassVar[Writes] = "pieces"
     """What comes out: whole pieces, accompaniments to melodies, clips of a few bars, labels, how notes are
-    played, or frames of piano rolls."""
+    played, or piano rolls."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from symusic.core import ScoreTick
 
-from musegen.config.vae import VAETrainConfig
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.data.novelty import NoveltyIndex, copied
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.from_checkpoint import Wanted, generate_clips

@@ -11,8 +11,8 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.options import SamplingOptions
-from musegen.config.vae import VAEConfig, VAETrainConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany

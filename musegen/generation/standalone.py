@@ -7,7 +7,7 @@ import numpy as np
 from symusic import Note, Score, TimeSignature, Track
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.vae import VAEConfig
+from musegen.config.autoencoder import VAEConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of
 from musegen.files import write_atomic

@@ -25,7 +25,7 @@ from musegen.training.sharding import Batch, Batches, EpochData, share_of
 class FrameBatches(Batches):
     """A list of batches, each made on access.
 
-    A batch holds frames (B, T, KEYS), padded at the end with silence, lengths (B,), piece (B,), which of the
+    A batch holds roll (B, T, KEYS), padded at the end with silence, lengths (B,), piece (B,), which of the
     view's pieces each row is from, and count, the number of frames, the divisor of the loss (see `share_of`).
     """
 
@@ -45,7 +45,7 @@ class FrameBatches(Batches):
         ]
         lengths = torch.tensor([len(each) for each in frames])
         batch = {
-            "frames": pad_sequence([torch.from_numpy(each).float() for each in frames], batch_first=True),
+            "roll": pad_sequence([torch.from_numpy(each).float() for each in frames], batch_first=True),
             "lengths": lengths,
             "piece": torch.tensor([piece for piece, _, _ in rows]),
             "count": lengths.sum().float(),

@@ -25,8 +25,8 @@ class FramesModule(Learner):
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean of the output's loss per frame: nats, or of an RBM a difference of free energies."""
-        states, inside = self.model.states(batch["frames"]), _inside(batch)
-        return self.model.output.loss(states[inside], batch["frames"][inside]).sum() / batch["count"]
+        states, inside = self.model.states(batch["roll"]), _inside(batch)
+        return self.model.output.loss(states[inside], batch["roll"][inside]).sum() / batch["count"]
 
     def validation_step(self, batch: Batch) -> None:
         """Count the nats of whole pieces, without their first frames; of an RBM of a few frames of each."""
@@ -34,7 +34,7 @@ class FramesModule(Learner):
         scored[:, 0] = False
         if not self.model.output.is_exact:
             scored &= _spread(batch["lengths"], scored.shape[1])
-        nats = self.model.nats(batch["frames"], scored, chains=CHAINS, steps=STEPS).value
+        nats = self.model.nats(batch["roll"], scored, chains=CHAINS, steps=STEPS).value
         row = torch.nonzero(scored)[:, 0]
         sums = nats.new_zeros(len(scored)).index_add(0, row, nats)
         self.add_rows(sums, scored.sum(dim=1))
@@ -47,7 +47,7 @@ class FramesModule(Learner):
 
 def _inside(batch: Batch) -> Tensor:
     """(B, T) False at padding."""
-    steps = torch.arange(batch["frames"].shape[1], device=batch["frames"].device)
+    steps = torch.arange(batch["roll"].shape[1], device=batch["roll"].device)
     return steps < batch["lengths"][:, None]
 
 

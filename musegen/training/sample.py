@@ -10,8 +10,8 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.autoencoder import VAEConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.vae import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError, attempt
@@ -19,7 +19,7 @@ from musegen.families import family_of, load
 from musegen.generation.accompany import first_bars
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip, take_clip
-from musegen.generation.frames import generate_frames
+from musegen.generation.frame_sampling import generate_frames
 from musegen.generation.from_checkpoint import (
     Wanted,
     fill_piece,

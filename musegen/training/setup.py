@@ -182,7 +182,7 @@ def parts(
         pairs=config.pairs,
         fills=config.fills,
         lines=config.writes_lines,
-        names=config.writes not in ("labels", "frames"),
+        names=config.writes not in ("labels", "rolls"),
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, config_view(config, dataset, tokenizer)

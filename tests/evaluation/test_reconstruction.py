@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoint
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.trainer import OptimConfig
-from musegen.config.vae import VAEConfig, VAETrainConfig
 from musegen.data.clips import clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view

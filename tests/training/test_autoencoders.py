@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.latent import LatentConfig
-from musegen.config.vae import VAEConfig, VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.errors import ConfigError
 from musegen.evaluation.clip_sets import ClipSet

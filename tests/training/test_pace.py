@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from musegen.checkpoint.folder import load_checkpoint, parse_checkpoint_config
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.latent import LatentConfig
 from musegen.config.settings import TrainConfig
 from musegen.config.trainer import TrainerConfig
-from musegen.config.vae import VAETrainConfig
 from musegen.data.dataset import Dataset
 from musegen.training.train import train
 from tests.music_fixtures import TINY

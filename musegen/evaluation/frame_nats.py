@@ -78,7 +78,7 @@ def evaluate_frames(
     found = roll_nats(cast(FrameModel, checkpoint.model), own)
     figures: dict[str, Any] = heading(checkpoint, dataset, split) | {
         "pieces": len(own),
-        "frames": found.frames,
+        "scored_frames": found.frames,
         "frames_per_quarter": positions,
         "nats_per_frame": found.per_frame,
         **({"nats_per_frame_error": found.error} if found.variance else {}),
