@@ -137,6 +137,7 @@ class Model:
             prior=options.prior,
             known=known,
             max_copy=options.max_copy or 0,
+            candidates=options.candidates,
             sampling=sampling,
         )
         written = verb(self.checkpoint, wanted)

@@ -173,7 +173,8 @@ def _facts(result: Result) -> dict[str, Any]:
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
     known = None if math.isnan(result.log_likelihood) else result.log_likelihood
-    return head | {"log_likelihood": known} | filled | facts | head
+    passed_over = {"passed_over": result.passed_over} if result.passed_over else {}
+    return head | {"log_likelihood": known} | passed_over | filled | facts | head
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:

@@ -91,6 +91,8 @@ def _refuse(name: str, wanted: Wanted, sampling: SamplingOptions) -> None:
         raise ConfigError(
             f"⟨key⟩ is for models that write tokens, and {name} writes frames: restrict them with ⟨scale⟩"
         )
+    if wanted.candidates:
+        raise ConfigError(f"⟨candidates⟩ is for language models, and {name} writes frames: leave it out")
     for each in fields(sampling):
         if each.name in TOKENS_ONLY and getattr(sampling, each.name) != each.default:
             raise ConfigError(

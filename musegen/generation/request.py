@@ -51,6 +51,8 @@ class Result:
     """What was filled, as in a manifest."""
     humanized: Mapping[str, Any] | None = None
     """How the score was played, as in a manifest."""
+    passed_over: int = 0
+    """How many candidates were passed over for it."""
 
 
 class Prompt(NamedTuple):

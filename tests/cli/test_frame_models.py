@@ -101,6 +101,7 @@ def test_misuse_of_a_model_is_one_line(
     cases = {
         f"--prompt {tmp_path}/drums.mid": "--prompt has no note in the 88 keys of a piano",
         "--key 'C major'": "--key is for models that write tokens",
+        "--candidates 3": "--candidates is for language models",
         "--prior": "--prior is for clip models",
         "--top-k 3": "--top-k is for models that sample one token at a time",
         "--pitch-range 110:120": "no key of a piano is allowed",
