@@ -20,6 +20,7 @@ from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, 
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
+from musegen.models.label_reader import LabelReader
 from musegen.models.lm import LanguageModel
 from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
@@ -29,6 +30,7 @@ from musegen.models.vae import VAE, ClipEncoder
 from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
+from musegen.tokenizers.label_ids import LabelVocabulary
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
@@ -40,13 +42,19 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     """Build a language model."""
     settings: dict[str, Any] = asdict(config.model)
+    labels = LabelVocabulary(settings.pop("labels"))
     tracker = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=config.model.features)
-    return LanguageModel(StreamDecoder(tracker=tracker, **settings))
+    decoder = StreamDecoder(tracker=tracker, **settings)
+    if not labels.names:
+        return LanguageModel(decoder)
+    reader = LabelReader(torch.from_numpy(labels.tonics), config.model.hidden_size)
+    return LanguageModel(decoder, reader, len(labels.kinds))
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
     """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes."""
     settings: dict[str, Any] = asdict(config.model)
+    del settings["labels"]
     features = settings.pop("features")
     target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
     source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
@@ -155,7 +163,7 @@ def build_classifier(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Cla
 def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Performer:
     """Build a performer, which reads notes, not tokens."""
     settings: dict[str, Any] = asdict(config.model)
-    del settings["lookback"], settings["features"]
+    del settings["lookback"], settings["features"], settings["labels"]
     return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
 
 

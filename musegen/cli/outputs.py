@@ -169,6 +169,7 @@ def _facts(result: Result) -> dict[str, Any]:
     facts = music_facts(result.score)
     head = {"bars": result.bars, "notes": facts["notes"], "time_signature": facts["time_signature"]}
     filled = {} if result.filled is None else {"filled": result.filled}
+    filled |= {} if result.given is None else {"given": dict(result.given)}
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
     return head | {"log_likelihood": result.log_likelihood} | filled | facts | head

@@ -8,14 +8,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, parse
-from musegen.config.classifier import labels_of
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
@@ -40,6 +39,7 @@ class Train:
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
     $ musegen train classifier corpora/ --labels folders --model.encoder crnn --out checkpoints/who
+    $ musegen train lm corpora/ --labels folders --out checkpoints/styles
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
@@ -60,6 +60,7 @@ class Train:
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
+T = TypeVar("T")
 SHORT = {
     "--tokenizer": "--tokenizer.kind",
     "--melody": "--data.melody",
@@ -72,10 +73,27 @@ SHORT = {
 
 def main(argv: list[str]) -> None:
     """Train a model, and report the path of its checkpoint."""
+    found = parse_training(Train, argv, "train")
+    if found is not None:
+        _train(*found)
+
+
+def parse_training(kind: type[T], argv: list[str], verb: str) -> tuple[T, frozenset[str]] | None:
+    """The arguments of a verb that trains, and the names of the settings that are set; None: help was shown.
+
+    Args:
+        kind: a dataclass with the fields data, out, config and run.
+        argv: as typed after the verb: a family, unless a configuration file names it, and flags.
+        verb: its name.
+
+    Raises:
+        ConfigError: they cannot be understood.
+    """
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: musegen train FAMILY DATA --out DIR   (more: musegen train FAMILY --help)\n\nfamilies:")
+        usage = f"usage: musegen {verb} FAMILY DATA --out DIR   (more: musegen {verb} FAMILY --help)"
+        print(f"{usage}\n\nfamilies:")
         print("\n".join(f"  {name:<10}{row.purpose}" for name, row in FAMILIES.items()))
-        return
+        return None
     argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
     # for an unknown family, which is rejected below, any settings
@@ -89,13 +107,12 @@ def main(argv: list[str]) -> None:
     elif not file:  # a configuration file names its family
         near = get_close_matches(argv[0], FAMILIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(FAMILIES)}"
-        raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen train lm DATA --out DIR)")
-    prog = f"musegen train {config.family}"
+        raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen {verb} lm DATA --out DIR)")
     missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
-    default = Train(data=dataset or missing, out=tyro.MISSING, run=config)
+    default = kind(data=dataset or missing, out=tyro.MISSING, run=config)
     flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
     fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
-    _train(parse(Train, argv, prog=prog, default=default), fixed)
+    return parse(kind, argv, prog=f"musegen {verb} {config.family}", default=default), fixed
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:
@@ -115,7 +132,9 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
 
         if is_first:  # before the music is prepared
             check(arguments.run, arguments.out, **how)
-        out = train(arguments.run, open_data(arguments.data, labels_of(arguments.run)), arguments.out, **how)
+        out = train(
+            arguments.run, open_data(arguments.data, arguments.run.data.labels or ""), arguments.out, **how
+        )
     if is_first:
         example = example_of(arguments.run).format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")

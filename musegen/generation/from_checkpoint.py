@@ -21,6 +21,7 @@ from musegen.generation.backends import machine_of
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.fill_holes import fill_holes
+from musegen.generation.guidance import LabelRequest
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
@@ -34,11 +35,13 @@ from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
 from musegen.tokenizers import whole_tokenizer
+from musegen.tokenizers.label_ids import key_label
 
 BARS = 16
 """Default length of a piece."""
 AMOUNT, VARIATIONS = 0.3, 4
 """Default amount and number of variations."""
+NO_LABELS = LabelRequest()
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Wanted:
     max_copy: int = 0
     """The longest run of notes that may be copied from it."""
     sampling: SamplingOptions | None = None
+    labels: LabelRequest = NO_LABELS
 
     def request(self, bars: int) -> Request:
         """The request for `bars` new bars."""
@@ -103,7 +107,10 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         )
     tokenizer, data = checkpoint.tokenizer, checkpoint.data
     settings = _settings(checkpoint, wanted.sampling, wanted.pitches)
-    machine = machine_of(checkpoint, settings.precision)
+    labels = wanted.labels.found(
+        checkpoint.config.model.labels, checkpoint.path.name, wanted.key and key_label(*wanted.key)
+    )
+    machine = machine_of(checkpoint, settings.precision, labels, wanted.labels.guidance)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
     if wanted.key is None:
         accept = on_tonic(data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0)
@@ -126,7 +133,8 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             defaults=TrainingDefaults.of(data),
         )
         rejection.take(results)
-    return Generated(rejection.results, words)
+    facts = wanted.labels.facts(labels)
+    return Generated([replace(each, given=facts) for each in rejection.results], words)
 
 
 def fill_piece(
@@ -136,13 +144,15 @@ def fill_piece(
     num: int = 1,
     rank: int | None = None,
     controls: Controls | None = None,
+    labels: LabelRequest = NO_LABELS,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
     """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`."""
     settings, config = _settings(checkpoint, sampling, None), checkpoint.config
-    return (fill_holes if config.fills else fill)(
-        machine_of(checkpoint, settings.precision),
+    found = labels.found(config.model.labels, checkpoint.path.name)
+    filled = (fill_holes if config.fills else fill)(
+        machine_of(checkpoint, settings.precision, found, labels.guidance),
         whole_tokenizer(checkpoint.tokenizer),
         gapped,
         num=num,
@@ -152,6 +162,7 @@ def fill_piece(
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
+    return [each._replace(given=labels.facts(found)) for each in filled]
 
 
 def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:
@@ -174,6 +185,7 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         raise ConfigError(
             f"⟨bars⟩ is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
         )
+    wanted.labels.found((), name)
     if wanted.key:
         raise ConfigError(
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"

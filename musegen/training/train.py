@@ -3,7 +3,7 @@
 import copy
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,13 @@ from musegen.families import family_of
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.budget import DEFAULT_ON_CPU, changed, predicted, time_limit
-from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
+from musegen.training.callbacks import (
+    KeepBest,
+    SampleEachValidation,
+    StopAtNaN,
+    WatchCollapse,
+    WatchFigure,
+)
 from musegen.training.device import accelerator, limit_memory, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.fine_tuning import between, for_fine_tuning, say_gain
@@ -52,6 +58,7 @@ def train(
     force: bool = False,
     fixed: frozenset[str] = frozenset(),
     say: Callable[[str], None] = say,
+    watch: Callable[[int, float], bool] | None = None,
 ) -> Path:
     """Train a model and leave the best one on the validation split in the folder `out`.
 
@@ -65,6 +72,7 @@ def train(
         fixed: names of the settings, such as "model.hidden_size", that are kept even where they do not suit
             the time; those that differ from their defaults are kept in any case.
         say: prints one line.
+        watch: see `WatchFigure`.
 
     Returns:
         `out`.
@@ -95,7 +103,9 @@ def train(
     _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    best = _fit(run, typed, out, state=before.state if before else None, limit=limit, start=start, say=say)
+    watching = [WatchFigure(run.module.figure, watch)] if watch else []
+    state = before.state if before else None
+    best = _fit(run, typed, out, state=state, limit=limit, start=start, say=say, watching=watching)
     if start is not None:
         say_gain(start.path.name, best, say)
     if is_first_process():
@@ -139,6 +149,7 @@ def _fit(
     limit: float | None,
     start: Checkpoint | None,
     say: Callable[[str], None],
+    watching: Sequence[pl.Callback] = (),
 ) -> KeepBest:
     """Run the steps, from the first or from a saved state, for at most `limit` seconds; see `train`."""
     command = shlex.join(
@@ -164,7 +175,8 @@ def _fit(
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
-    trainer = _trainer(run.config, [*pace, *_callbacks(run, out, say, best), *clock, last], out, _limits(run))
+    callbacks = [*pace, *_callbacks(run, out, say, best), *watching, *clock, last]
+    trainer = _trainer(run.config, callbacks, out, _limits(run))
     first = copy.deepcopy(run.model.state_dict()) if start else {}
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         if start is not None and state is None:  # what is to be beaten, and kept if nothing beats it
