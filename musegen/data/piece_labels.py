@@ -16,7 +16,7 @@ from musegen.data.splits import first_few
 from musegen.errors import DataError, MusegenError, attempt
 from musegen.music.facts import PITCH_CLASSES
 from musegen.music.key import MODES
-from musegen.tokenizers.label_ids import LabelVocabulary, key_label
+from musegen.tokenizers.label_ids import SAME, LabelVocabulary, key_label
 from musegen.tokenizers.tables import Ints
 
 
@@ -49,7 +49,7 @@ def label_pieces(
     known = tuple(names) or _sorted(set(train), tuple(by_kind), data.transpose)
     if not set(train) & set(known):
         raise DataError(
-            f"no training piece of dataset {dataset.name} has a label of {first_few(known or hows)}: add "
+            f"no training piece of dataset {dataset.name} has a label of {first_few(list(known or hows))}: add "
             "music that has, or name other ⟨labels⟩"
         )
     for kind in by_kind:
@@ -71,7 +71,8 @@ def _sorted(found: set[str], kinds: Sequence[str], reach: int) -> tuple[str, ...
 
 
 def _keys(found: set[str], reach: int) -> list[str]:
-    there = [(tonic, mode) for mode in MODES for tonic in range(12) if key_label(tonic, mode) in found]
+    modes = [mode for mode in MODES if mode not in SAME]
+    there = [(tonic, mode) for mode in modes for tonic in range(12) if key_label(tonic, mode) in found]
     shifts = range(-reach + 1, reach + 1) if reach else range(1)
     moved = {((tonic + shift) % len(PITCH_CLASSES), mode) for tonic, mode in there for shift in shifts}
     return [key_label(*key) for key in sorted(moved, key=lambda key: (MODES.index(key[1]), key[0]))]

@@ -104,4 +104,5 @@ def _points(panel: Axes, trials: Sequence[Trial], places: Sequence[float]) -> No
             if (trial.state == "complete") is is_complete
         ]
         if chosen:
-            panel.scatter(*zip(*chosen, strict=True), color=colour, s=16)
+            across, up = zip(*chosen, strict=True)
+            panel.scatter(across, up, color=colour, s=16)

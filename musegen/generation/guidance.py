@@ -43,7 +43,7 @@ class LabelRequest(NamedTuple):
                 "leave it out"
             )
         found = [LabelVocabulary(tuple(known)).find(text) for text in self.labels]
-        found += [key] if key in known and key not in found else []
+        found += [key] if key is not None and key in known and key not in found else []
         if self.guidance != 1 and not found:
             raise ConfigError(
                 f"⟨guidance⟩ {self.guidance:g} is how closely a ⟨label⟩ is followed: add one, or leave it out"

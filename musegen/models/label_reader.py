@@ -52,7 +52,8 @@ class LabelReader(nn.Module):
             return context
         last, tonic = step.reference_pitches[..., 0], self._tonic(labels)[:, None]
         known = (last >= 0) & (tonic >= 0)
-        return context + self.degree(torch.where(known, (last - tonic) % 12 + 1, 0))
+        degree: Tensor = self.degree(torch.where(known, (last - tonic) % 12 + 1, 0))
+        return context + degree
 
     def pitch_logits(self, output: Tensor, labels: Tensor, pitches: Tensor) -> Tensor | None:
         """Logits of each pitch by its degree in the known key, (B, T, P); None: no label is a key.

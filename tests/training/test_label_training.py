@@ -56,7 +56,7 @@ def test_batches_have_the_labels_of_their_pieces(styles: Path, two_kinds: Datase
 
 
 def test_keys_move_with_the_notes(tunes: Dataset) -> None:
-    data = DataConfig(labels="key", window=256)
+    data = DataConfig(labels="key", window=4096)
     said: list[str] = []
     labelled, data, names = label_pieces(tunes, data, (), said.append)
     modes = {tonic for piece in labelled.pieces for tonic in piece.labels.values()}
