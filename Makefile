@@ -6,6 +6,8 @@ TORCH ?= torch==2.13.0
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
+# One process for each core: the models of the tests are too small for a second thread.
+TESTS = $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo test slow check docs bench-quick folk clean help
 
@@ -33,10 +35,10 @@ demo: $(VENV)/.installed
 	$(BIN)/musegen demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 slow: $(VENV)/.checkers
-	$(BIN)/python -m pytest -m slow
+	$(TESTS) -m slow
 
 check: $(VENV)/.checkers
 	$(BIN)/ruff check .

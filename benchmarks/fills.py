@@ -5,9 +5,10 @@
 Every event outside the gap must be as it was, tick for tick and in its order in its track: notes, pedal,
 controllers, lyrics, tempos, everything that mido reads. New notes begin and end within the bars of the gap,
 and a model of one line changes one part only (a channel of a track). A kept rhythm has the same onsets and
-ends, a contour the same directions, from the note before the gap to the one after it. With --until, the
-output has all events of the first file, and those of the second, later, except what musegen says it does not
-keep; what the second leaves unsaid (120 BPM, program 0) may be added; and its bar lines are those of both.
+ends, beyond the gap, too; a contour the same directions, from the note before the gap to the one after it.
+With --until, the output has all events of the first file, and those of the second, later, except what musegen
+says it does not keep; what the second leaves unsaid (120 BPM, program 0) may be added; and its bar lines are
+those of both.
 
 A model that was trained with missing tracks also fills one track, whole or in some bars: then no other part
 may change. Fill N has seed N: --first N --fills 1 repeats it. The kind of fill, file, model and bars are
@@ -39,6 +40,8 @@ MOST_TRACKS = 4
 MIDI = (".mid", ".midi", ".kar", ".rmi", ".smf")
 MOST_BARS = 4
 """In a gap."""
+MOST_LINES = 10_000
+"""Bars of a file that is filled."""
 SHOWN = 12
 """Reasons of refusals that are printed."""
 NAME, METRE, END = b"\xff\x03", b"\xff\x58", b"\xff\x2f"
@@ -121,7 +124,7 @@ def metres(music: Music) -> dict[int, tuple[int, int]]:
 
 
 def bar_lines(music: Music, until: int) -> list[int] | None:
-    """Bar lines up to the first at or after tick `until`; None if a time signature is inside a bar."""
+    """Bar lines up to the first at or after a tick; None for too many, or a time signature inside a bar."""
     marks, lines = metres(music), [0]
     length = 0
     while lines[-1] < until:
@@ -130,13 +133,34 @@ def bar_lines(music: Music, until: int) -> list[int] | None:
             if not beats or unit > 32 or music.division * 4 * beats % unit:
                 return None
             length = music.division * 4 * beats // unit
+        if length <= 0 or len(lines) > MOST_LINES:  # time code, or hours of rests
+            return None
         lines.append(lines[-1] + length)
     return lines if {tick for tick in marks if tick < lines[-1]} <= set(lines) else None
+
+
+def same_rhythm(old: Sequence[Note], new: Sequence[Note], every: Sequence[Note]) -> bool:
+    """Whether new notes begin and end as the old ones; one ends early where another strikes its pitch."""
+    if [note[0] for note in old] != [note[0] for note in new]:
+        return False
+    ends = ((own[1], was[1], own) for own, was in zip(new, old, strict=True))
+    return all(
+        own_end == end
+        or (own_end < end and any(own_end == each[0] and each[2] == own[2] for each in (*every, *new)))
+        for own_end, end, own in ends
+    )
 
 
 def directions(notes: Sequence[Note]) -> list[int]:
     """1 up, 0 the same, -1 down, from note to note."""
     return np.sign(np.diff([pitch for *_, pitch in notes])).tolist() if notes else []
+
+
+def contour(notes: Sequence[Note], old: Split, channel: int) -> list[int]:
+    """The directions of a part when these notes are in the gaps."""
+    gone = set(old.inside[channel])
+    kept = [note for note in old.notes[channel] if note not in gone]
+    return directions(sorted([*kept, *notes], key=lambda note: (note[0], note[2])))
 
 
 def differences(
@@ -154,11 +178,12 @@ def differences(
             if own == earlier:
                 continue
             changed += 1
-            if not all(any(b <= onset < end <= stop for b, stop in spans) for onset, end, _ in own):
-                lines.append("a new note leaves its bars")
-            if fill.kind in ("rhythm", "contour") and [n[:2] for n in own] != [n[:2] for n in earlier]:
+            keeps = fill.kind in ("rhythm", "contour")
+            if keeps and not same_rhythm(earlier, own, old.notes[channel]):
                 lines.append("another rhythm")
-            if fill.kind == "contour" and directions(new.notes[channel]) != directions(old.notes[channel]):
+            elif not keeps and not all(any(b <= n[0] < n[1] <= stop for b, stop in spans) for n in own):
+                lines.append("a new note leaves its bars")
+            if fill.kind == "contour" and contour(own, old, channel) != contour(earlier, old, channel):
                 lines.append("another contour")
         found += [f"track {number}: {line}" for line in lines]
     return found + ([f"{changed} parts changed by a model of one line"] if is_line and changed > 1 else [])

@@ -42,6 +42,7 @@ def wanted_of(
         prior=options.prior,
         known=known,
         max_copy=options.max_copy or 0,
+        candidates=options.candidates,
         sampling=sampling,
         labels=LabelRequest(options.label, options.guidance),
     )

@@ -172,7 +172,8 @@ def _facts(result: Result) -> dict[str, Any]:
     filled |= {} if result.given is None else {"given": dict(result.given)}
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
-    return head | {"log_likelihood": result.log_likelihood} | filled | facts | head
+    passed_over = {"passed_over": result.passed_over} if result.passed_over else {}
+    return head | {"log_likelihood": result.log_likelihood} | passed_over | filled | facts | head
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:

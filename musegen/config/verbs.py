@@ -71,6 +71,9 @@ class GenerateOptions(LabelOptions):
     tunes share a run of at least 12 notes with another."""
     against: str | None = None
     """For --max-copy: the dataset to compare with, if it is no longer at ./datasets/NAME."""
+    candidates: int | None = setting(None, (lambda value: 1 <= value <= 100, "from 1 to 100"))
+    """Language models: candidates of each piece; the first that is as dense and as repetitive as the training
+    pieces is kept. Default: 3; 1 keeps any."""
 
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and `against` without `max_copy`."""
@@ -96,6 +99,7 @@ class GenerateArguments(LabelArguments, total=False):
     prior: bool
     max_copy: int | None
     against: str | None
+    candidates: int | None
 
 
 @dataclass(frozen=True)

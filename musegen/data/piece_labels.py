@@ -49,8 +49,8 @@ def label_pieces(
     known = tuple(names) or _sorted(set(train), tuple(by_kind), data.transpose)
     if not set(train) & set(known):
         raise DataError(
-            f"no training piece of dataset {dataset.name} has a label of {first_few(list(known or hows))}: add "
-            "music that has, or name other ⟨labels⟩"
+            f"no training piece of dataset {dataset.name} has a label of {first_few(list(known or hows))}: "
+            "add music that has, or name other ⟨labels⟩"
         )
     for kind in by_kind:
         count = sum(kind not in piece.labels for piece in pieces)

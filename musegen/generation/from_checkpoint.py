@@ -14,6 +14,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.config.options import SamplingOptions
 from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
+from musegen.data.typical import typical
 from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.accompany_holes import accompany_holes
@@ -25,7 +26,15 @@ from musegen.generation.guidance import LabelRequest
 from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
 from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
-from musegen.generation.rejection import Filter, Rejection, accept_all, in_key, novel, on_tonic
+from musegen.generation.rejection import (
+    CANDIDATES,
+    Filter,
+    Rejection,
+    accept_all,
+    best_candidates,
+    in_key,
+    novel,
+)
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
@@ -70,6 +79,8 @@ class Wanted:
     """Index of music that must not be copied."""
     max_copy: int = 0
     """The longest run of notes that may be copied from it."""
+    candidates: int | None = None
+    """Of each piece, of which the first typical one is accepted; clip models have none."""
     sampling: SamplingOptions | None = None
     labels: LabelRequest = NO_LABELS
 
@@ -112,11 +123,23 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     )
     machine = machine_of(checkpoint, settings.precision, labels, wanted.labels.guidance)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
+    count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
+    is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
     if wanted.key is None:
-        accept = on_tonic(data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0)
+        share = data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0
+        accept = best_candidates(count, share=share, is_typical=is_typical)
     else:
         tonic, mode = wanted.key
-        accept = in_key(machine, tokenizer, tonic=tonic, mode=mode, pitches=wanted.pitches, words=words)
+        accept = in_key(
+            machine,
+            tokenizer,
+            tonic=tonic,
+            mode=mode,
+            pitches=wanted.pitches,
+            words=words,
+            count=count,
+            is_typical=is_typical,
+        )
     rejection = Rejection(wanted.rejecting_copies(accept, request.bars, words)(wanted.num, wanted.seed))
     line = None if wanted.prompt is None else line_of(checkpoint, wanted.prompt)
     while rejection.wanted:
@@ -186,6 +209,10 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             f"⟨bars⟩ is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
         )
     wanted.labels.found((), name)
+    if wanted.candidates:
+        raise ConfigError(
+            f"⟨candidates⟩ is for models that write pieces, and {name} writes clips: leave it out"
+        )
     if wanted.key:
         raise ConfigError(
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"

@@ -4,15 +4,16 @@ This samples from the model's own distribution, conditioned on the requirement: 
 is a generator that requests a number of pieces of a seed, is sent them, and returns those that it accepts. So
 filters nest (a key, and nothing copied), and whoever generates the pieces calls none of them.
 
-As many pieces end on the tonic of their key as training pieces do: most folk tunes do, and a small model
-sometimes loses the key. So a few candidates are generated of each piece, and where an ending on the tonic is
-required the first that has one is accepted.
+Of each piece a few candidates are generated. The first is accepted that is as repetitive and as dense as
+training pieces are, see `musegen.data.typical`; and as many pieces end on the tonic of their key as training
+pieces do: most folk tunes do, and a small model sometimes loses the key.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from musegen.data.novelty import NoveltyIndex, max_copied_run
+from musegen.data.typical import IsTypical
 from musegen.errors import ConfigError
 from musegen.generation.engine import stream_nats
 from musegen.generation.machine import Machine
@@ -30,7 +31,7 @@ KEY_TRIES = 60
 OTHER_SEEDS, KEY_SEEDS = 2**32, 2**40
 """Distances of the seeds of the tries: beyond any seed that can be requested, and beyond those."""
 CANDIDATES = 3
-"""Per piece that may have to end on its tonic: enough if every other candidate does."""
+"""Of each piece by default: enough if every other one ends on the tonic."""
 TONIC_STREAM = 2**40
 """Number of the random stream that decides whether the first piece must end on its tonic."""
 
@@ -66,23 +67,38 @@ def accept_all(num: int, seed: int) -> Draws:
     return (yield num, seed)
 
 
-def on_tonic(share: float) -> Filter:
-    """A share of the pieces ends on the tonic if their candidates do; piece i does not depend on `num`.
+def best_candidates(count: int, *, share: float = 0.0, is_typical: IsTypical | None = None) -> Filter:
+    """The first typical one of a few candidates; piece i does not depend on the number of pieces.
+
+    A share of the pieces ends on the tonic, if a candidate does. Where none is typical and ends so, an ending
+    gives way.
 
     Args:
-        share: of the pieces that must end so, 0 to 1; 0 accepts all.
+        count: of the candidates of each piece.
+        share: of the pieces that must end on their tonic, 0 to 1.
+        is_typical: None if all are.
     """
 
     def draws(num: int, seed: int) -> Draws:
-        candidates = yield num * CANDIDATES, seed
+        candidates = yield num * count, seed
         must_end = (RowStreams(seed, range(TONIC_STREAM, TONIC_STREAM + num)).draw() < share).tolist()
-        groups = (candidates[i * CANDIDATES : (i + 1) * CANDIDATES] for i in range(num))
+        groups = (candidates[i * count : (i + 1) * count] for i in range(num))
         return [
-            next((each for each in group if required and ends_on_tonic(each.score)), group[0])
+            _best(group, is_typical, must_end=required)
             for group, required in zip(groups, must_end, strict=True)
         ]
 
-    return draws if share else accept_all
+    return draws if count > 1 and (share or is_typical) else accept_all
+
+
+def _best(group: list[Result], is_typical: IsTypical | None, *, must_end: bool) -> Result:
+    """The first candidate of those that are best."""
+    passed = [
+        (is_typical is None or is_typical(each.ids), not must_end or ends_on_tonic(each.score))
+        for each in group
+    ]
+    best = passed.index(max(passed))
+    return replace(group[best], passed_over=best)
 
 
 def novel(inner: Filter, index: NoveltyIndex, *, max_copy: int, bars: int, words: list[str]) -> Filter:
@@ -118,6 +134,8 @@ def in_key(
     mode: str,
     words: list[str],
     pitches: frozenset[int] | None = None,
+    count: int = CANDIDATES,
+    is_typical: IsTypical | None = None,
 ) -> Filter:
     """Pieces in a key, ending on its tonic.
 
@@ -131,17 +149,26 @@ def in_key(
         mode: see `musegen.music.key.tonic_in`.
         words: where to append how many were rejected for being in another mode.
         pitches: allowed; a piece that leaves them when it is transposed is rejected.
+        count: of those in the key, how many are tried for a typical one.
+        is_typical: None if all are.
 
     Raises:
         ConfigError: after `KEY_TRIES` rounds there are too few.
     """
+    passed_over = 0
 
     def accept(result: Result) -> Result | None:
+        nonlocal passed_over
         found = tonic_in(result.score, mode)
-        result_there = (
-            None if found is None else transposed(result, tonic - found, machine, tokenizer, pitches)
-        )
-        return result_there and replace(result_there, score=with_signature(result_there.score, tonic, mode))
+        there = None if found is None else transposed(result, tonic - found, machine, tokenizer, pitches)
+        if there is None:
+            return None
+        if is_typical and passed_over < count - 1 and not is_typical(there.ids):
+            passed_over += 1
+            return None
+        there = replace(there, score=with_signature(there.score, tonic, mode), passed_over=passed_over)
+        passed_over = 0
+        return there
 
     reason = f"not being in {mode} and ending on the tonic"
     too_few = (

@@ -54,6 +54,8 @@ class Result:
     """How the score was played, as in a manifest."""
     given: Mapping[str, Any] | None = None
     """The labels that it should have, as in a manifest."""
+    passed_over: int = 0
+    """How many candidates were passed over for it."""
 
 
 class Prompt(NamedTuple):

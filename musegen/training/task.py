@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -15,8 +16,9 @@ from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import labelled
 from musegen.data.piece_labels import label_manifest, label_pieces
+from musegen.data.typical import typical_ranges
 from musegen.data.views import TokenView
-from musegen.tokenizers import Tokenizer
+from musegen.tokenizers import Tokenizer, whole_tokenizer
 from musegen.training.classifier_module import ClassifierModule
 from musegen.training.clip_batches import ClipDataModule
 from musegen.training.decoder_module import DecoderModule
@@ -85,6 +87,16 @@ def _performer(config: Any, model: Any, is_note: Tensor) -> Learner:
     return PerformerModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
 
 
+def _typical(data: TokenDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
+    """How repetitive and dense the training pieces of a language model are, an even sample of them."""
+    view = data.view
+    if view.sources is not None or data.holes:  # accompaniments, or gaps
+        return {}
+    train = view.indices("train")
+    streams = (view.stream(i) for i in islice(train, 0, None, -(-len(train) // MEASURED_PIECES)))
+    return {"typical": typical_ranges(streams, whole_tokenizer(tokenizer).tables)}
+
+
 def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
     """The number of clips of each metre, the most frequent first."""
     metres = Counter(tokenizer.vocab[id_] for id_ in data.train_clips.metre.tolist())
@@ -137,8 +149,14 @@ def _instruments(data: PerformanceDataModule, _tokenizer: Tokenizer) -> dict[str
     return {"instruments": data.instruments()}
 
 
+MEASURED_PIECES = 4000
+"""The maximum number of training pieces that are measured."""
 PIECES = Task(
-    data=_windows, module=_decoder, most_steps=20_000, prepare=_given_labels, manifest=_known_labels
+    data=_windows,
+    module=_decoder,
+    most_steps=20_000,
+    prepare=_given_labels,
+    manifest=lambda data, tokenizer: _typical(data, tokenizer) | _known_labels(data, tokenizer),
 )
 CLIPS = Task(
     data=_clips,

@@ -17,10 +17,10 @@ from musegen.generation.rejection import (
     Draws,
     Rejection,
     accept_all,
+    best_candidates,
     copied_run,
     in_key,
     novel,
-    on_tonic,
 )
 from musegen.generation.request import Request, Result
 from musegen.music.excerpt import excerpt
@@ -72,12 +72,15 @@ def test_wishes_stand_in_one_another(trained: Path) -> None:
         asked.append((num, seed))
         return generate(machine, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
 
-    first = written(on_tonic(0.5)(3, 5), write)
+    first = written(best_candidates(CANDIDATES, share=0.5)(3, 5), write)
     index = build_index([first[0].score], ["first"])
     shortest = max(copied_run(each, index, 2) for each in first[1:])
     assert copied_run(first[0], index, 2) > shortest
     words: list[str] = []
-    accepted = written(novel(on_tonic(0.5), index, max_copy=shortest, bars=2, words=words)(3, 5), write)
+    accepted = written(
+        novel(best_candidates(CANDIDATES, share=0.5), index, max_copy=shortest, bars=2, words=words)(3, 5),
+        write,
+    )
     assert [each.ids for each in accepted[:2]] == [each.ids for each in first[1:]]
     assert asked[0] == asked[1] == (3 * CANDIDATES, 5)
     assert asked[2] == (CANDIDATES, 5 + 2**32)
@@ -142,13 +145,17 @@ def test_the_first_candidate_at_rest_is_taken_where_one_is_wished_for(checkpoint
     groups = [candidates[i : i + CANDIDATES] for i in range(0, len(candidates), CANDIDATES)]
     resting = [[each for each in group if ends_on_tonic(each.score)] for group in groups]
     assert any(resting)
-    always = written(on_tonic(1.0)(12, 4), write)
+    always = written(best_candidates(CANDIDATES, share=1.0)(12, 4), write)
     expected = [(found or group)[0].ids for found, group in zip(resting, groups, strict=True)]
     assert [each.ids for each in always] == expected
     assert expected != [group[0].ids for group in groups]
-    assert [each.ids for each in written(on_tonic(0.0)(3, 4), write)] == [each.ids for each in write(3, 4)]
-    some = written(on_tonic(0.5)(12, 4), write)
-    assert [each.ids for each in written(on_tonic(0.5)(5, 4), write)] == [each.ids for each in some[:5]]
+    assert [each.ids for each in written(best_candidates(CANDIDATES, share=0.0)(3, 4), write)] == [
+        each.ids for each in write(3, 4)
+    ]
+    some = written(best_candidates(CANDIDATES, share=0.5)(12, 4), write)
+    assert [each.ids for each in written(best_candidates(CANDIDATES, share=0.5)(5, 4), write)] == [
+        each.ids for each in some[:5]
+    ]
 
 
 def test_how_often_training_pieces_come_to_rest_is_kept(checkpoint: Checkpoint) -> None:
@@ -163,3 +170,39 @@ def test_a_stream_says_how_long_it_is_unless_it_is_to_go_on(checkpoint: Checkpoi
         assert tokenizer.vocab[result.ids[0]] == ("BOS_3" if ends else "BOS_None")
     [longer] = generate(machine, tokenizer, Request(bars=2), prompt=result.score, seed=2)
     assert tokenizer.vocab[longer.ids[0]] == "BOS_5"
+
+
+def test_the_first_typical_candidate_is_taken(checkpoint: Checkpoint) -> None:
+    machine = machine_of(checkpoint)
+
+    def write(num: int, seed: int) -> list[Result]:
+        return generate(machine, checkpoint.tokenizer, Request(bars=2), num=num, seed=seed)
+
+    candidates = write(12, 4)
+    groups = [candidates[i : i + 3] for i in range(0, 12, 3)]
+    # One with few notes is typical here: some groups have none, some begin with one.
+    few = sorted(len(each.ids) for each in candidates)[5]
+    accepted = written(best_candidates(3, is_typical=lambda ids: len(ids) <= few)(4, 4), write)
+    for group, own in zip(groups, accepted, strict=True):
+        passed = [len(each.ids) <= few for each in group]
+        assert own.passed_over == (passed.index(True) if any(passed) else 0)
+        assert own.ids == group[own.passed_over].ids
+    assert {own.passed_over for own in accepted} != {0}
+    unchanged = written(best_candidates(1, share=1.0, is_typical=lambda _: False)(4, 4), write)
+    assert [each.ids for each in unchanged] == [each.ids for each in write(4, 4)]
+
+
+def test_a_key_passes_over_what_is_not_typical_but_not_for_ever(checkpoint: Checkpoint) -> None:
+    machine, tokenizer = machine_of(checkpoint), checkpoint.tokenizer
+
+    def write(num: int, seed: int) -> list[Result]:
+        return generate(machine, tokenizer, Request(bars=1), num=num, seed=seed)
+
+    first = write(8, 3)
+    mode = max(MODES, key=lambda mode: sum(tonic_in(each.score, mode) is not None for each in first))
+    words: list[str] = []
+    accept = in_key(
+        machine, tokenizer, tonic=2, mode=mode, words=words, count=2, is_typical=lambda _ids: False
+    )
+    accepted = written(accept(2, 3), write)
+    assert [each.passed_over for each in accepted] == [1, 1]
