@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
         _train(*found)
 
 
-def parse_training(kind: type[T], argv: list[str], verb: str) -> tuple[T, frozenset[str]] | None:
+def parse_training(kind: Callable[..., T], argv: list[str], verb: str) -> tuple[T, frozenset[str]] | None:
     """The arguments of a verb that trains, and the names of the settings that are set; None: help was shown.
 
     Args:
@@ -112,7 +112,7 @@ def parse_training(kind: type[T], argv: list[str], verb: str) -> tuple[T, frozen
     default = kind(data=dataset or missing, out=tyro.MISSING, run=config)
     flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
     fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
-    return parse(kind, argv, prog=f"musegen {verb} {config.family}", default=default), fixed
+    return parse(type(default), argv, prog=f"musegen {verb} {config.family}", default=default), fixed
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:

@@ -19,6 +19,7 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
+from musegen.generation.chorded import with_chords
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.fill_holes import fill_holes
@@ -38,11 +39,8 @@ from musegen.generation.rejection import (
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams
 from musegen.generation.vary import vary_clip
-from musegen.music.chord_symbols import put_symbols
-from musegen.music.chord_track import NAME, chord_track, find_chord_track, symbols_of_track
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
-from musegen.music.metre import bar_ticks
 from musegen.tokenizers import whole_tokenizer
 from musegen.tokenizers.label_ids import key_label
 
@@ -264,31 +262,7 @@ def generate_accompaniments(
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
-    return [_with_chords(checkpoint, result, wanted) for result in results]
-
-
-def _with_chords(checkpoint: Checkpoint, result: Result, wanted: Accompaniment) -> Result:
-    """The accompaniment with its chord symbols: of its track of chords, or those typed.
-
-    A track of chords has the fixed voicing of the symbols that it is read as; see `chord_track`.
-    """
-    score, data = result.score.copy(), checkpoint.config.data
-    number = find_chord_track(score) if data.chords else None
-    if data.chords and number is None and data.accompaniment == (NAME,) and len(score.tracks) == 1:
-        number = 0
-    if number is None:
-        put_symbols(score, wanted.symbols)
-        return replace(result, score=score)
-    bars = bar_ticks(score)
-    symbols = symbols_of_track(score.tracks[number], bars)
-    put_symbols(score, symbols)
-    if not wanted.prompt_bars:  # the chords of a prompt are the user's
-        tracks = list(score.tracks)
-        voiced = chord_track(symbols, bars)
-        voiced.program = tracks[number].program
-        tracks[number] = voiced
-        score.tracks = tracks
-    return replace(result, score=score)
+    return [with_chords(checkpoint.config.data, result, wanted) for result in results]
 
 
 def generate_reconstruction(

@@ -151,7 +151,7 @@ class Search:
         def watch(number: int, value: float) -> bool:
             values.append(value)
             trial.report(value, number)
-            return trial.should_prune()
+            return bool(trial.should_prune())
 
         found = attempt(self._train, settings, folder, watch, say)
         if isinstance(found, MusegenError):

@@ -115,7 +115,8 @@ class TokenBatches(Batches):
     def _some(self, labels: Ints, start: int) -> Ints:
         """The ids of the labels of a row, (K,), of which some are unknown."""
         kept = np.random.default_rng([*self.seed, start]).random(len(labels) + 1) >= self.hidden
-        return labels * (kept[0] & (kept[1:] | (len(labels) == 1)))
+        known: Ints = labels * (kept[0] & (kept[1:] | (len(labels) == 1)))
+        return known
 
     def _excerpts(self, excerpts: list[Window], key: int, planned: Tables) -> Batch:
         rng = np.random.default_rng([*self.seed, key])
@@ -223,6 +224,7 @@ class TokenDataModule(EpochData):
         # The first few batches (see limit_val_batches) must hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
-        own = {"planned": self.planned, "holes": self.holes, "labels": self.labels}
-        batches = TokenBatches(self.view, plan, shifts, self.identity, **own)
+        batches = TokenBatches(
+            self.view, plan, shifts, self.identity, self.planned, holes=self.holes, labels=self.labels
+        )
         return DataLoader(batches, batch_size=None)

@@ -118,6 +118,7 @@ def test_a_prompt_is_continued_given_labels(styles: Path, two_kinds: Dataset) ->
         assert [each.bars for each in found] == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_exported_step_is_guided_like_torch(
     styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
