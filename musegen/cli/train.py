@@ -116,6 +116,7 @@ def parse_training(kind: Callable[..., T], argv: list[str], verb: str) -> tuple[
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:
+    from musegen.checkpoint.folder import load_checkpoint
     from musegen.checkpoint.names import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
@@ -136,7 +137,7 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
             arguments.run, open_data(arguments.data, arguments.run.data.labels or ""), arguments.out, **how
         )
     if is_first:
-        example = example_of(arguments.run).format(shlex.quote(str(out)))
+        example = example_of(load_checkpoint(out).config).format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")
 
 

@@ -3,7 +3,7 @@
 import copy
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -69,8 +69,8 @@ def train(
         init: a checkpoint to start from; its model and tokenizer are used.
         resume: resume the interrupted run in `out`, with its settings.
         force: replace the content of `out`.
-        fixed: names of the settings, such as "model.hidden_size", that are kept even where they do not suit
-            the time; those that differ from their defaults are kept in any case.
+        fixed: names of settings, such as "model.hidden_size", that are kept even where they do not suit the
+            time; those that differ from their defaults are.
         say: prints one line.
         watch: see `WatchFigure`.
 
@@ -78,10 +78,8 @@ def train(
         `out`.
 
     Raises:
-        ConfigError: `out` is taken, or a setting does not fit.
-        DataError: nothing to train on.
-        CheckpointError: `init` cannot be used.
-        MusegenError: the loss is not finite.
+        MusegenError: `out` is taken, a setting does not fit, `init` cannot be used, there is nothing to train
+            on, or the loss is not finite.
     """
     say = say if is_first_process() else lambda _line: None
     if is_first_process():  # for the others the folder already has its files
@@ -91,8 +89,7 @@ def train(
     before = load_run(out, config, dataset, say) if resume else None
     typed, config = (before.typed, before.config) if before else (config, config)
     pl.seed_everything(config.seed, verbose=False)
-    limit, fixed = time_limit(typed), fixed | changed(config)
-    start = None
+    limit, fixed, start = time_limit(typed), fixed | changed(config), None
     if init:
         start = _start(init, config, fixed)
         config = for_fine_tuning(config, fixed, start)
@@ -103,9 +100,8 @@ def train(
     _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    watching = [WatchFigure(run.module.figure, watch)] if watch else []
     state = before.state if before else None
-    best = _fit(run, typed, out, state=state, limit=limit, start=start, say=say, watching=watching)
+    best = _fit(run, typed, out, state=state, limit=limit, start=start, say=say, watch=watch)
     if start is not None:
         say_gain(start.path.name, best, say)
     if is_first_process():
@@ -149,7 +145,7 @@ def _fit(
     limit: float | None,
     start: Checkpoint | None,
     say: Callable[[str], None],
-    watching: Sequence[pl.Callback] = (),
+    watch: Callable[[int, float], bool] | None = None,
 ) -> KeepBest:
     """Run the steps, from the first or from a saved state, for at most `limit` seconds; see `train`."""
     command = shlex.join(
@@ -175,6 +171,7 @@ def _fit(
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
+    watching = [WatchFigure(run.module.figure, watch)] if watch else []
     callbacks = [*pace, *_callbacks(run, out, say, best), *watching, *clock, last]
     trainer = _trainer(run.config, callbacks, out, _limits(run))
     first = copy.deepcopy(run.model.state_dict()) if start else {}

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import musegen
-from musegen.cli import main
 from musegen.data.dataset import Dataset
 from musegen.music.excerpt import excerpt
 from musegen.music.writing.midi import write_score
@@ -107,7 +106,7 @@ def test_the_key_of_a_model_that_knows_keys_is_given(
     tunes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    steps = ["--trainer.max-steps", "150", "--trainer.val-check-interval", "50"]
+    steps = ["--trainer.max-steps", "80", "--trainer.val-check-interval", "40"]
     words = ["train", "lm", tunes.path, "--labels", "key", "--out", "keys", *SMALL, *steps]
     code, _, err = run(capsys, *words, "--optim.lr", "1e-2")
     assert code == 0, err
@@ -116,7 +115,3 @@ def test_the_key_of_a_model_that_knows_keys_is_given(
     assert code == 0, err
     [file] = json.loads(out)["files"]
     assert file["given"] == {"labels": ["key=G major"], "guidance": 1.0}
-    assert main(["generate", "keys", "--key", "G locrian", "--bars", "1", "--seed", "1", "--out", "x"]) in (
-        0,
-        2,
-    )
