@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from musegen.api.cells import cells_of
 from musegen.api.chord_cells import filled_results
-from musegen.api.datasets import training_dataset
 from musegen.api.functions import function_of
 from musegen.api.gaps import changed_words
 from musegen.api.inputs import (
@@ -17,15 +16,14 @@ from musegen.api.inputs import (
     read_described,
     read_ends,
     read_melody,
-    read_music,
-    say_ended_tracks,
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces, numbered
 from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
-from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
+from musegen.api.text import requested_accompaniment
+from musegen.api.wanted import wanted_of
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.autoencoder import VAEConfig
@@ -50,7 +48,8 @@ from musegen.console import say
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
-from musegen.generation.from_checkpoint import Wanted, as_result
+from musegen.generation.from_checkpoint import as_result
+from musegen.generation.guidance import LabelRequest
 from musegen.music.chord_symbols import chord_symbols
 
 if TYPE_CHECKING:
@@ -113,33 +112,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
-        key = key_of(options.key, scale=options.scale, prompt=options.prompt)
-        prompt = None if options.prompt is None else read_music(options.prompt, option="prompt")
-        known = None
-        if options.max_copy:
-            from musegen.data.training_index import open_training_index
-
-            known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
-        if prompt is not None:
-            say_misfits("the prompt", prompt, self.checkpoint.tokenizer)
-            if self.checkpoint.config.writes == "pieces":
-                say_ended_tracks(prompt, self.checkpoint)
-        wanted = Wanted(
-            seed=seed,
-            num=options.num,
-            bars=options.bars,
-            time_signature=metre_of(options.time_signature),
-            pitches=allowed_pitches(options.scale, options.pitch_range),
-            tempo=options.tempo,
-            program=options.program,
-            prompt=prompt,
-            key=key,
-            prior=options.prior,
-            known=known,
-            max_copy=options.max_copy or 0,
-            candidates=options.candidates,
-            sampling=sampling,
-        )
+        wanted = wanted_of(options, self.checkpoint, sampling=sampling, seed=seed)
         written = verb(self.checkpoint, wanted)
         pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
@@ -218,6 +191,7 @@ class Model:
             num=options.num,
             rank=options.rank,
             controls=Controls(options.rhythm == "keep", options.contour == "keep", options.density),
+            labels=LabelRequest(options.label, options.guidance),
             sampling=sampling,
             seed=seed,
         )

@@ -7,15 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.encoder import EncoderConfig
+from musegen.config.label_kinds import KNOWN, refuse_labels
 from musegen.config.options import SamplingOptions
-from musegen.config.ranges import (
-    BELOW_ONE,
-    ONE_UP,
-    SEED,
-    Check,
-    Checked,
-    setting,
-)
+from musegen.config.ranges import BELOW_ONE, ONE_UP, SEED, Check, Checked, setting
 from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
@@ -88,6 +82,11 @@ class DataConfig(Checked, prefix="data."):
     which are bars, tracks, and bars of some tracks by turns. none: it accompanies a melody."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))
     """Maximum sequence length in training, in tokens; longer pieces are split at bar lines."""
+    labels: str | None = None
+    """Language models and classifiers: folders (the top folders of the music), composer (as kern, MusicXML
+    and ABC files name him), key (as measured), the name of labels in the dataset, or a CSV file of lines
+    file,label; of language models also several, "folders,key". Default: a classifier needs those of the
+    dataset, a language model none."""
     transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
     """Training pieces are transposed at random by at most this many semitones; drums never are."""
 
@@ -118,6 +117,8 @@ class LMConfig(Checked, prefix="model."):
     """Attention heads of a transformer."""
     context: int | None = setting(None, (lambda value: value >= 16, "16 or more"))
     """Number of tokens that a transformer attends to at most. Default: as many as data.window."""
+    labels: tuple[str, ...] = setting((), KNOWN)
+    """The labels that a language model knows, as kind=label. Default: all of the training pieces."""
 
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and settings of another type of cell."""
@@ -165,6 +166,7 @@ class TrainConfig(Checked):
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and tokenizer settings that do not suit the family."""
         super().__post_init__()
+        refuse_labels(self)
         if self.tokenizer.kind == "line" and self.writes != "clips":
             raise ConfigError(
                 f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "

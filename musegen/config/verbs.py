@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from musegen.config.options import OVERRIDES, SamplingArguments, SeededOptions, VerbOptions
+from musegen.config.options import (
+    OVERRIDES,
+    LabelArguments,
+    LabelOptions,
+    SamplingArguments,
+    SeededOptions,
+    VerbOptions,
+)
 from musegen.config.ranges import SEED, Check, setting
 from musegen.errors import ConfigError
 
@@ -27,7 +34,7 @@ def _greedy() -> SamplingArguments:
 
 
 @dataclass(frozen=True)
-class GenerateOptions(VerbOptions):
+class GenerateOptions(LabelOptions):
     """New pieces, or continuations of a prompt."""
 
     bars: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000"))
@@ -45,7 +52,7 @@ class GenerateOptions(VerbOptions):
     """Use only pitches of a scale, such as "D dorian" or "A minor". Default: all pitches."""
     key: str | None = None
     """Key, such as "D major" or "E dorian": every piece is in it and ends on its tonic; others are rejected
-    and sampled again. Default: any key."""
+    and sampled again. A model that knows it as a label is given it. Default: any key."""
     pitch_range: str | None = field(default=None, metadata={"metavar": "LO:HI"})
     """Use only pitches in a range, both ends included: 60:84 or C4:C6."""
     tempo: float | None = setting(
@@ -77,7 +84,7 @@ class GenerateOptions(VerbOptions):
             )
 
 
-class GenerateArguments(SamplingArguments, total=False):
+class GenerateArguments(LabelArguments, total=False):
     """`GenerateOptions` without `num`, as keyword arguments of `Model.generate`."""
 
     bars: int | None
@@ -137,7 +144,7 @@ class AccompanyArguments(SamplingArguments, total=False):
 
 
 @dataclass(frozen=True)
-class FillOptions(VerbOptions):
+class FillOptions(LabelOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
@@ -184,7 +191,7 @@ class FillOptions(VerbOptions):
             )
 
 
-class FillArguments(SamplingArguments, total=False):
+class FillArguments(LabelArguments, total=False):
     """`FillOptions` without `num`, as keyword arguments of `Model.fill`."""
 
     bars: str | Sequence[str]
