@@ -18,7 +18,7 @@ LABS = [notebook for notebook in NOTEBOOKS if notebook.stem.startswith("lab_")]
 SHORTER = "PIECES, TIME = 24, '15s'"
 """What the tests put in place of the size of the data of a lab, and of the time of each training."""
 SLOWEST = 180
-"""Seconds of the processor that a lab may take: less than three minutes on a machine that does nothing else."""
+"""Seconds of CPU time that a lab may take: under three minutes on a machine that does nothing else."""
 
 
 def program(notebook: Path) -> str:
@@ -46,7 +46,7 @@ def answers(lab: Path) -> str:
 
 
 def run(code: str, folder: Path) -> float:
-    """Run a program in a folder; the seconds of the processor that it takes."""
+    """Run a program in a folder; the seconds of CPU time that it takes."""
     begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run(
         [sys.executable, "-c", code],
