@@ -46,9 +46,9 @@ from musegen.config.verbs import (
 )
 from musegen.console import say
 from musegen.generation.assemble import join
+from musegen.generation.clip_verbs import as_result
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
-from musegen.generation.from_checkpoint import as_result
 from musegen.generation.guidance import LabelRequest
 from musegen.music.chord_symbols import chord_symbols
 
@@ -60,12 +60,11 @@ if TYPE_CHECKING:
 class Model:
     """A loaded model.
 
-    Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
-    (humanizes); "frames" generates pieces. Any other method raises a CheckpointError that names the right
-    one. With the same seed, a method returns the same music as its verb on the command line, byte for byte;
-    without one, a random seed is used and stored in the result. Options left out, or None, default to the
-    checkpoint's settings.
+    Its family determines what it can do: "lm" and "frames" generate pieces, "lm" fills gaps too; "seq2seq"
+    accompanies; "vae" generates, reconstructs, interpolates and varies clips; "classifier" classifies;
+    "performer" plays scores (humanizes). Any other method raises a CheckpointError that names the right one.
+    With the same seed, a method returns the same music as its verb on the command line, byte for byte;
+    without one, a random seed is stored in the result. Options left out default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint

@@ -18,6 +18,7 @@ from musegen.errors import DataError, MusegenError, attempt
 from musegen.families import family_of, load
 from musegen.generation.accompany import first_bars
 from musegen.generation.assemble import join
+from musegen.generation.clip_verbs import generate_reconstruction
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.frame_sampling import generate_frames
 from musegen.generation.from_checkpoint import (
@@ -25,7 +26,6 @@ from musegen.generation.from_checkpoint import (
     fill_piece,
     generate_accompaniments,
     generate_pieces,
-    generate_reconstruction,
 )
 from musegen.generation.humanize import humanize_file, score_file
 from musegen.music.excerpt import end_to_end, excerpt
