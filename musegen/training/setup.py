@@ -142,7 +142,7 @@ def set_up(
         config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
         data = task.data(dataset, view, tokenizer, config, batch_tokens)
     config = replace(config, optim=replace(config.optim, batch_tokens=data.batch_tokens))
-    model = build_model(config, tokenizer) if start is None else start.model
+    model = build_model(config, tokenizer) if start is None else _started(config, start)
     model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
     timing = time_run(config, _module(task, config, model, is_note), data, seconds)
     epoch = len(data.train_batches(0))
@@ -189,8 +189,20 @@ def parts(
 
 
 def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
-    """The configuration with the model and the tokenizer of a checkpoint."""
-    return replace(config, model=start.config.model, tokenizer=start.config.tokenizer)
+    """The configuration with the model and the tokenizer of a checkpoint, and labels if that knows none."""
+    model = start.config.model
+    if labels := getattr(config.model, "labels", ()):
+        model = replace(model, labels=model.labels or labels)
+    return replace(config, model=model, tokenizer=start.config.tokenizer)
+
+
+def _started(config: TrainConfig, start: Checkpoint) -> nn.Module:
+    """The model of a checkpoint, which reads the labels that are new to it."""
+    if config.model == start.config.model:
+        return start.model
+    model = build_model(config, start.tokenizer)
+    model.load_state_dict(start.model.state_dict(), strict=False)
+    return model
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:
