@@ -29,17 +29,17 @@ from benchmarks.sounding import SILENCE, Bools, Ints, legal_ids, lm_view
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.data.dataset import Dataset
 from musegen.errors import DataError
+from musegen.evaluation.frame_nats import switching_nats
+from musegen.music.rolls import KEYS, LOWEST, Roll
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.grid import MAX_VOICES
 
-LOWEST = 21
-"""MIDI pitch of the first key."""
 TICKS = 480
 BEFORE = 4
 """Quarter notes of the bar before each piece."""
 CHORD = 72
 """Its highest pitch; each line is one semitone below the line above it."""
-KEYS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
+SPLITS = {"train": "traindata", "valid": "validdata", "test": "testdata"}
 ALONE = "independent outputs"
 PUBLISHED = {
     "JSB_Chorales": {f"LSTM, {ALONE}": 8.45, f"TCN, {ALONE}": 8.10, "RNN-NADE": 5.56, "LSTM-RTRBM": 4.72},
@@ -74,7 +74,7 @@ def read_rolls(path: Path) -> list[Piece]:
     from scipy.io import loadmat
 
     try:
-        rolls = {split: loadmat(path)[key][0] for split, key in KEYS.items()}
+        rolls = {split: loadmat(path)[key][0] for split, key in SPLITS.items()}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} is no file of piano rolls: {error}") from error
     lines = max(int(np.asarray(roll).sum(axis=1).max()) for pieces in rolls.values() for roll in pieces)
@@ -136,23 +136,17 @@ def mean_nats(checkpoint: Checkpoint, dataset: Dataset, pieces: Sequence[Piece],
 
 
 def switching(pieces: Sequence[Piece]) -> Row:
-    """The row of a baseline in which each key switches on or off independently, as often as in training.
+    """The row of the baseline of `switching_nats`."""
+    costs = [
+        switching_nats(rolls_of(pieces, "train"), rolls_of(pieces, split)) for split in ("valid", "test")
+    ]
+    return Row("independent keys", *(each.per_frame for each in costs))
 
-    For each key it counts how often it sounds after a frame in which it did, and after one in which it did
-    not, adding 0.5 to every count; the cost of a frame is the sum over the keys.
-    """
-    counts, keys = np.full((2, 2, 128), 0.5), np.arange(128)  # [before, now, key]
 
-    def changes(split: str) -> tuple[Ints, Ints, Ints]:
-        """The state of each key before and after every step of a split, and the key."""
-        rolls = [(each.lines[:, :, None] == keys).any(axis=1) for each in pieces if each.split == split]
-        before, now = (np.concatenate([roll[span] for roll in rolls]) for span in (np.s_[:-1], np.s_[1:]))
-        return before.astype(int), now.astype(int), np.broadcast_to(keys, now.shape)
-
-    np.add.at(counts, changes("train"), 1)
-    nats = -np.log(counts / counts.sum(axis=1, keepdims=True))
-    costs = [float(nats[changes(split)].sum(axis=1).mean()) for split in ("valid", "test")]
-    return Row("independent keys", *costs)
+def rolls_of(pieces: Sequence[Piece], split: str) -> list[Roll]:
+    """The rolls of a split, (frames, KEYS) each."""
+    keys = np.arange(LOWEST, LOWEST + KEYS)
+    return [(each.lines[:, :, None] == keys).any(axis=1) for each in pieces if each.split == split]
 
 
 @benchmark(partial(table, title="nats per frame", digits=3))

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_systems
-from musegen.config.settings import VAEConfig
+from musegen.config.autoencoder import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.evaluation.reconstruction import CLIPS, MEASURES, measure_reconstruction
 from musegen.generation.backends import machine_of

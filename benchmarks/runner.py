@@ -169,10 +169,7 @@ def _loaded(kind: Any, value: Any) -> Any:
 
 def _plain(found: Any) -> Any:
     """Figures, or rows of figures, with named tuples as dicts."""
+    found = found._asdict() if hasattr(found, "_asdict") else found
     if isinstance(found, dict):
-        return {name: _named(value) for name, value in found.items()}
-    return [_named(row) for row in found]
-
-
-def _named(row: Any) -> Any:
-    return row._asdict() if hasattr(row, "_asdict") else row
+        return {name: _plain(value) for name, value in found.items()}
+    return [_plain(row) for row in found] if isinstance(found, list | tuple) else found

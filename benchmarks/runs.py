@@ -77,10 +77,11 @@ def write_score(score: Score, path: Path) -> None:
 
 
 def with_mean(rows: list[Row]) -> list[Row]:
-    """The rows, followed by their mean if there are several."""
+    """The rows, followed by their mean if there are several; of a column with an empty cell there is none."""
     if len(rows) < 2:
         return rows
-    means = (float(np.mean(column)) for column in list(zip(*rows, strict=True))[1:])
+    columns = list(zip(*rows, strict=True))[1:]
+    means = (None if None in column else float(np.mean(column)) for column in columns)
     return [*rows, type(rows[0])(f"mean of {len(rows)} seeds", *means)]
 
 

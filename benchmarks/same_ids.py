@@ -17,7 +17,7 @@ from symusic.core import ScoreTick
 from benchmarks.runner import benchmark
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts
-from musegen.config.settings import VAEConfig
+from musegen.config.autoencoder import VAEConfig
 from musegen.generation.accompany import accompany
 from musegen.generation.backends import machine_of
 from musegen.generation.eager import Eager

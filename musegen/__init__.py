@@ -108,7 +108,7 @@ def train(
     >>> musegen.train("lm", "songs/", "checkpoints/small", settings=small)
 
     Args:
-        family: "lm", "seq2seq", "vae" or "classifier".
+        family: "lm", "seq2seq", "vae", "classifier", "performer" or "frames".
         data: a dataset, a folder of music (prepared first) or a built-in corpus.
         out: the checkpoint folder, new or empty unless `force`.
         max_time: such as "90s", "8m" or "1h30m". Default: 15m on a CPU.

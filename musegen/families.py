@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.errors import ConfigError
 
 
@@ -103,7 +105,7 @@ FAMILIES: dict[str, Family] = {
             skips=frozenset({"folds"}),
         ),
         Family(
-            noun="clip model (VAE)",
+            noun="clip model",
             purpose="a clip model (VAE): reconstructs, interpolates, varies and samples short clips",
             config=VAETrainConfig,
             build="musegen.checkpoint.build:build_vae",
@@ -151,6 +153,22 @@ FAMILIES: dict[str, Family] = {
             card_example="humanize {} score.mid --num 4 --out out/",
             advice="humanize",
             skips=frozenset({"limit", "folds"}),
+        ),
+        Family(
+            noun="model of piano-roll frames",
+            purpose="a model of piano-roll frames: any polyphonic music, frame by frame, by sets of keys",
+            config=FramesTrainConfig,
+            build="musegen.checkpoint.build:build_frames",
+            sizes="musegen.checkpoint.sizes:frames_sizes",
+            training="musegen.training.task:FRAMES",
+            sample="musegen.training.sample:sample_frames",
+            evaluate="musegen.evaluation.frame_nats:evaluate_frames",
+            verbs={"generate": "musegen.generation.frame_sampling:generate_frames"},
+            example="generate {} --bars 16 --num 4 --out out/",
+            card_example="generate {} --bars 16 --num 4 --out out/",
+            advice="generate",
+            skips=frozenset({"limit", "folds"}),
+            min_samples=2,
         ),
     )
 }

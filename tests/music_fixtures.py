@@ -5,16 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig
-from musegen.config.settings import (
-    DataConfig,
-    LMConfig,
-    Seq2SeqTrainConfig,
-    TokenizerConfig,
-    TrainConfig,
-    VAEConfig,
-    VAETrainConfig,
-)
+from musegen.config.settings import DataConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare

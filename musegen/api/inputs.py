@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from musegen.api.piece import Piece
     from musegen.checkpoint.folder import Checkpoint
-    from musegen.config.settings import VAEConfig
+    from musegen.config.autoencoder import VAEConfig
     from musegen.data.sources import ReadPiece
     from musegen.generation.clips import Clip
     from musegen.tokenizers import Tokenizer

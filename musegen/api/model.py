@@ -26,8 +26,8 @@ from musegen.api.text import requested_accompaniment
 from musegen.api.wanted import wanted_of
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
+from musegen.config.autoencoder import VAEConfig
 from musegen.config.options import Options, SamplingOptions, VerbOptions, make_options
-from musegen.config.settings import VAEConfig
 from musegen.config.verbs import (
     AccompanyArguments,
     AccompanyOptions,
@@ -62,9 +62,10 @@ class Model:
 
     Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
     generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
-    (humanizes). Any other method raises a CheckpointError that names the right one. With the same seed, a
-    method returns the same music as its verb on the command line, byte for byte; without one, a random seed
-    is used and stored in the result. Options left out, or None, default to the checkpoint's settings.
+    (humanizes); "frames" generates pieces. Any other method raises a CheckpointError that names the right
+    one. With the same seed, a method returns the same music as its verb on the command line, byte for byte;
+    without one, a random seed is used and stored in the result. Options left out, or None, default to the
+    checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -81,7 +82,7 @@ class Model:
 
     @property
     def family(self) -> str:
-        """One of "lm", "seq2seq", "vae", "classifier" and "performer"."""
+        """One of "lm", "seq2seq", "vae", "classifier", "performer" and "frames"."""
         return self.checkpoint.config.family
 
     @property

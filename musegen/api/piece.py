@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import warnings
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,9 @@ class Piece:
         facts = music_facts(self.score)
         shown = [f"{self.result.bars} bars", facts["time_signature"], facts["key"], f"{facts['notes']} notes"]
         if self.seed is not None:
-            shown += [f"seed {self.seed}", f"log-likelihood {self.log_likelihood:.1f} nats"]
+            shown.append(f"seed {self.seed}")
+        if self.seed is not None and not math.isnan(self.log_likelihood):
+            shown.append(f"log-likelihood {self.log_likelihood:.1f} nats")
         return f"<{self.title}: {', '.join(filter(None, shown))}>"
 
     def _repr_html_(self) -> str:

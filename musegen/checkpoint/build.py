@@ -11,17 +11,23 @@ import numpy as np
 import torch
 from torch import nn
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
+from musegen.errors import ConfigError
 from musegen.families import family_of, load
 from musegen.models.chord_planner import Planner, PlanReader
 from musegen.models.classifier import BagEncoder, Classifier, RollConvolutions, TimeConvolutions, TokenEncoder
 from musegen.models.conductor import BarEncoder, Conductor, PositionCodes, Slots
 from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
+from musegen.models.frame_outputs import NADE, RBM, Independent
+from musegen.models.frames import FrameModel
 from musegen.models.label_reader import LabelReader
 from musegen.models.lm import LanguageModel
+from musegen.models.minibach import MiniBach
 from musegen.models.performer import Performer
 from musegen.models.position import make_tracker
 from musegen.models.position.features import Tracker
@@ -31,6 +37,9 @@ from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
 from musegen.tokenizers.label_ids import LabelVocabulary
+
+MINIBACH_VOICES = 3
+"""Besides the melody."""
 
 
 def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
@@ -51,8 +60,14 @@ def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     return LanguageModel(decoder, reader, len(labels.kinds))
 
 
-def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
-    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes."""
+def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq | MiniBach:
+    """Build a model that accompanies (seq2seq), with a chord planner if configured, or fills holes.
+
+    Raises:
+        ConfigError: MiniBach with music that is not of four voices.
+    """
+    if config.is_minibach:
+        return _build_minibach(config, tokenizer.tables)
     settings: dict[str, Any] = asdict(config.model)
     del settings["labels"]
     features = settings.pop("features")
@@ -85,8 +100,17 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq:
     )
 
 
+def _build_minibach(config: Seq2SeqTrainConfig, tables: Tables) -> MiniBach:
+    if tables.voices != MINIBACH_VOICES:
+        raise ConfigError(
+            f"⟨model.cell⟩ mlp (MiniBach) is for music of four voices, and here the melody is accompanied by "
+            f"{tables.voices}: name three with ⟨accompaniment⟩, or use another ⟨model.cell⟩"
+        )
+    return MiniBach(tables, hidden_size=config.model.hidden_size, dropout=config.model.dropout)
+
+
 def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
-    """Build a clip model (VAE), with a conductor if it is hierarchical.
+    """Build a clip model (VAE) of any kind, with a conductor if it is hierarchical.
 
     Raises:
         ConfigError: the latent space is too small for the number of bars.
@@ -115,11 +139,12 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
     encoder: ClipEncoder | BarEncoder
     if settings.hierarchical:
         slots = Slots.of(latent_dim, bars)
-        encoder = BarEncoder(reader=reader, slots=slots)
+        encoder = BarEncoder(reader=reader, slots=slots, is_variational=config.is_variational)
         conductor = Conductor(slots=slots, width=settings.hidden_size)
         keys = PositionCodes(None, tracker.num_places, settings.hidden_size)
     else:
-        encoder, conductor = ClipEncoder(reader=reader, latent_dim=latent_dim), None
+        is_variational, conductor = config.is_variational, None
+        encoder = ClipEncoder(reader=reader, latent_dim=latent_dim, is_variational=is_variational)
         keys = PositionCodes(bars, tracker.num_places, latent_dim)
     return VAE(
         encoder=encoder,
@@ -128,6 +153,7 @@ def build_vae(config: VAETrainConfig, tokenizer: Tokenizer) -> VAE:
         keys=keys,
         clip_bars=bars,
         latent_dim=latent_dim,
+        active=config.latent.active if config.latent.kind == "sparse" else None,
     )
 
 
@@ -165,6 +191,21 @@ def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Perf
     settings: dict[str, Any] = asdict(config.model)
     del settings["lookback"], settings["features"], settings["labels"]
     return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
+
+
+def build_frames(config: FramesTrainConfig, _tokenizer: Tokenizer) -> FrameModel:
+    """Build a model of piano-roll frames, which reads frames, not tokens."""
+    settings: dict[str, Any] = asdict(config.model)
+    for name in ("lookback", "features", "embedding_dim"):
+        del settings[name]
+    kind, units, rounds = (settings.pop(name) for name in ("output", "units", "rounds"))
+    hidden_size = settings["hidden_size"]
+    output: nn.Module = Independent(hidden_size)
+    if kind == "nade":
+        output = NADE(hidden_size, units)
+    elif kind == "rbm":
+        output = RBM(hidden_size, units, rounds)
+    return FrameModel(output, **settings)
 
 
 def _decoder_tracker(tables: Tables, lookback: Sequence[int], *, features: bool) -> Tracker:

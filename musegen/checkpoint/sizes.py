@@ -5,16 +5,21 @@
 
 from typing import NamedTuple
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.classifier import SEQUENTIAL, ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.families import family_of, load
 from musegen.music.performance import SIZES
-from musegen.tokenizers import Tokenizer, melody_tokenizer
+from musegen.music.rolls import KEYS
+from musegen.tokenizers import Kind, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
 
 CLASSES = {"shift": 96, "velocity": 64, "stretch": 48}
 """Of the distributions of a performer, as in models/performer.py, which imports torch."""
+EXCERPT = 4
+"""Bars of MiniBach, as in models/minibach.py, which imports torch."""
 COMPONENTS = 64
 """Of the mixture of a clip model, as in models/vae.py, which imports torch."""
 
@@ -64,6 +69,14 @@ def lm_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
 
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
+    if config.is_minibach:
+        tables, hidden = tokenizer.tables, config.model.hidden_size
+        one_hots = (
+            EXCERPT * int(tables.bar_positions.max()) * (tables.vocab_size - int(tables.ids(Kind.PITCH)[0]))
+        )
+        return Sizes(
+            {"input.weight": (one_hots, hidden), "output.weight": (tables.voices * one_hots, hidden)}, {}
+        )
     own = decoder_sizes(config, tokenizer)
     source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
     shapes = own.shapes | {
@@ -102,6 +115,17 @@ def classifier_sizes(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Siz
         counts |= {"encoder.forwards.": layers, "encoder.backwards.": layers}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return Sizes(shapes, counts, frozenset(f"encoder.{norm}.{each}" for norm in norms for each in statistics))
+
+
+def frames_sizes(config: FramesTrainConfig, _tokenizer: Tokenizer) -> Sizes:
+    """Tensor sizes of a model of piano-roll frames."""
+    model = config.model
+    shapes: dict[str, tuple[int, ...]] = {"input.weight": (model.hidden_size, KEYS)}
+    if model.output == "rbm":
+        shapes["output.weights"] = (KEYS, model.units)
+    elif model.output == "nade":
+        shapes["output.below"] = (KEYS, model.units)
+    return Sizes(shapes, {"rnn.": model.num_layers})
 
 
 def performer_sizes(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -172,8 +173,9 @@ def _facts(result: Result) -> dict[str, Any]:
     filled |= {} if result.given is None else {"given": dict(result.given)}
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
+    known = None if math.isnan(result.log_likelihood) else result.log_likelihood
     passed_over = {"passed_over": result.passed_over} if result.passed_over else {}
-    return head | {"log_likelihood": result.log_likelihood} | passed_over | filled | facts | head
+    return head | {"log_likelihood": known} | passed_over | filled | facts | head
 
 
 def _listed(manifest: dict[str, Any]) -> list[str]:

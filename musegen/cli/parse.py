@@ -166,6 +166,11 @@ def _gathered(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**made)
 
 
+def flags_of(kind: type, default: Any) -> set[str]:
+    """All flags of a dataclass with these defaults."""
+    return {flag for flag, _ in _flags(_flat(kind), default=default)}
+
+
 def _flags(
     kind: Any, prefix: str = "", path: tuple[str, ...] = (), default: Any = None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -17,6 +17,9 @@ INTERVALS = "means over pieces (95% intervals)"
 LABELS = {
     "kl": "KL in nats",
     "kl_per_dimension": "KL per dimension in nats",
+    "variance_per_dimension": "variance of the code per dimension",
+    "units_on": "units of a code that are not 0",
+    "sparsity": "sparsity of the code (Hoyer)",
     "mutual_information": "mutual information in nats",
     "metres": "time signatures",
     "the metre changes inside": "the time signature changes inside",

@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,7 +14,7 @@ import tyro
 
 from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
-from musegen.cli.parse import Flag, parse
+from musegen.cli.parse import Flag, flags_of, parse
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
@@ -38,6 +38,9 @@ class Train:
     $ musegen train seq2seq songs/ --melody top --accompaniment "bass,piano" --out checkpoints/trio
     $ musegen train vae folk --model.clip-bars 2 --out checkpoints/clips
     $ musegen train vae songs/ --polyphonic --out checkpoints/poly
+    $ musegen train vae folk --latent.kind autoencoder --out checkpoints/plain
+    $ musegen train seq2seq bach-chorales --model.cell mlp --out checkpoints/minibach
+    $ musegen train frames songs/ --model.output rbm --out checkpoints/rolls
     $ musegen train classifier corpora/ --labels folders --model.encoder crnn --out checkpoints/who
     $ musegen train lm corpora/ --labels folders --out checkpoints/styles
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
@@ -111,8 +114,30 @@ def parse_training(kind: Callable[..., T], argv: list[str], verb: str) -> tuple[
     missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
     default = kind(data=dataset or missing, out=tyro.MISSING, run=config)
     flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
+    _refuse_others(flags, default, verb)
     fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
     return parse(type(default), argv, prog=f"musegen {verb} {config.family}", default=default), fixed
+
+
+def _refuse_others(flags: set[str], default: Any, verb: str) -> None:
+    """Refuse flags that other families have, but not this one.
+
+    Args:
+        flags: as typed, without values.
+        default: the arguments of the verb that trains, with the settings of the family.
+        verb: its name.
+
+    Raises:
+        ConfigError: the flag, and these families.
+    """
+    for flag in sorted(flags - flags_of(type(default), default)):
+        others = {name: replace(default, run=row.config()) for name, row in FAMILIES.items()}
+        owners = [name for name, other in others.items() if flag in flags_of(type(other), other)]
+        if owners:
+            raise ConfigError(
+                f"{flag} is for family {' or '.join(owners)}, and this is family {default.run.family}: "
+                f"leave it out, or use musegen {verb} {owners[0]}"
+            )
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:

@@ -57,3 +57,8 @@ class PerformerTrainConfig(TrainConfig):
     model: PerformerConfig = field(default_factory=PerformerConfig)
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=3e-3, batch_tokens=6144))
     score: ScoreConfig = field(default_factory=ScoreConfig)
+
+    @property
+    def is_exportable(self) -> bool:
+        """See `TrainConfig.is_exportable`."""
+        return False

@@ -3,18 +3,17 @@
 Standard library only, so that `musegen --help` stays fast. The string under a field is its help text.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.encoder import EncoderConfig
 from musegen.config.label_kinds import KNOWN, refuse_labels
-from musegen.config.latent import LatentConfig
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import BELOW_ONE, ONE_UP, SEED, Check, Checked, setting
 from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
-Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "performances"]
+Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "performances", "rolls"]
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
@@ -22,8 +21,6 @@ UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "t
 """Settings of the tokenizer that a kind of tokenizer does not support."""
 HEADS = (1, 2, 4, 8)
 """They divide every width that is tried for a time, see training/budget.py."""
-LONG_CLIP = 8
-"""Clips of at least this many bars have a hierarchical decoder by default."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,9 @@ class DataConfig(Checked, prefix="data."):
 class LMConfig(Checked, prefix="model."):
     """The language model."""
 
-    cell: Literal["lstm", "gru", "rnn", "transformer"] = "lstm"
-    """What carries the state through time: recurrent layers of a type of cell, or a transformer."""
+    cell: Literal["lstm", "gru", "rnn", "transformer", "mlp"] = "lstm"
+    """What carries the state through time: recurrent layers of a type of cell, or a transformer. mlp, of
+    accompaniment models (seq2seq) only: nothing does; one hidden layer reads four bars at once (MiniBach)."""
     embedding_dim: int = setting(128, ONE_UP)
     """Dimension of the token embedding."""
     hidden_size: int = setting(384, ONE_UP)
@@ -148,44 +146,13 @@ class LMConfig(Checked, prefix="model."):
 
 
 @dataclass(frozen=True)
-class VAEConfig(LMConfig):
-    """The variational autoencoder (VAE) of clips."""
-
-    embedding_dim: int = setting(64, ONE_UP)
-    hidden_size: int = setting(256, ONE_UP)
-    num_layers: int = setting(1, ONE_UP)
-    dropout: float = setting(0.0, BELOW_ONE)
-    lookback: tuple[int, ...] = setting((), BARS_BACK)
-    clip_bars: int = setting(2, (lambda value: 1 <= value <= 64, "from 1 to 64"))
-    """Number of bars in a clip."""
-    latent_dim: int | None = setting(None, (lambda value: value >= 8, "8 or more"))
-    """Dimension of the latent space. Default: 256; 512 with a hierarchical decoder."""
-    hierarchical: bool | None = None
-    """Hierarchical decoder: a conductor maps z to an embedding per bar, and the decoder sees z only through
-    these. Default: on from 8 bars."""
-    input_dropout: float | None = setting(None, BELOW_ONE)
-    """Probability that training hides the previous token from the decoder. Default: 0; 0.5 if hierarchical,
-    so that one wrong note does not lead to the next."""
-
-    def settled(self) -> Self:
-        """A copy with defaults filled in; raises a ConfigError if the latent space is too small."""
-        is_hierarchical = self.clip_bars >= LONG_CLIP if self.hierarchical is None else self.hierarchical
-        size = (512 if is_hierarchical else 256) if self.latent_dim is None else self.latent_dim
-        if is_hierarchical and size < (least := 2 * self.clip_bars):
-            raise ConfigError(f"⟨model.latent-dim⟩ is {size}: {self.clip_bars} bars need {least} or more")
-        dropout = 0.5 if is_hierarchical else 0.0
-        dropout = dropout if self.input_dropout is None else self.input_dropout
-        return replace(self, hierarchical=is_hierarchical, latent_dim=size, input_dropout=dropout)
-
-
-@dataclass(frozen=True)
 class TrainConfig(Checked):
     """All settings of a training run, saved as the config.json of its checkpoint."""
 
     family: ClassVar[str] = "lm"
     writes: ClassVar[Writes] = "pieces"
-    """What comes out: whole pieces, accompaniments to melodies, clips of a few bars, labels, or how notes are
-    played."""
+    """What comes out: whole pieces, accompaniments to melodies, clips of a few bars, labels, how notes are
+    played, or piano rolls."""
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: LMConfig = field(default_factory=LMConfig)
@@ -204,6 +171,10 @@ class TrainConfig(Checked):
             raise ConfigError(
                 f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "
                 "leave it out, or use ⟨tokenizer⟩ remi"
+            )
+        if isinstance(self.model, LMConfig) and self.model.cell == "mlp" and self.writes != "accompaniments":
+            raise ConfigError(
+                f"⟨model.cell⟩ mlp is for family seq2seq, and this is family {self.family}: leave it out"
             )
         if self.fills and self.writes != "accompaniments":
             raise ConfigError(
@@ -237,6 +208,11 @@ class TrainConfig(Checked):
         return True
 
     @property
+    def is_exportable(self) -> bool:
+        """Whether the steps of the model can be exported as graphs: see generation/export.py."""
+        return True
+
+    @property
     def writes_lines(self) -> bool:
         """Whether `auto` selects the line tokenizer."""
         return False
@@ -253,13 +229,25 @@ class TrainConfig(Checked):
         del voices
         return False
 
+    def like(self, start: Self) -> Self:
+        """A copy with those settings of another run on which its weights depend; new labels can be added."""
+        model = start.model
+        if labels := getattr(self.model, "labels", ()):
+            model = replace(model, labels=model.labels or labels)
+        return replace(self, model=model, tokenizer=start.tokenizer)
+
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""
         is_transformer = self.model.cell == "transformer"
         context = self.model.context or (self.data.window if is_transformer else None)
-        rate = self.optim.lr or (LR_SLOW if is_transformer or self.writes == "clips" else LR)
+        is_slow = self.model.cell in ("transformer", "mlp") or self.writes == "clips"
+        rate = self.optim.lr or (LR_SLOW if is_slow else LR)
         model, optim = replace(self.model, context=context), replace(self.optim, lr=rate)
         return replace(self, model=model, optim=optim)
+
+
+ACCOMPANIMENT = LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4)
+"""Smaller and with more dropout than a language model: pairs are few (see benchmarks/RESULTS.md)."""
 
 
 @dataclass(frozen=True)
@@ -268,13 +256,14 @@ class Seq2SeqTrainConfig(TrainConfig):
 
     family: ClassVar[str] = "seq2seq"
     writes: ClassVar[Writes] = "accompaniments"
-    # Smaller and with more dropout than a language model's: pairs are few (see benchmarks/RESULTS.md).
-    model: LMConfig = field(default_factory=lambda: LMConfig(embedding_dim=48, hidden_size=192, dropout=0.4))
+    model: LMConfig = field(default_factory=lambda: ACCOMPANIMENT)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
     def __post_init__(self) -> None:
-        """Reject values that are not allowed, and those that do not go with holes."""
+        """Reject values that are not allowed, and those that do not go with holes or with MiniBach."""
         super().__post_init__()
+        if self.is_minibach:
+            self._refuse_unfitting()
         holes, data = self.data.holes, self.data
         others: dict[str, object] = {"data.melody": data.melody, "data.accompaniment": data.accompaniment}
         others |= {"encoder.plan": self.encoder.plan, "tokenizer.tempo": self.tokenizer.tempo}
@@ -286,6 +275,50 @@ class Seq2SeqTrainConfig(TrainConfig):
                 f"⟨data.holes⟩ {holes} needs several tracks: with ⟨data.tracks⟩ melody use bars"
             )
 
+    def _refuse_unfitting(self) -> None:
+        """Reject settings that MiniBach does not have: it is one hidden layer, and writes a grid."""
+        own: dict[str, tuple[Any, tuple[Any, ...]]] = {
+            "data.holes": (self.data.holes, ("none",)),
+            "tokenizer": (self.tokenizer.kind, ("auto", "grid")),
+            "model.num-layers": (self.model.num_layers, (ACCOMPANIMENT.num_layers, 1)),
+            "model.weight-dropout": (self.model.weight_dropout, (0.0,)),
+            "model.lookback": (self.model.lookback, (ACCOMPANIMENT.lookback,)),
+            "model.features": (self.model.features, (True,)),
+        }
+        default = EncoderConfig()
+        for each in fields(default):
+            own[f"encoder.{each.name}"] = getattr(self.encoder, each.name), (getattr(default, each.name),)
+        for name, (value, allowed) in own.items():
+            if value not in allowed:
+                raise ConfigError(
+                    f"⟨{name}⟩ {value} does not go with ⟨model.cell⟩ mlp, which is one hidden layer from a "
+                    "melody on a grid to three voices: leave it out"
+                )
+
+    @property
+    def is_minibach(self) -> bool:
+        """Whether the model is a feedforward network (`models/minibach.py`)."""
+        return self.model.cell == "mlp"
+
+    @property
+    def is_exportable(self) -> bool:
+        """See `TrainConfig.is_exportable`."""
+        return not self.is_minibach
+
+    @property
+    def settled_tokenizer(self) -> TokenizerConfig:
+        """See `TrainConfig.settled_tokenizer`; of MiniBach a grid, by default of sixteenths."""
+        settled = super().settled_tokenizer
+        return (
+            replace(settled, kind="grid", positions=settled.positions or 4) if self.is_minibach else settled
+        )
+
+    def settled(self) -> Self:
+        """See `TrainConfig.settled`; MiniBach has one layer."""
+        settled = super().settled()
+        model = replace(settled.model, num_layers=1) if self.is_minibach else settled.model
+        return replace(settled, model=model)
+
     def plans(self, voices: int) -> bool:
         """See `TrainConfig.plans`; by default with event tokens, but not with holes."""
         if self.encoder.plan and voices:
@@ -293,52 +326,3 @@ class Seq2SeqTrainConfig(TrainConfig):
                 "⟨encoder.plan⟩ is for event tokens: leave it out, or leave out ⟨tokenizer⟩ grid"
             )
         return not (voices or self.fills) if self.encoder.plan is None else self.encoder.plan
-
-
-@dataclass(frozen=True)
-class VAETrainConfig(TrainConfig):
-    """Settings of a training run of a variational autoencoder (VAE) of clips."""
-
-    family: ClassVar[str] = "vae"
-    writes: ClassVar[Writes] = "clips"
-    data: DataConfig = field(default_factory=lambda: DataConfig(tracks="melody", transpose=5))
-    model: VAEConfig = field(default_factory=VAEConfig)
-    # Tuned on folk at equal training time: see benchmarks/RESULTS.md.
-    optim: OptimConfig = field(default_factory=lambda: OptimConfig(batch_tokens=4096))
-    latent: LatentConfig = field(default_factory=LatentConfig)
-
-    def __post_init__(self) -> None:
-        """Reject values that are not allowed, and line tokens or sliders for polyphonic clips."""
-        super().__post_init__()
-        if self.tokenizer.kind == "line" and self.data.tracks != "melody":
-            raise ConfigError("⟨tokenizer⟩ line is for monophonic clips: leave out ⟨polyphonic⟩")
-        if self.latent.sliders == 0:
-            return
-        is_plain = not (self.tokenizer.velocity or self.tokenizer.tempo or self.tokenizer.programs)
-        if self.data.tracks != "melody" or self.tokenizer.kind == "grid" or not is_plain:
-            raise ConfigError(
-                "⟨latent.sliders⟩ is for monophonic clips with event tokens: leave out ⟨polyphonic⟩, "
-                "⟨tokenizer⟩ grid and ⟨tokenizer.programs⟩, .velocity and .tempo"
-            )
-
-    @property
-    def is_extendable(self) -> bool:
-        """See `TrainConfig.is_extendable`: the cycles of beta are equal parts of the run."""
-        return self.latent.schedule != "cyclical"
-
-    @property
-    def writes_lines(self) -> bool:
-        """Whether `auto` selects the line tokenizer: for short clips of a melody, where it is better."""
-        tokenizer = self.tokenizer
-        is_plain = not (tokenizer.velocity or tokenizer.tempo or tokenizer.programs)
-        is_short = self.model.clip_bars < LONG_CLIP and not self.model.hierarchical
-        is_monophonic = self.data.tracks == "melody" and not self.latent.sliders
-        return tokenizer.kind == "auto" and is_plain and is_short and is_monophonic
-
-    def settled(self) -> Self:
-        """A copy with the defaults of the model and its latent space filled in."""
-        settled = super().settled()
-        model = settled.model.settled()
-        free_bits = (256.0 if model.hierarchical else 48.0) if self.latent.free_bits is None else None
-        latent = self.latent if free_bits is None else replace(self.latent, free_bits=free_bits)
-        return replace(settled, model=model, latent=latent)

@@ -7,7 +7,7 @@ import numpy as np
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.settings import VAEConfig
+from musegen.config.autoencoder import VAEConfig
 from musegen.data.clips import Clips, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.errors import CheckpointError

@@ -1,10 +1,12 @@
 """Similarity of a VAE's samples to real clips, and how much they copy."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 from symusic.core import ScoreTick
 
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.data.novelty import NoveltyIndex, copied
 from musegen.evaluation.clip_sets import ClipSet
 from musegen.generation.from_checkpoint import Wanted, generate_clips
@@ -23,9 +25,9 @@ def measure_samples(
     """Samples compared with real clips: the overlap of each system with these, and how much it copies.
 
     The first system are real clips, the next as many others ("real, other half"); then clips sampled from the
-    mixture fitted to the training clips ("mixture", the default of `musegen generate`), from the prior, and
-    reconstructions of real clips ("given back"). Features that the real clips do not have, such as the
-    intervals of drums, are left out.
+    mixture fitted to the training clips ("mixture", the default of `musegen generate`), from the prior if
+    there is one, and reconstructions of real clips ("given back"). Features that the real clips do not have,
+    such as the intervals of drums, are left out.
 
     Args:
         clips: of the split, and the model.
@@ -101,7 +103,8 @@ def _systems(clips: ClipSet, num: int, seed: int) -> Iterator[tuple[str, list[Sc
     real, other = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
     yield "real", [clips.score(int(index)) for index in real]
     yield "real, other half", [clips.score(int(index)) for index in other]
-    for name, is_prior in (("mixture", False), ("prior", True)):
+    has_prior = cast(VAETrainConfig, clips.checkpoint.config).is_variational
+    for name, is_prior in {"mixture": False, **({"prior": True} if has_prior else {})}.items():
         generated = generate_clips(clips.checkpoint, Wanted(seed, len(real), prior=is_prior))
         yield name, [result.score for result in generated.results]
     z = np.stack([latent_of(clips.machine, clips.ids(int(index))) for index in other])

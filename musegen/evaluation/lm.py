@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from symusic import Score
@@ -23,7 +23,8 @@ from musegen.evaluation.comparison import (
 )
 from musegen.evaluation.likelihood import model_view, split_likelihood
 from musegen.evaluation.ngrams import likelihood_figures
-from musegen.generation.from_checkpoint import Wanted, generate_pieces
+from musegen.families import family_of, load
+from musegen.generation.from_checkpoint import Wanted
 from musegen.metrics.features import FEATURES, features
 from musegen.music.excerpt import excerpt
 from musegen.music.metre import bar_ticks
@@ -66,6 +67,22 @@ def evaluate_lm(
     view = model_view(checkpoint, dataset)
     found = split_likelihood(checkpoint, dataset, view, split)
     figures = likelihood_figures(checkpoint, dataset, view, split, found)
+    return compared_with_real(checkpoint, dataset, split, figures, samples=samples, seed=seed)
+
+
+def compared_with_real(
+    checkpoint: Checkpoint, dataset: Dataset, split: str, figures: dict[str, Any], *, samples: int, seed: int
+) -> Evaluation:
+    """Figures with a comparison of generated pieces with those of a split, feature by feature.
+
+    Args:
+        checkpoint: of a model that generates pieces.
+        dataset: the music.
+        split: "train", "valid", "test" or "all".
+        figures: of the model.
+        samples: how many pieces it generates, with the metres and lengths of the split's pieces; 0 for none.
+        seed: of all random numbers.
+    """
     scores, forms = real_pieces(checkpoint, map(dataset.score, dataset.split(split)), MOST_BARS)
     if not samples:
         return Evaluation(figures)
@@ -115,18 +132,19 @@ def written(
     """Generate a piece in each of the forms; the scores are written to MIDI and read back.
 
     Args:
-        checkpoint: of a language model.
+        checkpoint: of a model that generates pieces.
         forms: of the pieces; equal forms are generated together.
         seed: of all random numbers.
         model: instead of the checkpoint's own, with the same tokenizer.
     """
     checkpoint = replace(checkpoint, module=model or checkpoint.model)
+    generate = load(family_of(checkpoint.config.family).verbs["generate"])
     counts = Counter(forms)
     # With one seed the pieces of every form would have the same random numbers, and most forms have one
     # piece.
     seeds = np.random.SeedSequence(seed).generate_state(len(counts)).tolist()
     for (form, count), own_seed in zip(counts.items(), seeds, strict=True):
         wanted = Wanted(own_seed, count, form.bars, form.metre, ends=form.ends)
-        for result in generate_pieces(checkpoint, wanted).results:
+        for result in generate(checkpoint, wanted).results:
             if result.score.note_num():
                 yield read_midi(midi_bytes(result.score))[0]

@@ -22,6 +22,7 @@ from musegen.evaluation.clip_sets import ClipSet
 from musegen.evaluation.likelihood import heading
 from musegen.evaluation.measures import Measure
 from musegen.metrics.bootstrap import bootstrap_mean
+from musegen.metrics.codes import ACTIVE, active_units, sparsity, units_on
 from musegen.metrics.note_f1 import DRUMS, Notes, found_again, note_keys, positions
 from musegen.models.losses import kl_nats, token_nats
 from musegen.models.mixture import log_densities
@@ -31,8 +32,6 @@ from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
 CLIPS = 1000
 """The default number of clips: a minute on a CPU."""
-ACTIVE = 0.01
-"""KL in nats above which a dimension counts as active."""
 TRANSPOSITIONS = range(-6, 6)
 """Transpositions of training clips in the search for the nearest."""
 SYSTEMS = ("model", "nearest_training_clip", "all_holds")
@@ -93,8 +92,7 @@ def reconstruct_clips(found: ClipSet, split: str, *, limit: int | None = None) -
         raise DataError(f"dataset {found.dataset} has no {split} clip of {model.clip_bars} bars")
     training, tables = found.of_split("train"), found.tokenizer.tables
     chosen = choose(clips, training, tables, limit=limit or CLIPS, is_training=split in ("train", "all"))
-    posterior, forced = _teacher_forced(model, clips, chosen.which, tables)
-    kl = kl_nats(posterior)
+    z, scales, forced = _teacher_forced(model, clips, chosen.which, tables)
     return {
         "clips": len(clips.piece),
         "left_out": clips.left_out,
@@ -102,13 +100,12 @@ def reconstruct_clips(found: ClipSet, split: str, *, limit: int | None = None) -
         "measured": len(chosen.which),
         "reconstruction_nats": float(forced["nats"].mean()),
         "bits_per_note": float(forced["nats"].sum() / np.log(2) / forced["notes"].sum()),
-        "kl": float(kl.sum(dim=1).mean()),
-        "active_units": int((kl.mean(dim=0) > ACTIVE).sum()),
+        **(_of_codes(z) if not scales.any() else _of_posterior(model, Normal(z, scales))),
         "latent_dim": model.latent_dim,
-        "mutual_information": _mutual_information(model, posterior),
+        "sparsity": sparsity(z.double().cpu().numpy()),
         "systems": {
             system: {name: bootstrap_mean(values)._asdict() for name, values in measured.items()}
-            for system, measured in _systems(found, chosen, training, posterior.mean, forced).items()
+            for system, measured in _systems(found, chosen, training, z, forced).items()
         },
     }
 
@@ -148,27 +145,47 @@ def _notes_of(streams: Sequence[Ints], tables: Tables) -> Notes:
 
 
 @torch.inference_mode()
-def _teacher_forced(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Normal, Values]:
-    """The posteriors, (C, Z), and the measures of the decoder with teacher forcing from their means."""
+def _teacher_forced(model: VAE, clips: Clips, which: Ints, tables: Tables) -> tuple[Tensor, Tensor, Values]:
+    """Points and deviations of posteriors, (C, Z) each; measures of the decoder with teacher forcing."""
     device = model.mixture_means.device
     is_pitch = torch.from_numpy(tables.pitch >= 0).to(device)
-    means, scales, rows = [], [], []
+    points, scales, rows = [], [], []
     for part in np.array_split(which, -(-len(which) // 256)):
         ids = torch.from_numpy(clips.rows(part)).to(device)
-        normal = model.posterior(ids)
-        logits, _ = model(ids[:, :-1], model.init_state(normal.mean))
+        z, scale = model.point_and_scale(ids)
+        logits, _ = model(ids[:, :-1], model.init_state(z))
         targets = ids[:, 1:]
         right = ((logits.argmax(dim=2) == targets) & is_pitch[targets]).sum(dim=1)
         notes = is_pitch[targets].sum(dim=1)
         rows.append(torch.stack([token_nats(logits, targets).sum(dim=1), right, notes], dim=1))
-        means.append(normal.mean)
-        scales.append(normal.stddev)
+        points.append(z)
+        scales.append(scale)
     nats, right, notes = torch.cat(rows).cpu().double().numpy().T
-    return Normal(torch.cat(means), torch.cat(scales)), {
-        "nats": nats,
-        "notes": notes,
-        "pitches_told": right / np.maximum(notes, 1),
+    return (
+        torch.cat(points),
+        torch.cat(scales),
+        {
+            "nats": nats,
+            "notes": notes,
+            "pitches_told": right / np.maximum(notes, 1),
+        },
+    )
+
+
+def _of_posterior(model: VAE, posterior: Normal) -> dict[str, Any]:
+    """What the posteriors of clips, (C, Z), say of the latent space."""
+    kl = kl_nats(posterior)
+    return {
+        "kl": float(kl.sum(dim=1).mean()),
+        "active_units": int((kl.mean(dim=0) > ACTIVE).sum()),
+        "mutual_information": _mutual_information(model, posterior),
     }
+
+
+def _of_codes(z: Tensor) -> dict[str, Any]:
+    """What codes without posteriors, (C, Z), say of the latent space."""
+    codes = z.double().cpu().numpy()
+    return {"active_units": active_units(codes), "units_on": units_on(codes)}
 
 
 def _mutual_information(model: VAE, posterior: Normal) -> float:

@@ -40,11 +40,15 @@ def machine_of(
 def _machine(checkpoint: Checkpoint, precision: str) -> Machine:
     if precision != "float32" and checkpoint.device != "cpu":
         raise ConfigError(f"⟨precision⟩ {precision} is for a CPU: leave it out on a GPU")
-    if checkpoint.module is None and checkpoint.device == "cpu":
+    if checkpoint.module is None and checkpoint.device == "cpu" and checkpoint.config.is_exportable:
         store = GraphStore(checkpoint, makes=os.environ.get("MUSEGEN_EXPORT") != "0")
         machine = exported_machine(checkpoint, store, IN_INT8 if precision == "int8" else "step")
         if machine is not None:
             return machine
+    if precision != "float32" and not checkpoint.config.is_exportable:
+        raise ConfigError(
+            f"⟨precision⟩ {precision} is not for a model that runs in torch alone: leave it out"
+        )
     if precision != "float32":
         raise ConfigError(f"⟨precision⟩ {precision} needs an exported model: pip install 'musegen[export]'")
     return _eager(checkpoint)

@@ -11,8 +11,8 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.options import SamplingOptions
-from musegen.config.settings import VAEConfig
 from musegen.data.novelty import NoveltyIndex
 from musegen.data.typical import typical
 from musegen.errors import ConfigError
@@ -199,7 +199,13 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         ConfigError: the model cannot do what is requested, or too few clips are accepted.
         MusegenError: a clip did not end.
     """
-    name, settings = checkpoint.path.name, cast(VAEConfig, checkpoint.config.model)
+    name, config = checkpoint.path.name, cast(VAETrainConfig, checkpoint.config)
+    settings = config.model
+    if wanted.prior and not config.is_variational:
+        raise ConfigError(
+            f"⟨prior⟩ is for variational autoencoders: {name} is trained with ⟨latent.kind⟩ "
+            f"{config.latent.kind}, which has no prior; leave it out"
+        )
     if wanted.prompt is not None:
         raise ConfigError(f"⟨prompt⟩: {name} continues no music; for clips like one of yours: musegen vary")
     if wanted.bars not in (None, settings.clip_bars):
@@ -216,6 +222,10 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
         )
     request, words = wanted.request(settings.clip_bars), list[str]()
+    if not config.is_variational:
+        words.append(
+            f"{name} has no prior: points are sampled from Gaussians fitted to the codes of training clips"
+        )
     rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
     sampling = _settings(checkpoint, wanted.sampling, wanted.pitches)
     machine = machine_of(checkpoint, sampling.precision)

@@ -133,9 +133,13 @@ def facts_of(checkpoint: Checkpoint) -> dict[str, Any]:
 def _key(checkpoint: Checkpoint) -> str:
     """A hash of what a graph depends on."""
     config = asdict(checkpoint.config)
-    settings = {name: config[name] for name in ("family", "model", "encoder") if name in config}
+    settings: dict[str, Any] = {
+        name: config[name] for name in ("family", "model", "encoder") if name in config
+    }
     if ADDED.items() <= settings["model"].items():
         settings["model"] = {name: each for name, each in settings["model"].items() if name not in ADDED}
+    if config.get("latent", {}).get("kind") == "sparse":
+        settings["active"] = config["latent"]["active"]
     parts = [__version__, checkpoint.sha256, checkpoint.tokenizer.to_dict(), settings]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -36,7 +36,7 @@ class Result:
 
     score: ScoreTick
     log_likelihood: float
-    """Of the new tokens under the model, in nats."""
+    """Of the new music under the model, in nats; NaN if the model cannot say."""
     bars: int
     """The total number of bars, those of a prompt included."""
     ids: list[int]

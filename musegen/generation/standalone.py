@@ -7,7 +7,7 @@ import numpy as np
 from symusic import Note, Score, TimeSignature, Track
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.settings import VAEConfig
+from musegen.config.autoencoder import VAEConfig
 from musegen.errors import ConfigError
 from musegen.families import family_of
 from musegen.files import write_atomic
@@ -48,10 +48,10 @@ def export_model(checkpoint: Checkpoint, path: Path) -> list[Path]:
         )
     if not has_exporter():
         raise ConfigError("exporting needs onnx and onnxscript: pip install 'musegen[export]'")
-    if checkpoint.config.writes == "performances":
+    if not checkpoint.config.is_exportable:
         raise ConfigError(
-            f"{checkpoint.path.name} is a performer, which has no sampling step to export: use it with "
-            "musegen humanize"
+            f"{checkpoint.path.name} has no sampling step to export: use it with musegen "
+            f"{next(iter(family.verbs))}"
         )
     machine = exported_machine(checkpoint, GraphStore(checkpoint))
     if machine is None:

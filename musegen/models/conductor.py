@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal
 
 from musegen.models.encoder import Encoder
 from musegen.models.position.features import StepFeatures
@@ -85,24 +84,26 @@ class BarEncoder(nn.Module):
     Args:
         reader: the recurrent layers, E wide.
         slots: the layout of z.
+        is_variational: whether the Normal has a standard deviation.
     """
 
-    def __init__(self, *, reader: Encoder, slots: Slots) -> None:
+    def __init__(self, *, reader: Encoder, slots: Slots, is_variational: bool) -> None:
         super().__init__()
         self.reader, self.slots = reader, slots
         width = reader.hidden_size
         self.over_bars = _BarContext(width)
-        self.mean, self.scale = nn.Linear(width, slots.each), nn.Linear(width, slots.each)
-        self.whole_mean, self.whole_scale = nn.Linear(width, slots.whole), nn.Linear(width, slots.whole)
+        self.mean = nn.Linear(width, slots.each)
+        self.scale = nn.Linear(width, slots.each) if is_variational else None
+        self.whole_mean = nn.Linear(width, slots.whole)
+        self.whole_scale = nn.Linear(width, slots.whole) if is_variational else None
         for scale in (self.scale, self.whole_scale):
-            nn.init.constant_(scale.bias, -1.5)
+            if scale is not None:
+                nn.init.constant_(scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
-        """The posterior, (B, Z), of clips (B, S); see `mean_and_scale`."""
-        return Normal(*self.mean_and_scale(ids, codes))
-
-    def mean_and_scale(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
+    def forward(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the posterior, (B, Z) each, of clips padded at the end with 0.
+
+        The deviation is 0 if it is not variational.
 
         Args:
             ids: (B, S).
@@ -120,9 +121,11 @@ class BarEncoder(nn.Module):
         bars = self.over_bars(memory / counts.clamp(min=1).sqrt())
         # Mean and scale of the dimensions of the whole clip, then of each bar: (B, Z).
         whole = bars.mean(dim=1)
-        mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1)
+        mean = torch.cat([self.whole_mean(whole), self.mean(bars).flatten(1)], dim=1).float()
+        if self.scale is None or self.whole_scale is None:
+            return mean, torch.zeros_like(mean)
         scale = torch.cat([self.whole_scale(whole), self.scale(bars).flatten(1)], dim=1)
-        return mean.float(), nn.functional.softplus(scale.float()) + 1e-4
+        return mean, nn.functional.softplus(scale.float()) + 1e-4
 
 
 class Conductor(nn.Module):

@@ -1,4 +1,4 @@
-"""The variational autoencoder (VAE): encodes a clip of a few bars to a point z and decodes it.
+"""Autoencoders: encode a clip of a few bars to a point z and decode it. The default is variational (VAE).
 
 z is an associative memory addressed by position. Each bar and each position in a bar has a code, a vector by
 which features are multiplied: the encoder multiplies its states by the codes of their positions and sums
@@ -7,6 +7,10 @@ noise from the rest (Plate 1995, holographic reduced representations). So no not
 all the steps between, and a new model copies clips after some hundred training steps. The rest is MusicVAE
 (Roberts 2018, arXiv:1803.05428): free bits, a small beta, and for long clips a conductor with an embedding of
 each bar.
+
+Other kinds have no posterior and no KL: a point is the code of its clip. In a sparse autoencoder only the
+largest values of a code are kept (Makhzani and Frey 2013, arXiv:1312.5663): unlike a penalty on their sum,
+that cannot be evaded by small codes and large weights.
 """
 
 import math
@@ -46,30 +50,36 @@ def _identity_like(width: int, to: int) -> nn.Linear:
     return layer
 
 
+def keep_largest(code: Tensor, count: int) -> Tensor:
+    """The `count` largest values of each row, (B, Z), as far as they are above 0, and 0 for the others."""
+    least = code.topk(count, dim=1).values[:, -1:]
+    return torch.where(code < least, 0.0, code).relu()
+
+
 class ClipEncoder(nn.Module):
     """Reads a clip forwards and backwards into a Normal of z.
 
     Args:
         reader: the recurrent layers, H wide.
         latent_dim: Z.
+        is_variational: whether the Normal has a standard deviation.
     """
 
-    def __init__(self, *, reader: Encoder, latent_dim: int) -> None:
+    def __init__(self, *, reader: Encoder, latent_dim: int, is_variational: bool) -> None:
         super().__init__()
         self.reader = reader
         hidden_size = reader.hidden_size
         self.write = nn.Identity() if latent_dim == hidden_size else _identity_like(hidden_size, latent_dim)
         self.mean = nn.Linear(latent_dim + hidden_size, latent_dim)
-        self.scale = nn.Linear(latent_dim + hidden_size, latent_dim)
+        self.scale = nn.Linear(latent_dim + hidden_size, latent_dim) if is_variational else None
         nn.init.eye_(self.mean.weight)  # the mean is initially the memory
-        nn.init.constant_(self.scale.bias, -1.5)
+        if self.scale is not None:
+            nn.init.constant_(self.scale.bias, -1.5)
 
-    def forward(self, ids: Tensor, codes: PositionCodes) -> Normal:
-        """The posterior, (B, Z), of clips (B, S); see `mean_and_scale`."""
-        return Normal(*self.mean_and_scale(ids, codes))
-
-    def mean_and_scale(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
+    def forward(self, ids: Tensor, codes: PositionCodes) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the posterior, (B, Z) each, of clips padded at the end with 0.
+
+        The deviation is 0 if it is not variational.
 
         Args:
             ids: (B, S).
@@ -85,11 +95,14 @@ class ClipEncoder(nn.Module):
         last = (mask.sum(dim=1) - 1)[..., None].expand(-1, -1, ahead.shape[2])
         ends = torch.cat([ahead.gather(1, last)[:, 0], back[:, 0]], dim=1)  # (B, H)
         found = torch.cat([memory, ends], dim=1)
-        return self.mean(found).float(), nn.functional.softplus(self.scale(found).float()) + 1e-4
+        mean = self.mean(found).float()
+        if self.scale is None:
+            return mean, torch.zeros_like(mean)
+        return mean, nn.functional.softplus(self.scale(found).float()) + 1e-4
 
 
 class VAE(nn.Module):
-    """Encodes clips to a posterior of z, (B, Z), and decodes z to clips, (B, T).
+    """Encodes clips to points z, (B, Z), with a posterior if it is variational, and decodes z, to (B, T).
 
     A whole sequence equals single steps: however T is divided into chunks, the logits are the same.
 
@@ -101,6 +114,7 @@ class VAE(nn.Module):
         keys: the position codes of encoder and decoder.
         clip_bars: bars of a clip.
         latent_dim: Z.
+        active: number of units of a sparse code that may be active; None: it is not sparse.
     """
 
     mixture_log_weights: Tensor
@@ -118,10 +132,11 @@ class VAE(nn.Module):
         keys: PositionCodes,
         clip_bars: int,
         latent_dim: int,
+        active: int | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.conductor, self.keys = encoder, decoder, conductor, keys
-        self.clip_bars, self.latent_dim = clip_bars, latent_dim
+        self.clip_bars, self.latent_dim, self.active = clip_bars, latent_dim, active
         hidden_size, width = decoder.hidden_size, keys.places.shape[1]
         if conductor is None:
             self.memory = nn.Linear(latent_dim, latent_dim)
@@ -135,13 +150,32 @@ class VAE(nn.Module):
         self.register_buffer("slider_slope", torch.zeros(len(ATTRIBUTES)))
         self.register_buffer("slider_offset", torch.zeros(len(ATTRIBUTES)))
 
+    def encode(self, ids: Tensor) -> Tensor:
+        """The points of clips: see `point_and_scale`."""
+        return self.point_and_scale(ids)[0]
+
+    def point_and_scale(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """The points of clips and the standard deviations of their posteriors, (B, Z) each.
+
+        A point is the mean of the posterior; without one it is the code of the clip, and the deviation is 0.
+
+        Args:
+            ids: (B, S), padded at the end with 0.
+        """
+        mean, scale = self.encoder(ids, self.keys)
+        return self._sparse(mean), scale
+
     def posterior(self, ids: Tensor) -> Normal:
-        """The posterior of clips (B, S), padded at the end with 0: a Normal of (B, Z)."""
-        normal: Normal = self.encoder(ids, self.keys)
-        return normal
+        """The posterior of clips (B, S), padded at the end with 0: a Normal of (B, Z); variational only."""
+        return Normal(*self.point_and_scale(ids))
+
+    def _sparse(self, z: Tensor) -> Tensor:
+        """Points as a sparse autoencoder has them, (B, Z); unchanged in the other kinds."""
+        return z if self.active is None else keep_largest(z, self.active)
 
     def init_state(self, z: Tensor) -> VAEState:
         """The state before the first id of the clips of z, (B, Z)."""
+        z = self._sparse(z)
         code = self.memory(z)[:, None] if self.conductor is None else self.conductor(z)  # (B, K, Z or E)
         begin = self.decoder.init_state(z.shape[0])
         first = self.decoder.rnn.state_of(torch.tanh(self.first(code[:, 0]).float()))
@@ -153,9 +187,8 @@ class VAE(nn.Module):
         "encode", from clips to points; "start", from points to states; "nats" of the ids of clips and points.
         """
         ids, z = torch.arange(1, 22).view(3, 7), torch.zeros(3, self.latent_dim)
-        encode = Function(lambda ids: self.encoder.mean_and_scale(ids, self.keys)[0], (ids,))
         return {
-            "encode": encode,
+            "encode": Function(self.encode, (ids,)),
             "start": Function(self.init_state, (z,)),
             "nats": Function(self._nats, (ids, z)),
         }

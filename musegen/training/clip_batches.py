@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from musegen.config.settings import VAETrainConfig
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.data.batches import plan_batches
 from musegen.data.clips import Clips, clip_attributes, cut_clips
 from musegen.data.variations import changed_lines, transposition_tables

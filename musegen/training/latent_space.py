@@ -40,16 +40,19 @@ def fit_latent_space(model: VAE, clips: Clips, attributes: Floats, *, sliders: b
 
 @torch.no_grad()
 def encode(model: VAE, clips: Clips, chosen: Ints) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the posterior of some clips, (N, Z) each, on the CPU.
+    """Points of some clips, and the standard deviations of their posteriors, (N, Z) each, on the CPU.
+
+    Kinds without a posterior have deviations of 0.
 
     What is fitted to them is fitted in float64, which not every device has.
     """
     device = model.mixture_means.device
-    normals = [
-        model.posterior(torch.from_numpy(clips.rows(chosen[start : start + ROWS])).to(device))
+    parts = [
+        model.point_and_scale(torch.from_numpy(clips.rows(chosen[start : start + ROWS])).to(device))
         for start in range(0, len(chosen), ROWS)
     ]
-    return torch.cat([n.mean for n in normals]).cpu(), torch.cat([n.stddev for n in normals]).cpu()
+    points, scales = (torch.cat(columns).cpu() for columns in zip(*parts, strict=True))
+    return points, scales
 
 
 def _regress(latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,8 @@ from typing import cast
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
+from musegen.config.autoencoder import VAEConfig
 from musegen.config.performer import PerformerTrainConfig
-from musegen.config.settings import VAEConfig
 from musegen.data.dataset import Dataset
 from musegen.data.selection import select
 from musegen.errors import DataError, MusegenError, attempt
@@ -19,6 +19,7 @@ from musegen.families import family_of, load
 from musegen.generation.accompany import first_bars
 from musegen.generation.assemble import join
 from musegen.generation.clips import Clip, take_clip
+from musegen.generation.frame_sampling import generate_frames
 from musegen.generation.from_checkpoint import (
     Wanted,
     fill_piece,
@@ -94,6 +95,11 @@ def sample_performance(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:
     source = score_file(read_events(data), raw, frame_of(score), range(len(raw.tracks)))
     [take] = humanize_file(checkpoint, source, seed=config.seed)
     return read_midi(take.midi)[0]
+
+
+def sample_frames(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
+    """Eight bars of a new piece."""
+    return generate_frames(checkpoint, Wanted(seed=checkpoint.config.seed, bars=BARS)).results[0].score
 
 
 def _first_clip(checkpoint: Checkpoint, dataset: Dataset) -> Clip:

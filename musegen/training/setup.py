@@ -118,7 +118,7 @@ def set_up(
         DataError: nothing to train on.
     """
     task: Task = load(family_of(config.family).training)
-    config, dataset = task.prepare(config if start is None else like(config, start), dataset, say)
+    config, dataset = task.prepare(config if start is None else config.like(start.config), dataset, say)
     config, tokenizer, view = parts(config, dataset, start, tokenizer)
     config = config.settled()
     _say_view(view, say)
@@ -173,7 +173,7 @@ def parts(
 ) -> tuple[TrainConfig, Tokenizer, TokenView]:
     """Configuration, tokenizer and token streams, from `start` if there is one."""
     if start is not None:
-        config = like(config, start)
+        config = config.like(start.config)
         return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
@@ -182,23 +182,16 @@ def parts(
         pairs=config.pairs,
         fills=config.fills,
         lines=config.writes_lines,
-        names=config.writes != "labels",
+        names=config.writes not in ("labels", "rolls"),
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, config_view(config, dataset, tokenizer)
 
 
-def like(config: TrainConfig, start: Checkpoint) -> TrainConfig:
-    """The configuration with the model and the tokenizer of a checkpoint, and labels if that knows none."""
-    model = start.config.model
-    if labels := getattr(config.model, "labels", ()):
-        model = replace(model, labels=model.labels or labels)
-    return replace(config, model=model, tokenizer=start.config.tokenizer)
-
-
 def _started(config: TrainConfig, start: Checkpoint) -> nn.Module:
     """The model of a checkpoint, which reads the labels that are new to it."""
-    if config.model == start.config.model:
+    own, known = (getattr(each.model, "labels", ()) for each in (config, start.config))
+    if own == known:
         return start.model
     model = build_model(config, start.tokenizer)
     model.load_state_dict(start.model.state_dict(), strict=False)

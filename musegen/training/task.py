@@ -1,4 +1,4 @@
-"""Training tasks: pieces in windows, clips through a latent space, pieces with labels, or performances.
+"""Training tasks: pieces in windows, clips through a latent space, pieces with labels, performances, frames.
 
 `families.py` names the `Task` of each family.
 """
@@ -12,23 +12,27 @@ from typing import Any
 from torch import Tensor
 
 from musegen.config.classifier import ClassifierTrainConfig
+from musegen.config.frames import FramesTrainConfig
 from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import labelled
 from musegen.data.piece_labels import label_manifest, label_pieces
+from musegen.data.rolls import survey
 from musegen.data.typical import typical_ranges
 from musegen.data.views import TokenView
 from musegen.tokenizers import Tokenizer, whole_tokenizer
 from musegen.training.classifier_module import ClassifierModule
 from musegen.training.clip_batches import ClipDataModule
 from musegen.training.decoder_module import DecoderModule
+from musegen.training.frame_batches import FrameDataModule
+from musegen.training.frames_module import FramesModule
 from musegen.training.latent_space import fit_latent_space
 from musegen.training.learner import Learner
 from musegen.training.performances import PerformanceDataModule
 from musegen.training.performer_module import PerformerModule, fit_takes
 from musegen.training.piece_batches import LabelledData
 from musegen.training.sharding import EpochData
-from musegen.training.vae_module import VAEModule
+from musegen.training.vae_module import AutoencoderModule, VAEModule
 from musegen.training.windows import TokenDataModule
 
 
@@ -78,9 +82,9 @@ def _decoder(config: Any, model: Any, is_note: Tensor) -> Learner:
     return DecoderModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
 
 
-def _vae(config: Any, model: Any, is_note: Tensor) -> Learner:
-    steps = config.trainer.max_steps
-    return VAEModule(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
+def _autoencoder(config: Any, model: Any, is_note: Tensor) -> Learner:
+    steps, module = config.trainer.max_steps, VAEModule if config.is_variational else AutoencoderModule
+    return module(model, optim=config.optim, latent=config.latent, steps=steps, is_note=is_note)
 
 
 def _performer(config: Any, model: Any, is_note: Tensor) -> Learner:
@@ -103,11 +107,11 @@ def _metres(data: ClipDataModule, tokenizer: Tokenizer) -> dict[str, Any]:
     return {"metres": {name.removeprefix("TimeSig_"): count for name, count in metres.most_common()}}
 
 
-def _fit(module: VAEModule, data: ClipDataModule) -> dict[str, Any]:
+def _fit(module: VAEModule | AutoencoderModule, data: ClipDataModule) -> dict[str, Any]:
     """Describe the current latent space."""
     has_sliders = module.latent.sliders > 0
     fit_latent_space(module.model, data.train_clips, data.attributes, sliders=has_sliders, seed=data.seed)
-    return {"kl_per_dimension": module.kl_per_dimension}
+    return module.per_dimension()
 
 
 def _classifier(config: Any, model: Any, is_note: Tensor) -> Learner:
@@ -149,6 +153,34 @@ def _instruments(data: PerformanceDataModule, _tokenizer: Tokenizer) -> dict[str
     return {"instruments": data.instruments()}
 
 
+def _frames(
+    dataset: Dataset, view: TokenView, _tokenizer: Tokenizer, config: Any, batch_frames: int
+) -> EpochData:
+    return FrameDataModule(dataset, view, config, batch_frames)
+
+
+def _frames_module(config: Any, model: Any, is_note: Tensor) -> Learner:
+    return FramesModule(model, optim=config.optim, steps=config.trainer.max_steps, is_note=is_note)
+
+
+def _divide(
+    config: FramesTrainConfig, dataset: Dataset, say: Callable[[str], None]
+) -> tuple[FramesTrainConfig, Dataset]:
+    """How many frames per quarter note suit the music; what the frames lack is said."""
+    positions, empty, outside = survey(dataset, config.data, config.roll.positions)
+    say(f"{positions} frames per quarter note")
+    if empty:
+        say(f"left out {empty} piece{'s' * (empty > 1)}: no note in the 88 keys of a piano")
+    if outside:
+        say(f"left out {outside} note{'s' * (outside > 1)} outside the 88 keys of a piano")
+    return replace(config, roll=replace(config.roll, positions=positions)), dataset
+
+
+def _first_metres(data: FrameDataModule, _tokenizer: Tokenizer) -> dict[str, Any]:
+    """The number of training pieces that begin in each time signature, the most frequent first."""
+    return {"metres": dict(data.metres().most_common())}
+
+
 MEASURED_PIECES = 4000
 """The maximum number of training pieces that are measured."""
 PIECES = Task(
@@ -160,7 +192,7 @@ PIECES = Task(
 )
 CLIPS = Task(
     data=_clips,
-    module=_vae,
+    module=_autoencoder,
     most_steps=6_000,  # clips overlap, and a VAE soon learns to copy
     manifest=_metres,
     before_saving=_fit,
@@ -178,4 +210,11 @@ PERFORMANCES = Task(
     most_steps=20_000,
     manifest=_instruments,
     before_saving=fit_takes,
+)
+FRAMES = Task(
+    data=_frames,
+    module=_frames_module,
+    most_steps=10_000,
+    prepare=_divide,
+    manifest=_first_metres,
 )

@@ -47,6 +47,9 @@ from musegen.training.resume import (
 from musegen.training.sample import write_sample
 from musegen.training.setup import Run, set_up
 
+KEPT = ("data.tracks", "latent.kind", "latent.active")
+"""Settings, besides those of the model and the tokenizer, that a checkpoint to start from decides."""
+
 
 def train(
     config: TrainConfig,
@@ -216,7 +219,7 @@ def _start(init: Path, config: TrainConfig, fixed: frozenset[str]) -> Checkpoint
         raise ConfigError(f"⟨init⟩ {start.path.name} is of family {start.config.family}, not {config.family}")
     wanted, kept = flat(asdict(config)), flat(asdict(start.config))
     for name in sorted(fixed):
-        is_kept = name.startswith(("model.", "tokenizer.")) or name == "data.tracks"
+        is_kept = name.startswith(("model.", "tokenizer.")) or name in KEPT
         if is_kept and wanted.get(name) != kept.get(name):
             raise ConfigError(
                 f"⟨{name.replace('_', '-')}⟩ {wanted.get(name)}: with ⟨init⟩ {start.path.name} it stays "

@@ -246,7 +246,7 @@ def test_what_it_cannot_do_is_said_in_a_line(
     assert "no track of" in said(performer, drums, "--only", "flute")
     assert "is of family lm, not performer: use musegen generate or fill" in said(trained, drums)
     assert "does not exist" in said(performer, tmp_path / "none.mid")
-    assert "player is a performer, which has no sampling step to export" in refused(
+    assert "player has no sampling step to export: use it with musegen humanize" in refused(
         capsys, "export", performer, "--onnx", tmp_path / "player.onnx"
     )
     assert "player is of family performer, not lm or seq2seq: use musegen humanize" in refused(

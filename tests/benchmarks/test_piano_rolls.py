@@ -105,7 +105,7 @@ def test_from_the_published_form(
 ) -> None:
     scipy_io = pytest.importorskip("scipy.io")
     arrays = {}
-    for split, key in piano_rolls.KEYS.items():
+    for split, key in piano_rolls.SPLITS.items():
         rolls = [
             (piece.lines[:, :, None] == np.arange(88) + piano_rolls.LOWEST).any(axis=1).astype(np.uint8)
             for piece in pieces

@@ -23,8 +23,9 @@ from musegen.cli.novelty import Novelty
 from musegen.cli.prepare import Prepare
 from musegen.cli.repertoire import REPERTOIRE
 from musegen.cli.train import SHORT
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.options import SamplingOptions
-from musegen.config.settings import Seq2SeqTrainConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig
 from musegen.config.verbs import (
     AccompanyOptions,
     GenerateOptions,

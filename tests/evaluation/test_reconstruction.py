@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint, save_checkpoint
-from musegen.config.settings import VAEConfig, VAETrainConfig
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.trainer import OptimConfig
 from musegen.data.clips import clip_notes, cut_clips
 from musegen.data.dataset import Dataset

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.generation.backends import machine_of
 from musegen.generation.exported import Exported

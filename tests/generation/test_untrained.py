@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from musegen.checkpoint.build import build_model
-from musegen.config.settings import LMConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.settings import LMConfig, TrainConfig
 from musegen.errors import MidiError
 from musegen.generation.eager import Eager
 from musegen.generation.latent import sample_clips

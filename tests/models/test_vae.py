@@ -6,14 +6,10 @@ import torch
 from torch import Tensor
 
 from musegen.checkpoint.build import build_model
-from musegen.config.settings import (
-    DataConfig,
-    LatentConfig,
-    OptimConfig,
-    TokenizerConfig,
-    VAEConfig,
-    VAETrainConfig,
-)
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.latent import LatentConfig
+from musegen.config.settings import DataConfig, TokenizerConfig
+from musegen.config.trainer import OptimConfig
 from musegen.data.clips import cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

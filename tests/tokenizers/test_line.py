@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from musegen.config.settings import DataConfig, TokenizerConfig, TrainConfig, VAEConfig, VAETrainConfig
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.settings import DataConfig, TokenizerConfig, TrainConfig
 from musegen.data.clips import as_lines, clip_notes, cut_clips
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

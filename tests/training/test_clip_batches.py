@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from musegen.checkpoint.folder import load_checkpoint
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.latent import LatentConfig
-from musegen.config.settings import DataConfig, TokenizerConfig, VAEConfig, VAETrainConfig
+from musegen.config.settings import DataConfig, TokenizerConfig
 from musegen.config.trainer import OptimConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer

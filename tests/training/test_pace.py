@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from musegen.checkpoint.folder import load_checkpoint, parse_checkpoint_config
+from musegen.config.autoencoder import VAETrainConfig
 from musegen.config.latent import LatentConfig
-from musegen.config.settings import TrainConfig, VAETrainConfig
+from musegen.config.settings import TrainConfig
 from musegen.config.trainer import TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.training.train import train

@@ -14,13 +14,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.settings import (
-    Seq2SeqTrainConfig,
-    TokenizerConfig,
-    TrainConfig,
-    VAEConfig,
-    VAETrainConfig,
-)
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.settings import Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.evaluation.likelihood import model_view, split_likelihood
 from musegen.generation import backends
