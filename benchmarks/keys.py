@@ -3,10 +3,10 @@
     python -m benchmarks.keys CKPT [--num 200] [--bars 32] [--keys "G major" "E minor"] [--guidance 1.0]
         [--seed 0] [--json]
 
-Each row has as many tunes in each of the keys, with the settings of the checkpoint. "no key": the tunes that
-the model writes by itself. "label alone": given the label, none is rejected. "by label": as `generate --key`
-does: given the label, tunes that are not in the key or do not end on its tonic are rejected, those in its
-mode transposed. "by rejection": the same without the label (guidance 0), as of models that know no keys.
+Each row has as many tunes in each of the keys, with the settings of the checkpoint. "no key": tunes as
+`generate` writes them. "label alone": given the label, none is rejected. "by label": as `generate --key`
+does: given the label, tunes that are not in the key or do not end on its tonic are rejected, and those in
+its mode transposed. "by rejection": the same without the label (guidance 0), as of models that know no keys.
 Seconds are those of a core per tune, all rows in one run. A tune loops if of some 16 bars in a row at most 3
 are different, or of some 8 at most 2. Targets: by label at least as many tunes in the key as by rejection, in
 at most 1.3 times the time of no key; loops no more often than without a key.
@@ -23,14 +23,10 @@ from benchmarks.runner import benchmark, need_lm
 from musegen.api.text import key_of
 from musegen.checkpoint.folder import Checkpoint
 from musegen.cli.tables import print_facts, print_rows
-from musegen.config.options import SamplingOptions
 from musegen.console import progress
 from musegen.errors import ConfigError
-from musegen.generation.backends import machine_of
 from musegen.generation.from_checkpoint import Wanted, generate_pieces
 from musegen.generation.guidance import LabelRequest
-from musegen.generation.pieces import generate
-from musegen.generation.request import Request, TrainingDefaults
 from musegen.metrics.bootstrap import bootstrap_mean
 from musegen.metrics.repetition import bar_keys
 from musegen.music.key import tonic_in
@@ -53,18 +49,9 @@ def loops(score: Score) -> bool:
     )
 
 
-def plain(checkpoint: Checkpoint, labels: tuple[str, ...], num: int, bars: int, seed: int) -> list[Score]:
-    """Tunes as the model writes them, none rejected."""
-    sampling: SamplingOptions = checkpoint.config.sampling
-    machine, defaults = machine_of(checkpoint, "float32", labels), TrainingDefaults.of(checkpoint.data)
-    shared = {"num": num, "sampling": sampling, "seed": seed, "defaults": defaults}
-    return [each.score for each in generate(machine, checkpoint.tokenizer, Request(bars), **shared)]  # type: ignore[arg-type]
-
-
-def in_key(checkpoint: Checkpoint, key: Key, num: int, guidance: float, **more: Any) -> list[Score]:
-    """Tunes in a key, by label and rejection, or with guidance 0 by rejection alone."""
-    wanted = Wanted(num=num, key=key, labels=LabelRequest((), guidance), **more)
-    return [each.score for each in generate_pieces(checkpoint, wanted).results]
+def written(checkpoint: Checkpoint, **wanted: Any) -> list[Score]:
+    """Tunes as `generate` writes them."""
+    return [each.score for each in generate_pieces(checkpoint, Wanted(**wanted)).results]
 
 
 def row(keys: Sequence[Key], write: Callable[[Key], list[Score]], seed: int) -> dict[str, Any]:
@@ -132,12 +119,17 @@ def main(
             f"{checkpoint.path.name} does not know {', '.join(unknown)}: train with ⟨labels⟩ key"
         )
     each = -(-num // len(parsed))
-    more = {"bars": bars, "seed": seed}
+    more = {"num": each, "bars": bars, "seed": seed}
+
+    def alone(key: Key) -> list[Score]:
+        label = LabelRequest((_label(key),), guidance)
+        return written(checkpoint, labels=label, candidates=1, **more)
+
     ways: dict[str, Callable[[Key], list[Score]]] = {
-        "no key": lambda key: plain(checkpoint, (), each, bars, seed + parsed.index(key)),
-        "label alone": lambda key: plain(checkpoint, (_label(key),), each, bars, seed),
-        "by label": lambda key: in_key(checkpoint, key, each, guidance, **more),
-        "by rejection": lambda key: in_key(checkpoint, key, each, 0.0, **more),
+        "no key": lambda key: written(checkpoint, **more | {"seed": seed + parsed.index(key)}),
+        "label alone": alone,
+        "by label": lambda key: written(checkpoint, key=key, labels=LabelRequest((), guidance), **more),
+        "by rejection": lambda key: written(checkpoint, key=key, labels=LabelRequest((), 0.0), **more),
     }
     rows = {name: row(parsed, way, seed) for name, way in progress(ways.items(), len(ways), "Writing")}
     return {"rows": rows, "verdicts": verdicts(rows)}

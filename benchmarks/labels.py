@@ -108,7 +108,10 @@ def real(
 ) -> dict[str, list[Score]]:
     """The first bars of pieces of a split by label, at most so many of each."""
     found: dict[str, list[Score]] = {label: [] for label in labels}
-    for piece in dataset.split(split):
+    pieces: list[IndexEntry] = []
+    for name in ("valid", "test") if split == "held-out" else (split,):
+        pieces += dataset.split(name)
+    for piece in pieces:
         own = next((label for label in piece.labels.values() if label in found), None)
         if own is None or (most is not None and len(found[own]) >= most):
             continue
@@ -169,7 +172,7 @@ def main(
     num: int = 40,
     bars: int = 8,
     guidance: Sequence[float] = (0.0, 1.0, 2.0),
-    split: Literal["valid", "test"] = "test",
+    split: Literal["valid", "test", "held-out"] = "test",
     metre: str = "4/4",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def main(
         num: pieces of each label
         bars: of each piece
         guidance: how closely labels are followed
-        split: split of the real pieces
+        split: split of the real pieces; held-out: valid and test
         metre: time signature of the generated pieces
         seed: random seed
     """

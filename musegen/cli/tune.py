@@ -90,7 +90,7 @@ def main(argv: list[str]) -> None:
         from musegen.training.train import check
         from musegen.training.tuning import STUDY, Search  # with Lightning and optuna, which take seconds
 
-        check(config, arguments.out / "trials", fixed=fixed)
+        check(config, arguments.out / "trials", force=True, fixed=fixed)
         dataset = open_data(arguments.data, config.data.labels or "")
         if arguments.force:
             (arguments.out / STUDY).unlink(missing_ok=True)

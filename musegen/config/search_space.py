@@ -14,9 +14,10 @@ from musegen.config.settings import TrainConfig
 from musegen.errors import ConfigError
 
 FORM = "NAME=LOW:HIGH, NAME=LOW:HIGH:log, NAME=LOW:HIGH:STEP or NAME=A,B,C"
-RATES, SIZES, GRAIN = 4.0, (0.5, 1.5), 16
-"""The default ranges: learning rates up to this factor from the default, sizes in these shares of it, in
-steps of `GRAIN`, which suit every network."""
+RATES, SIZES = 4.0, (0.5, 1.5)
+"""The default ranges: learning rates up to this factor from the default, sizes in these shares of it."""
+GRAIN, FINE = 16, 8
+"""Steps of sizes, which suit every network; the second of defaults that are no multiples of the first."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ def default_spans(config: TrainConfig) -> list[Span]:
     assert rate is not None
     texts = [f"optim.lr={rate / RATES:.4g}:{rate * RATES:.4g}:log", "optim.weight_decay=0.001:0.1:log"]
     for name in ("hidden_size", "embedding_dim"):
-        low, high = (max(GRAIN, round(getattr(model, name) * share / GRAIN) * GRAIN) for share in SIZES)
-        texts += [f"model.{name}={low}:{high}:{GRAIN}"] if low < high else []
+        size = getattr(model, name)
+        grain = FINE if size % GRAIN else GRAIN
+        low, high = (max(grain, round(size * share / grain) * grain) for share in SIZES)
+        texts += [f"model.{name}={low}:{high}:{grain}"] if low < high else []
     texts += ["model.num_layers=1:3", "model.dropout=0.0:0.5"]
     if hasattr(model, "weight_dropout") and model.cell != "transformer":
         texts.append("model.weight_dropout=0.0:0.5")

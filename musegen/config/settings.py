@@ -230,8 +230,11 @@ class TrainConfig(Checked):
         return False
 
     def like(self, start: Self) -> Self:
-        """A copy with those settings of another run on which its weights depend."""
-        return replace(self, model=start.model, tokenizer=start.tokenizer)
+        """A copy with those settings of another run on which its weights depend; new labels can be added."""
+        model = start.model
+        if labels := getattr(self.model, "labels", ()):
+            model = replace(model, labels=model.labels or labels)
+        return replace(self, model=model, tokenizer=start.tokenizer)
 
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""

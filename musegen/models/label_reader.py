@@ -44,6 +44,8 @@ class LabelReader(nn.Module):
         self.degree = nn.Embedding(DEGREES, hidden_size, padding_idx=0) if has_keys else None
         self.next_degree = nn.Linear(hidden_size, DEGREES - 1) if has_keys else None
         self.register_buffer("tonics", tonics, persistent=False)
+        for weight in self.parameters():  # at first a model writes as one that knows no labels
+            nn.init.zeros_(weight)
 
     def inputs(self, labels: Tensor, step: StepFeatures) -> Tensor:
         """What is added to the inputs of the backbone, (B, T, H) or (B, 1, H)."""

@@ -52,11 +52,12 @@ def test_two_trials_and_what_they_leave(
     assert kept == [f"{int(best['trial']):03}"]
     metrics = json.loads((out / "trials" / kept[0] / "metrics.json").read_text("utf-8"))
     assert metrics["valid"]["bits_per_note"] == pytest.approx(float(best["value"]), abs=1e-5)
+    assert "next: musegen train lm" in err
+    assert f"--model.hidden-size {best['model.hidden_size']} " in err
     code, _, err = run(
         capsys, "train", "--config", out / "best.json", tunes.path, "--out", tmp_path / "again", *FEW
     )
     assert code == 0, err
-    assert f"--model.hidden-size {best['model.hidden_size']}" in printed + err or "next: musegen train" in err
 
 
 @needs_optuna

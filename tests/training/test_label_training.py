@@ -115,6 +115,20 @@ def test_fine_tuning_keeps_the_labels(styles: Path, two_kinds: Dataset, tmp_path
     assert kept["data"]["labels"] == "folders"
 
 
+def test_a_model_without_labels_is_taught_some(trained: Path, two_kinds: Dataset, tmp_path: Path) -> None:
+    config = replace(STYLES, trainer=replace(STYLES.trainer, max_steps=30, val_check_interval=15))
+    said: list[str] = []
+    path = train(config, two_kinds, tmp_path / "taught", init=trained, say=said.append)
+    before, after = load_checkpoint(trained), load_checkpoint(path)
+    assert after.config.model == replace(before.config.model, labels=("folders=bach", "folders=fiddle"))
+    assert after.model.labels.embedding.weight.abs().sum() > 0  # type: ignore[union-attr,operator]
+    view = model_view(before, two_kinds)
+    plain = split_likelihood(before, two_kinds, view, "valid").nats.sum()
+    first = next(line for line in said if line.startswith("step 0"))  # as it was, before any step
+    bits = plain / np.log(2) / view.notes[view.indices("valid")].sum()
+    assert f"{bits:.3f} bits per note" in first
+
+
 def test_labels_of_other_families_are_refused() -> None:
     for kind, family in ((Seq2SeqTrainConfig, "seq2seq"), (VAETrainConfig, "vae")):
         with pytest.raises(ConfigError, match=f"data.labels is for language models .* family {family}"):
