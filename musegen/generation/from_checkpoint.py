@@ -42,7 +42,7 @@ from musegen.music.chord_track import NAME, chord_track, find_chord_track, symbo
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
-from musegen.tokenizers import whole_tokenizer
+from musegen.tokenizers import FreeTokenizer, whole_tokenizer
 
 BARS = 16
 """Default length of a piece."""
@@ -117,9 +117,11 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     machine = machine_of(checkpoint, settings.precision)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
     count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
-    is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
+    is_free = isinstance(tokenizer, FreeTokenizer)  # cut anywhere, and its segments are no bars
+    has_form = count > 1 and not is_free
+    is_typical = typical(data.get("typical", {}), tables, request.bars) if has_form else None
     if wanted.key is None:
-        share = data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0
+        share = data.get("ends_on_tonic", 0.0) if wanted.ends and not is_free else 0.0
         accept = best_candidates(count, share=share, is_typical=is_typical)
     else:
         tonic, mode = wanted.key
