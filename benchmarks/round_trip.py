@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import mido
 import numpy as np
-from symusic import Score
+from symusic import Score, Tempo
+from symusic.core import ScoreTick
 
 from benchmarks.runner import benchmark
 from musegen.cli.tables import print_table
@@ -79,7 +80,7 @@ def tokenizer_of(timing: Timing) -> RemiTokenizer:
     return RemiTokenizer.build(config, time_signatures=[], programs=[])
 
 
-def decoded(path: Path, tokenizer: RemiTokenizer, timing: Timing) -> tuple[Score | None, list[str]]:
+def decoded(path: Path, tokenizer: RemiTokenizer, timing: Timing) -> tuple[ScoreTick | None, list[str]]:
     """A file as it comes back, in its own tempo, and the repairs; else None and the reason."""
     read = read_source(Source(path.name, path, None, timing=timing))
     if read.piece is None:
@@ -88,7 +89,7 @@ def decoded(path: Path, tokenizer: RemiTokenizer, timing: Timing) -> tuple[Score
     back = tokenizer.decode(tokenizer.encode(score))
     if timing == "free":
         return as_recording(back), list(read.repairs)
-    back.tempos = [type(each)(each.time * back.tpq // score.tpq, mspq=each.mspq) for each in score.tempos]
+    back.tempos = [Tempo(each.time * back.tpq // score.tpq, mspq=each.mspq) for each in score.tempos]
     return back, list(read.repairs)
 
 

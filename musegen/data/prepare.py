@@ -95,7 +95,7 @@ def prepare(
     new_folders = [folder for folder in out.parents if not folder.exists()]
     building = _building(out)
     try:
-        info = _build(building, out.name, corpus, sources, own_labels, given, split, group, played, workers)
+        info = _build(building, out.name, corpus, sources, own_labels, given, split, group, workers)
         write_json(building / "dataset.json", info | ({"origin": origin} if origin else {}))
         _put_in_place(building, out)
     except BaseException:
@@ -217,18 +217,11 @@ def _build(
     given: str,
     split: Path | None,
     group: str | None,
-    played: Played,
     workers: int | None,
 ) -> dict[str, Any]:
     """Write the files of a dataset into `folder`, except dataset.json, whose content is returned."""
     drop_duplicates = given == "content" or (given == "corpus" and bool(CORPORA[corpus].others))
-    summary = read_pieces(
-        sources,
-        folder / "scores.bin",
-        timing=played.get("timing"),
-        workers=workers,
-        drop_duplicates=drop_duplicates,
-    )
+    summary = read_pieces(sources, folder / "scores.bin", workers=workers, drop_duplicates=drop_duplicates)
     if not summary.pieces:
         raise DataError(nothing_usable(summary.audit))
     how, splits, grouping = _split(summary, corpus, given, split, group)

@@ -41,14 +41,13 @@ class ReadSummary(NamedTuple):
 
 
 def read_pieces(
-    sources: list[Source], place: Path, *, timing: Timing | None, workers: int | None, drop_duplicates: bool
+    sources: list[Source], place: Path, *, workers: int | None, drop_duplicates: bool
 ) -> ReadSummary:
     """Read the sources, in order, and write the MIDI of the pieces that are kept to a file.
 
     Args:
-        sources: of the pieces, with the same timing.
+        sources: of the pieces, all with the same timing; if they have none, it is measured.
         place: the file.
-        timing: how models write the onsets; None: as measured.
         workers: number of processes; None: all cores.
         drop_duplicates: keep one of several pieces that are the same music.
     """
@@ -57,7 +56,7 @@ def read_pieces(
         with place.open("wb") as scores:
             return _kept(_read_all(chosen, workers), scores, drop_duplicates=drop_duplicates)
 
-    summary = read(sources)
+    summary, timing = read(sources), sources[0].timing
     if timing is None and summary.timing == "free":  # only now is it known that bars mean nothing
         return read([each._replace(timing="free") for each in sources])
     return summary if timing is None else summary._replace(timing=timing)

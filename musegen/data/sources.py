@@ -11,6 +11,7 @@ from symusic import Score
 
 from musegen.data.corpora import CorpusFile
 from musegen.data.dataset import IndexEntry
+from musegen.data.timing import Timing
 from musegen.data.versions import NO_RUNS, Runs, melodic_runs
 from musegen.errors import DataError, MidiError
 from musegen.music.beats import on_beats, read_beats
@@ -39,7 +40,7 @@ class Source(NamedTuple):
     """The drum kit, one of `music.kits.KITS`; None: pitches stay."""
     beats: str | None = None
     """The name of the file of its beats beside it, in which * stands for its own name; None: it has none."""
-    timing: str | None = None
+    timing: Timing | None = None
     """How models write it, as named by the user; "free" time is kept in the form of `music.free_time`."""
 
 

@@ -22,8 +22,10 @@ PRESS = 127
 """The velocity of a press, and the value of controller 64."""
 SUSTAIN = 64
 """The controller of the pedal, and its lowest value that is a press."""
-WRITTEN_BPM = 120.0
-"""Of a file that is written, which has no beats either."""
+WRITTEN_BPM, WRITTEN_TICKS = 120.0, 500
+"""Of a file that is written, which has no beats either: a tick is a millisecond."""
+LONGEST = round(15 * TICKS * BPM / 60)
+"""Ticks of the longest press; longer ones are several, one after another."""
 _PER_SECOND = TICKS * BPM / 60
 
 
@@ -59,34 +61,45 @@ def in_free_time(raw: Score) -> tuple[Score, list[str]]:
         onsets, durations, pitches, velocities = note_arrays(played)
         kept = (pitches != PEDAL) | played.is_drum
         low += int((~kept).sum())
-        presses = np.zeros((2, 0), np.int64) if played.is_drum else _presses(played, last_end(raw))
-        count = presses.shape[1]
-        spans = np.hstack([[onsets[kept], (onsets + durations)[kept]], presses])
-        begins, ends = np.round(seconds_at(raw, spans) * _PER_SECOND).astype(np.int64)
+        begins, ends = _free_ticks(raw, np.stack([onsets, onsets + durations])[:, kept])
+        presses = _free_ticks(raw, _presses(played, last_end(raw)))
+        presses = presses[:, presses[1] > presses[0]]
+        parts = [
+            (at, min(at + LONGEST, end)) for begin, end in presses.T for at in range(begin, end, LONGEST)
+        ]
+        pressed = np.array(parts, np.int64).reshape(-1, 2).T
+        columns = (begins, ends - begins, pitches[kept], velocities[kept])
+        added = (pressed[0], pressed[1] - pressed[0], *np.full_like(pressed, [[PEDAL], [PRESS]]))
         free.tracks.append(Track(played.name, played.program, played.is_drum))
-        columns = np.append(pitches[kept], [PEDAL] * count), np.append(velocities[kept], [PRESS] * count)
-        put_notes(free.tracks[-1], begins, ends - begins, *(each.astype(np.int64) for each in columns))
+        put_notes(free.tracks[-1], *(np.concatenate(both) for both in zip(columns, added, strict=True)))
     return free, [f"{low} notes of the lowest key dropped, which stands for the pedal"] if low else []
+
+
+def _free_ticks(raw: Score, ticks: Ints) -> Ints:
+    """Ticks of a recording in the form of models, rounded down.
+
+    So the position nearest to them is also the nearest to the time in the file.
+    """
+    found: Ints = np.floor(seconds_at(raw, ticks) * _PER_SECOND + 1e-6).astype(np.int64)
+    return found
 
 
 def _presses(track: Track, end: int) -> Ints:
     """Begin and end of each press of the pedal in ticks, (2, presses); the last may last until `end`."""
     changes = sorted((each.time, each.value >= SUSTAIN) for each in track.controls if each.number == SUSTAIN)
     found, since = [], None
-    for time, is_down in changes:
+    for time, is_down in [*changes, (end, False)] if not track.is_drum else []:
         if is_down and since is None:
             since = time
         elif not is_down and since is not None:
-            found += [(since, time)] if time > since else []
+            found.append((since, max(time, since)))
             since = None
-    if since is not None and since < end:
-        found.append((since, end))
     return np.array(found, np.int64).reshape(-1, 2).T
 
 
 def as_recording(free: Score) -> Score:
     """What a model wrote, as a recording: the same times at an ordinary tempo, presses as controller 64."""
-    score = Score(TICKS)
+    score = Score(WRITTEN_TICKS)
     score.tempos, score.time_signatures = [Tempo(0, WRITTEN_BPM)], [TimeSignature(0, 4, 4)]
     for track in free.tracks:
         score.tracks.append(Track(track.name, track.program, track.is_drum))
@@ -102,20 +115,17 @@ def with_recorded(raw: Score, free: Score, numbers: Sequence[int]) -> Score:
         numbers: of the track of `raw` in which each track of `free` goes on.
     """
     result = raw.copy()
-    for track, number in zip(free.tracks, [*numbers, *[len(raw.tracks)] * len(free.tracks)], strict=False):
-        if number >= len(raw.tracks):
+    for number, track in enumerate(free.tracks):
+        if number >= len(numbers):
             result.tracks.append(Track(track.name, track.program, track.is_drum))
-        target = result.tracks[min(number, len(result.tracks) - 1)]
+        target = result.tracks[numbers[number] if number < len(numbers) else -1]
         onsets, durations, pitches, velocities = note_arrays(track)
         begins, ends = (ticks_at(raw, each / _PER_SECOND) for each in (onsets, onsets + durations))
         is_press = (pitches == PEDAL) & (not track.is_drum)
-        rows = zip(begins, np.maximum(ends - begins, 1), pitches, velocities, is_press, strict=True)
-        for begin, length, pitch, velocity, press in ((*map(int, row[:4]), bool(row[4])) for row in rows):
-            if press:
-                target.controls.append(ControlChange(begin, SUSTAIN, PRESS))
-                target.controls.append(ControlChange(begin + length, SUSTAIN, 0))
-            else:
-                target.notes.append(Note(begin, length, pitch, velocity))
-        # A press that begins where another ends comes after its end.
-        target.controls = sorted(target.controls, key=lambda each: (each.time, each.value))
+        rows = np.stack([begins, np.maximum(ends - begins, 1), pitches, velocities], axis=1)
+        target.notes.extend([Note(*row) for row in rows[~is_press].tolist()])
+        downs, ups = (set(each[is_press].tolist()) for each in (begins, ends))
+        changes = [ControlChange(time, SUSTAIN, 0) for time in ups - downs]  # a press may be in several parts
+        changes += [ControlChange(time, SUSTAIN, PRESS) for time in downs - ups]
+        target.controls.extend(sorted(changes, key=lambda each: each.time))
     return result
