@@ -116,10 +116,9 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     settings = _settings(checkpoint, wanted.sampling, wanted.pitches)
     machine = machine_of(checkpoint, settings.precision)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
-    count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
     is_free = isinstance(tokenizer, FreeTokenizer)  # cut anywhere, and its segments are no bars
-    has_form = count > 1 and not is_free
-    is_typical = typical(data.get("typical", {}), tables, request.bars) if has_form else None
+    tables, count = whole_tokenizer(tokenizer).tables, 1 if is_free else wanted.candidates or CANDIDATES
+    is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
     if wanted.key is None:
         share = data.get("ends_on_tonic", 0.0) if wanted.ends and not is_free else 0.0
         accept = best_candidates(count, share=share, is_typical=is_typical)

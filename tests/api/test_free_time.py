@@ -31,7 +31,9 @@ def take(tunes: Dataset, tmp_path: Path) -> Path:
 
 
 def seconds_of(score: Score) -> float:
-    return float(seconds_at(score, np.array([last_end(score)]))[0])
+    """When the last note and the last press of the pedal have ended."""
+    pedal = [control.time for track in score.tracks for control in track.controls]
+    return float(seconds_at(score, np.array([max([last_end(score), *pedal])]))[0])
 
 
 def test_recordings_are_kept_as_played(recordings: Dataset, model: Model) -> None:
