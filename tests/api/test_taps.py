@@ -87,5 +87,5 @@ def test_other_families_have_no_taps(
     assert "--data.taps is for family seq2seq, and this is family lm: leave it out" in line
     line = refused(capsys, "train", "seq2seq", tunes.path, "--data.taps", "--out", tmp_path / "out")
     assert "no drums" in line
-    with pytest.raises(ConfigError, match="taps. does not go with .data.holes. bars"):
+    with pytest.raises(ConfigError, match="data.taps does not go with data.holes bars"):
         Seq2SeqTrainConfig(data=DataConfig(taps=True, holes="bars"))
