@@ -32,7 +32,7 @@ from musegen.generation.rejection import (
 from musegen.generation.request import Request, Result, TrainingDefaults
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
-from musegen.tokenizers import whole_tokenizer
+from musegen.tokenizers import FreeTokenizer, whole_tokenizer
 from musegen.tokenizers.label_ids import key_label
 
 BARS = 16
@@ -110,10 +110,11 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
     )
     machine = machine_of(checkpoint, settings.precision, labels, wanted.labels.guidance)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
-    count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
+    is_free = isinstance(tokenizer, FreeTokenizer)  # cut anywhere, and its segments are no bars
+    tables, count = whole_tokenizer(tokenizer).tables, 1 if is_free else wanted.candidates or CANDIDATES
     is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
     if wanted.key is None:
-        share = data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0
+        share = data.get("ends_on_tonic", 0.0) if wanted.ends and not is_free else 0.0
         accept = best_candidates(count, share=share, is_typical=is_typical)
     else:
         tonic, mode = wanted.key
