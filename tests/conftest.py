@@ -24,7 +24,7 @@ from tests.music_fixtures import (
     tunes,
     two_kinds,
 )
-from tests.played_fixtures import drummer, performer, played, recitalist, recordings
+from tests.played_fixtures import drummer, groove, performer, played, recitalist, recordings
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -42,6 +42,7 @@ __all__ = [
     "drummer",
     "filler",
     "gapper",
+    "groove",
     "labeller",
     "line",
     "performer",

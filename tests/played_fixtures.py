@@ -1,5 +1,6 @@
 """Music that was played: real tunes and beats, with the habits of a player who pushes, drags and accents."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from symusic import ControlChange, Score, Tempo, TimeSignature
 
+from benchmarks.performer import MISALIGNED
 from musegen.config.performer import PerformerConfig, PerformerTrainConfig
 from musegen.config.settings import DataConfig
 from musegen.config.trainer import OptimConfig
@@ -19,6 +21,8 @@ from musegen.training.train import train
 from tests.music.scores import line, score
 from tests.music_fixtures import TINY
 
+COLUMNS = ("drummer", "id", "bpm", "beat_type", "time_signature", "midi_filename", "split")
+"""Of info.csv."""
 BEATS = ([36, 42, 38, 42, 36, 36, 38, 46], [36, 42, 42, 38, 36, 42, 38, 42], [36, 36, 38, 42, 42, 36, 38, 46])
 
 
@@ -119,3 +123,19 @@ def recitalist(recordings: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
     trainer = replace(TINY.trainer, max_steps=60, val_check_interval=30)
     config = replace(TINY, trainer=trainer)
     return train(config, recordings, tmp_path_factory.mktemp("checkpoints") / "recital", say=lambda _: None)
+
+
+@pytest.fixture
+def groove(tmp_path: Path) -> Path:
+    """Ten beats of two drummers, and one that is left out."""
+    folder = tmp_path / "groove"
+    rows = []
+    for number in range(11):
+        split = ("train", "train", "validation", "test", "train")[number % 5]
+        drummer = f"drummer{1 + number % 2}"
+        name = MISALIGNED if number == 10 else f"{drummer}/session1/{number}"
+        write_score(play(beat(number), number), folder / f"{name}.mid")
+        rows.append((drummer, name, 100, "beat", "4-4", f"{name}.mid", split))
+    with (folder / "info.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    return folder

@@ -1,33 +1,12 @@
 """The benchmark of performers, on beats in the form of the Groove MIDI Dataset."""
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.performer import MISALIGNED, beats_of, main, of_medians
-from musegen.music.writing.midi import write_score
-from tests.played_fixtures import beat, play
-
-COLUMNS = ("drummer", "id", "bpm", "beat_type", "time_signature", "midi_filename", "split")
-
-
-@pytest.fixture
-def groove(tmp_path: Path) -> Path:
-    """Ten beats of two drummers, and one that is left out."""
-    folder = tmp_path / "groove"
-    rows = []
-    for number in range(11):
-        split = ("train", "train", "validation", "test", "train")[number % 5]
-        drummer = f"drummer{1 + number % 2}"
-        name = MISALIGNED if number == 10 else f"{drummer}/session1/{number}"
-        write_score(play(beat(number), number), folder / f"{name}.mid")
-        rows.append((drummer, name, 100, "beat", "4-4", f"{name}.mid", split))
-    with (folder / "info.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    return folder
+from benchmarks.performer import beats_of, main, of_medians
 
 
 def test_the_simple_systems_are_what_they_are_called(groove: Path) -> None:
