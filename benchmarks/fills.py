@@ -45,6 +45,7 @@ MOST_LINES = 10_000
 SHOWN = 12
 """Reasons of refusals that are printed."""
 NAME, METRE, END = b"\xff\x03", b"\xff\x58", b"\xff\x2f"
+OFF = 0x80
 TEMPO_120, PROGRAM_0 = bytes.fromhex("ff510307a120"), bytes.fromhex("c000")
 Event = tuple[int, bytes]
 """Absolute tick and message."""
@@ -230,6 +231,9 @@ def joined_differences(first: Music, second: Music, after: Music, shift: int, ga
         rest += kept - own
     wanted = Counter((tick + shift, _placeless(m)) for track in second.tracks for tick, m in track)
     there = Counter((tick, _placeless(message)) for tick, message in rest.elements())
+    hanging = {key[1] for music in (first, second) for each in music.tracks for key in split(each).hanging}
+    closed = [each for each in there if each[1][0] == OFF and each[1][1] in hanging]
+    there -= Counter({each: there[each] for each in closed if each not in wanted})
     there -= Counter([(shift, TEMPO_120), (shift, PROGRAM_0)])  # of which a file may say nothing
     wanted -= Counter([(shift, TEMPO_120), (shift, PROGRAM_0)])
     for what, events in (("lost", wanted - there), ("added", there - wanted)):
