@@ -15,8 +15,9 @@ import numpy as np
 
 from benchmarks.runner import benchmark
 from musegen.cli.tables import interval, print_table
-from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig, LabelledDataConfig
+from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig
 from musegen.config.from_json import parse_config
+from musegen.config.settings import DataConfig
 from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import FOLDERS, labelled
@@ -90,7 +91,7 @@ def main(
     systems: dict[str, Any] = {}
     for name in encoder:
         config = ClassifierTrainConfig(
-            data=LabelledDataConfig(labels=FOLDERS, window=window, transpose=transpose),
+            data=DataConfig(labels=FOLDERS, window=window, transpose=transpose),
             model=parse_config(ClassifierConfig, {"encoder": name, "hidden_size": hidden}, "model."),
             optim=OptimConfig(batch_tokens=16 * window),
             trainer=TrainerConfig(max_steps=steps, val_check_interval=max(1, steps // VALIDATIONS)),

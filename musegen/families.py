@@ -4,6 +4,7 @@ A row refers to functions of higher packages as "module:name", imported on use, 
 only from below and loads nothing heavy.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -74,7 +75,7 @@ FAMILIES: dict[str, Family] = {
             purpose="a language model: generates music note by note, from scratch or from a prompt",
             config=TrainConfig,
             build="musegen.checkpoint.build:build_lm",
-            sizes="musegen.checkpoint.sizes:decoder_sizes",
+            sizes="musegen.checkpoint.sizes:lm_sizes",
             training="musegen.training.task:PIECES",
             sample="musegen.training.sample:sample_piece",
             evaluate="musegen.evaluation.lm:evaluate_lm",
@@ -187,8 +188,13 @@ def family_of(name: str) -> Family:
 
 def example_of(config: TrainConfig) -> str:
     """The command suggested after training; {} stands for the checkpoint folder."""
-    only_bars = config.data.holes == "bars"  # without tracks there is nothing to accompany with
-    return "fill {} tune.mid --bars 5:8 --out out/" if only_bars else family_of(config.family).example
+    if config.data.holes == "bars":  # without tracks there is nothing to accompany with
+        return "fill {} tune.mid --bars 5:8 --out out/"
+    example = family_of(config.family).example
+    for label in getattr(config.model, "labels", ())[:1]:
+        named = shlex.quote(label.partition("=")[2])
+        example = example.replace("generate {}", f"generate {{}} --label {named}")
+    return example
 
 
 def families_that(verb: str) -> list[str]:

@@ -18,12 +18,13 @@ from tests.music_fixtures import (
     pianist,
     plain,
     rich,
+    styles,
     told,
     trained,
     tunes,
     two_kinds,
 )
-from tests.played_fixtures import performer, played
+from tests.played_fixtures import drummer, performer, played, recitalist, recordings
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -38,6 +39,7 @@ __all__ = [
     "choir",
     "chorales",
     "corpora",
+    "drummer",
     "filler",
     "gapper",
     "labeller",
@@ -46,7 +48,10 @@ __all__ = [
     "pianist",
     "plain",
     "played",
+    "recitalist",
+    "recordings",
     "rich",
+    "styles",
     "told",
     "trained",
     "tunes",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from musegen.config.autoencoder import VAEConfig, VAETrainConfig
-from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig, LabelledDataConfig
+from musegen.config.classifier import ClassifierConfig, ClassifierTrainConfig
 from musegen.config.settings import DataConfig, LMConfig, Seq2SeqTrainConfig, TokenizerConfig, TrainConfig
 from musegen.config.trainer import OptimConfig, TrainerConfig
 from musegen.data.dataset import Dataset
@@ -158,7 +158,7 @@ def two_kinds(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Datase
 
 
 SMALL = ClassifierTrainConfig(
-    data=LabelledDataConfig(window=256),
+    data=DataConfig(window=256),
     model=ClassifierConfig(encoder="mlp", hidden_size=16),
     optim=OptimConfig(batch_tokens=2048, lr=1e-2),
     trainer=TINY.trainer,
@@ -169,3 +169,16 @@ SMALL = ClassifierTrainConfig(
 def labeller(two_kinds: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny classifier, really trained on `two_kinds`."""
     return train(SMALL, two_kinds, tmp_path_factory.mktemp("checkpoints") / "who", say=lambda _: None)
+
+
+STYLES = replace(
+    TINY,
+    data=replace(TINY.data, labels="folders"),
+    trainer=replace(TINY.trainer, max_steps=60, val_check_interval=30),
+)
+
+
+@pytest.fixture(scope="session")
+def styles(two_kinds: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny language model that knows labels, really trained on `two_kinds`."""
+    return train(STYLES, two_kinds, tmp_path_factory.mktemp("checkpoints") / "styles", say=lambda _: None)

@@ -26,6 +26,7 @@ OWNERS = {
     "music21": ("music/writing/musicxml.py", "music/writing/harmony.py"),
     "pretty_midi": ("music/writing/audio.py",),
     "pytorch_lightning": "training/", "torchmetrics": "training/", "tyro": "cli/",
+    "optuna": "training/tuning.py",
 }  # fmt: skip
 """Libraries with one door, or one to read and one to write by."""
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")

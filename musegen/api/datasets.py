@@ -151,6 +151,7 @@ def _place(checkpoint: Path, data: dict[str, Any]) -> Path | None:
 
 def _of_files(name: str, labels: str) -> Dataset:
     """The dataset that was prepared from these files as they are now, else prepared now."""
+    from musegen.config.label_kinds import label_kinds
     from musegen.data.dataset import Dataset
     from musegen.data.labels import COMPOSER, check_labels
     from musegen.data.origin import sources_sha256
@@ -161,7 +162,7 @@ def _of_files(name: str, labels: str) -> Dataset:
         check_labels(labels, list(single_pieces(sources)))
     sha256 = sources_sha256(sources)
     origins = {path: info.get("origin") or {} for path, info in _known().items()}
-    read = COMPOSER if labels == COMPOSER else None  # others follow from the names of the files
+    read = COMPOSER if COMPOSER in label_kinds(labels) else None  # others follow from the names of the files
     for path, origin in origins.items():
         if origin.get("sha256") == sha256 and (read is None or read in _known()[path].get("labels", {})):
             say(f"{name} is prepared already: {path}")

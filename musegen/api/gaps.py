@@ -206,6 +206,7 @@ def filled_result(
         user_tracks=tuple(range(len(score.tracks))),
         midi=data,
         filled=facts,
+        given=filled.given,
     )
 
 

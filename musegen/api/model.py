@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from musegen.api.cells import cells_of
 from musegen.api.chord_cells import filled_results
-from musegen.api.datasets import training_dataset
 from musegen.api.functions import function_of
 from musegen.api.gaps import changed_words
+from musegen.api.generated import generated
 from musegen.api.inputs import (
     Music,
     read_clip,
     read_described,
     read_ends,
     read_melody,
-    read_music,
-    say_ended_tracks,
+    read_taps,
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
 from musegen.api.piece import Piece, Pieces, numbered
 from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
-from musegen.api.text import allowed_pitches, key_of, metre_of, requested_accompaniment
+from musegen.api.text import requested_accompaniment
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.autoencoder import VAEConfig
@@ -51,7 +50,7 @@ from musegen.generation.assemble import join
 from musegen.generation.clip_verbs import as_result
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
-from musegen.generation.from_checkpoint import Wanted
+from musegen.generation.guidance import LabelRequest
 from musegen.music.chord_symbols import chord_symbols
 
 if TYPE_CHECKING:
@@ -113,35 +112,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
-        key = key_of(options.key, scale=options.scale, prompt=options.prompt)
-        prompt = None if options.prompt is None else read_music(options.prompt, option="prompt")
-        known = None
-        if options.max_copy:
-            from musegen.data.training_index import open_training_index
-
-            known = open_training_index(training_dataset(options.against or str(self.checkpoint.path))).known
-        if prompt is not None:
-            say_misfits("the prompt", prompt, self.checkpoint.tokenizer)
-            if self.checkpoint.config.writes == "pieces":
-                say_ended_tracks(prompt, self.checkpoint)
-        wanted = Wanted(
-            seed=seed,
-            num=options.num,
-            bars=options.bars,
-            time_signature=metre_of(options.time_signature),
-            pitches=allowed_pitches(options.scale, options.pitch_range),
-            tempo=options.tempo,
-            program=options.program,
-            prompt=prompt,
-            key=key,
-            prior=options.prior,
-            known=known,
-            max_copy=options.max_copy or 0,
-            candidates=options.candidates,
-            sampling=sampling,
-        )
-        written = verb(self.checkpoint, wanted)
-        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
+        pieces = generated(self.checkpoint, verb, options, sampling, seed)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -154,7 +125,7 @@ class Model:
     def accompany(
         self, tune: Music, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
-        """Generate accompaniments to a melody, which stays unchanged, note for note.
+        """Generate accompaniments to a melody, which stays unchanged, note for note; or a kit for a rhythm.
 
         Args:
             tune: the melody: a file, a Score or a Piece.
@@ -170,7 +141,8 @@ class Model:
         verb, options, sampling, seed = self._call(
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
-        melody = read_melody(tune, options.melody)
+        is_kit = self.checkpoint.config.data.taps
+        melody = (read_taps if is_kit else read_melody)(tune, options.melody)
         say_misfits("the tune", melody.melody, self.checkpoint.tokenizer)
         results = verb(
             self.checkpoint,
@@ -183,7 +155,7 @@ class Model:
         )
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
-        joined = (join(melody.verbatim, each, melody.pad) for each in results)
+        joined = (join(melody.verbatim, each, melody.pad, keeps_tune=not is_kit) for each in results)
         pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
@@ -218,6 +190,7 @@ class Model:
             num=options.num,
             rank=options.rank,
             controls=Controls(options.rhythm == "keep", options.contour == "keep", options.density),
+            labels=LabelRequest(options.label, options.guidance),
             sampling=sampling,
             seed=seed,
         )

@@ -61,7 +61,7 @@ class Piece:
 
     @property
     def precision_gap(self) -> float:
-        """Gap in nats per token between rounded weights (`precision`) and the model; 0 for float32."""
+        """Gap in nats per token between what sampled it (rounded weights, guidance) and the model, else 0."""
         return self.result.precision_gap
 
     @property

@@ -1,16 +1,13 @@
 """The Python API of `musegen prepare` and `musegen train`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from musegen.api.datasets import DATASETS, open_data
 from musegen.api.model import Model
 from musegen.checkpoint.names import find_checkpoint
-from musegen.config.classifier import labels_of
-from musegen.config.from_json import parse_config
-from musegen.config.settings import TrainConfig
+from musegen.config.from_json import with_settings
 from musegen.data.dataset import Dataset
 from musegen.data.prepare import prepare as prepare_music
 from musegen.errors import ConfigError
@@ -40,25 +37,13 @@ def train(
         raise ConfigError("⟨resume⟩ continues a run unchanged: leave out ⟨force⟩ and ⟨init⟩")
     named = {name.replace("-", "_"): value for name, value in (settings or {}).items()}
     named |= {"trainer.max_time": max_time} if max_time else {}
-    config = _with(family_of(family).config(), named)
+    config = with_settings(family_of(family).config(), named)
     start = find_checkpoint(str(init)) if init else None
     from musegen.training.train import check  # with Lightning, which takes seconds
     from musegen.training.train import train as run
 
     how: dict[str, Any] = {"init": start, "resume": resume, "force": force, "fixed": frozenset(named)}
     check(config, Path(out), **how)  # before the music is prepared
-    dataset = data if isinstance(data, Dataset) else open_data(str(data), labels_of(config))
+    dataset = data if isinstance(data, Dataset) else open_data(str(data), config.data.labels or "")
     path = run(config, dataset, Path(out), **how)
     return Model.load(path)
-
-
-def _with(default: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
-    """Settings by their whole names in place of the defaults."""
-    values = asdict(default)
-    for name, value in settings.items():
-        *groups, own = name.split(".")
-        group = values
-        for each in groups:
-            group = group.setdefault(each, {})
-        group[own] = value
-    return parse_config(type(default), values)

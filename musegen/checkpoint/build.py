@@ -25,6 +25,7 @@ from musegen.models.decoder import StreamDecoder
 from musegen.models.encoder import Encoder
 from musegen.models.frame_outputs import NADE, RBM, Independent
 from musegen.models.frames import FrameModel
+from musegen.models.label_reader import LabelReader
 from musegen.models.lm import LanguageModel
 from musegen.models.minibach import MiniBach
 from musegen.models.performer import Performer
@@ -35,6 +36,7 @@ from musegen.models.vae import VAE, ClipEncoder
 from musegen.music.performance import SIZES
 from musegen.tokenizers import Kind, Tables, Tokenizer, melody_tokenizer
 from musegen.tokenizers.holes import source_tables
+from musegen.tokenizers.label_ids import LabelVocabulary
 
 MINIBACH_VOICES = 3
 """Besides the melody."""
@@ -49,8 +51,13 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> nn.Module:
 def build_lm(config: TrainConfig, tokenizer: Tokenizer) -> LanguageModel:
     """Build a language model."""
     settings: dict[str, Any] = asdict(config.model)
+    labels = LabelVocabulary(settings.pop("labels"))
     tracker = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=config.model.features)
-    return LanguageModel(StreamDecoder(tracker=tracker, **settings))
+    decoder = StreamDecoder(tracker=tracker, **settings)
+    if not labels.names:
+        return LanguageModel(decoder)
+    reader = LabelReader(torch.from_numpy(labels.tonics), config.model.hidden_size)
+    return LanguageModel(decoder, reader, len(labels.kinds))
 
 
 def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq | MiniBach:
@@ -62,6 +69,7 @@ def build_seq2seq(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Seq2Seq |
     if config.is_minibach:
         return _build_minibach(config, tokenizer.tables)
     settings: dict[str, Any] = asdict(config.model)
+    del settings["labels"]
     features = settings.pop("features")
     target = _decoder_tracker(tokenizer.tables, settings.pop("lookback"), features=features)
     source = source_tables(tokenizer.tables) if config.fills else melody_tokenizer(tokenizer).tables
@@ -181,7 +189,7 @@ def build_classifier(config: ClassifierTrainConfig, tokenizer: Tokenizer) -> Cla
 def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Performer:
     """Build a performer, which reads notes, not tokens."""
     settings: dict[str, Any] = asdict(config.model)
-    del settings["lookback"], settings["features"]
+    del settings["lookback"], settings["features"], settings["labels"]
     return Performer(tuple(SIZES.values()), **settings | {"heads": _encoder_heads(config)})
 
 

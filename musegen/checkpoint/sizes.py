@@ -57,6 +57,16 @@ def decoder_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
     )
 
 
+def lm_sizes(config: TrainConfig, tokenizer: Tokenizer) -> Sizes:
+    """Tensor sizes of a language model."""
+    own, model = decoder_sizes(config, tokenizer), config.model
+    if not model.labels:
+        return own
+    return own._replace(
+        shapes=own.shapes | {"labels.embedding.weight": (len(model.labels) + 1, model.hidden_size)}
+    )
+
+
 def seq2seq_sizes(config: Seq2SeqTrainConfig, tokenizer: Tokenizer) -> Sizes:
     """Tensor sizes of an accompaniment model."""
     if config.is_minibach:

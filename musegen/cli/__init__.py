@@ -21,6 +21,7 @@ from musegen.errors import ConfigError, MusegenError, names_spelled
 VERBS = {
     "prepare": "make a dataset from music files or a built-in corpus",
     "train": "train a model on a dataset",
+    "tune": "search for training settings that suit a dataset",
     "generate": "generate new pieces, or continue a tune",
     "fill": "generate new bars in the gaps of a piece",
     "accompany": "generate accompaniments to a melody",

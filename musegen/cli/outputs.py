@@ -170,6 +170,7 @@ def _facts(result: Result) -> dict[str, Any]:
     facts = music_facts(result.score)
     head = {"bars": result.bars, "notes": facts["notes"], "time_signature": facts["time_signature"]}
     filled = {} if result.filled is None else {"filled": result.filled}
+    filled |= {} if result.given is None else {"given": dict(result.given)}
     if result.humanized is not None:
         return head | {"humanized": result.humanized} | facts | head
     known = None if math.isnan(result.log_likelihood) else result.log_likelihood

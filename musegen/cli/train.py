@@ -3,19 +3,18 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 from musegen.api.datasets import check_data, open_data, recorded_path
 from musegen.cli.outputs import output_folder
 from musegen.cli.parse import Flag, flags_of, parse
-from musegen.config.classifier import labels_of
 from musegen.config.ranges import flat
 from musegen.config.settings import TrainConfig
 from musegen.console import say
@@ -43,6 +42,7 @@ class Train:
     $ musegen train seq2seq bach-chorales --model.cell mlp --out checkpoints/minibach
     $ musegen train frames songs/ --model.output rbm --out checkpoints/rolls
     $ musegen train classifier corpora/ --labels folders --model.encoder crnn --out checkpoints/who
+    $ musegen train lm corpora/ --labels folders --out checkpoints/styles
     $ musegen train lm bach-chorales --tokenizer grid --out checkpoints/bach-lm
     $ musegen train lm datasets/mine --out checkpoints/again --config checkpoints/mine/config.json
     """
@@ -63,6 +63,7 @@ class Train:
     run: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
+T = TypeVar("T")
 SHORT = {
     "--tokenizer": "--tokenizer.kind",
     "--melody": "--data.melody",
@@ -75,10 +76,27 @@ SHORT = {
 
 def main(argv: list[str]) -> None:
     """Train a model, and report the path of its checkpoint."""
+    found = parse_training(Train, argv, "train")
+    if found is not None:
+        _train(*found)
+
+
+def parse_training(kind: Callable[..., T], argv: list[str], verb: str) -> tuple[T, frozenset[str]] | None:
+    """The arguments of a verb that trains, and the names of the settings that are set; None: help was shown.
+
+    Args:
+        kind: a dataclass with the fields data, out, config and run.
+        argv: as typed after the verb: a family, unless a configuration file names it, and flags.
+        verb: its name.
+
+    Raises:
+        ConfigError: they cannot be understood.
+    """
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: musegen train FAMILY DATA --out DIR   (more: musegen train FAMILY --help)\n\nfamilies:")
+        usage = f"usage: musegen {verb} FAMILY DATA --out DIR   (more: musegen {verb} FAMILY --help)"
+        print(f"{usage}\n\nfamilies:")
         print("\n".join(f"  {name:<10}{row.purpose}" for name, row in FAMILIES.items()))
-        return
+        return None
     argv = [re.sub(r"^--[a-z]+(?=$|=)", lambda flag: SHORT.get(flag[0], flag[0]), word) for word in argv]
     file = _config_file(argv)
     # for an unknown family, which is rejected below, any settings
@@ -92,33 +110,38 @@ def main(argv: list[str]) -> None:
     elif not file:  # a configuration file names its family
         near = get_close_matches(argv[0], FAMILIES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(FAMILIES)}"
-        raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen train lm DATA --out DIR)")
-    prog = f"musegen train {config.family}"
+        raise ConfigError(f"unknown family {argv[0]!r}: {hint} (musegen {verb} lm DATA --out DIR)")
     missing = "" if {"-h", "--help"} & set(argv) else tyro.MISSING  # the help must not call DATA required
-    default = Train(data=dataset or missing, out=tyro.MISSING, run=config)
+    default = kind(data=dataset or missing, out=tyro.MISSING, run=config)
     flags = {word.partition("=")[0] for word in argv if word.startswith("--")}
-    _refuse_others(flags, default)
+    _refuse_others(flags, default, verb)
     fixed |= {flag.removeprefix("--").replace("-", "_") for flag in flags}
-    _train(parse(Train, argv, prog=prog, default=default), fixed)
+    return parse(type(default), argv, prog=f"musegen {verb} {config.family}", default=default), fixed
 
 
-def _refuse_others(flags: set[str], default: Train) -> None:
+def _refuse_others(flags: set[str], default: Any, verb: str) -> None:
     """Refuse flags that other families have, but not this one.
+
+    Args:
+        flags: as typed, without values.
+        default: the arguments of the verb that trains, with the settings of the family.
+        verb: its name.
 
     Raises:
         ConfigError: the flag, and these families.
     """
-    for flag in sorted(flags - flags_of(Train, default)):
+    for flag in sorted(flags - flags_of(type(default), default)):
         others = {name: replace(default, run=row.config()) for name, row in FAMILIES.items()}
-        owners = [name for name, other in others.items() if flag in flags_of(Train, other)]
+        owners = [name for name, other in others.items() if flag in flags_of(type(other), other)]
         if owners:
             raise ConfigError(
                 f"{flag} is for family {' or '.join(owners)}, and this is family {default.run.family}: "
-                f"leave it out, or use musegen train {owners[0]}"
+                f"leave it out, or use musegen {verb} {owners[0]}"
             )
 
 
 def _train(arguments: Train, fixed: frozenset[str]) -> None:
+    from musegen.checkpoint.folder import load_checkpoint
     from musegen.checkpoint.names import find_checkpoint
 
     if arguments.resume and (arguments.force or arguments.init):
@@ -135,9 +158,11 @@ def _train(arguments: Train, fixed: frozenset[str]) -> None:
 
         if is_first:  # before the music is prepared
             check(arguments.run, arguments.out, **how)
-        out = train(arguments.run, open_data(arguments.data, labels_of(arguments.run)), arguments.out, **how)
+        out = train(
+            arguments.run, open_data(arguments.data, arguments.run.data.labels or ""), arguments.out, **how
+        )
     if is_first:
-        example = example_of(arguments.run).format(shlex.quote(str(out)))
+        example = example_of(load_checkpoint(out).config).format(shlex.quote(str(out)))
         say(f"checkpoint: {out}\nnext: musegen {example}")
 
 

@@ -8,22 +8,13 @@ from typing import ClassVar, Literal, Self
 
 from musegen.config.options import SamplingOptions
 from musegen.config.ranges import BELOW_ONE, ONE_UP, Check, Checked, setting
-from musegen.config.settings import HEADS, DataConfig, TrainConfig, Writes
+from musegen.config.settings import HEADS, TrainConfig, Writes
 from musegen.config.trainer import LR_SLOW
 from musegen.errors import ConfigError
 
 SEQUENTIAL = ("lstm", "transformer")
 """Encoders that read tokens one by one; the others see piano rolls, or count."""
 CLASSES: Check = (lambda names: len(set(names)) == len(names) != 1, "two labels or more, each named once")
-
-
-@dataclass(frozen=True)
-class LabelledDataConfig(DataConfig):
-    """Which part of a dataset a model is trained on, and by what its pieces are labelled."""
-
-    labels: str | None = None
-    """folders (the top folders of the music), composer (as kern, MusicXML and ABC files name him), the name
-    of labels in the dataset, or a CSV file of lines file,label. Default: the labels of the dataset."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,6 @@ class ClassifierTrainConfig(TrainConfig):
 
     family: ClassVar[str] = "classifier"
     writes: ClassVar[Writes] = "labels"
-    data: LabelledDataConfig = field(default_factory=LabelledDataConfig)
     # It has the settings that training depends on, and no other of a language model.
     model: ClassifierConfig = field(default_factory=ClassifierConfig)  # type: ignore[assignment]
     sampling: SamplingOptions = field(default=SamplingOptions(), init=False)
@@ -95,8 +85,3 @@ class ClassifierTrainConfig(TrainConfig):
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""
         return replace(self, optim=replace(self.optim, lr=self.optim.lr or LR_SLOW))
-
-
-def labels_of(config: TrainConfig) -> str:
-    """What the pieces are labelled by; "" if nothing is chosen, or the family needs no labels."""
-    return (config.data.labels or "") if isinstance(config.data, LabelledDataConfig) else ""

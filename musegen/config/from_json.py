@@ -1,7 +1,7 @@
 """Settings parsed from JSON values: every key must be known, every value of its declared type."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -30,6 +30,22 @@ def parse_config(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T
         if parsed.pop(key, value) != value:
             raise ConfigError(f"setting {prefix}{key} must be {value!r} here")
     return cls(**parsed)
+
+
+def with_settings(default: T, settings: Mapping[str, Any]) -> T:
+    """Settings by their whole names, such as "model.hidden_size", in place of those of a config.
+
+    Raises:
+        ConfigError: see `parse_config`.
+    """
+    values = asdict(default)  # type: ignore[call-overload]
+    for name, value in settings.items():
+        *groups, own = name.split(".")
+        group = values
+        for each in groups:
+            group = group.setdefault(each, {})
+        group[own] = value
+    return parse_config(type(default), values)
 
 
 def _parse_value(hint: Any, value: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ import ast
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypedDict, TypeVar
@@ -76,6 +76,24 @@ class VerbOptions(SeededOptions):
             check_range(
                 each.name.replace("_", "-"), self.sampling.get(each.name), each.metadata.get("allowed")
             )
+
+
+@dataclass(frozen=True)
+class LabelOptions(VerbOptions):
+    """Base class of the options of a verb of language models, which may know labels."""
+
+    label: tuple[str, ...] = ()
+    """Labels that the new music should have, such as haydn, one of each kind that the model knows (`musegen
+    info` lists them). Default: any."""
+    guidance: float = setting(1.0, (lambda value: 0 <= value <= 100, "from 0 (any label) to 100"))
+    """How closely labels are followed: 0 not at all, 1 as in the training music, above 1 beyond it."""
+
+
+class LabelArguments(SamplingArguments, total=False):
+    """`LabelOptions`, as keyword arguments."""
+
+    label: str | Sequence[str]
+    guidance: float
 
 
 Options = TypeVar("Options", bound=SeededOptions)

@@ -7,15 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from musegen.config.encoder import EncoderConfig
+from musegen.config.label_kinds import KNOWN, refuse_labels
 from musegen.config.options import SamplingOptions
-from musegen.config.ranges import (
-    BELOW_ONE,
-    ONE_UP,
-    SEED,
-    Check,
-    Checked,
-    setting,
-)
+from musegen.config.ranges import BELOW_ONE, ONE_UP, SEED, Check, Checked, setting
 from musegen.config.trainer import LR, LR_SLOW, OptimConfig, TrainerConfig
 from musegen.errors import ConfigError
 
@@ -23,7 +17,8 @@ Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "perf
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
-UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
+_EVENTS = ("shift", "tempo", "lengths", "velocity")
+UNSUPPORTED = {"grid": _EVENTS, "line": (*_EVENTS, "programs"), "free": _EVENTS[:3]}
 """Settings of the tokenizer that a kind of tokenizer does not support."""
 HEADS = (1, 2, 4, 8)
 """They divide every width that is tried for a time, see training/budget.py."""
@@ -33,10 +28,10 @@ HEADS = (1, 2, 4, 8)
 class TokenizerConfig(Checked, prefix="tokenizer."):
     """The tokenizer: how music is represented as tokens."""
 
-    kind: Literal["auto", "remi", "grid", "line"] = "auto"
-    """remi: notes as events, for any music. grid: one token per voice and position (pitch, hold or rest), for
-    chorales, quartets and melodies. line: pitch and duration tokens alternate, for clips of a melody. auto:
-    grid for accompaniments in monophonic tracks, line for short clips of a melody, else remi."""
+    kind: Literal["auto", "remi", "free", "grid", "line"] = "auto"
+    """remi: notes as events, for any music. free: the same in steps of 10 ms, for recordings. grid: one token
+    per voice and position, for chorales, quartets and melodies. line: pitch and duration alternate. auto:
+    free as prepared, grid for accompaniments of voices, line for short clips of a melody, else remi."""
     positions: int | None = setting(
         None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24")
     )
@@ -45,8 +40,10 @@ class TokenizerConfig(Checked, prefix="tokenizer."):
     programs: bool | None = None
     """Encode the instrument (program, drums) of each note. Default: only if the dataset has drums or several
     programs."""
-    velocity: bool = False
-    """Encode the velocity of each note."""
+    velocity: bool | None = None
+    """Encode the velocity of each note. Default: only if the dataset was played (see `musegen prepare`)."""
+    shift: bool | None = None
+    """Encode by how much each note is early or late. Default: only if the dataset was played to beats."""
     tempo: bool = False
     """Encode tempo changes."""
     lengths: bool | None = None
@@ -79,6 +76,8 @@ class DataConfig(Checked, prefix="data."):
     accompaniment: tuple[str, ...] = ()
     """The accompaniment tracks, by name, role (bass, piano, guitar, strings, drums, ...) or program, several
     with commas: "bass,piano". Default: all but the melody."""
+    taps: bool = False
+    """Accompaniment models (seq2seq) only: given are the hits of the drums on one key, wanted the drums."""
     chords: bool = False
     """Add a track "chords", made from the chord symbols, or else from a track of block chords."""
     drums: bool = True
@@ -88,6 +87,11 @@ class DataConfig(Checked, prefix="data."):
     which are bars, tracks, and bars of some tracks by turns. none: it accompanies a melody."""
     window: int = setting(1024, (lambda value: value >= 16, "16 or more"))
     """Maximum sequence length in training, in tokens; longer pieces are split at bar lines."""
+    labels: str | None = None
+    """Language models and classifiers: folders (the top folders of the music), composer (as kern, MusicXML
+    and ABC files name him), key (as measured), the name of labels in the dataset, or a CSV file of lines
+    file,label; of language models also several, "folders,key". Default: a classifier needs those of the
+    dataset, a language model none."""
     transpose: int = setting(6, (lambda value: 0 <= value <= 12, "from 0 (off) to 12"))
     """Training pieces are transposed at random by at most this many semitones; drums never are."""
 
@@ -118,6 +122,8 @@ class LMConfig(Checked, prefix="model."):
     """Attention heads of a transformer."""
     context: int | None = setting(None, (lambda value: value >= 16, "16 or more"))
     """Number of tokens that a transformer attends to at most. Default: as many as data.window."""
+    labels: tuple[str, ...] = setting((), KNOWN)
+    """The labels that a language model knows, as kind=label. Default: all of the training pieces."""
 
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and settings of another type of cell."""
@@ -165,6 +171,7 @@ class TrainConfig(Checked):
     def __post_init__(self) -> None:
         """Reject values that are not allowed, and tokenizer settings that do not suit the family."""
         super().__post_init__()
+        refuse_labels(self)
         if self.tokenizer.kind == "line" and self.writes != "clips":
             raise ConfigError(
                 f"⟨tokenizer⟩ line is for clips, and a model of family {self.family} generates whole pieces: "
@@ -174,9 +181,10 @@ class TrainConfig(Checked):
             raise ConfigError(
                 f"⟨model.cell⟩ mlp is for family seq2seq, and this is family {self.family}: leave it out"
             )
-        if self.fills and self.writes != "accompaniments":
+        if (self.fills or self.data.taps) and self.writes != "accompaniments":
+            name = "holes" if self.fills else "taps"
             raise ConfigError(
-                f"⟨data.holes⟩ is for family seq2seq, and this is family {self.family}: leave it out"
+                f"⟨data.{name}⟩ is for family seq2seq, and this is family {self.family}: leave it out"
             )
         if self.tokenizer.lengths and self.writes != "pieces":
             raise ConfigError(
@@ -228,8 +236,11 @@ class TrainConfig(Checked):
         return False
 
     def like(self, start: Self) -> Self:
-        """A copy with those settings of another run on which its weights depend."""
-        return replace(self, model=start.model, tokenizer=start.tokenizer)
+        """A copy with those settings of another run on which its weights depend; new labels can be added."""
+        model = start.model
+        if labels := getattr(self.model, "labels", ()):
+            model = replace(model, labels=model.labels or labels)
+        return replace(self, model=model, tokenizer=start.tokenizer)
 
     def settled(self) -> Self:
         """A copy with the defaults that depend on other settings filled in."""
@@ -260,7 +271,7 @@ class Seq2SeqTrainConfig(TrainConfig):
         if self.is_minibach:
             self._refuse_unfitting()
         holes, data = self.data.holes, self.data
-        others: dict[str, object] = {"data.melody": data.melody, "data.accompaniment": data.accompaniment}
+        others = {f"data.{name}": getattr(data, name) for name in ("melody", "accompaniment", "taps")}
         others |= {"encoder.plan": self.encoder.plan, "tokenizer.tempo": self.tokenizer.tempo}
         for name, value in others.items():
             if self.fills and value:
@@ -320,4 +331,6 @@ class Seq2SeqTrainConfig(TrainConfig):
             raise ConfigError(
                 "⟨encoder.plan⟩ is for event tokens: leave it out, or leave out ⟨tokenizer⟩ grid"
             )
-        return not (voices or self.fills) if self.encoder.plan is None else self.encoder.plan
+        return (
+            not (voices or self.fills or self.data.taps) if self.encoder.plan is None else self.encoder.plan
+        )

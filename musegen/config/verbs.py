@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from musegen.config.options import OVERRIDES, SamplingArguments, SeededOptions, VerbOptions
+from musegen.config.options import (
+    OVERRIDES,
+    LabelArguments,
+    LabelOptions,
+    SamplingArguments,
+    SeededOptions,
+    VerbOptions,
+)
 from musegen.config.ranges import SEED, Check, setting
 from musegen.errors import ConfigError
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
 GROUP: Check = (lambda value: value.strip() != "", "folder, name, or a regular expression")
+BEATS: Check = (lambda value: value.strip() != "" and "/" not in value, "the name of a file, or *_beats.txt")
 LABELS: Check = (lambda value: value.strip() != "", "folders, composer, or a CSV file of lines file,label")
 FROM_BAR: Check = (lambda bar: bar >= 1, "1 or more")
 NUM: Check = (lambda value: 1 <= value <= 100_000, "from 1 to 100000")
@@ -27,11 +35,13 @@ def _greedy() -> SamplingArguments:
 
 
 @dataclass(frozen=True)
-class GenerateOptions(VerbOptions):
+class GenerateOptions(LabelOptions):
     """New pieces, or continuations of a prompt."""
 
     bars: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000"))
     """Number of new bars per piece. Default: 16; a clip model (VAE) has a fixed number."""
+    seconds: float | None = setting(None, (lambda value: 1 <= value <= 3600, "from 1 to 3600"))
+    """Length of new music, for models in free time, which have no bars. Default: 30."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     prompt: Any = field(default=None, metadata={"typed": Path})
@@ -45,7 +55,7 @@ class GenerateOptions(VerbOptions):
     """Use only pitches of a scale, such as "D dorian" or "A minor". Default: all pitches."""
     key: str | None = None
     """Key, such as "D major" or "E dorian": every piece is in it and ends on its tonic; others are rejected
-    and sampled again. Default: any key."""
+    and sampled again. A model that knows it as a label is given it. Default: any key."""
     pitch_range: str | None = field(default=None, metadata={"metavar": "LO:HI"})
     """Use only pitches in a range, both ends included: 60:84 or C4:C6."""
     tempo: float | None = setting(
@@ -77,10 +87,11 @@ class GenerateOptions(VerbOptions):
             )
 
 
-class GenerateArguments(SamplingArguments, total=False):
+class GenerateArguments(LabelArguments, total=False):
     """`GenerateOptions` without `num`, as keyword arguments of `Model.generate`."""
 
     bars: int | None
+    seconds: float | None
     prompt: Any
     seed: int | None
     time_signature: str | None
@@ -137,7 +148,7 @@ class AccompanyArguments(SamplingArguments, total=False):
 
 
 @dataclass(frozen=True)
-class FillOptions(VerbOptions):
+class FillOptions(LabelOptions):
     """New bars in the gaps of a piece."""
 
     bars: tuple[str, ...] = field(default=(), metadata={"metavar": "FIRST:LAST"})
@@ -184,7 +195,7 @@ class FillOptions(VerbOptions):
             )
 
 
-class FillArguments(SamplingArguments, total=False):
+class FillArguments(LabelArguments, total=False):
     """`FillOptions` without `num`, as keyword arguments of `Model.fill`."""
 
     bars: str | Sequence[str]

@@ -1,4 +1,4 @@
-"""Labels of pieces: by the folders of their files, by composer, or by a table.
+"""Labels of pieces: by the folders of their files, by composer, by a table, or measured.
 
 A dataset may hold labels of several kinds in its index, each kind under a name. Where it does not, those by
 folders and by a table follow from the paths of its files; composers are read when it is prepared.
@@ -13,7 +13,10 @@ from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from musegen.config.label_kinds import label_kinds
+from musegen.config.settings import DataConfig
 from musegen.data.dataset import Dataset
+from musegen.data.measured_labels import MEASURED, measured_labels
 from musegen.data.sources import Source
 from musegen.data.splits import aliases, first_few, split_by_folders
 from musegen.errors import ConfigError, DataError
@@ -23,6 +26,7 @@ FOLDERS, COMPOSER = "folders", "composer"
 HEADERS = ("file", "name", "path", "filename")
 """First cells by which the first line of a table is its header."""
 ALLOWED = f"{FOLDERS}, {COMPOSER}, or a CSV file of lines file,label"
+"""What labels files; pieces of a dataset have keys, too."""
 Labels = list[str | None]
 
 
@@ -57,6 +61,10 @@ def name_labels(how: str, names: Sequence[str]) -> Labels:
     """The label of each path, by its folders or by a table; see `source_labels`."""
     if how.lower().endswith(".csv"):
         return _table_labels(Path(how), names)
+    if how in MEASURED:
+        raise ConfigError(
+            f"⟨labels⟩ {how} is measured when a model is trained, and kept by no dataset: leave it out"
+        )
     if how != FOLDERS:
         near = get_close_matches(how, (FOLDERS, COMPOSER), n=1)
         raise ConfigError(
@@ -166,8 +174,16 @@ def with_labels(dataset: Dataset, kind: str, labels: Labels) -> Dataset:
     return Dataset(dataset.path, dataset.info, pieces)
 
 
-def dataset_labels(dataset: Dataset, how: str) -> Labels:
-    """The label of each piece of a dataset, None for none; see `labelled`."""
+def dataset_labels(dataset: Dataset, how: str, data: DataConfig | None = None) -> Labels:
+    """The label of each piece of a dataset, None for none; see `labelled`.
+
+    Args:
+        dataset: the music.
+        how: the name of labels in its index, or as of `name_labels`, or measured labels.
+        data: the tracks in which labels are measured.
+    """
+    if how in MEASURED:
+        return measured_labels(dataset, how, data or DataConfig())
     for kind in (how, kind_of(how)):
         if any(kind in piece.labels for piece in dataset.pieces):
             return [piece.labels.get(kind) for piece in dataset.pieces]
@@ -188,14 +204,16 @@ def _only_kind(dataset: Dataset) -> str:
 
 def check_labels(how: str, sources: Sequence[Source]) -> None:
     """Reject labels of files before these are prepared, which may take minutes; see `source_labels`."""
-    _refuse_one_class(Counter(label for label in source_labels(how, sources) if label), how)
+    for each in label_kinds(how):
+        if each not in MEASURED:
+            _refuse_one_class(Counter(label for label in source_labels(each, sources) if label), each)
 
 
 def _refuse_one_class(counts: Counter[str], how: str) -> None:
     if len(counts) < 2:
         raise DataError(
-            f"by ⟨labels⟩ {how} all {counts.total()} labelled pieces are {next(iter(counts), 'nothing')}: a "
-            "classifier tells two labels or more apart; add music of others, or name other labels"
+            f"by ⟨labels⟩ {how} all {counts.total()} labelled pieces are {next(iter(counts), 'nothing')}: "
+            "there must be two labels or more; add music of others, or name other labels"
         )
 
 

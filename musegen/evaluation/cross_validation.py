@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.classifier import labels_of
 from musegen.config.settings import TrainConfig
 from musegen.console import progress
 from musegen.data.dataset import Dataset
@@ -53,7 +52,7 @@ def cross_validate(
         ConfigError: more folds than groups.
         MusegenError: a run fails.
     """
-    labels = [piece.labels.get(labels_of(config), "") for piece in dataset.pieces]
+    labels = [piece.labels.get(config.data.labels or "", "") for piece in dataset.pieces]
     known = [index for index, label in enumerate(labels) if label]
     groups = dataset_groups(dataset)
     own = [groups[index] for index in known]

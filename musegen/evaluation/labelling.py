@@ -9,7 +9,7 @@ from symusic import Score
 from torch.nn.utils.rnn import pad_sequence
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.classifier import ClassifierTrainConfig, labels_of
+from musegen.config.classifier import ClassifierTrainConfig
 from musegen.console import say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import Dataset
@@ -128,7 +128,7 @@ def known_labels(checkpoint: Checkpoint, dataset: Dataset) -> list[str | None]:
     if dataset.sha256 == checkpoint.data["dataset_sha256"]:
         known = {each["name"]: each["label"] for each in checkpoint.data.get("labels", [])}
         return [known.get(piece.name) for piece in dataset.pieces]
-    labels = dataset_labels(dataset, labels_of(checkpoint.config))
+    labels = dataset_labels(dataset, checkpoint.config.data.labels or "")
     if new := sorted({label for label in labels if label} - {*classes_of(checkpoint)}):
         say(f"left out pieces with labels that {checkpoint.path.name} does not know: {first_few(new)}")
     return labels
@@ -153,7 +153,7 @@ def evaluate_classifier(
     if folds := arguments.get("folds"):
         from musegen.evaluation.cross_validation import cross_validate  # with Lightning, which takes seconds
 
-        kind, labels = labels_of(checkpoint.config), known_labels(checkpoint, dataset)
+        kind, labels = checkpoint.config.data.labels or "", known_labels(checkpoint, dataset)
         crossed = cross_validate(checkpoint.config, with_labels(dataset, kind, labels), folds, seed=seed)
         figures = heading(checkpoint, dataset, FOLDS) | crossed.facts()
         return Evaluation(figures | class_figures(crossed.true, crossed.predicted, names, seed=seed))

@@ -14,6 +14,7 @@ from musegen.checkpoint.folder import Checkpoint
 from musegen.console import progress, say
 from musegen.data.batches import fill_batches
 from musegen.data.dataset import SPLITS, Dataset
+from musegen.data.piece_labels import piece_label_ids
 from musegen.data.views import TokenView, config_view
 from musegen.errors import DataError
 from musegen.models.losses import stream_nats
@@ -24,7 +25,7 @@ from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384
-PERFORMANCE = (Kind.TEMPO, Kind.VELOCITY)
+PERFORMANCE = (Kind.TEMPO, Kind.VELOCITY, Kind.SHIFT)
 """Kinds of token that not every model has; figures without them can be compared with those of any model."""
 WITHOUT = "without_velocity_and_tempo"
 """The figures without the tokens of `PERFORMANCE`."""
@@ -133,7 +134,7 @@ def _ratios(found: Likelihood) -> dict[str, float]:
 def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, split: str) -> Likelihood:
     """The likelihood of each piece of a split, in the order of the dataset.
 
-    Whole pieces with a carried state, without masks.
+    Whole pieces with a carried state, without masks; given their labels if the model reads labels.
 
     Args:
         checkpoint: the model.
@@ -151,13 +152,17 @@ def split_likelihood(checkpoint: Checkpoint, dataset: Dataset, view: TokenView, 
     nats, counts = np.zeros((len(view.pieces), len(Kind))), np.zeros((len(view.pieces), len(Kind)), np.int64)
     plan_nats, spans = np.zeros(len(view.pieces)), 0
     is_planned = checkpoint.config.plans(tables.voices)
+    labels = piece_label_ids(
+        dataset, view.pieces, checkpoint.config.model.labels, checkpoint.config.data, checkpoint.data
+    )
     device = next(model.parameters()).device
     batches = length_batches(view, indices)
     for batch in progress(batches, len(batches), "Evaluating"):
         source_ids, ids = padded(view, batch, device)
         plan = _plans(view, batch, tables).to(device) if is_planned else None
+        given = None if labels is None else torch.from_numpy(labels[batch]).to(device)
         with torch.no_grad():
-            state = first_state(model, len(batch), source_ids, plan)
+            state = first_state(model, len(batch), source_ids, plan, given)
         found = stream_nats(model, state, ids).cpu().double().numpy()
         nats[batch], counts[batch] = by_kind(tables.kind[ids[:, 1:].cpu().numpy()], found)
         if plan is not None:

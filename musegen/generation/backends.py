@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from musegen.checkpoint.folder import WEIGHTS, Checkpoint
@@ -9,22 +10,34 @@ from musegen.checkpoint.weights import read_weight
 from musegen.errors import ConfigError
 from musegen.generation.exported import Exported
 from musegen.generation.graph_store import IN_INT8, GraphStore
+from musegen.generation.guidance import given
 from musegen.generation.machine import Machine
 
 NO_FLOAT64 = ("mps",)
 """Devices that cannot sample: their models are copied to the CPU for it."""
 
 
-def machine_of(checkpoint: Checkpoint, precision: str = "float32") -> Machine:
+def machine_of(
+    checkpoint: Checkpoint,
+    precision: str = "float32",
+    labels: Sequence[str] = (),
+    guidance: float = 1.0,
+) -> Machine:
     """A checkpoint, ready to run.
 
     Args:
         checkpoint: read from its folder, or with a model in memory, which runs in torch.
         precision: of the weights of its steps.
+        labels: of the music, as the model knows them; none for other models than labelled ones.
+        guidance: how closely they are followed.
 
     Raises:
         ConfigError: rounded weights without exported graphs.
     """
+    return given(_machine(checkpoint, precision), checkpoint.config.model.labels, labels, guidance)
+
+
+def _machine(checkpoint: Checkpoint, precision: str) -> Machine:
     if precision != "float32" and checkpoint.device != "cpu":
         raise ConfigError(f"⟨precision⟩ {precision} is for a CPU: leave it out on a GPU")
     if checkpoint.module is None and checkpoint.device == "cpu" and checkpoint.config.is_exportable:

@@ -45,6 +45,7 @@ def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         raise ConfigError(
             f"⟨bars⟩ is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
         )
+    wanted.labels.found((), name)
     if wanted.candidates:
         raise ConfigError(
             f"⟨candidates⟩ is for models that write pieces, and {name} writes clips: leave it out"

@@ -28,7 +28,7 @@ class Stream(NamedTuple):
     new_ids: int
     """How many ids are new, EOS included."""
     precision_gap: float = 0.0
-    """Nats per token by which it is more likely under the rounded weights that sampled it."""
+    """Nats per token by which it is more likely under what sampled it: rounded weights, or guidance."""
 
 
 def sample_streams(
@@ -227,7 +227,7 @@ def _after(
 
 
 def _scored(streams: list[Stream], machine: Machine, inputs: Sequence[Array]) -> list[Stream]:
-    """Streams with their log-likelihood in full precision, if they were sampled with rounded weights."""
+    """Streams with their log-likelihood under the model, if they were sampled from another distribution."""
     if not machine.is_rounded:
         return streams
     end = int(machine.tables.ids(Kind.EOS)[0])

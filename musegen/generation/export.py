@@ -258,6 +258,7 @@ def _example_limits(tables: Tables) -> Limits:
     if isinstance(limits, EventLimits):  # also of a vocabulary with more programs than that
         changes["allowed"] = np.ones((ROWS, VOICES * 128), np.int64)
         changes |= {name: np.minimum(getattr(limits, name), VOICES - 1) for name in ("voice", "drums")}
+        changes["reserved"] = np.minimum(changes["reserved"], VOICES * 128 - 1)
     if limits.by_row:
         changes["metres"] = np.repeat(limits.metres, PLAN)
     return limits._replace(**changes)

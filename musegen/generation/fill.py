@@ -4,8 +4,8 @@ The model reads the bars before a gap and samples as many as are missing. What f
 length; so several candidates are sampled, and ranked by the likelihood of each and of the bar after it.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from symusic import Score
@@ -56,6 +56,8 @@ class Filled(NamedTuple):
     """See `Stream`."""
     candidate: int = 0
     """Which of the candidates it is, from 0."""
+    given: Mapping[str, Any] | None = None
+    """The labels that it should have, as in a manifest."""
 
     @property
     def num_notes(self) -> int:

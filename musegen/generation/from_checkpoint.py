@@ -16,8 +16,10 @@ from musegen.errors import ConfigError
 from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
+from musegen.generation.chorded import with_chords
 from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.fill_holes import fill_holes
+from musegen.generation.guidance import LabelRequest
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import (
     CANDIDATES,
@@ -28,15 +30,14 @@ from musegen.generation.rejection import (
     novel,
 )
 from musegen.generation.request import Request, Result, TrainingDefaults
-from musegen.music.chord_symbols import put_symbols
-from musegen.music.chord_track import NAME, chord_track, find_chord_track, symbols_of_track
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
-from musegen.music.metre import bar_ticks
-from musegen.tokenizers import whole_tokenizer
+from musegen.tokenizers import FreeTokenizer, whole_tokenizer
+from musegen.tokenizers.label_ids import key_label
 
 BARS = 16
 """Default length of a piece."""
+NO_LABELS = LabelRequest()
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Wanted:
     candidates: int | None = None
     """Of each piece, of which the first typical one is accepted; clip models have none."""
     sampling: SamplingOptions | None = None
+    labels: LabelRequest = NO_LABELS
 
     def request(self, bars: int) -> Request:
         """The request for `bars` new bars."""
@@ -103,12 +105,16 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
         )
     tokenizer, data = checkpoint.tokenizer, checkpoint.data
     settings = settings_of(checkpoint, wanted.sampling, wanted.pitches)
-    machine = machine_of(checkpoint, settings.precision)
+    labels = wanted.labels.found(
+        checkpoint.config.model.labels, checkpoint.path.name, wanted.key and key_label(*wanted.key)
+    )
+    machine = machine_of(checkpoint, settings.precision, labels, wanted.labels.guidance)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
-    count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
+    is_free = isinstance(tokenizer, FreeTokenizer)  # cut anywhere, and its segments are no bars
+    tables, count = whole_tokenizer(tokenizer).tables, 1 if is_free else wanted.candidates or CANDIDATES
     is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
     if wanted.key is None:
-        share = data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0
+        share = data.get("ends_on_tonic", 0.0) if wanted.ends and not is_free else 0.0
         accept = best_candidates(count, share=share, is_typical=is_typical)
     else:
         tonic, mode = wanted.key
@@ -138,7 +144,8 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             defaults=TrainingDefaults.of(data),
         )
         rejection.take(results)
-    return Generated(rejection.results, words)
+    facts = wanted.labels.facts(labels)
+    return Generated([replace(each, given=facts) for each in rejection.results], words)
 
 
 def fill_piece(
@@ -148,13 +155,15 @@ def fill_piece(
     num: int = 1,
     rank: int | None = None,
     controls: Controls | None = None,
+    labels: LabelRequest = NO_LABELS,
     sampling: SamplingOptions | None = None,
     seed: int = 0,
 ) -> list[Filled]:
     """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`."""
     settings, config = settings_of(checkpoint, sampling, None), checkpoint.config
-    return (fill_holes if config.fills else fill)(
-        machine_of(checkpoint, settings.precision),
+    found = labels.found(config.model.labels, checkpoint.path.name)
+    filled = (fill_holes if config.fills else fill)(
+        machine_of(checkpoint, settings.precision, found, labels.guidance),
         whole_tokenizer(checkpoint.tokenizer),
         gapped,
         num=num,
@@ -164,6 +173,7 @@ def fill_piece(
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
+    return [each._replace(given=labels.facts(found)) for each in filled]
 
 
 def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:
@@ -199,31 +209,7 @@ def generate_accompaniments(
         seed=seed,
         defaults=TrainingDefaults.of(checkpoint.data),
     )
-    return [_with_chords(checkpoint, result, wanted) for result in results]
-
-
-def _with_chords(checkpoint: Checkpoint, result: Result, wanted: Accompaniment) -> Result:
-    """The accompaniment with its chord symbols: of its track of chords, or those typed.
-
-    A track of chords has the fixed voicing of the symbols that it is read as; see `chord_track`.
-    """
-    score, data = result.score.copy(), checkpoint.config.data
-    number = find_chord_track(score) if data.chords else None
-    if data.chords and number is None and data.accompaniment == (NAME,) and len(score.tracks) == 1:
-        number = 0
-    if number is None:
-        put_symbols(score, wanted.symbols)
-        return replace(result, score=score)
-    bars = bar_ticks(score)
-    symbols = symbols_of_track(score.tracks[number], bars)
-    put_symbols(score, symbols)
-    if not wanted.prompt_bars:  # the chords of a prompt are the user's
-        tracks = list(score.tracks)
-        voiced = chord_track(symbols, bars)
-        voiced.program = tracks[number].program
-        tracks[number] = voiced
-        score.tracks = tracks
-    return replace(result, score=score)
+    return [with_chords(checkpoint.config.data, result, wanted) for result in results]
 
 
 def settings_of(

@@ -27,7 +27,7 @@ DIGITS = 16
 FORM = 3
 """Of the inputs of graphs: raised when they change within a version, so that older ones are not used."""
 
-ADDED = {"features": True, "heads": 4, "context": None}
+ADDED = {"features": True, "heads": 4, "context": None, "labels": ()}
 """Settings of models that older graphs do not know, with the values that they have there."""
 
 

@@ -101,7 +101,7 @@ class Machine(Protocol):
     most_rows: int
     """The largest batch."""
     is_rounded: bool
-    """Whether steps use rounded weights; `call` never does."""
+    """Whether steps draw from another distribution, with rounded weights or guidance; `call` never does."""
 
     def call(self, name: str, *inputs: Array) -> list[Array]:
         """One of `functions`."""

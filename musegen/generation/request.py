@@ -42,7 +42,8 @@ class Result:
     ids: list[int]
     """The whole stream, a prompt's ids included, without EOS."""
     precision_gap: float = 0.0
-    """Nats per token by which it is more likely under the rounded weights than under the model's."""
+    """Nats per token by which it is more likely under what sampled it (rounded weights, guidance) than under
+    the model."""
     user_tracks: tuple[int, ...] = ()
     """Numbers (from 0) of the tracks that are the user's own, which are written unchanged."""
     midi: bytes | None = None
@@ -51,6 +52,8 @@ class Result:
     """What was filled, as in a manifest."""
     humanized: Mapping[str, Any] | None = None
     """How the score was played, as in a manifest."""
+    given: Mapping[str, Any] | None = None
+    """The labels that it should have, as in a manifest."""
     passed_over: int = 0
     """How many candidates were passed over for it."""
 

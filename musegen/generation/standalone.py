@@ -15,8 +15,10 @@ from musegen.generation.accompany import melody_source
 from musegen.generation.backends import exported_machine
 from musegen.generation.exported import Arrays, Exported, ExportedRun
 from musegen.generation.graph_store import GraphStore, has_exporter
+from musegen.generation.guidance import alone
 from musegen.generation.machine import Array, Settings
 from musegen.tokenizers import Constraints, limits_of
+from musegen.tokenizers.label_ids import LabelVocabulary
 from musegen.tokenizers.tables import NO_CLASS
 
 BARS, WINDOW = 16, 2048
@@ -79,6 +81,8 @@ def _example(checkpoint: Checkpoint, machine: Exported) -> Arrays:
     elif "encode" in machine.functions:
         source, metres = melody_source(_scale(), tokenizer, bars)
         inputs = machine.call("encode", source)
+    elif config.model.labels:
+        inputs = alone(LabelVocabulary(config.model.labels).ids({}))
     limits = limits_of(tokenizer.tables, Constraints(bars=bars, metre_ids=metres[:bars], tempo=False))
     run = machine.run(inputs, limits, np.zeros((1, NO_CLASS + 1), np.bool_))
     assert isinstance(run, ExportedRun)

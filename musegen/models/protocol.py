@@ -45,7 +45,13 @@ class Function(NamedTuple):
     """Inputs with which it can be traced: dimensions that vary are larger than 1."""
 
 
-def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor | None = None) -> Any:
+def first_state(
+    model: Any,
+    rows: int,
+    source_ids: Tensor | None,
+    plan: Tensor | None = None,
+    labels: Tensor | None = None,
+) -> Any:
     """The state before the first id.
 
     Args:
@@ -53,5 +59,8 @@ def first_state(model: Any, rows: int, source_ids: Tensor | None, plan: Tensor |
         rows: the batch size.
         source_ids: melodies, (rows, S); None: there are none.
         plan: of their accompaniments, (rows, K, 2); None: there is none.
+        labels: of the streams, (rows, K) ids; None: the model knows none.
     """
-    return model.init_state(rows) if source_ids is None else model.init_state(source_ids, plan)
+    if source_ids is not None:
+        return model.init_state(source_ids, plan)
+    return model.init_state(rows) if labels is None else model.init_state(rows, labels)

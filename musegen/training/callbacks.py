@@ -158,6 +158,24 @@ class KeepBest(pl.Callback):
             self.save({"valid": values, "step": trainer.global_step, "minutes": round(minutes, 2)})
 
 
+class WatchFigure(pl.Callback):
+    """Report the metric of each validation, and end the run if that is wanted.
+
+    Args:
+        figure: the metric; lower is better.
+        watch: with the number of the validation, from 1, and its metric; True ends the run.
+    """
+
+    def __init__(self, figure: str, watch: Callable[[int, float], bool]) -> None:
+        self.figure, self.watch, self.number = figure, watch, 0
+
+    def on_validation_end(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Report."""
+        self.number += 1
+        if self.watch(self.number, float(trainer.callback_metrics[self.figure])):
+            trainer.should_stop = True
+
+
 class WatchCollapse(pl.Callback):
     """Report once that the latent space of a VAE has collapsed, and what to change.
 

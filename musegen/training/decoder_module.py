@@ -1,7 +1,7 @@
 """The Lightning module of language models and accompaniment models."""
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,9 +23,13 @@ class DecoderModule(Learner):
     def loss(self, batch: Batch) -> Tensor:
         """Mean nats per token of a batch of windows, given their plans if they have any."""
         ids, targets = batch["input_ids"], batch["target_ids"]
-        state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        state = self._first_state(batch)
         logits, _ = self.model(ids, state)
         return token_nats(logits, targets).sum() / batch["tokens"]
+
+    def _first_state(self, batch: Batch) -> Any:
+        given = (batch.get(name) for name in ("source_ids", "plan", "labels"))
+        return first_state(self.model, len(batch["input_ids"]), *given)
 
     def training_step(self, batch: Batch) -> Tensor:
         """A step on a batch of windows and on the plans of its excerpts."""
@@ -42,7 +46,7 @@ class DecoderModule(Learner):
         """Count nats, tokens and notes of whole pieces."""
         targets = batch["target_ids"]
         ids = torch.cat([batch["input_ids"], targets[:, -1:]], dim=1)
-        state = first_state(self.model, len(ids), batch.get("source_ids"), batch.get("plan"))
+        state = self._first_state(batch)
         # Targets that are given, or padding, are 0.
         nats = torch.where(targets != 0, stream_nats(self.model, state, ids), 0.0).sum(dim=1)
         if "plan" in batch:

@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
-from musegen.config.classifier import ClassifierTrainConfig, labels_of
+from musegen.config.classifier import ClassifierTrainConfig
 from musegen.data.variations import transpose_together, transposition_tables
 from musegen.data.views import TokenView
 from musegen.data.windows import Window, cut_windows, random_window
@@ -77,7 +77,7 @@ class LabelledData(EpochData):
         super().__init__(view, seed=config.seed, batch_tokens=batch_tokens)
         self.kind, self.window = tokenizer.tables.kind, config.data.window
         classes = self.classes = config.model.classes
-        names = [piece.labels.get(labels_of(config)) for piece in view.pieces]
+        names = [piece.labels.get(config.data.labels or "") for piece in view.pieces]
         self.has_label = [name in classes for name in names]
         self.labels = np.array([classes.index(name) if name in classes else 0 for name in names])
         self.train = view.indices("train")

@@ -142,7 +142,7 @@ def set_up(
         config, batch_tokens = fit_model(config, fixed, seconds, batch_tokens, speed)
         data = task.data(dataset, view, tokenizer, config, batch_tokens)
     config = replace(config, optim=replace(config.optim, batch_tokens=data.batch_tokens))
-    model = build_model(config, tokenizer) if start is None else start.model
+    model = build_model(config, tokenizer) if start is None else _started(config, start)
     model.train()  # a loaded checkpoint is in eval mode, which Lightning does not change
     timing = time_run(config, _module(task, config, model, is_note), data, seconds)
     epoch = len(data.train_batches(0))
@@ -175,6 +175,11 @@ def parts(
     if start is not None:
         config = config.like(start.config)
         return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
+    if dataset.timing == "free" and config.writes not in ("pieces", "labels"):
+        raise DataError(
+            f"{dataset.name} is in free time, and family {config.family} needs bars: prepare it with "
+            "⟨timing⟩ beats, or with ⟨beats⟩ if there are files of beats"
+        )
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
         config.settled_tokenizer,
@@ -183,9 +188,20 @@ def parts(
         fills=config.fills,
         lines=config.writes_lines,
         names=config.writes not in ("labels", "rolls"),
+        played=config.writes in ("pieces", "accompaniments"),
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, config_view(config, dataset, tokenizer)
+
+
+def _started(config: TrainConfig, start: Checkpoint) -> nn.Module:
+    """The model of a checkpoint, which reads the labels that are new to it."""
+    own, known = (getattr(each.model, "labels", ()) for each in (config, start.config))
+    if own == known:
+        return start.model
+    model = build_model(config, start.tokenizer)
+    model.load_state_dict(start.model.state_dict(), strict=False)
+    return model
 
 
 def _fit_sampling(config: TrainConfig, tokenizer: Tokenizer) -> TrainConfig:

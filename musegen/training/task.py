@@ -11,10 +11,12 @@ from typing import Any
 
 from torch import Tensor
 
-from musegen.config.classifier import ClassifierTrainConfig, labels_of
+from musegen.config.classifier import ClassifierTrainConfig
 from musegen.config.frames import FramesTrainConfig
+from musegen.config.settings import TrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.labels import labelled
+from musegen.data.piece_labels import label_manifest, label_pieces
 from musegen.data.rolls import survey
 from musegen.data.typical import typical_ranges
 from musegen.data.views import TokenView
@@ -120,9 +122,24 @@ def _label(
     config: ClassifierTrainConfig, dataset: Dataset, say: Callable[[str], None]
 ) -> tuple[ClassifierTrainConfig, Dataset]:
     """The labels of the pieces, and their names as classes of the model."""
-    dataset, how, classes = labelled(dataset, labels_of(config), config.model.classes, say)
+    dataset, how, classes = labelled(dataset, config.data.labels or "", config.model.classes, say)
     data, model = replace(config.data, labels=how), replace(config.model, classes=classes)
     return replace(config, data=data, model=model), dataset
+
+
+def _given_labels(
+    config: TrainConfig, dataset: Dataset, say: Callable[[str], None]
+) -> tuple[TrainConfig, Dataset]:
+    """The labels that the model reads, if any, and their names as settings of the model."""
+    if not config.data.labels and not config.model.labels:
+        return config, dataset
+    dataset, data, names = label_pieces(dataset, config.data, config.model.labels, say)
+    return replace(config, data=data, model=replace(config.model, labels=names)), dataset
+
+
+def _known_labels(data: TokenDataModule, _tokenizer: Tokenizer) -> dict[str, Any]:
+    """The labels of the pieces, and their counts, if the model reads any."""
+    return label_manifest(data.view.pieces, data.label_names) if data.label_names else {}
 
 
 def _labels(data: LabelledData, _tokenizer: Tokenizer) -> dict[str, Any]:
@@ -166,7 +183,13 @@ def _first_metres(data: FrameDataModule, _tokenizer: Tokenizer) -> dict[str, Any
 
 MEASURED_PIECES = 4000
 """The maximum number of training pieces that are measured."""
-PIECES = Task(data=_windows, module=_decoder, most_steps=20_000, manifest=_typical)
+PIECES = Task(
+    data=_windows,
+    module=_decoder,
+    most_steps=20_000,
+    prepare=_given_labels,
+    manifest=lambda data, tokenizer: _typical(data, tokenizer) | _known_labels(data, tokenizer),
+)
 CLIPS = Task(
     data=_clips,
     module=_autoencoder,

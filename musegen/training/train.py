@@ -22,7 +22,13 @@ from musegen.families import family_of
 from musegen.files import refuse_taken, remove_unfinished, write_atomic
 from musegen.processes import is_first_process
 from musegen.training.budget import DEFAULT_ON_CPU, changed, predicted, time_limit
-from musegen.training.callbacks import KeepBest, SampleEachValidation, StopAtNaN, WatchCollapse
+from musegen.training.callbacks import (
+    KeepBest,
+    SampleEachValidation,
+    StopAtNaN,
+    WatchCollapse,
+    WatchFigure,
+)
 from musegen.training.device import accelerator, limit_memory, precision
 from musegen.training.faults import faults_in_words, quiet_libraries, say_when_one_dies, settings_in_words
 from musegen.training.fine_tuning import between, for_fine_tuning, say_gain
@@ -55,6 +61,7 @@ def train(
     force: bool = False,
     fixed: frozenset[str] = frozenset(),
     say: Callable[[str], None] = say,
+    watch: Callable[[int, float], bool] | None = None,
 ) -> Path:
     """Train a model and leave the best one on the validation split in the folder `out`.
 
@@ -65,18 +72,17 @@ def train(
         init: a checkpoint to start from; its model and tokenizer are used.
         resume: resume the interrupted run in `out`, with its settings.
         force: replace the content of `out`.
-        fixed: names of the settings, such as "model.hidden_size", that are kept even where they do not suit
-            the time; those that differ from their defaults are kept in any case.
+        fixed: names of settings, such as "model.hidden_size", that are kept even where they do not suit the
+            time; those that differ from their defaults are.
         say: prints one line.
+        watch: see `WatchFigure`.
 
     Returns:
         `out`.
 
     Raises:
-        ConfigError: `out` is taken, or a setting does not fit.
-        DataError: nothing to train on.
-        CheckpointError: `init` cannot be used.
-        MusegenError: the loss is not finite.
+        MusegenError: `out` is taken, a setting does not fit, `init` cannot be used, there is nothing to train
+            on, or the loss is not finite.
     """
     say = say if is_first_process() else lambda _line: None
     if is_first_process():  # for the others the folder already has its files
@@ -86,8 +92,7 @@ def train(
     before = load_run(out, config, dataset, say) if resume else None
     typed, config = (before.typed, before.config) if before else (config, config)
     pl.seed_everything(config.seed, verbose=False)
-    limit, fixed = time_limit(typed), fixed | changed(config)
-    start = None
+    limit, fixed, start = time_limit(typed), fixed | changed(config), None
     if init:
         start = _start(init, config, fixed)
         config = for_fine_tuning(config, fixed, start)
@@ -98,7 +103,8 @@ def train(
     _announce(run, config, say)
     if is_first_process():
         _clear(out, is_new=before is None)
-    best = _fit(run, typed, out, state=before.state if before else None, limit=limit, start=start, say=say)
+    state = before.state if before else None
+    best = _fit(run, typed, out, state=state, limit=limit, start=start, say=say, watch=watch)
     if start is not None:
         say_gain(start.path.name, best, say)
     if is_first_process():
@@ -142,6 +148,7 @@ def _fit(
     limit: float | None,
     start: Checkpoint | None,
     say: Callable[[str], None],
+    watch: Callable[[int, float], bool] | None = None,
 ) -> KeepBest:
     """Run the steps, from the first or from a saved state, for at most `limit` seconds; see `train`."""
     command = shlex.join(
@@ -167,7 +174,9 @@ def _fit(
     best = KeepBest(
         lambda metrics: _save(run, out, metrics), say, figure=run.module.figure, shown=run.module.shown
     )
-    trainer = _trainer(run.config, [*pace, *_callbacks(run, out, say, best), *clock, last], out, _limits(run))
+    watching = [WatchFigure(run.module.figure, watch)] if watch else []
+    callbacks = [*pace, *_callbacks(run, out, say, best), *watching, *clock, last]
+    trainer = _trainer(run.config, callbacks, out, _limits(run))
     first = copy.deepcopy(run.model.state_dict()) if start else {}
     with faults_in_words(trainer, died, lambda: command if has_state(out) else "the same command again"):
         if start is not None and state is None:  # what is to be beaten, and kept if nothing beats it

@@ -21,6 +21,7 @@ from musegen.data.windows import Window, cut_excerpts, cut_windows
 from musegen.tokenizers import Kind, Tables
 from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.holes import Bools, Cut, cut_holes
+from musegen.tokenizers.label_ids import LabelVocabulary
 from musegen.tokenizers.tables import Ints
 from musegen.training.sharding import Batch, Batches, EpochData, share_of
 
@@ -31,6 +32,9 @@ EXCERPTS = 16
 LENGTH_SHARE = 0.8
 """Share of the pieces whose first id encodes their length, if there are such ids."""
 
+HIDDEN = 0.15
+"""Share of the training windows without labels, so that the model knows music of any label, too."""
+
 
 @dataclass(eq=False)
 class TokenBatches(Batches):
@@ -39,9 +43,10 @@ class TokenBatches(Batches):
     A batch holds input_ids and target_ids (B, T), lengths (B,), piece (B,), which of the view's pieces each
     row is from, and tokens, the divisor of the loss (see `share_of`); for accompaniments also the melodies,
     source_ids (B, S). All are padded at the end with 0. With holes the sources are what is given, and targets
-    that are not predicted are 0. For models with a chord planner it also has the plan
-    of the streams (B, K, 2), padded with `UNKNOWN`, and longer excerpts for the planner: their melodies,
-    excerpt_ids (R, S), their plans, excerpt_plan (R, K, 2), and spans, the divisor of the planner's loss.
+    that are not predicted are 0. For models that know labels it also has their ids, labels (B, K); for models
+    with a chord planner the plan of the streams (B, K, 2), padded with `UNKNOWN`, and longer excerpts for the
+    planner: their melodies, excerpt_ids (R, S), their plans, excerpt_plan (R, K, 2), and spans, the divisor
+    of the planner's loss.
     """
 
     view: TokenView
@@ -51,7 +56,7 @@ class TokenBatches(Batches):
     shifts: list[list[int]]
     """The row of `moves` by which each window is transposed."""
     moves: list[Ints]
-    """`transposition_tables` of the streams, and of their melodies if there are any."""
+    """`transposition_tables` of the streams, and of their melodies and labels if there are any."""
     planned: Tables | None = None
     """Tables for reading the streams' plans; None: no plans."""
     firsts: list[Ints] | None = None
@@ -59,9 +64,13 @@ class TokenBatches(Batches):
     excerpts: list[Window] | None = None
     """From which some are added to each batch at random, by the start of its first window."""
     seed: Sequence[int] = ()
-    """Of the choice of excerpts and holes."""
+    """Of the choice of excerpts, holes and labels."""
     holes: tuple[Mix, Tables] | None = None
     """What is missing, and the tables of the streams; None: no holes."""
+    labels: Ints | None = None
+    """(P, K) ids of the labels of each of the view's pieces; None: the model knows none."""
+    hidden: float = 0.0
+    """Share of the rows without labels, and of the others' labels that are left out, if they have several."""
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`."""
@@ -70,6 +79,7 @@ class TokenBatches(Batches):
             for streams, first in zip(rows, self.firsts[index].tolist(), strict=True):
                 streams[0][0] = first or streams[0][0]
         starts = [window.start for window in self.plan[index]]
+        labels = [] if self.labels is None else [streams.pop() for streams in rows]
         scored = None
         if self.holes is not None:
             cuts = [self._cut(streams[0], start) for streams, start in zip(rows, starts, strict=True)]
@@ -81,6 +91,9 @@ class TokenBatches(Batches):
         if scored is not None:
             batch["target_ids"] = torch.where(_pad(scored)[:, 1:], ids[:, 1:], 0)
         batch["tokens"] = (batch["target_ids"] != 0).sum().float()
+        if labels:
+            kept = [self._some(each, start) for each, start in zip(labels, starts, strict=True)]
+            batch["labels"] = torch.from_numpy(np.stack(kept))
         if len(rows[0]) > 1:
             batch["source_ids"] = _pad([streams[1] for streams in rows])
         if self.planned is not None:
@@ -98,6 +111,12 @@ class TokenBatches(Batches):
         return cut_holes(
             ids, tables, draw_holes(ids, tables, mix, np.random.default_rng([*self.seed, start]))
         )
+
+    def _some(self, labels: Ints, start: int) -> Ints:
+        """The ids of the labels of a row, (K,), of which some are unknown."""
+        kept = np.random.default_rng([*self.seed, start]).random(len(labels) + 1) >= self.hidden
+        known: Ints = labels * (kept[0] & (kept[1:] | (len(labels) == 1)))
+        return known
 
     def _excerpts(self, excerpts: list[Window], key: int, planned: Tables) -> Batch:
         rng = np.random.default_rng([*self.seed, key])
@@ -121,6 +140,8 @@ class TokenBatches(Batches):
         if self.view.sources is not None:
             source = self.view.sources.ids[window.source_start : window.source_stop]
             streams.append(source.astype(np.int64))
+        if self.labels is not None:
+            streams.append(self.labels[np.searchsorted(self.view.offsets, window.start, side="right") - 1])
         return streams
 
 
@@ -162,6 +183,12 @@ class TokenDataModule(EpochData):
         self.excerpts = cut_excerpts(view, tables.kind, EXCERPT_BARS) if self.planned else None
         self.length_ids = _length_ids(view, tables)
         self.holes = (config.data.holes, tables) if config.fills else None
+        self.label_names, self.labels = config.model.labels, None
+        if self.label_names:
+            labels = LabelVocabulary(self.label_names)
+            self.labels = np.stack([labels.ids(piece.labels) for piece in view.pieces])
+            self.moves.append(labels.moved(shifts))
+            self.identity.append(labels.moved(range(1)))
 
     def train_batches(self, epoch: int) -> TokenBatches:
         """The batches of one epoch, the same at every call."""
@@ -172,7 +199,7 @@ class TokenDataModule(EpochData):
         shifts = [rng.integers(0, len(self.moves[0]), len(batch)).tolist() for batch in plan]
         length_ids = self.length_ids
         firsts = None if length_ids is None else [self._firsts(batch, length_ids, rng) for batch in plan]
-        own = self.planned, firsts, self.excerpts, (self.seed, epoch), self.holes
+        own = self.planned, firsts, self.excerpts, (self.seed, epoch), self.holes, self.labels, HIDDEN
         return TokenBatches(self.view, plan, shifts, self.moves, *own)
 
     def _firsts(self, batch: list[Window], length_ids: Ints, rng: np.random.Generator) -> Ints:
@@ -197,5 +224,7 @@ class TokenDataModule(EpochData):
         # The first few batches (see limit_val_batches) must hold pieces of all lengths.
         plan = [plan[i] for i in np.random.default_rng(0).permutation(len(plan))]
         shifts = [[0] * len(batch) for batch in plan]
-        batches = TokenBatches(self.view, plan, shifts, self.identity, self.planned, holes=self.holes)
+        batches = TokenBatches(
+            self.view, plan, shifts, self.identity, self.planned, holes=self.holes, labels=self.labels
+        )
         return DataLoader(batches, batch_size=None)

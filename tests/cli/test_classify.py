@@ -139,7 +139,7 @@ def test_labels_of_files_are_refused_before_these_are_prepared(
         (
             corpora,
             "one.csv",
-            "by --labels one.csv all 2 labelled pieces are a: a classifier tells two labels",
+            "by --labels one.csv all 2 labelled pieces are a: there must be two labels or more",
         ),
         (corpora, "gone.csv", "gone.csv labels files that do not exist (1): bach/99.mid"),
         (corpora, "none.csv", "cannot read --labels none.csv: no such file or directory"),

@@ -148,7 +148,7 @@ def test_pieces_without_a_label_are_left_out_aloud(two_kinds: Dataset, tmp_path:
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        (["a", "a"], (), "all 2 labelled pieces are a: a classifier tells two labels or more apart"),
+        (["a", "a"], (), "all 2 labelled pieces are a: there must be two labels or more"),
         (["a", "a", "b"], (), "only one piece has the label b: nothing would be left to test on"),
         (["jig", "jig", "reel", "reel"], ("jig", "rel"), "an unknown label rel: did you mean reel?"),
         (["jig", "jig", "reel", "reel"], ("jig", "x"), "an unknown label x: there are jig, reel"),
