@@ -63,14 +63,14 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["id"] != MISALIGNED]
 
 
-def groove_dataset(folder: Path, out: Path) -> Dataset:
-    """All performances as a dataset with the official split."""
+def groove_dataset(folder: Path, out: Path, kit: str | None = None) -> Dataset:
+    """All performances as a dataset with the official split, and the kit as `prepare` maps it."""
     with TemporaryDirectory() as place:
         for row in rows_of(folder):
             copy = Path(place) / SPLITS[row["split"]] / row["midi_filename"]
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / row["midi_filename"], copy)
-        return prepare(place, out, force=True)
+        return prepare(place, out, kit=kit, force=True)
 
 
 def beats_of(folder: Path, split: str) -> list[Beat]:

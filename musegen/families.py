@@ -66,7 +66,7 @@ def load(reference: str) -> Any:
     return getattr(import_module(module), name)
 
 
-_VERBS = "musegen.generation.from_checkpoint"
+_VERBS, _CLIPS = "musegen.generation.from_checkpoint", "musegen.generation.clip_verbs"
 FAMILIES: dict[str, Family] = {
     row.name: row
     for row in (
@@ -114,10 +114,10 @@ FAMILIES: dict[str, Family] = {
             sample="musegen.training.sample:sample_reconstruction",
             evaluate="musegen.evaluation.vae:evaluate_vae",
             verbs={
-                "generate": f"{_VERBS}:generate_clips",
-                "reconstruct": f"{_VERBS}:generate_reconstruction",
-                "interpolate": f"{_VERBS}:generate_interpolation",
-                "vary": f"{_VERBS}:generate_variations",
+                "generate": f"{_CLIPS}:generate_clips",
+                "reconstruct": f"{_CLIPS}:generate_reconstruction",
+                "interpolate": f"{_CLIPS}:generate_interpolation",
+                "vary": f"{_CLIPS}:generate_variations",
             },
             example="reconstruct {} tune.mid --out out/",
             card_example="generate {} --num 8 --out out/",

@@ -24,7 +24,7 @@ from tests.music_fixtures import (
     tunes,
     two_kinds,
 )
-from tests.played_fixtures import performer, played
+from tests.played_fixtures import drummer, performer, played, recitalist, recordings
 
 # The models of the tests are tiny: a second thread would only wait for the first.
 torch.set_num_threads(1)
@@ -39,6 +39,7 @@ __all__ = [
     "choir",
     "chorales",
     "corpora",
+    "drummer",
     "filler",
     "gapper",
     "labeller",
@@ -47,6 +48,8 @@ __all__ = [
     "pianist",
     "plain",
     "played",
+    "recitalist",
+    "recordings",
     "rich",
     "styles",
     "told",

@@ -1,10 +1,11 @@
 """Music that was played: real tunes and beats, with the habits of a player who pushes, drags and accents."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from symusic import Score
+from symusic import ControlChange, Score, Tempo, TimeSignature
 
 from musegen.config.performer import PerformerConfig, PerformerTrainConfig
 from musegen.config.settings import DataConfig
@@ -68,3 +69,53 @@ PLAYER = PerformerTrainConfig(
 def performer(played: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny performer, really trained on `played`."""
     return train(PLAYER, played, tmp_path_factory.mktemp("checkpoints") / "player", say=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def drummer(played: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny language model, really trained on `played`: it has shifts and velocities."""
+    trainer = replace(TINY.trainer, max_steps=60, val_check_interval=30)
+    config = replace(TINY, trainer=trainer)
+    return train(config, played, tmp_path_factory.mktemp("checkpoints") / "drummer", say=lambda _: None)
+
+
+def record(written: Score, seed: int) -> Score:
+    """A recording of a score of 480 ticks: at no steady tempo, in a file of 120, pedal in every bar."""
+    rng = np.random.default_rng(seed)
+    recorded = written.resample(480)
+    end = int(recorded.end()) + 960
+    # Milliseconds at every half beat, at a tempo that wanders.
+    steps = rng.normal(1.0, 0.15, end // 240 + 2).clip(0.6, 1.4) * rng.uniform(200, 320)
+    at, times = np.arange(len(steps)) * 240, np.append(0, np.cumsum(steps))[:-1]
+    recorded.tempos, recorded.time_signatures = [Tempo(0, 120.0)], [TimeSignature(0, 4, 4)]
+    for track in recorded.tracks:
+        onsets, durations, pitches, _ = note_arrays(track)
+        spans = np.stack([onsets, onsets + durations])
+        begins, ends = np.round(np.interp(spans, at, times) * 0.96).astype(np.int64)
+        velocities = rng.integers(30, 110, len(onsets))
+        put_notes(track, begins, np.maximum(1, ends - begins), pitches, velocities)
+        for bar in np.arange(0, end, 1920):
+            down, up = np.round(np.interp([bar + 100, bar + 1700], at, times) * 0.96).astype(int).tolist()
+            track.controls.append(ControlChange(down, 64, 90))
+            track.controls.append(ControlChange(up, 64, 0))
+    return recorded
+
+
+@pytest.fixture(scope="session")
+def recordings(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Recordings of tunes without beats, in three splits."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for number, piece in enumerate(tunes.pieces[:12]):
+        split = ("train", "train", "train", "valid", "train", "test")[number % 6]
+        path = folder / split / f"{number}.mid"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(record(tunes.score(piece), number).dumps_midi())
+    return prepare(str(folder), tmp_path_factory.mktemp("datasets") / "recordings", workers=1)
+
+
+@pytest.fixture(scope="session")
+def recitalist(recordings: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny language model in free time, really trained on `recordings`."""
+    trainer = replace(TINY.trainer, max_steps=60, val_check_interval=30)
+    config = replace(TINY, trainer=trainer)
+    return train(config, recordings, tmp_path_factory.mktemp("checkpoints") / "recital", say=lambda _: None)

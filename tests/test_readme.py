@@ -12,8 +12,9 @@ from musegen.data.dataset import Dataset
 from musegen.music.chord_sequence import parse_chords, placed
 from musegen.music.chord_symbols import put_symbols
 from musegen.music.excerpt import excerpt
+from musegen.music.taps import taps_of
 from musegen.music.writing.midi import write_score
-from tests.played_fixtures import beat, play
+from tests.played_fixtures import beat, play, record
 
 ROOT = Path(__file__).parent.parent
 FEWEST = {"many-devices": 0, "add-an-architecture": 0, "tune": 2}
@@ -57,7 +58,8 @@ def newcomer(
 ) -> Path:
     """What the README's reader has: my_midis/ with twelve tunes, and leads/ with the same and chord symbols;
     corpora/ with folders of two kinds of music; tune.mid and other.mid of ten bars each, and hymn.mid;
-    beats/ of six played beats, beat.mid, and song.mid with drums."""
+    beats/ of six played beats, beat.mid, and song.mid with drums; recordings/ of six tunes with their beats,
+    and takes of a beat, of a recording, and of a rhythm on one key."""
     shutil.copytree(corpora, tmp_path / "corpora")
     for number, piece in enumerate(tunes.pieces[:13]):
         path = tmp_path / "my_midis" / f"{number}.mid" if number else tmp_path / "tune.mid"
@@ -72,6 +74,15 @@ def newcomer(
     write_score(chorales.score(chorales.pieces[0]), tmp_path / "hymn.mid")
     for number in range(6):
         write_score(play(beat(number), number), tmp_path / "beats" / f"{number}.mid")
+        recorded = record(tunes.score(tunes.pieces[number]), number)
+        (tmp_path / "recordings").mkdir(exist_ok=True)
+        (tmp_path / "recordings" / f"{number}.mid").write_bytes(recorded.dumps_midi())
+        (tmp_path / "recordings" / f"{number}_beats.txt").write_text(
+            "".join(f"{0.5 * n}\n" for n in range(4, 20))
+        )
+    write_score(play(beat(7), 7), tmp_path / "take1.mid")
+    (tmp_path / "take2.mid").write_bytes(record(tunes.score(tunes.pieces[7]), 7).dumps_midi())
+    write_score(taps_of(play(beat(8), 8)), tmp_path / "tapped.mid")
     write_score(beat(0), tmp_path / "beat.mid")
     song = excerpt(tunes.score(tunes.pieces[0]), 0, 8)
     song.tracks = [*song.tracks, *beat(1).tracks]

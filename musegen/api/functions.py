@@ -20,4 +20,8 @@ def function_of(checkpoint: Checkpoint, verb: str) -> Callable[..., Any]:
             f"{checkpoint.path.name} is of family {family.name}, not "
             f"{' or '.join(families_that(verb))}: use musegen {family.advice}"
         )
+    if verb == "fill" and checkpoint.config.tokenizer.kind == "free":
+        raise CheckpointError(
+            f"{checkpoint.path.name} is in free time, and there are no bars to fill: use musegen generate"
+        )
     return cast(Callable[..., Any], load(family.verbs[verb]))

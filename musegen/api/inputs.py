@@ -128,6 +128,34 @@ def read_melody(music: Music, melody: str | None) -> MelodyInput:
     return MelodyInput(verbatim, tidy_melody, others if others.tracks else None, pad)
 
 
+def read_taps(music: Music, track: str | None) -> MelodyInput:
+    """The rhythm of some music, of which a kit is made: all its notes, or those of one track, on one key.
+
+    Args:
+        music: a file, a Score or a Piece.
+        track: as of `melody_track`; None: all tracks.
+
+    Raises:
+        ConfigError: the path does not exist, or is a folder.
+        MidiError: the file cannot be read, or has no such track.
+    """
+    from musegen.music.melody import melody_track
+    from musegen.music.taps import taps_of
+
+    raw, repairs = read_raw(music)
+    try:
+        score, _, pad, more = tidy_tracks(raw)
+        if track is not None:
+            score.tracks = [score.tracks[melody_track(score, track).track]]
+    except MidiError as error:
+        raise unreadable(music, error) from error
+    except DataError as error:
+        raise MidiError(f"{label(music)}: {error}; choose the track with ⟨melody⟩") from error
+    if repairs + more:
+        say(f"{label(music)}: {'; '.join(repairs + more)}")
+    return MelodyInput(raw, taps_of(score), None, pad)
+
+
 def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:
     """Say which bars and onsets of some music a model reads in another place.
 
@@ -143,6 +171,8 @@ def say_misfits(what: str, score: Score, tokenizer: Tokenizer) -> None:
     odd = len(fill_odd_bars(score, tokenizer.time_signatures).rests)
     if odd:
         say(f"{what} has {odd} odd bar{'s' * (odd > 1)}: the model reads each with a rest that fills it up")
+    if tokenizer.config.shift:  # onsets off the grid have tokens
+        return
     grid = tokenizer.positions if isinstance(tokenizer, GridTokenizer) else GRID
     off_grid = off_grid_share(score, grid)
     if off_grid > OFF_GRID:

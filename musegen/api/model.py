@@ -10,12 +10,14 @@ from musegen.api.cells import cells_of
 from musegen.api.chord_cells import filled_results
 from musegen.api.functions import function_of
 from musegen.api.gaps import changed_words
+from musegen.api.generated import generated
 from musegen.api.inputs import (
     Music,
     read_clip,
     read_described,
     read_ends,
     read_melody,
+    read_taps,
     say_misfits,
 )
 from musegen.api.measured import likeness, of_interpolation, of_variations
@@ -23,7 +25,6 @@ from musegen.api.piece import Piece, Pieces, numbered
 from musegen.api.scores import read_score_file, taken_results
 from musegen.api.signatures import with_options
 from musegen.api.text import requested_accompaniment
-from musegen.api.wanted import wanted_of
 from musegen.checkpoint.folder import Checkpoint, load_checkpoint
 from musegen.checkpoint.names import find_checkpoint
 from musegen.config.autoencoder import VAEConfig
@@ -46,9 +47,9 @@ from musegen.config.verbs import (
 )
 from musegen.console import say
 from musegen.generation.assemble import join
+from musegen.generation.clip_verbs import as_result
 from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls
-from musegen.generation.from_checkpoint import as_result
 from musegen.generation.guidance import LabelRequest
 from musegen.music.chord_symbols import chord_symbols
 
@@ -60,12 +61,11 @@ if TYPE_CHECKING:
 class Model:
     """A loaded model.
 
-    Its family determines what it can do: "lm" generates pieces and fills gaps; "seq2seq" accompanies; "vae"
-    generates, reconstructs, interpolates and varies clips; "classifier" classifies; "performer" plays scores
-    (humanizes); "frames" generates pieces. Any other method raises a CheckpointError that names the right
-    one. With the same seed, a method returns the same music as its verb on the command line, byte for byte;
-    without one, a random seed is used and stored in the result. Options left out, or None, default to the
-    checkpoint's settings.
+    Its family determines what it can do: "lm" and "frames" generate pieces, "lm" fills gaps too; "seq2seq"
+    accompanies; "vae" generates, reconstructs, interpolates and varies clips; "classifier" classifies;
+    "performer" plays scores (humanizes). Any other method raises a CheckpointError that names the right one.
+    With the same seed, a method returns the same music as its verb on the command line, byte for byte;
+    without one, a random seed is stored in the result. Options left out default to the checkpoint's settings.
     """
 
     checkpoint: Checkpoint
@@ -112,9 +112,7 @@ class Model:
         verb, options, sampling, seed = self._call(
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
-        wanted = wanted_of(options, self.checkpoint, sampling=sampling, seed=seed)
-        written = verb(self.checkpoint, wanted)
-        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
+        pieces = generated(self.checkpoint, verb, options, sampling, seed)
         return pieces if num else self._only(pieces)
 
     @overload
@@ -127,7 +125,7 @@ class Model:
     def accompany(
         self, tune: Music, *, num: int | None = None, **arguments: Unpack[AccompanyArguments]
     ) -> Piece | Pieces:
-        """Generate accompaniments to a melody, which stays unchanged, note for note.
+        """Generate accompaniments to a melody, which stays unchanged, note for note; or a kit for a rhythm.
 
         Args:
             tune: the melody: a file, a Score or a Piece.
@@ -143,7 +141,8 @@ class Model:
         verb, options, sampling, seed = self._call(
             "accompany", AccompanyOptions, {"num": 1 if num is None else num, **arguments}
         )
-        melody = read_melody(tune, options.melody)
+        is_kit = self.checkpoint.config.data.taps
+        melody = (read_taps if is_kit else read_melody)(tune, options.melody)
         say_misfits("the tune", melody.melody, self.checkpoint.tokenizer)
         results = verb(
             self.checkpoint,
@@ -156,7 +155,7 @@ class Model:
         )
         if chord_symbols(melody.verbatim) and any(chord_symbols(each.score) for each in results):
             say("the chord symbols of the tune are replaced by those of the accompaniment")
-        joined = (join(melody.verbatim, each, melody.pad) for each in results)
+        joined = (join(melody.verbatim, each, melody.pad, keeps_tune=not is_kit) for each in results)
         pieces = numbered(joined, seed, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 

@@ -3,13 +3,13 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from musegen.cli.parse import Flag, parse
 from musegen.config.ranges import ONE_UP, setting
-from musegen.config.verbs import GROUP, LABELS, MELODY
+from musegen.config.verbs import BEATS, GROUP, LABELS, MELODY
 from musegen.console import print_json, say
 
 
@@ -38,6 +38,17 @@ class Prepare:
     melody: str | None = setting(None, MELODY)
     """The melody track of every piece, by name, by number from 1, by role (top, piano, ...) or by program
     (program:73). Default: detected."""
+    timing: Literal["grid", "beats", "free"] | None = None
+    """How models write the onsets. grid: rounded to positions in bars. beats: with a shift from the position
+    and a velocity for each note, for music that was played to a metronome or to its beats. free: in steps of
+    10 ms without bars, and the sustain pedal, for recordings. Default: measured and reported."""
+    beats: str | None = setting(None, BEATS, metavar="NAME")
+    """The name of the file of beats beside each recording, one time in seconds per line, and 1 after those
+    that begin a bar: beat_midi.txt, or with * for the name of the recording, "*_beats.txt". The recordings
+    are put on these beats."""
+    kit: Literal["roland"] | None = None
+    """The drum kit that was played: roland maps the pads of Roland kits to General MIDI, hit by hit. Default:
+    the pitches of drums stay as they are."""
     workers: int | None = setting(None, ONE_UP)
     """Number of processes that read files. Default: one per core."""
     limit: int | None = setting(None, ONE_UP)
@@ -55,9 +66,8 @@ def main(argv: list[str]) -> None:
     from musegen.cli.tables import print_facts
     from musegen.data.dataset import dataset_facts
     from musegen.data.prepare import prepare
-    from musegen.data.reports import OFF_GRID
 
-    names = ("split", "group", "labels", "melody", "workers", "limit", "force")
+    names = ("split", "group", "labels", "melody", "timing", "beats", "kit", "workers", "limit", "force")
     options = {name: getattr(arguments, name) for name in names}
     dataset = prepare(arguments.source, arguments.out, **options)
     facts = dataset_facts(dataset)
@@ -66,5 +76,5 @@ def main(argv: list[str]) -> None:
     else:
         print_facts(facts)
         out = shlex.quote(str(arguments.out))
-        family = "performer" if dataset.info["off_grid"] > OFF_GRID else "lm"
+        family = "performer" if dataset.timing == "beats" else "lm"
         say(f"next: musegen train {family} {out} --out {shlex.quote(f'checkpoints/{arguments.out.name}')}")

@@ -17,7 +17,8 @@ Writes: TypeAlias = Literal["pieces", "accompaniments", "clips", "labels", "perf
 GRID_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 """Allowed grid positions per quarter note, all divisors of the ticks per quarter note that are written."""
 BARS_BACK: Check = (lambda bars: all(1 <= bar <= 64 for bar in bars), "numbers of bars from 1 to 64")
-UNSUPPORTED = {"grid": ("velocity", "tempo", "lengths"), "line": ("velocity", "tempo", "lengths", "programs")}
+_EVENTS = ("shift", "tempo", "lengths", "velocity")
+UNSUPPORTED = {"grid": _EVENTS, "line": (*_EVENTS, "programs"), "free": _EVENTS[:3]}
 """Settings of the tokenizer that a kind of tokenizer does not support."""
 HEADS = (1, 2, 4, 8)
 """They divide every width that is tried for a time, see training/budget.py."""
@@ -27,10 +28,10 @@ HEADS = (1, 2, 4, 8)
 class TokenizerConfig(Checked, prefix="tokenizer."):
     """The tokenizer: how music is represented as tokens."""
 
-    kind: Literal["auto", "remi", "grid", "line"] = "auto"
-    """remi: notes as events, for any music. grid: one token per voice and position (pitch, hold or rest), for
-    chorales, quartets and melodies. line: pitch and duration tokens alternate, for clips of a melody. auto:
-    grid for accompaniments in monophonic tracks, line for short clips of a melody, else remi."""
+    kind: Literal["auto", "remi", "free", "grid", "line"] = "auto"
+    """remi: notes as events, for any music. free: the same in steps of 10 ms, for recordings. grid: one token
+    per voice and position, for chorales, quartets and melodies. line: pitch and duration alternate. auto:
+    free as prepared, grid for accompaniments of voices, line for short clips of a melody, else remi."""
     positions: int | None = setting(
         None, (lambda value: value in GRID_POSITIONS, "1, 2, 3, 4, 6, 8, 12, 16 or 24")
     )
@@ -39,8 +40,10 @@ class TokenizerConfig(Checked, prefix="tokenizer."):
     programs: bool | None = None
     """Encode the instrument (program, drums) of each note. Default: only if the dataset has drums or several
     programs."""
-    velocity: bool = False
-    """Encode the velocity of each note."""
+    velocity: bool | None = None
+    """Encode the velocity of each note. Default: only if the dataset was played (see `musegen prepare`)."""
+    shift: bool | None = None
+    """Encode by how much each note is early or late. Default: only if the dataset was played to beats."""
     tempo: bool = False
     """Encode tempo changes."""
     lengths: bool | None = None
@@ -73,6 +76,8 @@ class DataConfig(Checked, prefix="data."):
     accompaniment: tuple[str, ...] = ()
     """The accompaniment tracks, by name, role (bass, piano, guitar, strings, drums, ...) or program, several
     with commas: "bass,piano". Default: all but the melody."""
+    taps: bool = False
+    """Accompaniment models (seq2seq) only: given are the hits of the drums on one key, wanted the drums."""
     chords: bool = False
     """Add a track "chords", made from the chord symbols, or else from a track of block chords."""
     drums: bool = True
@@ -176,9 +181,10 @@ class TrainConfig(Checked):
             raise ConfigError(
                 f"⟨model.cell⟩ mlp is for family seq2seq, and this is family {self.family}: leave it out"
             )
-        if self.fills and self.writes != "accompaniments":
+        if (self.fills or self.data.taps) and self.writes != "accompaniments":
+            name = "holes" if self.fills else "taps"
             raise ConfigError(
-                f"⟨data.holes⟩ is for family seq2seq, and this is family {self.family}: leave it out"
+                f"⟨data.{name}⟩ is for family seq2seq, and this is family {self.family}: leave it out"
             )
         if self.tokenizer.lengths and self.writes != "pieces":
             raise ConfigError(
@@ -265,7 +271,7 @@ class Seq2SeqTrainConfig(TrainConfig):
         if self.is_minibach:
             self._refuse_unfitting()
         holes, data = self.data.holes, self.data
-        others: dict[str, object] = {"data.melody": data.melody, "data.accompaniment": data.accompaniment}
+        others = {f"data.{name}": getattr(data, name) for name in ("melody", "accompaniment", "taps")}
         others |= {"encoder.plan": self.encoder.plan, "tokenizer.tempo": self.tokenizer.tempo}
         for name, value in others.items():
             if self.fills and value:
@@ -325,4 +331,6 @@ class Seq2SeqTrainConfig(TrainConfig):
             raise ConfigError(
                 "⟨encoder.plan⟩ is for event tokens: leave it out, or leave out ⟨tokenizer⟩ grid"
             )
-        return not (voices or self.fills) if self.encoder.plan is None else self.encoder.plan
+        return (
+            not (voices or self.fills or self.data.taps) if self.encoder.plan is None else self.encoder.plan
+        )

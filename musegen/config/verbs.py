@@ -22,6 +22,7 @@ from musegen.errors import ConfigError
 
 MELODY: Check = (lambda value: value.strip() != "", "the name of a track, or its number")
 GROUP: Check = (lambda value: value.strip() != "", "folder, name, or a regular expression")
+BEATS: Check = (lambda value: value.strip() != "" and "/" not in value, "the name of a file, or *_beats.txt")
 LABELS: Check = (lambda value: value.strip() != "", "folders, composer, or a CSV file of lines file,label")
 FROM_BAR: Check = (lambda bar: bar >= 1, "1 or more")
 NUM: Check = (lambda value: 1 <= value <= 100_000, "from 1 to 100000")
@@ -39,6 +40,8 @@ class GenerateOptions(LabelOptions):
 
     bars: int | None = setting(None, (lambda value: 1 <= value <= 10_000, "from 1 to 10000"))
     """Number of new bars per piece. Default: 16; a clip model (VAE) has a fixed number."""
+    seconds: float | None = setting(None, (lambda value: 1 <= value <= 3600, "from 1 to 3600"))
+    """Length of new music, for models in free time, which have no bars. Default: 30."""
     num: int = setting(1, NUM)
     """Number of pieces."""
     prompt: Any = field(default=None, metadata={"typed": Path})
@@ -88,6 +91,7 @@ class GenerateArguments(LabelArguments, total=False):
     """`GenerateOptions` without `num`, as keyword arguments of `Model.generate`."""
 
     bars: int | None
+    seconds: float | None
     prompt: Any
     seed: int | None
     time_signature: str | None

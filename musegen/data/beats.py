@@ -25,7 +25,7 @@ def warn_of_beats(pieces: Sequence[IndexEntry], sources: Sequence[Source], *, is
         )
     first = sources[0].content
     files = sorted(first.parent.glob("*beat*.txt")) if isinstance(first, Path) else []
-    if files and (count or is_played):
+    if files and sources[0].beats is None and (count or is_played):
         names = ", ".join(file.name for file in files[:2])
-        found.append(f"files of beats beside the music are not read ({names}): quantise it to them first")
+        found.append(f"files of beats beside the music are not read ({names}): name them with ⟨beats⟩")
     return found

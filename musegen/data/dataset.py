@@ -98,6 +98,11 @@ class Dataset:
         """Number of pieces with several tracks of which one is the melody."""
         return sum(piece.melody >= 0 and piece.melody_how != "only track" for piece in self.pieces)
 
+    @property
+    def timing(self) -> str:
+        """How models write its onsets, see `data/timing.py`; older datasets have grids."""
+        return str(self.info.get("timing", "grid"))
+
     def cache(self, what: str, recipe: list[Any]) -> Path:
         """The cache folder of a derived object, keyed by its recipe so that a stale one is never read."""
         key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]

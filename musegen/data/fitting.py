@@ -11,7 +11,7 @@ from musegen.data.dataset import Dataset
 from musegen.data.left_out import in_words
 from musegen.data.selection import select, tracks_there
 from musegen.errors import DataError, MusegenError, attempt
-from musegen.tokenizers import GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
+from musegen.tokenizers import FreeTokenizer, GridTokenizer, LineTokenizer, Part, RemiTokenizer, Tokenizer
 from musegen.tokenizers.grid import MAX_VOICES, UNNAMED
 
 GRIDS = (4, 8, 12, 24)
@@ -29,6 +29,7 @@ def fit_tokenizer(
     fills: bool = False,
     lines: bool = False,
     names: bool = True,
+    played: bool = False,
 ) -> Tokenizer:
     """A tokenizer that knows the metres of a dataset, with programs or voices if the view needs them.
 
@@ -40,6 +41,9 @@ def fit_tokenizer(
         fills: several voices are on a grid by default, as accompaniments are.
         lines: use a line tokenizer by default, for clips of melodies.
         names: tell tracks of one program apart by their names; then music with others cannot be encoded.
+        played: write how notes are played, by default, if the dataset was played to beats.
+
+    Datasets in free time have tokens of their own.
 
     Raises:
         DataError: no piece has the requested tracks.
@@ -47,6 +51,9 @@ def fit_tokenizer(
     known = {metre for piece in dataset.pieces for metre in piece.time_signatures}
     metres = [(int(n), int(d)) for n, d in (metre.split("/") for metre in sorted(known))]
     scores = _selected(dataset, data or DataConfig(), pairs=pairs)
+    if config.kind == "free" or (config.kind == "auto" and dataset.timing == "free"):
+        found = {-1 if t.is_drum else t.program for score in scores for t in score.tracks}
+        return FreeTokenizer.build(config, time_signatures=metres, programs=sorted(found))
     if config.kind == "line" or lines:
         return LineTokenizer.build(config, time_signatures=metres)
     parts = shared_parts(scores) if names else []
@@ -57,6 +64,9 @@ def fit_tokenizer(
     if config.kind == "grid":
         config = replace(config, positions=config.positions or _fit_positions(scores))
         return GridTokenizer.build(config, time_signatures=metres, parts=parts or _voices(scores))
+    if played and dataset.timing == "beats":
+        velocity, shift = (True if each is None else each for each in (config.velocity, config.shift))
+        config = replace(config, velocity=velocity, shift=shift)
     programs = {-1 if t.is_drum else t.program for score in scores for t in score.tracks}
     if data is not None and data.tracks == "melody" and not pairs:
         programs = set()

@@ -24,9 +24,11 @@ def origin_of(source: Path, sources: Sequence[Source], dataset: Path, split: Pat
 def sources_sha256(sources: Sequence[Source], split: Path | None = None) -> str:
     """The hash of all that a dataset is prepared from: names and bytes of its files, and the options used."""
     digest = hashlib.sha256(split.read_bytes() if split else b"")
-    for name, content, melody in sources:
+    for name, content, melody, *played in sources:
         assert isinstance(content, Path)
         digest.update(f"\0{name}\0{melody or ''}\0".encode(errors="surrogateescape"))
+        if any(played):
+            digest.update(repr(played).encode())
         if content.is_file():  # a pipe with the name of a file is rejected when it is read
             with suppress(OSError), content.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())

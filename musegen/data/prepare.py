@@ -1,27 +1,24 @@
 """Music files -> a dataset folder: files are checked, metres tidied, duplicates dropped, pieces split."""
 
-import hashlib
 import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, Unpack
 
 from musegen import __version__
-from musegen.console import progress, say
+from musegen.console import say
 from musegen.data.beats import warn_of_beats
 from musegen.data.corpora import CORPORA, corpus_files
-from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, IndexEntry, label_counts
+from musegen.data.dataset import FORMAT_VERSION, SPLITS, Dataset, label_counts
 from musegen.data.groups import Grouping, group_keys, group_pieces
 from musegen.data.labels import kind_of, source_labels
 from musegen.data.origin import origin_of
-from musegen.data.pool import parallel
+from musegen.data.read_pieces import ReadSummary, read_pieces
 from musegen.data.reports import (
-    OFF_GRID,
     describe_groups,
     group_facts,
     nothing_usable,
@@ -29,19 +26,13 @@ from musegen.data.reports import (
     repair_counts,
     warnings,
 )
-from musegen.data.sources import ReadPiece, Source, find_sources, read_source, single_pieces
+from musegen.data.sources import Source, find_sources, single_pieces
 from musegen.data.splits import read_split, split_by_content, split_by_file, split_by_folders, split_by_names
-from musegen.data.versions import Runs
+from musegen.data.timing import Played, check_played, describe_timing
 from musegen.errors import ConfigError, DataError
 from musegen.files import umask, write_atomic, write_json
-from musegen.music.reading.sandbox import Died
 
 VERDICTS = ("used", "repaired", "duplicate", "rejected")
-ORDINARY = (
-    "pickup filled up with a rest", "grace notes dropped", "chord symbols kept, not sounded",
-    "tremolos played as plain notes",
-)  # fmt: skip
-"""Repairs that do not indicate a fault in the file."""
 BY = ("name", "number", "program", "role")
 HOW = {
     "file": "by the given file",
@@ -50,21 +41,6 @@ HOW = {
     "content": "by content",
 }
 """Descriptions of how the pieces were split."""
-
-
-class ReadSummary(NamedTuple):
-    """The result of reading the sources."""
-
-    pieces: list[IndexEntry]
-    """The pieces that are kept, named by their whole path, without a split."""
-    audit: list[dict[str, Any]]
-    """A line of audit.jsonl per piece, and per file that cannot be read."""
-    sha256: str
-    """Of scores.bin."""
-    off_grid: float
-    """Share of the onsets, 0 to 1."""
-    runs: list[Runs]
-    """Of each piece, see `melodic_runs`."""
 
 
 def prepare(
@@ -78,6 +54,7 @@ def prepare(
     workers: int | None = None,
     limit: int | None = None,
     force: bool = False,
+    **played: Unpack[Played],
 ) -> Dataset:
     """Make the dataset folder `out` of `source`, whole or not at all; warnings go to stderr.
 
@@ -93,6 +70,7 @@ def prepare(
         workers: number of processes; None: all cores; the result does not depend on it.
         limit: only the first `limit` files.
         force: replace a dataset at `out`.
+        **played: see `Played`.
 
     Raises:
         ConfigError: `out` exists and `force` is not set, `limit` or `workers` is below 1, or `group` groups
@@ -101,13 +79,14 @@ def prepare(
         OSError: `out` cannot be written.
     """
     _check(out, split, workers, limit, force=force)
+    check_played(played)
     corpus, origin = (source if source in CORPORA and not Path(source).exists() else ""), None
     if corpus:
         given = _given_split(corpus, [], split, group)
         files = corpus_files(source, workers=workers, limit=limit)
-        sources = [Source(f.source, f, melody) for f in files]
+        sources = [Source(f.source, f, melody, **played) for f in files]
     else:
-        found = find_sources(Path(source), melody)[:limit]
+        found = [each._replace(**played) for each in find_sources(Path(source), melody)[:limit]]
         origin = origin_of(Path(source), found, out, split)
         sources = list(single_pieces(found))
         given = _given_split("", [s.name for s in sources], split, group)
@@ -118,13 +97,9 @@ def prepare(
     try:
         info = _build(building, out.name, corpus, sources, own_labels, given, split, group, workers)
         write_json(building / "dataset.json", info | ({"origin": origin} if origin else {}))
-        building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
         _put_in_place(building, out)
     except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        for folder in new_folders:  # the innermost first
-            with suppress(OSError):
-                folder.rmdir()
+        _remove(building, new_folders)
         raise
     return Dataset.open(out)
 
@@ -165,8 +140,17 @@ def _check(out: Path, split: Path | None, workers: int | None, limit: int | None
         raise ConfigError(f"{out} is not a dataset and is not replaced; choose another ⟨out⟩")
 
 
+def _remove(building: Path, new_folders: list[Path]) -> None:
+    """Remove what was written, and the folders that were made for it, the innermost first."""
+    shutil.rmtree(building, ignore_errors=True)
+    for folder in new_folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def _put_in_place(building: Path, out: Path) -> None:
     """Rename `building` to `out`; an existing dataset is removed only after that."""
+    building.chmod(0o777 & ~umask())  # mkdtemp makes private folders; ours are ordinary ones
     if not out.exists():
         building.replace(out)
         return
@@ -237,8 +221,7 @@ def _build(
 ) -> dict[str, Any]:
     """Write the files of a dataset into `folder`, except dataset.json, whose content is returned."""
     drop_duplicates = given == "content" or (given == "corpus" and bool(CORPORA[corpus].others))
-    with (folder / "scores.bin").open("wb") as file:
-        summary = _read_pieces(sources, workers, file, drop_duplicates=drop_duplicates)
+    summary = read_pieces(sources, folder / "scores.bin", workers=workers, drop_duplicates=drop_duplicates)
     if not summary.pieces:
         raise DataError(nothing_usable(summary.audit))
     how, splits, grouping = _split(summary, corpus, given, split, group)
@@ -247,8 +230,8 @@ def _build(
         replace(piece, name=title, split=part, labels=labels.get(piece.name, {}))
         for piece, title, part in zip(summary.pieces, _short_names(names), splits, strict=True)
     ]
-    messages = warnings(pieces, how, summary.off_grid, grouping)
-    messages += warn_of_beats(pieces, sources, is_played=summary.off_grid > OFF_GRID)
+    messages = warnings(pieces, how, summary.off_grid, summary.timing, grouping)
+    messages += warn_of_beats(pieces, sources, is_played=summary.timing != "grid")
     _write_lines(folder / "index.jsonl", [p.line() for p in pieces])
     _write_lines(folder / "audit.jsonl", summary.audit)
     melodies = dict(Counter(p.melody_how for p in pieces).most_common())
@@ -270,13 +253,16 @@ def _build(
         "seed": None,  # nothing is random: the split follows from the content
         "melody": melodies,
         "off_grid": round(summary.off_grid, 4),
+        "beat_strength": round(summary.beat_strength, 4),
+        "timing": summary.timing,
         "licence": CORPORA[corpus].licence if corpus else "as the source files",
         "warnings": messages,
         "sha256": summary.sha256,
         **label_counts(pieces),
     }
     grouped = describe_groups(pieces, grouping, group) if how == "content" else []
-    for line in [*(f"warning: {w}" for w in messages), *grouped, *_counts(info)]:
+    played = describe_timing(summary.timing, summary.off_grid)
+    for line in [*(f"warning: {w}" for w in messages), *played, *grouped, *_counts(info)]:
         say(line)
     return info
 
@@ -286,42 +272,6 @@ def _counts(info: dict[str, Any]) -> list[str]:
     melodies = ", ".join(f"{n} {'by ' + h if h in BY else h}" for h, n in info["melody"].items())
     splits = ", ".join(f"{count} {name}" for name, count in info["splits"].items())
     return [f"split {HOW[info['split_by']]}: {splits}", f"melody: {melodies}"]
-
-
-def _read_pieces(
-    sources: list[Source], workers: int | None, scores: BinaryIO, *, drop_duplicates: bool
-) -> ReadSummary:
-    """Read the sources, in order, and append the MIDI of the pieces that are kept to the file `scores`."""
-    pieces: list[IndexEntry] = []
-    audit: list[dict[str, Any]] = []
-    first: dict[str, str] = {}
-    runs: list[Runs] = []
-    digest, off_grid = hashlib.sha256(), 0.0
-    for read in _read_all(sources, workers):
-        verdict, reason, piece = "used", read.reason, read.piece
-        if piece is None:
-            verdict = "rejected"
-        elif drop_duplicates and piece.fingerprint in first:
-            verdict, reason = "duplicate", f"the same music as {first[piece.fingerprint]}"
-        else:
-            first.setdefault(piece.fingerprint, read.source)
-            if any(not repair.endswith(ORDINARY) for repair in read.repairs):
-                verdict = "repaired"
-            pieces.append(replace(piece, offset=scores.tell()))
-            runs.append(read.runs)
-            scores.write(read.data)
-            digest.update(read.data)
-            off_grid += read.off_grid * piece.notes
-        facts = {"path": read.source, "verdict": verdict, "reason": reason}
-        audit.append(facts | {"notes": piece.notes if piece else 0, "repairs": list(read.repairs)})
-    off_grid /= max(1, sum(p.notes for p in pieces))
-    return ReadSummary(pieces, audit, digest.hexdigest(), off_grid, runs)
-
-
-def _read_all(sources: list[Source], workers: int | None) -> Iterator[ReadPiece]:
-    results = parallel(read_source, sources, workers=workers)
-    for source, result in zip(sources, progress(results, len(sources), "reading"), strict=True):
-        yield ReadPiece(source.name, result.reason) if isinstance(result, Died) else result
 
 
 def _short_names(sources: list[str]) -> list[str]:

@@ -6,9 +6,7 @@ from typing import Any
 
 from musegen.data.dataset import SPLITS, IndexEntry
 from musegen.data.groups import Grouping, leaks
-
-OFF_GRID = 0.1
-"""With a larger share of onsets off the grid, the music was performed, not notated."""
+from musegen.data.timing import OFF_GRID, Timing
 
 DOUBTS = {
     "uncertain": "another track is about as likely",
@@ -17,13 +15,23 @@ DOUBTS = {
 """Why a detected melody is in doubt, by `IndexEntry.melody_how`."""
 
 
-def warnings(pieces: list[IndexEntry], how: str, off_grid: float, grouping: Grouping) -> list[str]:
-    """Warnings about a dataset, from its pieces, how they were split, the share off the grid, and groups."""
+def warnings(
+    pieces: list[IndexEntry], how: str, off_grid: float, timing: Timing, grouping: Grouping
+) -> list[str]:
+    """Warnings about a dataset.
+
+    Args:
+        pieces: of it.
+        how: they were split.
+        off_grid: the share of the onsets off the grid.
+        timing: how models write the onsets.
+        grouping: of the pieces.
+    """
     found = []
-    if off_grid > OFF_GRID:
+    if off_grid > OFF_GRID and timing == "grid":
         found.append(
             f"{off_grid:.0%} of the onsets lie off the grid: this is performance timing, not notation; "
-            "models of bars and beats need quantised music, and a performer learns from it"
+            "models of bars and beats round it; ⟨timing⟩ beats or free keeps it"
         )
     if how == "content":
         found += _few_groups(pieces, grouping)

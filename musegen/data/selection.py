@@ -15,6 +15,7 @@ from musegen.music.chord_track import with_chord_track
 from musegen.music.melody import melody_track, skyline
 from musegen.music.odd_bars import Metre, fill_odd_bars
 from musegen.music.roles import fits, listed, track_role
+from musegen.music.taps import taps_of
 from musegen.tokenizers import GridTokenizer, Kind, Tokenizer, WholeTokenizer
 from musegen.tokenizers.tables import Ints
 
@@ -78,6 +79,9 @@ def select_tracks(
     if not pairs and config.tracks == "all":
         kept = [track for track in score.tracks if config.drums or not track.is_drum]
         return Selected(_with_tracks(score, kept, "no track but drums"), None, rests)
+    if pairs and config.taps:
+        drums = _with_tracks(score, [track for track in score.tracks if track.is_drum], "no drums")
+        return Selected(drums, taps_of(drums), rests)
     melody = _melody(score, piece, config.melody)
     alone = _with_tracks(score, [score.tracks[melody]], "no melody track")
     if not pairs:

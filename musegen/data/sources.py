@@ -11,9 +11,13 @@ from symusic import Score
 
 from musegen.data.corpora import CorpusFile
 from musegen.data.dataset import IndexEntry
+from musegen.data.timing import Timing
 from musegen.data.versions import NO_RUNS, Runs, melodic_runs
 from musegen.errors import DataError, MidiError
-from musegen.music.fingerprint import fingerprint, off_grid_share
+from musegen.music.beats import on_beats, read_beats
+from musegen.music.fingerprint import beat_strength, fingerprint, off_grid_share
+from musegen.music.free_time import in_free_time
+from musegen.music.kits import to_general_midi
 from musegen.music.melody import melody_track
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import lasting_metres
@@ -32,6 +36,12 @@ class Source(NamedTuple):
     """A path, a piece of a corpus, or the text of one of several tunes of an ABC file."""
     melody: str | None
     """The melody track, as named by the user."""
+    kit: str | None = None
+    """The drum kit, one of `music.kits.KITS`; None: pitches stay."""
+    beats: str | None = None
+    """The name of the file of its beats beside it, in which * stands for its own name; None: it has none."""
+    timing: Timing | None = None
+    """How models write it, as named by the user; "free" time is kept in the form of `music.free_time`."""
 
 
 class ReadPiece(NamedTuple):
@@ -48,6 +58,8 @@ class ReadPiece(NamedTuple):
     """Its entry in the index, named by its source; split and offset are filled in later."""
     off_grid: float = 0.0
     """Share of the onsets off the grid, 0 to 1."""
+    beat_strength: float = 1.0
+    """See `music.fingerprint`."""
     runs: Runs = NO_RUNS
     """See `melodic_runs`."""
 
@@ -87,7 +99,9 @@ def single_pieces(sources: Iterable[Source]) -> Iterator[Source]:
         if len(tunes) < 2:
             yield source
         else:
-            yield from (Source(f"{source.name}#{n}", t, source.melody) for n, t in enumerate(tunes, start=1))
+            yield from (
+                source._replace(name=f"{source.name}#{n}", content=t) for n, t in enumerate(tunes, start=1)
+            )
 
 
 def read_source(source: Source) -> ReadPiece:
@@ -100,11 +114,31 @@ def read_source(source: Source) -> ReadPiece:
             raw, repairs = parse_midi(content.data)[0], content.repairs
         else:
             raw, repairs = read_tune(content) if isinstance(content, str) else read_piece(content)
-        return described(source.name, raw, repairs, source.melody)
+        if source.beats is not None:
+            raw = on_beats(raw, read_beats(beats_file(content, source.beats)))
+        if source.kit is not None:
+            raw, more = to_general_midi(raw, source.kit)
+            repairs = [*repairs, *more]
+        if source.timing != "free":
+            return described(source.name, raw, repairs, source.melody)
+        free, more = in_free_time(raw)
+        found = described(source.name, free, [*repairs, *more], source.melody)
+        return found._replace(off_grid=off_grid_share(raw), beat_strength=beat_strength(raw))
     except MidiError as error:
         return ReadPiece(source.name, str(error))
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
         return ReadPiece(source.name, f"unreadable: {type(error).__name__}: {error}")
+
+
+def beats_file(music: object, name: str) -> Path:
+    """The file of beats beside a file of music, by its name or a pattern.
+
+    Raises:
+        MidiError: the music is in no file of its own.
+    """
+    if not isinstance(music, Path):
+        raise MidiError("no file of beats beside it: it is not in a file of its own")
+    return music.parent / name.replace("*", music.stem)
 
 
 def described(name: str, raw: Score, repairs: list[str], requested: str | None = None) -> ReadPiece:
@@ -142,4 +176,13 @@ def described(name: str, raw: Score, repairs: list[str], requested: str | None =
         offset=0,
         size=len(data),
     )
-    return ReadPiece(name, "", (*repairs, *more), data, piece, off_grid_share(score), melodic_runs(score))
+    return ReadPiece(
+        name,
+        "",
+        (*repairs, *more),
+        data,
+        piece,
+        off_grid_share(score),
+        beat_strength(score),
+        melodic_runs(score),
+    )

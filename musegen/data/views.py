@@ -31,7 +31,7 @@ from musegen.tokenizers import (
     melody_tokenizer,
     whole_tokenizer,
 )
-from musegen.tokenizers.tables import Ints
+from musegen.tokenizers.tables import PEDAL, Ints
 
 CHUNK_PIECES = 256
 """Pieces encoded at once: faster if they are short."""
@@ -112,7 +112,7 @@ def token_view(
     """
     data, tokenizer = data or DataConfig(), whole_tokenizer(tokenizer)
     selection = [data.tracks, data.melody, data.accompaniment, data.drums, pairs, *["chords"] * data.chords]
-    selection += ["lossy"] * lossy
+    selection += ["lossy"] * lossy + ["taps"] * data.taps
     recipe = [5, dataset.sha256, tokenizer.to_dict(), selection, [p.melody for p in dataset.pieces]]
     folder = dataset.cache("view", recipe)
     if not (folder / "view.json").is_file():
@@ -186,6 +186,8 @@ def _build(
         # Drums that are not in the stream are not predicted, so they are not counted.
         encoded_tracks = [t for t in score.tracks if has_drums or not t.is_drum]
         notes.append(sum(len(track.notes) for track in encoded_tracks))
+        if tokenizer.tables.has_pedal:
+            notes[-1] -= int((tokenizer.tables.is_drum[piece.stream] == PEDAL).sum())
         if lossy and tokenizer.tables.voices:
             kept_notes = int((tokenizer.tables.kind[piece.stream] == Kind.PITCH).sum())
             too_fine, notes[-1] = too_fine + notes[-1] - kept_notes, kept_notes

@@ -9,7 +9,8 @@ from symusic.core import ScoreTick
 from musegen.config.autoencoder import VAETrainConfig
 from musegen.data.novelty import NoveltyIndex, copied
 from musegen.evaluation.clip_sets import ClipSet
-from musegen.generation.from_checkpoint import Wanted, generate_clips
+from musegen.generation.clip_verbs import generate_clips
+from musegen.generation.from_checkpoint import Wanted
 from musegen.generation.latent import latent_of
 from musegen.metrics.lines import intervals
 from musegen.music.notes import note_arrays

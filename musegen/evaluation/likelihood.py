@@ -25,7 +25,7 @@ from musegen.tokenizers.chord_plan import UNKNOWN, stream_plan
 from musegen.tokenizers.tables import TICKS_PER_QUARTER
 
 BATCH_TOKENS = 16384
-PERFORMANCE = (Kind.TEMPO, Kind.VELOCITY)
+PERFORMANCE = (Kind.TEMPO, Kind.VELOCITY, Kind.SHIFT)
 """Kinds of token that not every model has; figures without them can be compared with those of any model."""
 WITHOUT = "without_velocity_and_tempo"
 """The figures without the tokens of `PERFORMANCE`."""

@@ -10,7 +10,8 @@ from musegen.generation.engine import Stream
 from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.music.chord_symbols import chord_symbols, put_symbols
 from musegen.music.metre import Change, bar_ticks, metre_changes, metres_at
-from musegen.tokenizers import Kind, Tokenizer
+from musegen.tokenizers import FreeTokenizer, Kind, Tokenizer
+from musegen.tokenizers.holes import with_notes
 
 
 def to_result(stream: Stream, tokenizer: Tokenizer, bars: int, ticks_per_quarter: int = 480) -> Result:
@@ -34,8 +35,10 @@ def to_piece(
         result = to_result(stream, tokenizer, bars, ticks_per_quarter)
         set_tempo_and_program(result.score, result.ids, tokenizer, request, defaults)
         return result
-    result = to_result(stream, tokenizer, bars, prompt.score.ticks_per_quarter)
-    return replace(result, score=_append_bars(prompt, result.score, tokenizer, request))
+    new = with_notes(np.array(stream.ids), tokenizer.tables, np.arange(len(stream.ids)) >= len(prompt.ids))
+    result = to_result(stream._replace(ids=new.tolist()), tokenizer, bars, prompt.score.ticks_per_quarter)
+    score = _append_bars(prompt, result.score, tokenizer, request)
+    return replace(result, score=score, ids=stream.ids)
 
 
 def _trim(score: ScoreTick, bars: int) -> None:
@@ -77,15 +80,17 @@ def _append_bars(start: Prompt, whole: ScoreTick, tokenizer: Tokenizer, request:
     """The prompt unchanged, followed by the new bars of the decoded stream."""
     assert start.score is not None
     prompt, result = start.score, start.score.copy()
-    seam, line = int(bar_ticks(prompt)[start.bars]), int(bar_ticks(whole)[start.bars])
+    is_free = isinstance(tokenizer, FreeTokenizer)  # it goes on within a bar
+    seam, line = (0 if is_free else int(bar_ticks(each)[start.bars]) for each in (prompt, whole))
     targets = _target_tracks(result, start.line, tokenizer, request)
     for track in whole.tracks:
         columns = track.notes.numpy()
-        new = columns["time"] >= line
+        onsets = np.maximum(columns["time"], line) if tokenizer.config.shift else columns["time"]
+        new = (onsets >= line) | (not tokenizer.tables.voices)  # of events there are no others
         if not new.any():
             continue
         fields = {name: np.asarray(values)[new] for name, values in columns.items()}
-        fields["time"] = fields["time"] + (seam - line)
+        fields["time"] = onsets[new] + (seam - line)
         number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
         if number not in targets:
             program = track.program if tokenizer.config.programs else max(request.program or 0, 0)
@@ -93,7 +98,7 @@ def _append_bars(start: Prompt, whole: ScoreTick, tokenizer: Tokenizer, request:
             result.tracks.append(Track("Continuation", program, is_drum, ttype="Tick"))
             targets[number] = result.tracks[-1]
         targets[number].notes.extend(Note.from_numpy(**fields))
-    (before,), (after,) = metres_at(prompt, np.array([seam - 1])), metres_at(whole, np.array([line]))
+    (before,), (after,) = metres_at(prompt, np.array([max(0, seam - 1)])), metres_at(whole, np.array([line]))
     later = [change for change in metre_changes(whole) if change.time > line]
     if after != before:
         later.insert(0, Change(line, *after))
@@ -118,16 +123,20 @@ def _target_tracks(
     return {0: melodic[0]} if single else {}
 
 
-def join(tune: ScoreTick, result: Result, pad: int) -> Result:
+def join(tune: ScoreTick, result: Result, pad: int, *, keeps_tune: bool = True) -> Result:
     """The user's tune, tempo and metre included, with an accompaniment that was made for its tidy copy.
 
     Args:
         tune: on its only track.
         result: the accompaniment alone, in the same ticks per quarter note.
         pad: ticks by which the accompaniment begins before tick 0 of the tune.
+        keeps_tune: False for a rhythm that was tapped, in place of which the accompaniment comes.
     """
     score = tune.copy()
-    score.tracks[0].name = score.tracks[0].name or "Melody"
+    if keeps_tune:
+        score.tracks[0].name = score.tracks[0].name or "Melody"
+    else:
+        score.tracks = []
     if not len(score.time_signatures):  # a file may have no time signature; its tidy copy has one
         score.time_signatures = list(result.score.time_signatures)
     if not len(score.tempos):
@@ -145,4 +154,4 @@ def join(tune: ScoreTick, result: Result, pad: int) -> Result:
             score.tracks.append(track)
     if symbols := chord_symbols(result.score):
         put_symbols(score, [(max(0, time - pad), symbol) for time, symbol in symbols])
-    return replace(result, score=score, user_tracks=(0,))
+    return replace(result, score=score, user_tracks=(0,) if keeps_tune else ())

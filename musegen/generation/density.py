@@ -115,7 +115,7 @@ class DensityGuide:
         metres = np.array(metre_ids, np.int64)
         self._ticks, self._positions = tables.position_ticks[metres], tables.bar_positions[metres]
         self._lines = np.append(0, np.cumsum(self._ticks * self._positions))
-        self._before_duration = Kind.VELOCITY if len(tables.ids(Kind.VELOCITY)) else Kind.PITCH
+        self._before_duration = tables.note_kinds[-2]
         steps = self._steps(given)
         chords = np.count_nonzero(steps == 0)
         self._is_line = bool(not tables.has_programs and chords <= CHORDS * len(steps))

@@ -24,8 +24,8 @@ from musegen.music.rolls import KEYS, LOWEST, Roll, put_roll, roll_of
 
 TICKS = 480
 """Per quarter note, of music without a prompt."""
-TOKENS_ONLY = ("top_k", "top_p", "min_p", "min_p_new", "diatonic", "precision")
-"""Settings for sampling one token at a time."""
+FRAMES_TOO = ("temperature", "compiled")
+"""Settings that are not for sampling one token at a time only."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,11 @@ def _refuse(name: str, wanted: Wanted, sampling: SamplingOptions) -> None:
         raise ConfigError(
             f"⟨key⟩ is for models that write tokens, and {name} writes frames: restrict them with ⟨scale⟩"
         )
+    wanted.labels.found((), name)
     if wanted.candidates:
         raise ConfigError(f"⟨candidates⟩ is for language models, and {name} writes frames: leave it out")
     for each in fields(sampling):
-        if each.name in TOKENS_ONLY and getattr(sampling, each.name) != each.default:
+        if each.name not in FRAMES_TOO and getattr(sampling, each.name) != each.default:
             raise ConfigError(
                 f"⟨{each.name.replace('_', '-')}⟩ is for models that sample one token at a time, and {name} "
                 "samples whole frames: leave it out; ⟨temperature⟩ is for both"

@@ -4,14 +4,11 @@ This is decided here once, for the Python API and the command line, for evaluati
 training. Each function is a verb of a family: see `families.py`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from symusic.core import ScoreTick
 
 from musegen.checkpoint.folder import Checkpoint
-from musegen.config.autoencoder import VAEConfig, VAETrainConfig
 from musegen.config.options import SamplingOptions
 from musegen.data.novelty import NoveltyIndex
 from musegen.data.typical import typical
@@ -20,34 +17,26 @@ from musegen.generation.accompany import Accompaniment, accompany
 from musegen.generation.accompany_holes import accompany_holes
 from musegen.generation.backends import machine_of
 from musegen.generation.chorded import with_chords
-from musegen.generation.clips import Clip
 from musegen.generation.fill import Controls, Filled, fill
 from musegen.generation.fill_holes import fill_holes
 from musegen.generation.guidance import LabelRequest
-from musegen.generation.interpolate import Interpolation, Route, interpolate_clips
-from musegen.generation.latent import ClipDecoder, latent_of, sample_clips
 from musegen.generation.pieces import generate
 from musegen.generation.rejection import (
     CANDIDATES,
     Filter,
     Rejection,
-    accept_all,
     best_candidates,
     in_key,
     novel,
 )
 from musegen.generation.request import Request, Result, TrainingDefaults
-from musegen.generation.sampling import RowStreams
-from musegen.generation.vary import vary_clip
 from musegen.music.gaps import Gapped
 from musegen.music.melody import melody_track
-from musegen.tokenizers import whole_tokenizer
+from musegen.tokenizers import FreeTokenizer, whole_tokenizer
 from musegen.tokenizers.label_ids import key_label
 
 BARS = 16
 """Default length of a piece."""
-AMOUNT, VARIATIONS = 0.3, 4
-"""Default amount and number of variations."""
 NO_LABELS = LabelRequest()
 
 
@@ -115,16 +104,17 @@ def generate_pieces(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
             f"⟨prior⟩ is for clip models (VAEs), and {checkpoint.path.name} writes pieces: leave it out"
         )
     tokenizer, data = checkpoint.tokenizer, checkpoint.data
-    settings = _settings(checkpoint, wanted.sampling, wanted.pitches)
+    settings = settings_of(checkpoint, wanted.sampling, wanted.pitches)
     labels = wanted.labels.found(
         checkpoint.config.model.labels, checkpoint.path.name, wanted.key and key_label(*wanted.key)
     )
     machine = machine_of(checkpoint, settings.precision, labels, wanted.labels.guidance)
     request, words = wanted.request(wanted.bars or BARS), list[str]()
-    count, tables = wanted.candidates or CANDIDATES, whole_tokenizer(tokenizer).tables
+    is_free = isinstance(tokenizer, FreeTokenizer)  # cut anywhere, and its segments are no bars
+    tables, count = whole_tokenizer(tokenizer).tables, 1 if is_free else wanted.candidates or CANDIDATES
     is_typical = typical(data.get("typical", {}), tables, request.bars) if count > 1 else None
     if wanted.key is None:
-        share = data.get("ends_on_tonic", 0.0) if wanted.ends else 0.0
+        share = data.get("ends_on_tonic", 0.0) if wanted.ends and not is_free else 0.0
         accept = best_candidates(count, share=share, is_typical=is_typical)
     else:
         tonic, mode = wanted.key
@@ -170,7 +160,7 @@ def fill_piece(
     seed: int = 0,
 ) -> list[Filled]:
     """New music in the gaps of a piece, the best first; see `fill` and `fill_holes`."""
-    settings, config = _settings(checkpoint, sampling, None), checkpoint.config
+    settings, config = settings_of(checkpoint, sampling, None), checkpoint.config
     found = labels.found(config.model.labels, checkpoint.path.name)
     filled = (fill_holes if config.fills else fill)(
         machine_of(checkpoint, settings.precision, found, labels.guidance),
@@ -192,59 +182,6 @@ def line_of(checkpoint: Checkpoint, prompt: ScoreTick) -> int | None:
     return melody_track(prompt).track if checkpoint.is_line and is_pitched else None
 
 
-def generate_clips(checkpoint: Checkpoint, wanted: Wanted) -> Generated:
-    """New clips of a VAE.
-
-    Raises:
-        ConfigError: the model cannot do what is requested, or too few clips are accepted.
-        MusegenError: a clip did not end.
-    """
-    name, config = checkpoint.path.name, cast(VAETrainConfig, checkpoint.config)
-    settings = config.model
-    if wanted.prior and not config.is_variational:
-        raise ConfigError(
-            f"⟨prior⟩ is for variational autoencoders: {name} is trained with ⟨latent.kind⟩ "
-            f"{config.latent.kind}, which has no prior; leave it out"
-        )
-    if wanted.prompt is not None:
-        raise ConfigError(f"⟨prompt⟩: {name} continues no music; for clips like one of yours: musegen vary")
-    if wanted.bars not in (None, settings.clip_bars):
-        raise ConfigError(
-            f"⟨bars⟩ is {wanted.bars}, and {name} writes clips of {settings.clip_bars} bars: leave it out"
-        )
-    wanted.labels.found((), name)
-    if wanted.candidates:
-        raise ConfigError(
-            f"⟨candidates⟩ is for models that write pieces, and {name} writes clips: leave it out"
-        )
-    if wanted.key:
-        raise ConfigError(
-            "⟨key⟩ is for models that write pieces: clips end anywhere; restrict the notes with ⟨scale⟩"
-        )
-    request, words = wanted.request(settings.clip_bars), list[str]()
-    if not config.is_variational:
-        words.append(
-            f"{name} has no prior: points are sampled from Gaussians fitted to the codes of training clips"
-        )
-    rejection = Rejection(wanted.rejecting_copies(accept_all, request.bars, words)(wanted.num, wanted.seed))
-    sampling = _settings(checkpoint, wanted.sampling, wanted.pitches)
-    machine = machine_of(checkpoint, sampling.precision)
-    while rejection.wanted:
-        num, seed = rejection.wanted
-        results = sample_clips(
-            machine,
-            checkpoint.tokenizer,
-            request,
-            num=num,
-            prior=wanted.prior,
-            sampling=sampling,
-            seed=seed,
-            defaults=TrainingDefaults.of(checkpoint.data),
-        )
-        rejection.take(results)
-    return Generated(rejection.results, words)
-
-
 def generate_accompaniments(
     checkpoint: Checkpoint,
     melody: ScoreTick,
@@ -257,7 +194,7 @@ def generate_accompaniments(
 ) -> list[Result]:
     """Accompaniments to a melody, the most likely first; see `accompany` and `accompany_holes`."""
     settings, wanted = (
-        _settings(checkpoint, sampling, wanted.pitches if wanted else None),
+        settings_of(checkpoint, sampling, wanted.pitches if wanted else None),
         wanted or Accompaniment(),
     )
     write = accompany_holes if checkpoint.config.fills else accompany
@@ -275,71 +212,10 @@ def generate_accompaniments(
     return [with_chords(checkpoint.config.data, result, wanted) for result in results]
 
 
-def generate_reconstruction(
-    checkpoint: Checkpoint, clip: Clip, *, sampling: SamplingOptions | None = None, seed: int = 0
-) -> Result:
-    """The reconstruction of a clip."""
-    decoder = _clip_decoder(checkpoint, sampling).of(clip)
-    [result] = decoder.decode(latent_of(decoder.machine, clip.ids)[None], RowStreams(seed, range(1)))
-    return result
-
-
-def generate_interpolation(
-    checkpoint: Checkpoint,
-    first: Clip,
-    last: Clip,
-    num: int,
-    *,
-    path: Route = "both",
-    sampling: SamplingOptions | None = None,
-    seed: int = 0,
-) -> Interpolation:
-    """The clips between two; see `interpolate_clips`."""
-    decoder = _clip_decoder(checkpoint, sampling)
-    return interpolate_clips(decoder, first, last, num, path=path, seed=seed)
-
-
-def generate_variations(
-    checkpoint: Checkpoint,
-    clip: Clip,
-    *,
-    num: int | None = None,
-    amount: float | None = None,
-    moves: Mapping[str, float] | None = None,
-    sampling: SamplingOptions | None = None,
-    seed: int = 0,
-) -> list[Result]:
-    """Clips like one; see `vary_clip`.
-
-    The default of `amount` is 0.3, or 0 with `moves`; that of `num` is 4, or 1 where nothing is random.
-    """
-    decoder = _clip_decoder(checkpoint, sampling)
-    distance = amount if amount is not None else 0.0 if moves else AMOUNT
-    is_drawn = distance > 0 or decoder.sampling.temperature > 0
-    count = num or (VARIATIONS if is_drawn else 1)
-    return vary_clip(decoder, clip, num=count, amount=distance, moves=moves, seed=seed)
-
-
-def as_result(clip: Clip, bars: int) -> Result:
-    """The user's own clip as a result."""
-    ids = clip.ids[:-1].tolist()
-    return Result(clip.score, 0.0, bars, ids, user_tracks=tuple(range(len(clip.score.tracks))))
-
-
-def _settings(
+def settings_of(
     checkpoint: Checkpoint, sampling: SamplingOptions | None, pitches: frozenset[int] | None
 ) -> SamplingOptions:
     """The requested settings, else the checkpoint's; a requested scale replaces the diatonic filter."""
     settings = sampling or checkpoint.config.sampling
     is_scale = pitches is not None and len({pitch % 12 for pitch in pitches}) < 12
     return replace(settings, diatonic=0.0) if is_scale else settings
-
-
-def _clip_decoder(checkpoint: Checkpoint, sampling: SamplingOptions | None) -> ClipDecoder:
-    """The decoder for clips of the user: by default greedy, with the checkpoint's other settings."""
-    settings = sampling or replace(checkpoint.config.sampling, temperature=0.0)
-    machine, bars = (
-        machine_of(checkpoint, settings.precision),
-        cast(VAEConfig, checkpoint.config.model).clip_bars,
-    )
-    return ClipDecoder(machine, checkpoint.tokenizer, bars, sampling=settings)

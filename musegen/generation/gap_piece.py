@@ -15,6 +15,7 @@ from musegen.music.metre import bar_ticks, metres_at
 from musegen.music.notes import all_onsets, note_arrays, put_notes
 from musegen.music.odd_bars import Rest, fill_odd_bars
 from musegen.tokenizers import Kind, RemiTokenizer, WholeTokenizer
+from musegen.tokenizers.holes import with_notes
 from musegen.tokenizers.tables import TICKS_PER_QUARTER, Ints
 
 
@@ -96,20 +97,27 @@ def new_notes(
 ) -> tuple[Score, int]:
     """The new notes of a stream, each in the track it belongs to, and how many gave way to given ones."""
     tpq = piece.given.tpq
-    decoded = tokenizer.decode(stream.ids, ticks_per_quarter=TICKS_PER_QUARTER)  # in which it is exact
     new, homes = piece.missing.copy(), _homes(piece, tokenizer)
+    ids = np.array(stream.ids)
+    bar = np.cumsum(tokenizer.tables.kind[ids] == Kind.BAR)
     rows: dict[int, list[tuple[int, int, int, int]]] = {number: [] for number in range(len(new.tracks))}
     tables, metres = tokenizer.tables, np.array(piece.metre_ids)
     exact = np.append(0, np.cumsum(tables.bar_positions[metres] * tables.position_ticks[metres]))
-    for track in decoded.tracks:
-        number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
-        for note in track.notes if number in homes else ():
-            for gap, (begin, end) in zip(piece.gaps, piece.spans, strict=True):
-                since, stop = (int(exact[bar]) for bar in (gap.first - 1, gap.last))
-                if since <= note.time < stop:
+    for gap, (begin, end) in zip(piece.gaps, piece.spans, strict=True):
+        since, stop = (int(exact[bar]) for bar in (gap.first - 1, gap.last))
+        in_gap = (gap.first <= bar) & (bar <= gap.last)
+        notes = with_notes(ids, tables, in_gap)
+        for track in tokenizer.decode(
+            notes, ticks_per_quarter=TICKS_PER_QUARTER
+        ).tracks:  # in which it is exact
+            number = tokenizer.stream_programs([track])[0] if tokenizer.config.programs else 0
+            for note in track.notes if number in homes else ():
+                # A note that is played early or late stays in its bars.
+                time = min(max(note.time, since), stop - 1) if tokenizer.config.shift else note.time
+                if since <= time < stop:
                     home = _nearest(homes[number], piece, note.pitch)
-                    onset = min(begin + round((note.time - since) * tpq / TICKS_PER_QUARTER), end - 1)
-                    until = begin + round((note.time + note.duration - since) * tpq / TICKS_PER_QUARTER)
+                    onset = min(begin + round((time - since) * tpq / TICKS_PER_QUARTER), end - 1)
+                    until = begin + round((time + note.duration - since) * tpq / TICKS_PER_QUARTER)
                     rows[home].append((onset, max(1, min(until, end) - onset), note.pitch, note.velocity))
     for number, track in enumerate(new.tracks):
         columns = np.array(sorted(rows[number]), np.int64).reshape(-1, 4).T

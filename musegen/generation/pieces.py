@@ -15,7 +15,15 @@ from musegen.generation.request import Prompt, Request, Result, TrainingDefaults
 from musegen.generation.sampling import RowStreams, row_chunks
 from musegen.music.metre import bar_ticks
 from musegen.music.odd_bars import fill_odd_bars
-from musegen.tokenizers import Constraints, Kind, RemiTokenizer, Tokenizer, limits_of, whole_tokenizer
+from musegen.tokenizers import (
+    Constraints,
+    FreeTokenizer,
+    Kind,
+    RemiTokenizer,
+    Tokenizer,
+    limits_of,
+    whole_tokenizer,
+)
 from musegen.tokenizers.tables import DRUMS
 
 TOKENS_PER_BAR = 1024
@@ -107,6 +115,8 @@ def read_prompt(
     if line is not None:
         filled.tracks = [filled.tracks[line]]
     ids = whole_tokenizer(tokenizer).encode(filled)[:-1].tolist()
+    if isinstance(tokenizer, FreeTokenizer):  # goes on at once
+        return Prompt(prompt, int((tokenizer.tables.kind[ids] == Kind.BAR).sum()), ids)
     bars = bars or len(bar_ticks(prompt)) - 1
     kind = tokenizer.tables.kind
     bar_id = int(tokenizer.tables.ids(Kind.BAR)[0])

@@ -52,8 +52,8 @@ class NoteReader(nn.Module):
         for name, values in columns.items():
             self.register_buffer(name, values.clone(), persistent=False)
         self.has_drums = bool((tables.is_drum == 1).any())
-        # Each pitch is followed by its velocity, if the tokens have any, and its duration.
-        self.duration_after = 2 if (tables.kind == Kind.VELOCITY).any() else 1
+        # Each pitch is followed by its shift and velocity, if the tokens have any, and its duration.
+        self.duration_after = len(tables.note_kinds) - 1
 
     @torch.no_grad()
     def forward(self, ids: Tensor) -> Notes:

@@ -5,6 +5,7 @@ from typing import Any
 
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import TokenError
+from musegen.tokenizers.free import FreeTokenizer
 from musegen.tokenizers.grid import GridTokenizer
 from musegen.tokenizers.limits import Constraints, Limits, limits_of
 from musegen.tokenizers.line import LineTokenizer
@@ -14,6 +15,7 @@ from musegen.tokenizers.tables import Kind, Tables, known_ids, known_pitches, ro
 
 __all__ = [
     "Constraints",
+    "FreeTokenizer",
     "GridTokenizer",
     "Kind",
     "Limits",
@@ -44,7 +46,7 @@ def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
     Raises:
         TokenError: an unknown kind, or damaged.
     """
-    tokenizers: tuple[type[Tokenizer], ...] = (RemiTokenizer, GridTokenizer, LineTokenizer)
+    tokenizers: tuple[type[Tokenizer], ...] = (RemiTokenizer, FreeTokenizer, GridTokenizer, LineTokenizer)
     kinds = {tokenizer.kind: tokenizer for tokenizer in tokenizers}
     kind = saved.get("kind")
     if kind not in kinds:
@@ -58,7 +60,11 @@ def whole_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
 
 
 def melody_tokenizer(tokenizer: Tokenizer) -> WholeTokenizer:
-    """The melody tokenizer of an accompaniment model (seq2seq): one line, the same metres and grid."""
+    """The melody tokenizer of an accompaniment model (seq2seq): one line, the same metres and grid.
+
+    What is beside the grid is read where it is written.
+    """
     if isinstance(tokenizer, GridTokenizer):
         return GridTokenizer(replace(tokenizer.config, programs=False), tokenizer.time_signatures)
-    return RemiTokenizer(TokenizerConfig(kind="remi", programs=False), tokenizer.time_signatures)
+    played = {"velocity": bool(tokenizer.config.shift), "shift": bool(tokenizer.config.shift)}
+    return RemiTokenizer(TokenizerConfig(kind="remi", programs=False, **played), tokenizer.time_signatures)

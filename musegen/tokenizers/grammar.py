@@ -10,7 +10,7 @@ the end, and a note starts in the last bar.
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Grammar(EventRules):
         self.runs = _runs(tables.kind.tolist())
         pitches = self.pitch[self.ids[Kind.PITCH]]
         self.has_all_pitches = pitches.tolist() == list(range(128))
-        self.note_is_drum = self.column(tables.is_drum)[self.ids[Kind.PITCH]] > 0
+        self.note_is_drum = self.column(tables.is_drum)[self.ids[Kind.PITCH]] == 1
         self.has_drums = bool(self.note_is_drum.any())
 
     def mask(self, state: StreamState) -> Tensor:
@@ -147,10 +147,8 @@ def _runs(kinds: list[int]) -> list[tuple[Kind, int, int]]:
 
 def _graph(tables: Tables) -> dict[Kind, set[Kind]]:
     """Which kinds may follow each kind."""
-    present = {Kind(kind) for kind in tables.kind.tolist()}
     note = {Kind.PROGRAM} if tables.has_programs else {Kind.PITCH}
     after_note = note | {Kind.POSITION, Kind.BAR, Kind.EOS}
-    after_pitch = {Kind.VELOCITY} if Kind.VELOCITY in present else {Kind.DURATION}
     return {
         Kind.BOS: {Kind.BAR},
         Kind.EOS: {Kind.PAD},
@@ -160,8 +158,7 @@ def _graph(tables: Tables) -> dict[Kind, set[Kind]]:
         Kind.POSITION: note | {Kind.TEMPO},
         Kind.TEMPO: after_note,
         Kind.PROGRAM: {Kind.PITCH},
-        Kind.PITCH: after_pitch,
-        Kind.VELOCITY: {Kind.DURATION},
+        **{kind: {following} for kind, following in pairwise(tables.note_kinds)},
         Kind.DURATION: after_note,
     }
 

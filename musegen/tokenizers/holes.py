@@ -49,6 +49,17 @@ def count_bars(ids: Ints, tables: Tables) -> int:
     return int((tables.kind[ids[:-1]] == Kind.BAR).sum())
 
 
+def with_notes(ids: Ints, tables: Tables, kept: Bools) -> Ints:
+    """A stream of events with some of its notes alone; bars, metres, positions and tempos stay.
+
+    Args:
+        ids: (T,) from BOS on; a grid is unchanged.
+        tables: of the stream.
+        kept: (T,) which of the ids of notes stay.
+    """
+    return np.asarray(ids[(tables.kind[ids] < Kind.PROGRAM) | kept | bool(tables.voices)])
+
+
 def cut_holes(ids: Ints, tables: Tables, holes: Holes) -> Cut:
     """A stream with holes.
 

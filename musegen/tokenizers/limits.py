@@ -124,6 +124,7 @@ def _allowed_pitches(tables: Tables, constraints: Constraints) -> tuple[list[int
     allowed = np.zeros((max(1, len(rosters)), DRUMS + 1, 128), np.int64)
     known = sorted(set(tables.program.tolist()) - {-1}) if tables.has_programs else [0]
     pitches = list(range(128) if constraints.pitches is None else sorted(constraints.pitches))
+    pitches += [0] if tables.has_pedal else []
     for voice in known:
         allowed[:, voice, slice(None) if voice == DRUMS else pitches] = 1
     for voice, pitches_of_voice in constraints.part_pitches.items():

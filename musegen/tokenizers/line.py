@@ -111,7 +111,8 @@ class LineTokenizer:
             TokenError: a damaged setting, or one that a line does not support.
         """
         events = RemiTokenizer.from_dict(saved | {"kind": RemiTokenizer.kind})
-        if events.config.programs or events.config.velocity or events.config.tempo:
+        flags = ("programs", "velocity", "shift", "tempo")
+        if any(getattr(events.config, name) for name in flags):
             raise TokenError("tokenizer.json is damaged: a line has no programs, velocities or tempos")
         return cls(events)
 

@@ -5,7 +5,9 @@ MidiTok is loaded only to compare with it.
 
 MidiTok's grid is per beat of the metre, so 24 positions per beat are 12 per quarter note in 2/2, 24 in 4/4
 and 48 in 6/8: triplets and 16ths are exact in each. A stream is
-BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [Velocity] Duration)+)*)+ EOS.
+BOS (Bar TimeSig (Position Tempo? ([Program] Pitch [MicroTiming] [Velocity] Duration)+)*)+ EOS.
+With `shift`, the positions are those of the score, and MicroTiming, which MidiTok does not have, is where a
+note is played beside its position; see `played.py`.
 With `lengths` there is also a BOS for each number of bars, which MidiTok does not have: a model conditioned
 on the length at the start can end the piece there. `encode` uses the BOS without a length.
 """
@@ -13,7 +15,7 @@ on the length at the start can end the piece there. `encode` uses the BOS withou
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +24,11 @@ from symusic.core import ScoreTick, TrackTick
 from musegen.config.settings import TokenizerConfig
 from musegen.errors import MusegenError, TokenError, attempt
 from musegen.tokenizers.parts import Metre, Part, match_parts, reading_saved, sort_metres, with_common
+from musegen.tokenizers.played import with_positions
 from musegen.tokenizers.remi_decoder import RemiDecoder
 from musegen.tokenizers.remi_encoder import RemiIds, encode_music
 from musegen.tokenizers.remi_grid import GridPiece, RemiGrid, Scale
-from musegen.tokenizers.remi_vocabulary import miditok_remi, remi_vocabulary, tempos, velocities
+from musegen.tokenizers.remi_vocabulary import miditok_remi, remi_vocabulary, shifts, tempos, velocities
 from musegen.tokenizers.tables import DRUMS, POSITIONS_PER_BEAT, Ints, Kind, Tables, build_tables
 
 if TYPE_CHECKING:
@@ -45,7 +48,9 @@ class RemiTokenizer:
     tokens stand for parts, so that the four voices of a choir stay separate.
     """
 
-    kind = "remi"
+    kind: ClassVar[Literal["remi", "free"]] = "remi"
+    default_tempo: ClassVar[float] = 120.0
+    """BPM where a stream has none."""
 
     def __init__(
         self, config: TokenizerConfig, time_signatures: Iterable[Metre], parts: Sequence[Part] = ()
@@ -61,7 +66,7 @@ class RemiTokenizer:
         self.tables: Tables = build_tables(self.vocab)
         self.pad_id, self.bos_id, self.eos_id = map(self.vocab.index, ("PAD_None", "BOS_None", "EOS_None"))
         self._ids = RemiIds.of(self.tables, self.time_signatures)
-        self._decoder = RemiDecoder.of(self.vocab, self.tables)
+        self._decoder = RemiDecoder.of(self.vocab, self.tables, self.default_tempo)
         if self.parts:  # program ids beyond the parts are unused, except drums
             unused = (self.tables.program >= len(self.parts)) & (self.tables.program < DRUMS)
             self.tables = self.tables._replace(program=np.where(unused, -1, self.tables.program))
@@ -69,6 +74,8 @@ class RemiTokenizer:
             durations=Scale.of(self.tables.duration[self._ids.duration]),
             velocities=Scale.of(velocities() if config.velocity else []),
             tempos=Scale.of(60e6 / tempos() if config.tempo else []),
+            shifts=Scale.of(shifts() if config.shift else []),
+            is_exact=bool(config.shift) or config.kind == "free",
         )
 
     @classmethod
@@ -92,7 +99,8 @@ class RemiTokenizer:
         """
         several = len(programs) > 1 or -1 in programs or bool(parts)
         wanted = several if config.programs is None else config.programs
-        config = replace(config, kind="remi", programs=wanted, lengths=bool(config.lengths))
+        flags = {name: bool(getattr(config, name)) for name in ("velocity", "shift", "lengths")}
+        config = replace(config, kind=cls.kind, programs=wanted, **flags)
         return cls(config, with_common(time_signatures), parts if config.programs else ())
 
     def bos_of(self, bars: int) -> int:
@@ -147,6 +155,11 @@ class RemiTokenizer:
         if not voices:
             raise TokenError("the score has no notes that this tokenizer can encode (drums need programs)")
         tempos = score.tempos.numpy() if self.config.tempo else {}
+        if self.config.shift:
+            parts = min(
+                POSITIONS_PER_BEAT * min([4, *(unit for *_, unit in changes)]) // 4, POSITIONS_PER_BEAT
+            )
+            voices = with_positions(voices, score.ticks_per_quarter, parts)
         return GridPiece(score.ticks_per_quarter, changes, tempos, voices)
 
     def stream_programs(self, tracks: Sequence[TrackTick]) -> list[int]:
@@ -185,15 +198,16 @@ class RemiTokenizer:
 
     @cached_property
     def miditok(self) -> "miditok.REMI":
-        """MidiTok's tokenizer with the same vocabulary, except BOS with a length: the reference of ours."""
+        """MidiTok's tokenizer with the same vocabulary, except shifts and BOS with a length."""
         return miditok_remi(self.config, self.time_signatures)
 
     def miditok_sequence(self, ids: npt.ArrayLike) -> Any:
-        """Ids in MidiTok's format: without BOS, EOS and padding."""
+        """Ids in MidiTok's format: without BOS, EOS, padding and shifts."""
         from miditok import TokSequence
 
         array = np.asarray(ids, dtype=np.int64)
-        sequence = TokSequence(ids=array[self.tables.kind[array] >= Kind.BAR].tolist())
+        kind = self.tables.kind[array]
+        sequence = TokSequence(ids=array[(kind >= Kind.BAR) & (kind != Kind.SHIFT)].tolist())
         return sequence if self.miditok.config.one_token_stream_for_programs else [sequence]
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,7 +216,8 @@ class RemiTokenizer:
             "format_version": 1,
             "kind": self.kind,
             "programs": bool(self.config.programs),
-            "velocity": self.config.velocity,
+            "velocity": bool(self.config.velocity),
+            **({"shift": True} if self.config.shift else {}),
             "tempo": self.config.tempo,
             "lengths": bool(self.config.lengths),
             "parts": [list(part) for part in self.parts],
@@ -220,7 +235,8 @@ class RemiTokenizer:
         """
         with reading_saved(saved, cls.kind) as (metres, parts):
             written = {name: saved[name] for name in ("programs", "velocity", "tempo")}
-            config = TokenizerConfig(kind="remi", lengths=bool(saved.get("lengths")), **written)
+            written |= {name: bool(saved.get(name)) for name in ("lengths", "shift")}
+            config = TokenizerConfig(kind=cls.kind, **written)
             tokenizer = cls(config, metres, parts)
             vocab = saved["vocab"]
         if tokenizer.vocab != vocab:

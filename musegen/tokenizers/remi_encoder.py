@@ -1,8 +1,8 @@
 """Encodes music on the grid as REMI ids, vectorised: the same ids as those of MidiTok's encoder.
 
 Streams are laid out without a loop: each bar takes two ids (Bar, TimeSig), each tick with an event one
-(Position), each tempo mark one, each note two to four ([Program] Pitch [Velocity] Duration), each piece
-one before (BOS) and one after (EOS), so that the index of every id is a cumulative sum.
+(Position), each tempo mark one, each note two to five ([Program] Pitch [MicroTiming] [Velocity] Duration),
+each piece one before (BOS) and one after (EOS), so that the index of every id is a cumulative sum.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ class RemiIds(NamedTuple):
     """By voice, `DRUMS` the last."""
     pitch: Ints
     """(2, 128) by pitch, drums in the second row; (1, 128) without programs."""
+    shift: Ints
+    """By rank."""
     velocity: Ints
     """By rank."""
     duration: Ints
@@ -51,7 +53,8 @@ class RemiIds(NamedTuple):
             position=ids(Kind.POSITION, tables.position),
             tempo=tables.ids(Kind.TEMPO)[::-1],
             program=ids(Kind.PROGRAM, tables.program),
-            pitch=ids(Kind.PITCH, tables.is_drum * 128 + tables.pitch).reshape(-1, 128),
+            pitch=ids(Kind.PITCH, (tables.is_drum == 1) * 128 + tables.pitch).reshape(-1, 128),
+            shift=tables.ids(Kind.SHIFT),
             velocity=tables.ids(Kind.VELOCITY),
             duration=ids(Kind.DURATION, tables.duration),
         )
@@ -67,7 +70,8 @@ def encode_music(music: GridMusic, ids: RemiIds) -> list[Ints]:
     first_bar, metre = _bars(piece, bar, music.metres)
     opens = np.ones(len(time), dtype=np.int64)  # 1 for the first event of its tick
     opens[1:] = time[1:] != time[:-1]
-    size = opens + np.where(is_mark, 1, 2 + bool(len(ids.program)) + bool(len(ids.velocity)))
+    optional = sum(bool(len(each)) for each in (ids.program, ids.shift, ids.velocity))
+    size = opens + np.where(is_mark, 1, 2 + optional)
     before = np.zeros(len(size) + 1, dtype=np.int64)  # ids of the events before each
     size.cumsum(out=before[1:])
 
@@ -121,6 +125,7 @@ def _write_notes(stream: Ints, at: Ints, music: GridMusic, ids: RemiIds) -> None
     is_drum = (music.voice == DRUMS).astype(np.int64) if len(ids.program) else 0
     columns = [ids.program[music.voice]] if len(ids.program) else []
     columns.append(ids.pitch[is_drum, music.pitch])
+    columns += [ids.shift[music.shift]] if len(ids.shift) else []
     columns += [ids.velocity[music.velocity]] if len(ids.velocity) else []
     for step, column in enumerate([*columns, ids.duration[music.duration]]):
         stream[at + step] = column

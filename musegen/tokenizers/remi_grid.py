@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from musegen.tokenizers.remi_vocabulary import STEPS
 from musegen.tokenizers.tables import POSITIONS_PER_BEAT, Ints
 
 Array = npt.NDArray[Any]
@@ -26,6 +27,11 @@ DEFAULT_TEMPO = 500_000
 """Microseconds per quarter note where a score has no tempo: 120 BPM."""
 
 
+Voice = tuple[int, dict[str, Array]]
+"""The number of a track in the stream, and the columns "time", "duration", "pitch", "velocity" of its notes;
+if the vocabulary has shifts also "position", where they stand in the score."""
+
+
 class GridPiece(NamedTuple):
     """The content of a score that REMI encodes, in the ticks of the score."""
 
@@ -34,8 +40,8 @@ class GridPiece(NamedTuple):
     """Tick, beats and unit of each metre."""
     tempos: dict[str, Array]
     """Columns "time" and "mspq" (microseconds per quarter note); empty if tempos have no tokens."""
-    voices: list[tuple[int, dict[str, Array]]]
-    """Number in the stream and columns "time", "duration", "pitch" and "velocity" of each track, by onset."""
+    voices: list[Voice]
+    """The tracks, each by onset."""
 
 
 class Metres(NamedTuple):
@@ -78,6 +84,8 @@ class GridMusic(NamedTuple):
     pitch: Ints
     velocity: Ints
     """(N,) rank; 0 if velocities have no tokens."""
+    shift: Ints
+    """(N,) rank; 0 if shifts have no tokens."""
     duration: Ints
     """(N,) rank."""
 
@@ -100,13 +108,17 @@ class Scale(NamedTuple):
 
 
 class RemiGrid(NamedTuple):
-    """The durations, velocities and tempos of a vocabulary."""
+    """The durations, velocities, tempos and shifts of a vocabulary."""
 
     durations: Scale
     """Positions."""
     velocities: Scale
     tempos: Scale
     """Microseconds per quarter note."""
+    shifts: Scale
+    """`STEPS` per quarter note."""
+    is_exact: bool
+    """Whether durations are rounded once, to those of the vocabulary; MidiTok rounds them to ticks before."""
 
     def place(self, pieces: Sequence[GridPiece]) -> GridMusic:
         """Round pieces to their grids.
@@ -117,21 +129,44 @@ class RemiGrid(NamedTuple):
         scale = ticks_per_quarter / np.array([piece.ticks_per_quarter for piece in pieces])
         number, voice, columns = _gather(pieces)
         scales = scale[number]
-        time = _place_times(columns["time"], scales, number, metres)
-        length = _rescale(columns["duration"], scales) / metres.position_ticks[metres.at(time)]
-        rank = (self.durations.rank(length) << 16) | self.velocities.rank(columns["velocity"])
+        time = _place_times(columns.get("position", columns["time"]), scales, number, metres)
+        length = columns["duration"] * scales if self.is_exact else _rescale(columns["duration"], scales)
+        length = length / metres.position_ticks[metres.at(time)]
+        rank = (self.durations.rank(length) << 32) | (self.velocities.rank(columns["velocity"]) << 16)
+        if len(self.shifts.values):
+            steps = np.array([STEPS / piece.ticks_per_quarter for piece in pieces])[number]
+            position = (time & ((1 << TICK_BITS) - 1)) * STEPS // ticks_per_quarter[number]
+            rank |= self.shifts.rank(_rescale(columns["time"], steps) - position)
         key = (time << 15) | (voice << 7) | columns["pitch"]
         order = key.argsort(kind="stable")
         key = key[order]
         first = np.ones(len(key), dtype=bool)
         first[1:] = key[1:] != key[:-1]
         rank = np.minimum.reduceat(rank[order], first.nonzero()[0])
-        key = key[first]
+        key, duration = key[first], rank >> 32
+        if len(self.shifts.values):
+            duration = self._cut(key, duration, metres)
         return GridMusic(
             ticks_per_quarter, metres, *self._place_tempos(pieces, scale, metres),
             time=key >> 15, voice=(key >> 7) & 255, pitch=key & 127,
-            velocity=rank & 0xFFFF, duration=rank >> 16,
+            velocity=(rank >> 16) & 0xFFFF, shift=rank & 0xFFFF, duration=duration,
         )  # fmt: skip
+
+    def _cut(self, key: Ints, duration: Ints, metres: Metres) -> Ints:
+        """The ranks of durations, (N,), that end where the next note of their voice and pitch begins.
+
+        Notes that do not run into each other can do so where they stand in the score.
+        """
+        time, voice = key >> 15, key & 0x7FFF
+        order = np.lexsort((time, time >> TICK_BITS, voice))
+        time, voice = time[order], voice[order]
+        is_next = (np.diff(voice) == 0) & (np.diff(time >> TICK_BITS) == 0)
+        room = np.where(is_next, np.diff(time), 1 << TICK_BITS)
+        positions = room // metres.position_ticks[metres.at(time[:-1])]
+        longest = np.maximum(self.durations.values.searchsorted(positions, side="right") - 1, 0)
+        cut = duration.copy()
+        cut[order[:-1]] = np.minimum(duration[order[:-1]], longest)
+        return cut
 
     def _place_tempos(self, pieces: Sequence[GridPiece], scale: Floats, metres: Metres) -> tuple[Ints, Ints]:
         """Times and ranks of the tempo marks, (K,) each: the last at each time, and one at tick 0."""
@@ -158,8 +193,8 @@ def _gather(pieces: Sequence[GridPiece]) -> tuple[Ints, Ints, dict[str, Array]]:
     tracks = [(i, voice, columns) for i, piece in enumerate(pieces) for voice, columns in piece.voices]
     sizes = [len(columns["time"]) for _, _, columns in tracks]
     number, voice = (np.array([track[k] for track in tracks]).repeat(sizes) for k in (0, 1))
-    names = ("time", "duration", "pitch", "velocity")
-    return number, voice, {name: np.concatenate([track[2][name] for track in tracks]) for name in names}
+    columns = {name: np.concatenate([track[2][name] for track in tracks]) for name in tracks[0][2]}
+    return number, voice, columns
 
 
 def _place_metres(pieces: Sequence[GridPiece]) -> tuple[Metres, Ints]:

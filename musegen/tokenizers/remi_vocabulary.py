@@ -3,7 +3,7 @@
 `miditok_remi` makes MidiTok's own tokenizer of the same settings, the reference that tests compare with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 SPECIAL = ("PAD", "BOS", "EOS")
 BEAT_RESOLUTIONS = {(0, 4): POSITIONS_PER_BEAT, (4, 16): 4, (16, 64): 1}
 """Durations exact to 4 beats; longer notes to a quarter of a beat, and beyond 16 to the beat."""
+FREE_RESOLUTIONS = {(0, 4): POSITIONS_PER_BEAT, (4, 64): POSITIONS_PER_BEAT // 2}
+"""Durations in free time: exact to 10 ms up to 0.96 s, then to 20 ms, up to 15.36 s."""
 VELOCITIES = 32
+STEPS, REACH = 96, 16
+"""Steps of a shift per quarter note, and the largest shift: half of an eighth triplet."""
 TEMPOS, TEMPO_RANGE = 64, (30, 300)
 """Number of tempos and their range in BPM, evenly spaced on a logarithmic scale."""
 
@@ -32,16 +36,19 @@ def remi_vocabulary(config: TokenizerConfig, metres: Sequence[Metre]) -> list[st
         metres: of the vocabulary, in the order of their ids.
     """
     pitches, positions = range(128), range(POSITIONS_PER_BEAT * max(beats for beats, _ in metres))
+    is_free = config.kind == "free"
+    resolutions = FREE_RESOLUTIONS if is_free else BEAT_RESOLUTIONS
     return [
         *(f"{name}_None" for name in (*SPECIAL, "Bar")),
-        *(f"Pitch_{pitch}" for pitch in pitches),
+        *(f"{'Pitch' if pitch or not is_free else 'Pedal'}_{pitch}" for pitch in pitches),
         *(f"Velocity_{velocity}" for velocity in (velocities() if config.velocity else ())),
-        *(f"Duration_{duration}" for duration in _durations()),
+        *(f"Duration_{duration}" for duration in _durations(resolutions)),
         *(f"Position_{position}" for position in positions),
         *(f"PitchDrum_{pitch}" for pitch in (pitches if config.programs else ())),
         *(f"Tempo_{tempo}" for tempo in (tempos() if config.tempo else ())),
         *(f"Program_{program}" for program in ((*range(128), -1) if config.programs else ())),
         *(f"TimeSig_{beats}/{unit}" for beats, unit in metres),
+        *(f"MicroTiming_{shift}" for shift in (shifts() if config.shift else ())),
     ]
 
 
@@ -50,20 +57,25 @@ def velocities() -> npt.NDArray[np.intc]:
     return np.linspace(0, 127, VELOCITIES + 1, dtype=np.intc)[1:]
 
 
+def shifts() -> range:
+    """The shifts that have tokens, in `STEPS` per quarter note, ascending."""
+    return range(-REACH, REACH + 1)
+
+
 def tempos() -> npt.NDArray[np.float64]:
     """The tempos that have tokens, in BPM, ascending."""
     return np.geomspace(*TEMPO_RANGE, TEMPOS).round(2)
 
 
-def _durations() -> list[str]:
+def _durations(resolutions: Mapping[tuple[int, int], int]) -> list[str]:
     """The durations that have tokens: beats, parts of a beat, and parts to the beat."""
     spans = [
         f"{beat}.{part}.{parts}"
-        for (first, last), parts in BEAT_RESOLUTIONS.items()
+        for (first, last), parts in resolutions.items()
         for beat in range(first, last)
         for part in range(parts)
     ]
-    [*_, (longest, parts)] = ((last, parts) for (_, last), parts in BEAT_RESOLUTIONS.items())
+    [*_, (longest, parts)] = ((last, parts) for (_, last), parts in resolutions.items())
     return [*spans[1:], f"{longest}.0.{parts}"]  # the first has no length
 
 
@@ -76,7 +88,7 @@ def miditok_remi(config: TokenizerConfig, metres: Sequence[Metre]) -> "miditok.R
             pitch_range=(0, 127),
             beat_res=dict(BEAT_RESOLUTIONS),
             special_tokens=list(SPECIAL),
-            use_velocities=config.velocity,
+            use_velocities=bool(config.velocity),
             num_velocities=VELOCITIES,
             use_tempos=config.tempo,
             num_tempos=TEMPOS,

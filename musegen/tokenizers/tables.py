@@ -16,6 +16,8 @@ from musegen.errors import TokenError
 
 POSITIONS_PER_BEAT = 24
 TICKS_PER_QUARTER = POSITIONS_PER_BEAT * 32 // 4
+PEDAL = 2
+"""The value of the column `is_drum` for the sustain pedal."""
 DRUMS = 128
 """The program number of drums in the tables (General MIDI ends at 127)."""
 
@@ -40,9 +42,11 @@ class Kind(IntEnum):
     REST = 12
     HOLE = 13
     """What is missing in the source of a model that fills: see `holes`."""
+    SHIFT = 14
+    """By how much a note is played before or after its position; it follows the pitch."""
 
 
-KNOWN_KINDS = (Kind.TIME_SIGNATURE, Kind.TEMPO, Kind.VELOCITY)
+KNOWN_KINDS = (Kind.TIME_SIGNATURE, Kind.TEMPO, Kind.VELOCITY, Kind.SHIFT)
 """Kinds of which, as of pitches, only what training pieces have is sampled unless it is requested."""
 NO_CLASS = 12
 """The pitch class of ids that have none."""
@@ -61,7 +65,7 @@ class Tables(NamedTuple):
     pitch: Ints
     """MIDI pitch, 0 to 127, drums included."""
     is_drum: Ints
-    """1 for a drum pitch, else 0."""
+    """1 for a drum pitch, 2 for the sustain pedal in free time, which is the pitch 0, else 0."""
     program: Ints
     """General MIDI program, 0 to 127, or `DRUMS`."""
     position: Ints
@@ -83,9 +87,20 @@ class Tables(NamedTuple):
         return len(self.kind)
 
     @property
+    def has_pedal(self) -> bool:
+        """Whether the pitch 0 stands for the sustain pedal."""
+        return bool((self.is_drum == PEDAL).any())
+
+    @property
     def has_programs(self) -> bool:
         """Whether each note is preceded by its program."""
         return bool((self.kind == Kind.PROGRAM).any())
+
+    @property
+    def note_kinds(self) -> list[Kind]:
+        """The kinds of the ids of a note in a stream of events, from its pitch on."""
+        present = set(self.kind.tolist())
+        return [kind for kind in (Kind.PITCH, Kind.SHIFT, Kind.VELOCITY, Kind.DURATION) if kind in present]
 
     @property
     def is_line(self) -> bool:
@@ -95,7 +110,7 @@ class Tables(NamedTuple):
     @property
     def pitch_class(self) -> Ints:
         """(V,) 0 (C) to 11 for pitched notes; 12 for drums and all other ids."""
-        is_tuned = (self.kind == Kind.PITCH) & (self.is_drum != 1)
+        is_tuned = (self.kind == Kind.PITCH) & (self.is_drum == 0)
         return np.where(is_tuned, self.pitch % 12, NO_CLASS)
 
     @property
@@ -177,7 +192,7 @@ def voice_ranges(tables: Tables, streams: Iterable[Ints]) -> list[tuple[int, int
 def known_pitches(tables: Tables, streams: Iterable[Ints]) -> dict[int, list[int]]:
     """The MIDI pitches that each program, part or voice has in `streams`, by its number; `DRUMS` for drums.
 
-    Drums have those that occur, all others the range from the lowest to the highest.
+    Drums have those that occur, all others the range from the lowest to the highest, and the pedal.
     """
     if tables.voices:
         ranges = voice_ranges(tables, streams)
@@ -192,9 +207,15 @@ def known_pitches(tables: Tables, streams: Iterable[Ints]) -> dict[int, list[int
         for voice, pitch in set(zip(voices.tolist(), tables.pitch[ids[notes]].tolist(), strict=True)):
             found.setdefault(voice, set()).add(pitch)
     return {
-        voice: sorted(pitches) if voice == DRUMS else list(range(min(pitches), max(pitches) + 1))
+        voice: sorted(pitches) if voice == DRUMS else _range_of(pitches, has_pedal=tables.has_pedal)
         for voice, pitches in sorted(found.items())
     }
+
+
+def _range_of(pitches: set[int], *, has_pedal: bool) -> list[int]:
+    pedal = pitches & {0} if has_pedal else set[int]()
+    keys = pitches - pedal or pitches
+    return sorted({*pedal, *range(min(keys), max(keys) + 1)})
 
 
 def known_ids(tables: Tables, streams: Iterable[Ints]) -> list[int]:
@@ -222,16 +243,21 @@ def build_tables(vocab: list[str]) -> Tables:
     Raises:
         ValueError: a token of an unknown type.
     """
-    kinds = {kind.name: kind for kind in Kind} | {"TIMESIG": Kind.TIME_SIGNATURE, "PITCHDRUM": Kind.PITCH}
+    kinds = {kind.name: kind for kind in Kind} | {
+        "TIMESIG": Kind.TIME_SIGNATURE,
+        "PITCHDRUM": Kind.PITCH,
+        "PEDAL": Kind.PITCH,
+        "MICROTIMING": Kind.SHIFT,
+    }
     columns = empty_columns(len(vocab))
     for id_, token in enumerate(vocab):
         type_, _, value = token.partition("_")
         if type_.upper() not in kinds:
             raise ValueError(f"token {token!r} is of an unknown type")
         columns["kind"][id_] = kinds[type_.upper()]
-        if type_ in ("Pitch", "PitchDrum"):
+        if type_ in ("Pitch", "PitchDrum", "Pedal"):
             columns["pitch"][id_] = int(value)
-            columns["is_drum"][id_] = type_ == "PitchDrum"
+            columns["is_drum"][id_] = {"Pitch": 0, "PitchDrum": 1, "Pedal": PEDAL}[type_]
         elif type_ in ("Program", "Position"):
             columns[type_.lower()][id_] = int(value) if int(value) >= 0 else DRUMS
         elif type_ == "Duration":

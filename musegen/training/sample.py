@@ -18,6 +18,7 @@ from musegen.errors import DataError, MusegenError, attempt
 from musegen.families import family_of, load
 from musegen.generation.accompany import first_bars
 from musegen.generation.assemble import join
+from musegen.generation.clip_verbs import generate_reconstruction
 from musegen.generation.clips import Clip, take_clip
 from musegen.generation.frame_sampling import generate_frames
 from musegen.generation.from_checkpoint import (
@@ -25,16 +26,17 @@ from musegen.generation.from_checkpoint import (
     fill_piece,
     generate_accompaniments,
     generate_pieces,
-    generate_reconstruction,
 )
 from musegen.generation.humanize import humanize_file, score_file
 from musegen.music.excerpt import end_to_end, excerpt
+from musegen.music.free_time import as_recording
 from musegen.music.gaps import Gap, Gapped, gap_spans, merged, split_notes
 from musegen.music.performance import frame_of, written_score
 from musegen.music.reading.midi_file import parse_midi
 from musegen.music.reading.read import read_midi
 from musegen.music.writing.midi import midi_bytes, write_score
 from musegen.music.writing.midi_edit import read_events
+from musegen.tokenizers import FreeTokenizer
 
 BARS = 8
 
@@ -49,8 +51,9 @@ def write_sample(path: Path, checkpoint: Checkpoint, dataset: Dataset) -> None:
 
 
 def sample_piece(checkpoint: Checkpoint, _dataset: Dataset) -> ScoreTick:
-    """Eight bars of a new piece."""
-    return generate_pieces(checkpoint, Wanted(seed=checkpoint.config.seed, bars=BARS)).results[0].score
+    """Eight bars of a new piece; in free time as many segments."""
+    score = generate_pieces(checkpoint, Wanted(seed=checkpoint.config.seed, bars=BARS)).results[0].score
+    return as_recording(score) if isinstance(checkpoint.tokenizer, FreeTokenizer) else score
 
 
 def sample_accompaniment(checkpoint: Checkpoint, dataset: Dataset) -> ScoreTick:

@@ -175,6 +175,11 @@ def parts(
     if start is not None:
         config = config.like(start.config)
         return config, start.tokenizer, config_view(config, dataset, start.tokenizer)
+    if dataset.timing == "free" and config.writes not in ("pieces", "labels"):
+        raise DataError(
+            f"{dataset.name} is in free time, and family {config.family} needs bars: prepare it with "
+            "⟨timing⟩ beats, or with ⟨beats⟩ if there are files of beats"
+        )
     tokenizer = tokenizer or fit_tokenizer(
         dataset,
         config.settled_tokenizer,
@@ -183,6 +188,7 @@ def parts(
         fills=config.fills,
         lines=config.writes_lines,
         names=config.writes not in ("labels", "rolls"),
+        played=config.writes in ("pieces", "accompaniments"),
     )
     config = _fit_sampling(replace(config, tokenizer=tokenizer.config), tokenizer)
     return config, tokenizer, config_view(config, dataset, tokenizer)

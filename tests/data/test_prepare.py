@@ -102,9 +102,9 @@ def test_too_few_for_a_split_and_performance_timing_are_said(
     dataset = prepare(str(tmp_path / "a.mid"), tmp_path / "out")
     assert [p.split for p in dataset.pieces] == ["train"]
     said = capsys.readouterr().err
-    assert "performance timing" in said
+    assert "of onsets on a grid: kept as played, in free time, without bars" in said
     assert "no split: too few pieces" in said
-    assert len(dataset.info["warnings"]) == 2
+    assert len(dataset.info["warnings"]) == 1
 
 
 def test_beats_without_bars_are_said(tunes: Dataset, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_beats_without_bars_are_said(tunes: Dataset, tmp_path: Path) -> None:
         (tmp_path / "in" / str(number) / "beat_midi.txt").write_text("0.02 1.0 1.0\n0.68 0.0 0.0\n")
     bars, beats = prepare(str(tmp_path / "in"), tmp_path / "out", workers=1).info["warnings"]
     assert bars.startswith("3 of 4 pieces have bars of one beat (as 1/4)")
-    assert beats == "files of beats beside the music are not read (beat_midi.txt): quantise it to them first"
+    assert beats == "files of beats beside the music are not read (beat_midi.txt): name them with ⟨beats⟩"
     shutil.rmtree(tmp_path / "in" / "0")
     (tmp_path / "in" / "1" / "beat_midi.txt").unlink()
     assert len(prepare(str(tmp_path / "in"), tmp_path / "out2", workers=1).info["warnings"]) == 1

@@ -25,6 +25,9 @@ class EventTracker(Tracker):
     def __init__(self, tables: Tables, lookback: Sequence[int], *, places: int | None = None) -> None:
         position = torch.from_numpy(tables.position)
         super().__init__(tables, lookback, places=places or int(position.max()) + 2, recent=3, intervals=1)
+        if Kind.SHIFT in tables.note_kinds:  # it stands between a pitch and its velocity
+            for order, each in enumerate(tables.note_kinds, start=Kind.PITCH.value):
+                self.order[self.kind == each.value] = order
         self.buffer("place", (position + 1).clamp(min=0))
         self.buffer("sets_place", (self.kind == Kind.BAR.value) | (self.kind == Kind.POSITION.value))
         self.buffer("starts_note", self.kind == (Kind.PROGRAM if tables.has_programs else Kind.PITCH).value)

@@ -106,7 +106,7 @@ class Tracker(nn.Module):
     is_windowed = False  # whether old ids are dropped as new ones come, so that steps keep their shapes
     kind: Tensor
     metre: Tensor
-    pitch: Tensor  # (V,) MIDI pitch of each id, -1 where it is none or a drum's
+    pitch: Tensor  # (V,) MIDI pitch of each id, -1 where it is none, a drum's or the pedal
     pitch_classes: Tensor  # (V, 12) 1 for its pitch class, C first
     order: Tensor
     lags: Tensor
@@ -123,7 +123,7 @@ class Tracker(nn.Module):
         self.layout = InputLayout(recent=recent, lookback=lags, intervals=intervals + lags, places=sizes)
         self.buffer("kind", kind)
         self.buffer("metre", torch.where(is_metre, is_metre.cumsum(0), 0))
-        self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) == 1, -1))
+        self.buffer("pitch", pitch.masked_fill(torch.from_numpy(tables.is_drum) > 0, -1))
         is_class = self.pitch[:, None] % 12 == torch.arange(12)
         self.buffer("pitch_classes", (is_class & (self.pitch >= 0)[:, None]).long())
         self.buffer("order", torch.where(kind == Kind.PAD.value, KINDS - 1, kind))  # padding comes last
