@@ -12,8 +12,8 @@ those of both.
 
 A model that was trained with missing tracks also fills one track, whole or in some bars: then no other part
 may change. Fill N has seed N: --first N --fills 1 repeats it. The kind of fill, file, model and bars are
-chosen at random by the seed. Files with a time signature inside a bar are left out, since readers differ
-about their bars. The exit code is 1 if a fill differs, or ends in anything but music or an error of one line.
+chosen at random by the seed. Files with a time signature inside a bar, or with many notes that never end, are
+left out, since readers differ about their bars, and about which note ends where. The exit code is 1 if a fill differs, or ends in anything but music or an error of one line.
 """
 
 import io
@@ -42,6 +42,8 @@ MOST_BARS = 4
 """In a gap."""
 MOST_LINES = 10_000
 """Bars of a file that is filled."""
+MOST_HANGING = 4
+"""Keys of a track with notes that never end, of a file that is filled."""
 SHOWN = 12
 """Reasons of refusals that are printed."""
 NAME, METRE, END = b"\xff\x03", b"\xff\x58", b"\xff\x2f"
@@ -330,6 +332,8 @@ def read_file(path: Path) -> tuple[Music, list[int]] | None:
     try:
         music = read(path)
     except Exception:  # noqa: BLE001 - mido raises anything; what it cannot read is not compared
+        return None
+    if any(len(split(track).hanging) > MOST_HANGING for track in music.tracks):
         return None
     end = last_end(music)
     lines = bar_lines(music, end) if end else None
