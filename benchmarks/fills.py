@@ -13,7 +13,8 @@ those of both.
 A model that was trained with missing tracks also fills one track, whole or in some bars: then no other part
 may change. Fill N has seed N: --first N --fills 1 repeats it. The kind of fill, file, model and bars are
 chosen at random by the seed. Files with a time signature inside a bar, or with many notes that never end, are
-left out, since readers differ about their bars, and about which note ends where. The exit code is 1 if a fill differs, or ends in anything but music or an error of one line.
+left out, since readers differ about their bars, and about which note ends where. The exit code is 1 if a fill
+differs, or ends in anything but music or an error of one line.
 """
 
 import io
