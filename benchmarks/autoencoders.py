@@ -38,7 +38,7 @@ from musegen.cli.tables import print_rows
 from musegen.data.clips import Clips
 from musegen.data.dataset import Dataset
 from musegen.evaluation.clip_sets import ClipSet
-from musegen.evaluation.interpolation import measure_interpolation
+from musegen.evaluation.interpolation import PAIRS, measure_interpolation
 from musegen.evaluation.latent_samples import overlaps
 from musegen.evaluation.reconstruction import choose, reconstruct_clips
 from musegen.generation.latent import draw_latents
@@ -89,7 +89,7 @@ class Unit(NamedTuple):
     pitch: float
 
 
-def measure(folder: Path, dataset: Dataset, name: str, *, num: int, limit: int) -> list[Row]:
+def measure(folder: Path, dataset: Dataset, name: str, *, num: int, limit: int, pairs: int) -> list[Row]:
     """The row of a checkpoint, and those of the trivial systems on the same clips."""
     checkpoint = load_checkpoint(folder)
     clips = ClipSet(checkpoint, dataset, "test")
@@ -102,7 +102,7 @@ def measure(folder: Path, dataset: Dataset, name: str, *, num: int, limit: int) 
     alike = {
         source: _overlap(clips.decode(z, metres), real) for source, z in _points(clips, len(real)).items()
     }
-    paths = measure_interpolation(clips)["systems"]["even"]
+    paths = measure_interpolation(clips, pairs=pairs)["systems"]["even"]
     f1 = {system: found["note_f1"]["mean"] for system, found in figures["systems"].items()}
     row = Row(
         name,
@@ -214,6 +214,7 @@ def main(
     steps: int = 1500,
     num: int = 400,
     limit: int = 400,
+    pairs: int = PAIRS,
     units: Path | None = None,
     out: Path = Path("out/autoencoders"),
     flags: Flags,
@@ -226,6 +227,7 @@ def main(
         steps: of each run
         num: clips of each kind of sample
         limit: the most clips that are reconstructed
+        pairs: of clips between which is interpolated
         units: folder for the clips that excite the units of the sparse code
         out: folder for the checkpoints
         flags: passed on to `musegen train vae`
@@ -236,7 +238,9 @@ def main(
         for seed in range(seeds):
             words = ["--latent.kind", kind, "--seed", str(seed), "--trainer.max-steps", str(steps), *flags]
             folder = train("vae", dataset.path, out / f"{kind}-{seed}", *words)
-            row, *trivial = measure(folder, dataset, f"{kind}, seed {seed}", num=num, limit=limit)
+            row, *trivial = measure(
+                folder, dataset, f"{kind}, seed {seed}", num=num, limit=limit, pairs=pairs
+            )
             own.append(row)
         rows += with_mean(own)
     return {"rows": [*rows, *trivial], "units": describe_units(out / "sparse-0", dataset, units)}

@@ -15,7 +15,21 @@ def test_a_row_per_kind_and_the_clips_of_the_units(
 ) -> None:
     sizes = ["--model.hidden-size", "32", "--model.latent-dim", "32", "--trainer.val-check-interval", "4"]
     folders = ["--out", str(tmp_path / "runs"), "--units", str(tmp_path / "units")]
-    words = ["--seeds", "1", "--steps", "4", "--num", "4", "--limit", "4", "--json", *folders, *sizes]
+    words = [
+        "--seeds",
+        "1",
+        "--steps",
+        "4",
+        "--num",
+        "4",
+        "--limit",
+        "4",
+        "--pairs",
+        "2",
+        "--json",
+        *folders,
+        *sizes,
+    ]
     assert autoencoders.main([str(tunes.path), *words]) == 0
     found = json.loads(capsys.readouterr().out)
     rows = {row["system"]: row for row in found["rows"]}

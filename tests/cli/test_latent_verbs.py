@@ -247,27 +247,40 @@ def test_a_language_model_has_no_latent_space(
     assert "--prior is for clip models" in refused(capsys, "generate", trained, "--prior", "--out", "o")
 
 
-@pytest.mark.parametrize("kind", ["autoencoder", "sparse", "denoising"])
-def test_every_verb_of_an_autoencoder_without_a_prior(
-    kind: str, here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def plain(tunes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sparse autoencoder, trained by the command of the guide for a few steps."""
+    out = tmp_path_factory.mktemp("kinds") / "plain"
+    sizes = ["--model.hidden-size", "32", "--model.latent-dim", "32", "--latent.active", "8"]
+    words = ["train", "vae", str(tunes.path), "--latent.kind", "sparse", *sizes, "--trainer.max-steps", "4"]
+    assert main([*words, "--out", str(out)]) == 0
+    return out
+
+
+def test_verbs_of_an_autoencoder_without_a_prior(
+    plain: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = ("--model.hidden-size", 32, "--model.latent-dim", 32, "--trainer.max-steps", 4)
-    run(capsys, "train", "vae", tunes.path, "--latent.kind", kind, *sizes, "--out", "checkpoints/plain")
-    assert "A musegen clip model trained on" in (here / "checkpoints" / "plain" / "README.md").read_text()
-    _, err = run(capsys, "generate", "plain", "--num", 2, "--seed", 1, "--out", "o")
+    assert "A musegen clip model trained on" in (plain / "README.md").read_text()
+    _, err = run(capsys, "generate", plain, "--num", 2, "--seed", 1, "--out", "o")
     assert "plain has no prior: points are sampled from Gaussians fitted to the codes" in err
-    message = refused(capsys, "generate", "plain", "--prior", "--out", "p")
-    assert f"--prior is for variational autoencoders: plain is trained with --latent.kind {kind}" in message
-    run(capsys, "reconstruct", "plain", "a.mid", "--out", "r")
-    run(capsys, "interpolate", "plain", "a.mid", "b.mid", "--num", 3, "--out", "i")
-    run(capsys, "vary", "plain", "a.mid", "--num", 1, "--out", "v")
-    message = refused(capsys, "vary", "plain", "a.mid", "--pitch", "+7", "--out", "w")
+    message = refused(capsys, "generate", plain, "--prior", "--out", "p")
+    assert "--prior is for variational autoencoders: plain is trained with --latent.kind sparse" in message
+    run(capsys, "reconstruct", plain, "a.mid", "--out", "r")
+    run(capsys, "interpolate", plain, "a.mid", "b.mid", "--num", 3, "--path", "linear", "--out", "i")
+    assert (here / "i" / "002.mid").is_file()
+    run(capsys, "vary", plain, "a.mid", "--num", 1, "--out", "v")
+    message = refused(capsys, "vary", plain, "a.mid", "--pitch", "+7", "--out", "w")
     assert "--pitch needs a slider" in message
-    words = ("plain", tunes.path, "--split", "train", "--limit", 10, "--samples", 5)
+    assert "has no prior" not in run(capsys, "generate", "clips", "--out", "q")[1]
+
+
+def test_evaluate_an_autoencoder_without_a_prior(
+    plain: Path, here: Path, tunes: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del here
+    words = (plain, tunes.path, "--split", "valid", "--limit", 5, "--samples", 4)
     figures = json.loads("\n".join(run(capsys, "evaluate", *words, "--json")[0]))
     assert "kl" not in figures
     assert "prior" not in figures["samples"]
     assert 0 <= figures["sparsity"] <= 1
-    assert figures["units_on"] == pytest.approx(32, abs=1) or kind == "sparse"
-    assert "sparsity of the code" in "\n".join(run(capsys, "evaluate", *words)[0])
-    assert "has no prior" not in run(capsys, "generate", "clips", "--out", "q")[1]
+    assert figures["units_on"] <= 8
