@@ -113,7 +113,11 @@ def main(
     """
     need_lm(checkpoint)
     parsed = [key for text in keys if (key := key_of(text)) is not None]
-    unknown = [text for text, key in zip(keys, parsed, strict=True) if _label(key) not in _known(checkpoint)]
+    unknown = [
+        text
+        for text, key in zip(keys, parsed, strict=True)
+        if key_label(*key) not in checkpoint.config.model.labels
+    ]
     if unknown:
         raise ConfigError(
             f"{checkpoint.path.name} does not know {', '.join(unknown)}: train with ⟨labels⟩ key"
@@ -122,7 +126,7 @@ def main(
     more = {"num": each, "bars": bars, "seed": seed}
 
     def alone(key: Key) -> list[Score]:
-        label = LabelRequest((_label(key),), guidance)
+        label = LabelRequest((key_label(*key),), guidance)
         return written(checkpoint, labels=label, candidates=1, **more)
 
     ways: dict[str, Callable[[Key], list[Score]]] = {
@@ -133,11 +137,3 @@ def main(
     }
     rows = {name: row(parsed, way, seed) for name, way in progress(ways.items(), len(ways), "Writing")}
     return {"rows": rows, "verdicts": verdicts(rows)}
-
-
-def _known(checkpoint: Checkpoint) -> tuple[str, ...]:
-    return checkpoint.config.model.labels
-
-
-def _label(key: Key) -> str:
-    return key_label(*key)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 from symusic import Score
+from symusic.core import ScoreTick
 
 from benchmarks.runner import benchmark, need_lm
 from musegen.api.model import Model
@@ -121,7 +122,7 @@ def real(
     return found
 
 
-def _beginning(dataset: Dataset, checkpoint: Checkpoint, piece: IndexEntry, bars: int) -> Score | None:
+def _beginning(dataset: Dataset, checkpoint: Checkpoint, piece: IndexEntry, bars: int) -> ScoreTick | None:
     """The first bars with the tracks that the model reads; None if they have no notes."""
     chosen = attempt(select, dataset, piece, checkpoint.config.data)
     if isinstance(chosen, MusegenError):

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from musegen.errors import ConfigError
 from musegen.generation.gap_piece import GapPiece, bars_of
-from musegen.music.gaps import merged
+from musegen.music.gaps import Gap, merged
+from musegen.music.notes import note_arrays
 from musegen.tokenizers import Kind, WholeTokenizer
 from musegen.tokenizers.tables import Ints, Tables
 
@@ -52,10 +53,22 @@ def kept_rhythm(piece: GapPiece, tokenizer: WholeTokenizer, *, option: str) -> K
         is_new[span] = is_pitch[span]
         if not is_new[span].any():
             raise ConfigError(f"⟨{option}⟩ keep: {gap} has no notes whose {option} could be kept")
+        if is_new[span].sum() != _count(piece, gap):
+            raise ConfigError(
+                f"⟨{option}⟩ keep: {gap} has notes so far off the grid of the model that it reads them in "
+                "another bar, or two as one: quantise the file first, or leave it out"
+            )
         is_single = option == "contour" or not tokenizer.tables.has_programs
         if is_single and _has_chords(ids, np.flatnonzero(is_new[span]) + span.start, tokenizer.tables):
             raise ConfigError(f"⟨{option}⟩ keep is for single lines, and {gap} has chords: leave it out")
     return KeptRhythm(ids, is_new, int(ends[piece.gaps[0].first - 1]) + 1, int(ends[piece.gaps[-1].last]))
+
+
+def _count(piece: GapPiece, gap: Gap) -> int:
+    """The number of notes that a gap has now."""
+    begin, end = piece.spans[piece.gaps.index(gap)]
+    onsets = [note_arrays(piece.missing.tracks[number])[0] for number in piece.tracks]
+    return sum(int(((begin <= own) & (own < end)).sum()) for own in onsets)
 
 
 def _has_chords(ids: Ints, places: Ints, tables: Tables) -> bool:

@@ -206,6 +206,24 @@ def test_rhythm_keep(model: Model, tune: Path, tmp_path: Path) -> None:
         assert new != old
 
 
+def test_a_note_that_the_model_reads_in_another_bar_has_no_rhythm_to_keep(model: Model, tune: Path) -> None:
+    """Played two ticks early, the first note of a gap is before it, and would come twice."""
+    begin, end = spans_of(tune, 5, 8)
+    score = read_score(tune)[0]
+    notes = sorted(score.tracks[0].notes, key=lambda note: note.time)
+    first = next(note for note in notes if begin <= note.time < end)
+    assert first.time == begin
+    for note in notes:
+        if note.time < begin < note.time + note.duration + 2:
+            note.duration -= 2
+    first.time -= 2
+    score.tracks[0].notes = notes
+    write_score(score, tune)
+    with pytest.raises(MusegenError, match="off the grid of the model"):
+        model.fill(tune, bars="5:8", rhythm="keep")
+    assert model.fill(tune, bars="5:8", seed=1).result.midi
+
+
 def test_held_notes_of_a_grid_stay_and_nothing_of_their_voice_starts(
     chorales: Dataset, tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from musegen.checkpoint.folder import load_checkpoint
-from musegen.config.settings import DataConfig, Seq2SeqTrainConfig, VAEConfig, VAETrainConfig
+from musegen.config.autoencoder import VAEConfig, VAETrainConfig
+from musegen.config.settings import DataConfig, Seq2SeqTrainConfig
 from musegen.data.dataset import Dataset
 from musegen.data.fitting import fit_tokenizer
 from musegen.data.piece_labels import label_pieces

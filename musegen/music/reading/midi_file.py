@@ -48,7 +48,8 @@ def read_smf(data: bytes, *, as_written: bool = False) -> Smf:
 
     Args:
         data: of a file.
-        as_written: leave programs and channels as they are, which parsers may interpret differently.
+        as_written: leave programs and channels as they are, which parsers may interpret differently, and
+            system-exclusive messages where they are; a repaired track has none otherwise.
 
     Raises:
         MidiError: not MIDI (with what it is), zero or SMPTE division, no tracks, truncated, damaged.
@@ -72,7 +73,7 @@ def read_smf(data: bytes, *, as_written: bool = False) -> Smf:
         remarks.append(f"the header says it has {size} bytes, it has 6")
         begin = 14
     faults: Counter[str] = Counter()
-    tracks, notes = _read_tracks(data, begin, division, faults)
+    tracks, notes = _read_tracks(data, begin, division, faults, sysex=as_written)
     tracks = tracks if as_written else carry_channels(tracks, faults)
     if not tracks:
         raise MidiError("no notes: the file has no tracks")
@@ -124,7 +125,9 @@ def _riff_data(data: bytes) -> int:
     return at + 8
 
 
-def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> tuple[list[bytes], int]:
+def _read_tracks(
+    data: bytes, at: int, division: int, faults: Counter[str], *, sysex: bool
+) -> tuple[list[bytes], int]:
     """Every track from byte `at` on, and the number of their notes."""
     tracks: list[bytes] = []
     total = 0
@@ -134,7 +137,7 @@ def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> t
             if len(tracks) == MAX_TRACKS:
                 raise MidiError(f"more than {MAX_TRACKS} tracks; at most {MAX_TRACKS} are read")
             try:
-                track, notes, at = _read_track(data, at + 8, size, division, faults)
+                track, notes, at = _read_track(data, at + 8, size, division, faults, sysex=sysex)
             except MidiError as error:
                 raise MidiError(f"damaged MIDI: track {len(tracks) + 1}: {error}") from error
             tracks.append(track)
@@ -155,7 +158,7 @@ def _read_tracks(data: bytes, at: int, division: int, faults: Counter[str]) -> t
 
 
 def _read_track(
-    data: bytes, at: int, size: int, division: int, faults: Counter[str]
+    data: bytes, at: int, size: int, division: int, faults: Counter[str], *, sysex: bool
 ) -> tuple[bytes, int, int]:
     """A plain track, the number of its notes, and the byte after it.
 
@@ -168,23 +171,23 @@ def _read_track(
         if notes is not None:
             return track, notes, at + size
     _check_walkable(len(data))
-    read, at = _walk_track(data, at, size)
+    read, at = _walk_track(data, at, size, sysex=sysex)
     faults.update(read.faults)
     return _closed(read, division, faults), count_notes(read.events), at
 
 
-def _walk_track(data: bytes, at: int, size: int) -> tuple[Walk, int]:
+def _walk_track(data: bytes, at: int, size: int, *, sysex: bool) -> tuple[Walk, int]:
     """The events of a track whose declared length may be wrong, and the byte after it."""
     end = at + size
-    read = walk(data, at, min(end, len(data)))
+    read = walk(data, at, min(end, len(data)), sysex=sysex)
     if read.ended:
         if read.at == end:
             return read, end
         if end > len(data) or data.startswith(b"MTrk", read.at):
             return _with(read, "track lengths corrected"), read.at
-        return _after_end(data, read, end), end
+        return _after_end(data, read, end, sysex=sysex), end
     wall = data.find(b"MTrk", at)
-    longer = walk(data, at, len(data) if wall < 0 else wall)
+    longer = walk(data, at, len(data) if wall < 0 else wall, sysex=sysex)
     if longer.ended and longer.at > end:
         return _with(longer, "track lengths corrected"), longer.at
     if read.broken or end > len(data):
@@ -193,9 +196,9 @@ def _walk_track(data: bytes, at: int, size: int) -> tuple[Walk, int]:
     return _with(read, "missing end marks added"), end
 
 
-def _after_end(data: bytes, read: Walk, end: int) -> Walk:
+def _after_end(data: bytes, read: Walk, end: int, *, sysex: bool) -> Walk:
     """The track with the events after its end mark, if these are valid."""
-    more = walk(data, read.at, end, read.tick, past_ends=True)
+    more = walk(data, read.at, end, read.tick, past_ends=True, sysex=sysex)
     if more.broken:
         return _with(read, "bytes after the end of a track ignored", end - read.at)
     kept = Counter({"events after the end of a track kept": len(more.events)})
