@@ -10,6 +10,7 @@ from musegen.data.dataset import Dataset
 from musegen.music.reading.read import read_score
 
 
+@pytest.mark.slow
 def test_a_row_per_kind_and_the_clips_of_the_units(
     tunes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
