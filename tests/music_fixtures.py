@@ -174,7 +174,8 @@ def labeller(two_kinds: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Pa
 STYLES = replace(
     TINY,
     data=replace(TINY.data, labels="folders"),
-    trainer=replace(TINY.trainer, max_steps=60, val_check_interval=30),
+    optim=replace(TINY.optim, lr=1e-2),
+    trainer=replace(TINY.trainer, max_steps=120, val_check_interval=40),
 )
 
 

@@ -1,4 +1,4 @@
-"""Generate by a model as the user asks: the prompt is read, and new music measured in bars or in seconds."""
+"""What `Model.generate` is to write: the prompt is read, and new music measured in bars or in seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from musegen.api.inputs import (
     tidy_tracks,
     unreadable,
 )
-from musegen.api.piece import Pieces, numbered
 from musegen.api.text import allowed_pitches, key_of, metre_of
 from musegen.console import say
 from musegen.errors import ConfigError, MidiError
@@ -39,6 +38,10 @@ IN_BARS = ("bars", "time_signature", "tempo", "key")
 """Options that free time does not have."""
 
 
+Finish = Callable[[Generated], Generated]
+"""What is done with new music before it is the user's."""
+
+
 class Recording(NamedTuple):
     """A prompt in free time."""
 
@@ -50,21 +53,19 @@ class Recording(NamedTuple):
     """The number in the file of each track of `free`."""
 
 
-def generated(
-    checkpoint: Checkpoint,
-    verb: Callable[[Checkpoint, Wanted], Generated],
-    options: GenerateOptions,
-    sampling: SamplingOptions,
-    seed: int,
-) -> Pieces:
-    """New pieces, clips or continuations.
+def wanted_of(
+    checkpoint: Checkpoint, options: GenerateOptions, sampling: SamplingOptions, seed: int
+) -> tuple[Wanted, Finish]:
+    """What a model is to write, and what is to be done with it before it is the user's.
 
     Args:
         checkpoint: of the model.
-        verb: its function.
         options: of the user.
         sampling: settings.
         seed: of all random numbers.
+
+    Raises:
+        MusegenError: an option cannot be understood, or the prompt or the training data cannot be read.
     """
     is_free = checkpoint.config.tokenizer.kind == "free"
     check_length(checkpoint, options, is_free=is_free)
@@ -102,11 +103,12 @@ def generated(
         sampling=sampling,
         labels=LabelRequest(options.label, options.guidance),
     )
-    if is_free:
-        written = in_seconds(checkpoint, verb, wanted, recording, options.seconds or SECONDS)
-    else:
-        written = verb(checkpoint, wanted)
-    return numbered(written.results, seed, words=written.words, precision=sampling.precision)
+    if not is_free:
+        return wanted, lambda written: written
+    bars = bars_in(options.seconds or SECONDS, recording)
+    return replace(wanted, bars=bars), lambda written: replace(
+        written, results=[recorded(result, recording) for result in written.results]
+    )
 
 
 def check_length(checkpoint: Checkpoint, options: GenerateOptions, *, is_free: bool) -> None:
@@ -147,21 +149,12 @@ def read_recording(music: Music) -> Recording:
     return Recording(raw, tidy, numbers)
 
 
-def in_seconds(
-    checkpoint: Checkpoint,
-    verb: Callable[[Checkpoint, Wanted], Generated],
-    wanted: Wanted,
-    recording: Recording | None,
-    seconds: float,
-) -> Generated:
-    """Recordings of at most some seconds, and nearly as long, or continuations of one by so many.
+def bars_in(seconds: float, recording: Recording | None) -> int:
+    """The most bars of new music that do not last longer than some seconds, at least one.
 
     Args:
-        checkpoint: of a model in free time.
-        verb: its function.
-        wanted: without a length.
-        recording: the prompt.
         seconds: of new music.
+        recording: what comes before it.
     """
     from musegen.music.free_time import BAR_SECONDS, seconds_at
     from musegen.music.metre import bar_ticks
@@ -172,10 +165,7 @@ def in_seconds(
         free = recording.free
         begin = float(seconds_at(free, last_end(free)))  # type: ignore[arg-type]
         bars = 1 + int(all_onsets(free).max()) // int(bar_ticks(free)[1])
-    count = max(1, int((begin + seconds) / BAR_SECONDS) - bars)
-    written = verb(checkpoint, replace(wanted, bars=count))
-    results = [recorded(result, recording) for result in written.results]
-    return replace(written, results=results)
+    return max(1, int((begin + seconds) / BAR_SECONDS) - bars)
 
 
 def recorded(result: Result, recording: Recording | None) -> Result:

@@ -10,7 +10,7 @@ from musegen.api.cells import cells_of
 from musegen.api.chord_cells import filled_results
 from musegen.api.functions import function_of
 from musegen.api.gaps import changed_words
-from musegen.api.generated import generated
+from musegen.api.generated import wanted_of
 from musegen.api.inputs import (
     Music,
     read_clip,
@@ -112,7 +112,9 @@ class Model:
         verb, options, sampling, seed = self._call(
             "generate", GenerateOptions, {"num": 1 if num is None else num, **arguments}
         )
-        pieces = generated(self.checkpoint, verb, options, sampling, seed)
+        wanted, finish = wanted_of(self.checkpoint, options, sampling, seed)
+        written = finish(verb(self.checkpoint, wanted))
+        pieces = numbered(written.results, seed, words=written.words, precision=sampling.precision)
         return pieces if num else self._only(pieces)
 
     @overload

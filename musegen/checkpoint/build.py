@@ -196,7 +196,7 @@ def build_performer(config: PerformerTrainConfig, _tokenizer: Tokenizer) -> Perf
 def build_frames(config: FramesTrainConfig, _tokenizer: Tokenizer) -> FrameModel:
     """Build a model of piano-roll frames, which reads frames, not tokens."""
     settings: dict[str, Any] = asdict(config.model)
-    for name in ("lookback", "features", "embedding_dim"):
+    for name in ("lookback", "features", "embedding_dim", "labels"):
         del settings[name]
     kind, units, rounds = (settings.pop(name) for name in ("output", "units", "rounds"))
     hidden_size = settings["hidden_size"]

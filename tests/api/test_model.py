@@ -160,7 +160,7 @@ def test_another_family_is_one_clear_error(lm: Model, choir_model: Model, clips:
         (lambda: lm.accompany("a.mid"), "of family lm, not seq2seq: use musegen generate"),
         (lambda: lm.vary("a.mid"), "of family lm, not vae"),
         (lambda: lm.interpolate("a.mid", "b.mid"), "of family lm, not vae"),
-        (choir_model.generate, "of family seq2seq, not lm or vae: use musegen accompany"),
+        (choir_model.generate, "of family seq2seq, not lm or vae or frames: use musegen accompany"),
         (lambda: choir_model.reconstruct("a.mid"), "of family seq2seq, not vae"),
         (lambda: clips.accompany("a.mid"), "of family vae, not seq2seq"),
     ):

@@ -160,7 +160,10 @@ def test_what_cannot_work_is_refused_in_one_line(
         (["classify", who, tune], "none of the files can be labelled, for the reasons above"),
         (["classify", who, tmp_path / "x.mid"], "x.mid does not exist: name a music file, or a folder"),
         (["classify", who], "FILES must be given: name one or more music files"),
-        (["generate", who, "--out", out], "who is of family classifier, not lm or vae: use musegen classify"),
+        (
+            ["generate", who, "--out", out],
+            "who is of family classifier, not lm or vae or frames: use musegen classify",
+        ),
         (["export", who, "--onnx", tmp_path / "x.onnx"], "who is of family classifier"),
         (["evaluate", who, two_kinds.path, "--folds", "99"], "--folds is 99: the 18 pieces are in 18 groups"),
         (["evaluate", who, two_kinds.path, "--samples", "3"], "--samples is for models that write music"),

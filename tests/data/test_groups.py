@@ -149,10 +149,11 @@ def test_versions_across_a_given_split_are_counted(performances: Path, tmp_path:
     split.write_text("".join(f"{name},{part}\n" for name, part in rows))
     dataset = prepare(str(performances), tmp_path / "out", split=split, workers=1)
     assert len(dataset.split("test")) == 24
-    assert dataset.info["warnings"][2] == (
+    expected = (
         "24 of 24 held-out pieces have a version in another split (similar music or equal names), such as "
         "tune0/player0 (test) and tune0/player1 (train)"
     )
+    assert expected in dataset.info["warnings"]
     assert "groups" not in dataset.info
 
 

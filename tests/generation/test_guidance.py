@@ -96,7 +96,10 @@ def test_the_likelihood_is_that_given_the_labels(styles: Path) -> None:
 
 
 def test_labels_change_the_likelihood_as_they_should(styles: Path, two_kinds: Dataset) -> None:
-    """Of chorales the label bach is the more likely one, of fiddle tunes the other."""
+    """Of the first notes of chorales the label bach is the likelier one, of those of fiddle tunes the other.
+
+    Later notes say by themselves what music they are of.
+    """
     checkpoint = labelled(styles)
     view = token_view(two_kinds, checkpoint.tokenizer, checkpoint.config.data)
     for name in ("bach", "fiddle"):
@@ -105,7 +108,7 @@ def test_labels_change_the_likelihood_as_they_should(styles: Path, two_kinds: Da
         nats = {}
         for label in ("bach", "fiddle"):
             machine = machine_of(checkpoint, "float32", (f"folders={label}",))
-            nats[label] = sum(float(each.sum()) for each in stream_nats(machine, streams, []))
+            nats[label] = sum(float(each[:12].sum()) for each in stream_nats(machine, streams, []))
         assert min(nats, key=lambda label: nats[label]) == name
 
 
