@@ -148,7 +148,9 @@ def _library(checkpoint: Checkpoint, dataset: Dataset, view: TokenView) -> Libra
     }
     is_own = dataset.sha256 == checkpoint.data["dataset_sha256"]
     accompaniments = [without_melody(piece.score) for piece in pieces.values()]
-    known = standards(accompaniments, _parts(checkpoint))
+    # A model that fills knows the voice of the melody, too.
+    written = {track.name.strip().casefold() for score in accompaniments for track in score.tracks}
+    known = standards(accompaniments, [name for name in _parts(checkpoint) if name.casefold() in written])
     return Library(pieces, known if is_own else known._replace(bars=frozenset()))
 
 
