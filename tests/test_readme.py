@@ -121,7 +121,8 @@ def words(command: str) -> list[str]:
     """
     found = []
     for word in shlex.split(command):
-        found += sorted(map(str, Path().glob(word))) if "*" in word else [word]
+        matching = sorted(map(str, Path().glob(word))) if "*" in word else []
+        found += matching or [word]  # as a shell does
     if "--key" in found:
         at = found.index("--key")
         del found[at : at + 2]
