@@ -81,4 +81,6 @@ class Pace(pl.Callback):
 def _rising(config: TrainConfig, steps: int) -> dict[str, int]:
     """Steps of each warmup (of the learning rate, and of the beta of a VAE), by its group of settings."""
     groups = {each.name: getattr(config, each.name) for each in fields(config)}
+    if not getattr(config, "is_variational", True):  # an autoencoder of another kind has no beta
+        del groups["latent"]
     return {name: round(steps * group.warmup) for name, group in groups.items() if hasattr(group, "warmup")}

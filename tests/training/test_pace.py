@@ -113,3 +113,16 @@ def test_the_beta_of_a_clip_model_does_not_depend_on_the_plan(tunes: Dataset, tm
     out = train(config, tunes, tmp_path / "slow", say=slowed(lines, 0.15))
     assert load_checkpoint(out).config.trainer.max_steps == planned(lines)[-1]
     repeated(out, tunes, tmp_path / "again", lines)
+
+
+def test_an_autoencoder_without_a_beta_is_planned_again(tunes: Dataset, tmp_path: Path) -> None:
+    """Only the learning rate rises; a warmup of its latent space would be refused."""
+    config = VAETrainConfig(
+        model=replace(VAETrainConfig().model, embedding_dim=16, hidden_size=32),
+        latent=LatentConfig(kind="autoencoder"),
+        trainer=IN_TIME.trainer,
+    )
+    lines: list[str] = []
+    out = train(config, tunes, tmp_path / "slow", say=slowed(lines, 0.15))
+    assert load_checkpoint(out).config.trainer.max_steps == planned(lines)[-1]
+    assert len(set(planned(lines))) > 1
